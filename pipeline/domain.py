@@ -1,0 +1,168 @@
+"""The seam between the stages, which know no domain, and the domains, which know no stage.
+
+A domain says what a record is, how to read, check and write it; a render turns finished records
+into further files. To add one, implement `Domain` in a package of its own (`pipeline/text.py` is
+the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else changes.
+"""
+
+import abc
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+Symbols = str | tuple[str, ...]
+"""A sequence of symbols: a string where every symbol is one character, else a tuple of strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One sequence with a name: a stretch of DNA, a tune, a headline.
+
+    `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark.
+    """
+
+    id: str
+    symbols: Symbols
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    marks: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Something that was not kept: `where` it stood, a short countable `reason`, and what was found."""
+
+    where: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One raw sequence from a model. `log_probability` (nats) is that of the symbols after the prime."""
+
+    index: int
+    seed: int
+    symbols: Symbols
+    prime_length: int
+    ended: bool
+    log_probability: float
+
+    @property
+    def bits_per_symbol(self) -> float:
+        """Mean surprisal of the sampled symbols, in bits; the end symbol counts where one was drawn."""
+        drawn = len(self.symbols) - self.prime_length + self.ended
+        return -self.log_probability / max(drawn, 1) / 0.6931471805599453
+
+    def to_json(self) -> str:
+        """One line of `samples.jsonl`."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Sample":
+        """The inverse of `to_json`."""
+        values = json.loads(line)
+        if isinstance(values["symbols"], list):
+            values["symbols"] = tuple(values["symbols"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A file that the report shows, by its suffix: .tsv a table; .svg, .png a picture; .wav, .mp3, .ogg a
+    player; .txt, .fasta, .abc text; anything else a link. `files` may show several pictures or sounds
+    in a row, under one title."""
+
+    title: str
+    files: tuple[Path, ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a domain or a render made: exhibits for the report, lines for the end of the run, figures by
+    name, all files written, and what was rejected."""
+
+    exhibits: tuple[Exhibit, ...] = ()
+    summary: tuple[str, ...] = ()
+    figures: Mapping[str, float | str | None] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True)
+class References:
+    """What samples stand beside.
+
+    `groups` maps a name to sequences, in the order to show them: "held-out real" (of the test split, cut to
+    the samples' lengths where the domain is open-ended), "Markov order k" (sampled from the best order),
+    "shuffled" (the samples, dinucleotide counts kept). `training` yields the training records anew at
+    each call, one at a time, so that a large genome need not fit in memory.
+    """
+
+    groups: Mapping[str, Sequence[Record]]
+    training: Callable[[], Iterator[Record]]
+
+
+class Domain(abc.ABC):
+    """What a record is in one domain. Implementations are frozen dataclasses, whose fields are settings."""
+
+    family: ClassVar[str]
+    """Renders state the family that they can read: "genome", "music", "text"."""
+    symbol_name: ClassVar[str] = "character"
+    """What one symbol is called, as in "bits per base"."""
+    alphabet: ClassVar[tuple[str, ...] | None] = None
+    """The symbols in their fixed order, or None: the sorted symbols of the data."""
+    complement: ClassVar[Mapping[str, str] | None] = None
+    """Symbol to symbol, where the reverse complement of a sequence is as likely as itself."""
+    mark_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the values of `Record.marks`."""
+    open_ended: ClassVar[bool] = False
+    """True where sequences have no natural end: the end symbol is neither learned nor sampled."""
+
+    @abc.abstractmethod
+    def read(self, path: Path) -> Iterator[Record | Rejection]:
+        """Stream the records of one file.
+
+        Raises DataError, with file and line, where the file as a whole cannot be read as this domain.
+        """
+
+    def suits(self, path: Path) -> bool:
+        """Whether a file met while walking a folder should be read; a file named by the user always is."""
+        return not path.name.startswith(".")
+
+    def duplicate_key(self, record: Record) -> bytes | None:
+        """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""
+        return None
+
+    def parse_prime(self, text: str) -> Symbols:
+        """The symbols of a starting text given by the user; may add what the domain's grammar implies."""
+        return text
+
+    @abc.abstractmethod
+    def finish(self, sample: Sample) -> Record | Rejection:
+        """Check and normalise one raw sample. A bad one is a Rejection with a reason, never an error."""
+
+    @abc.abstractmethod
+    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+        """Write the finished records as the domain's own format; metadata of a record says how it was made
+        (keys: model, temperature, seed, index, bits_per_symbol)."""
+
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+        """Statistics of the samples beside those of the reference groups: tables, plots, verdicts."""
+        return Findings()
+
+
+class Render(abc.ABC):
+    """Turns finished records into further files: MIDI, a score, a table of BLAST hits."""
+
+    family: ClassVar[str]
+    """The `Domain.family` that it reads."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write below `out_dir` (which exists, and is its own or shared with the domain's files: the render
+        makes the folder it wants). One bad record is a Rejection in the findings, not an error."""
