@@ -1,4 +1,6 @@
-"""Cut `upstream.fa.gz` from the upstream regions of all fly transcripts: ``python cut.py dm3_upstream2000.fa.gz``.
+"""Cut `upstream.fa.gz` from the upstream regions of all fly transcripts.
+
+Run ``python cut.py dm3_upstream2000.fa.gz``; the README beside this file says where that comes from.
 
 The same source gives the same bytes. Needs nothing but Python's standard library.
 """

@@ -1,0 +1,117 @@
+"""Open sequence files: plain or compressed, told by content, in blocks, with one clear error for what is
+not a sequence file. Read next: `fasta.py`, `genbank.py`."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from pipeline.errors import DataError
+
+BLOCK_BYTES = 2**20
+"""Read at a time: large enough to be fast, small enough to stay in the processor's cache."""
+
+HEAD_BYTES = 2**14
+"""Looked at to tell what a file is."""
+
+COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+"""First bytes of a compressed file, and the name that xopen has for it."""
+
+FOREIGN = (
+    (b"PK\x03\x04", "a ZIP archive", "unpack it and give the sequence file inside"),
+    (b"\x43\x27\x41\x1a", "a 2bit file", "convert it with twoBitToFa"),
+    (b"\x1a\x41\x27\x43", "a 2bit file", "convert it with twoBitToFa"),
+    (b"%PDF", "a PDF document", "save the sequence as plain text in FASTA format"),
+    (b"BAM\x01", "a BAM file", "convert it with samtools fasta"),
+    (b"\xff\xfe", "text in UTF-16", "save it as plain text (ASCII or UTF-8)"),
+    (b"\xfe\xff", "text in UTF-16", "save it as plain text (ASCII or UTF-8)"),
+    (b"<", "an HTML or XML page", "it may be the error page of a failed download; fetch the file again"),
+    (b"@", "FASTQ or SAM (sequencing reads)", "convert it with seqtk seq -A or samtools fasta"),
+    (b"ID   ", "an EMBL or Swiss-Prot file", "convert it to FASTA or GenBank"),
+    (b"FASTA searches", "a report of the FASTA search program", "give the sequences, not the search result"),
+    (b"##gff", "a GFF file (annotations)", "give the FASTA file that it annotates"),
+)
+"""First bytes of files that users confuse with FASTA: what it is, and what to do."""
+
+
+class Title(NamedTuple):
+    """The header of a record: its first word, the rest, and the line (from 1) where it stands."""
+
+    name: str
+    description: str
+    line: int
+
+
+class Letters(NamedTuple):
+    """Some of a record's letters in file order, white space taken out; `plain`: nothing but ACGTacgt."""
+
+    bases: bytes
+    plain: bool
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """The file's content, decompressed where its first bytes say so. Raises DataError where it has none."""
+    try:
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file; check the path (dataset.path=...)")
+        if not path.is_file():
+            raise DataError(f"{path}: this is not a regular file; give a FASTA or GenBank file")
+        with path.open("rb") as stream:
+            magic = stream.read(6)
+        if not magic:
+            raise DataError(f"{path}: the file is empty; a FASTA or GenBank file is needed")
+        kinds = [kind for first, kind in COMPRESSIONS.items() if magic.startswith(first)]
+        if not kinds:
+            return path.open("rb")
+        from xopen import xopen
+
+        return xopen(path, "rb", threads=0, format=kinds[0])
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check permissions") from error
+
+
+def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """The decompressed content in blocks, never empty ones.
+
+    Raises DataError where the file is missing, empty, unreadable, truncated, or no text at all.
+    """
+    with open_plain(path) as stream:
+        done = 0
+        while True:
+            try:
+                block = stream.read(block_bytes)
+            # Each decompressor has error classes of its own; nothing but reading happens here.
+            except Exception as error:
+                raise DataError(
+                    f"{path}: the file is damaged or truncated after {done:,} bytes of content "
+                    f"({error or type(error).__name__}); fetch or compress it again"
+                ) from error
+            if not block:
+                break
+            if not done:
+                refuse_foreign(path, block[:HEAD_BYTES])
+            done += len(block)
+            yield block
+    if not done:
+        raise DataError(f"{path}: nothing is in this compressed file; a FASTA or GenBank file is needed")
+
+
+def read_head(path: Path) -> bytes:
+    """The first bytes of the content. Raises DataError as `read_blocks` does."""
+    return next(read_blocks(path, HEAD_BYTES))
+
+
+def refuse_foreign(path: Path, head: bytes) -> None:
+    """Raise DataError where the first bytes are those of a binary file or of a known other format."""
+    start = head.lstrip()
+    for first, what, remedy in FOREIGN:
+        if head.startswith(first) or start.startswith(first):
+            raise DataError(f"{path}: this is {what}, where FASTA or GenBank is expected; {remedy}")
+    odd = len(head.translate(None, bytes(range(32, 127)) + b"\t\n\r\f\v"))
+    if b"\0" in head or (odd > len(head) / 10 and not start.startswith(b">")):
+        raise DataError(f"{path}: this is a binary file, where FASTA or GenBank text is expected; convert it")
+
+
+def open_text(path: Path) -> io.TextIOWrapper:
+    """The content as text for a parser; bytes that are not UTF-8 become marks, for they stand in remarks."""
+    return io.TextIOWrapper(open_plain(path), encoding="utf-8", errors="replace")

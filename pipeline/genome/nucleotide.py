@@ -1,0 +1,161 @@
+"""DNA and RNA as a domain: what a record is, how it is read, checked, written and compared.
+
+Read next: `fasta.py` and `stretches.py` (in), `statistics.py` (beside real DNA), `blast.py` (the render).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
+from pipeline.errors import ConfigError
+from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS, read_fasta
+from pipeline.genome.files import read_head
+from pipeline.genome.genbank import is_genbank, read_genbank
+from pipeline.genome.stretches import POLICIES, cut_stretches
+
+SUFFIXES = {
+    ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",
+}  # fmt: skip
+COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
+_COMPLEMENT = str.maketrans("ACGT", "TGCA")
+_END_BASES = 64
+
+
+def reverse_complement(sequence: str) -> str:
+    """The other strand, read in its own direction.
+
+    >>> reverse_complement("AACGT")
+    'ACGTT'
+    """
+    return sequence.translate(_COMPLEMENT)[::-1]
+
+
+@dataclass(frozen=True)
+class Nucleotide(Domain):
+    """FASTA or GenBank files, cut into stretches of A, C, G and T.
+
+    Raises ConfigError where a setting is out of range.
+    """
+
+    iupac: str = "split"
+    """What becomes of codes such as R or Y: split, random or error."""
+    soft_mask: bool = True
+    """Lower case means a repeat, and is scored apart."""
+    min_length_bp: int = 20
+    """Shorter stretches are dropped."""
+    max_length_bp: int = 16_000_000
+    """Longer stretches are delivered in parts."""
+    line_width: int = 70
+    """Columns of a line in samples.fasta."""
+
+    family: ClassVar[str] = "genome"
+    symbol_name: ClassVar[str] = "base"
+    alphabet: ClassVar[tuple[str, ...]] = ("A", "C", "G", "T")
+    complement: ClassVar[Mapping[str, str]] = {"A": "T", "C": "G", "G": "C", "T": "A"}
+    mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
+    open_ended: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.iupac not in POLICIES:
+            raise ConfigError(f"domain.iupac={self.iupac!r} is not one of {', '.join(POLICIES)}")
+        if not 1 <= self.min_length_bp <= self.max_length_bp:
+            raise ConfigError(
+                f"domain.min_length_bp={self.min_length_bp} must lie between 1 and "
+                f"domain.max_length_bp={self.max_length_bp}"
+            )
+        if not 10 <= self.line_width <= 120:
+            raise ConfigError(f"domain.line_width={self.line_width} must lie between 10 and 120 columns")
+
+    def read(self, path: Path) -> Iterator[Record | Rejection]:
+        """Stream the stretches of a FASTA or GenBank file, told apart by their content."""
+        bases = BASES + b"N"
+        allowed = bases + bases.lower() + GAPS if self.iupac == "error" else ANY_LETTERS
+        reader = read_genbank if is_genbank(read_head(path)) else read_fasta
+        parts = reader(path, allowed)
+        lengths = self.min_length_bp, self.max_length_bp
+        yield from cut_stretches(parts, str(path), *lengths, self.iupac, self.soft_mask)
+
+    def suits(self, path: Path) -> bool:
+        """Names with a suffix usual for FASTA or GenBank, compressed or not."""
+        suffixes = path.suffixes
+        if suffixes and suffixes[-1].lower() in COMPRESSED:
+            suffixes.pop()
+        return not path.name.startswith(".") and bool(suffixes) and suffixes[-1].lower() in SUFFIXES
+
+    def duplicate_key(self, record: Record) -> bytes:
+        """Equal for equal sequences on either strand."""
+        sequence = str(record.symbols)
+        # The ends nearly always tell which strand sorts first, so that the other need not be made.
+        head, tail = sequence[:_END_BASES], reverse_complement(sequence[-_END_BASES:])
+        if head > tail or (head == tail and sequence > reverse_complement(sequence)):
+            sequence = reverse_complement(sequence)
+        return hashlib.blake2b(sequence.encode("ascii"), digest_size=16).digest()
+
+    def part_id(self, record_id: str, start: int, stop: int) -> str:
+        """``name:start-end`` from 1, inclusive; a name that has such coordinates keeps counting from them."""
+        name, colon, span = record_id.rpartition(":")
+        first, dash, last = span.partition("-")
+        if colon and dash and first.isdecimal() and last.isdecimal():
+            return f"{name}:{int(first) + start}-{int(first) + stop - 1}"
+        return f"{record_id}:{start + 1}-{stop}"
+
+    def parse_prime(self, text: str) -> str:
+        """Upper case, U read as T. Raises ConfigError, with the position, for anything but A, C, G, T."""
+        prime = "".join(text.split()).upper().replace("U", "T")
+        for position, symbol in enumerate(prime, start=1):
+            if symbol not in self.alphabet:
+                raise ConfigError(
+                    f"sample.prime: symbol {symbol!r} at position {position} is not a base; use A, C, G, T only"
+                )
+        return prime
+
+    def finish(self, sample: Sample) -> Record | Rejection:
+        """A record of A, C, G and T, named by the sample's index from 1."""
+        sequence = "".join(sample.symbols)
+        if not sequence:
+            return Rejection(f"sample {sample.index}", "empty sequence")
+        odd = sorted(set(sequence) - set(self.alphabet))
+        if odd:
+            return Rejection(f"sample {sample.index}", "symbol that is not a base", " ".join(odd))
+        return Record(f"synthetic_{sample.index + 1:04d}", sequence)
+
+    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+        """`samples.fasta`, ready to be pasted into NCBI BLAST."""
+        path = out_dir / "samples.fasta"
+        with path.open("w", encoding="ascii", errors="replace", newline="\n") as stream:
+            for record in records:
+                stream.write(f">{record.id} {_description(record)}\n")
+                sequence = str(record.symbols)
+                for start in range(0, len(sequence), self.line_width):
+                    stream.write(sequence[start : start + self.line_width] + "\n")
+        caption = "Synthetic DNA in FASTA format; paste it into https://blast.ncbi.nlm.nih.gov/ as it is."
+        return Findings(
+            exhibits=(Exhibit("Sampled sequences", (path,), caption),) if records else (),
+            figures={"sequences": len(records), "bases": sum(len(record.symbols) for record in records)},
+            files=(path,),
+        )
+
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+        """GC, length and k-mer spectra beside those of the reference groups."""
+        from pipeline.genome.statistics import compare_groups
+
+        if not records:
+            return Findings()
+        groups = {"samples": [str(record.symbols) for record in records]}
+        for name, group in references.groups.items():
+            groups[name] = [str(record.symbols) for record in group]
+        return compare_groups(groups, out_dir)
+
+
+def _description(record: Record) -> str:
+    """How the sequence was made, in the words of a FASTA header."""
+    made = record.metadata
+    known = [f"{key}={made[key]}" for key in ("model", "temperature", "seed", "index") if key in made]
+    if "bits_per_symbol" in made:
+        known.append(f"bits_per_base={made['bits_per_symbol']}")
+    text = " ".join(["synthetic DNA, from no organism,", *known, f"length={len(record.symbols)}"])
+    # A header is one line, and > or a control character in it misleads other programs.
+    return "".join(letter if letter.isprintable() and letter != ">" else " " for letter in text)
