@@ -108,7 +108,8 @@ class Nucleotide(Domain):
         for position, symbol in enumerate(prime, start=1):
             if symbol not in self.alphabet:
                 raise ConfigError(
-                    f"sample.prime: symbol {symbol!r} at position {position} is not a base; use A, C, G, T only"
+                    f"sample.prime: symbol {symbol!r} at position {position} is not a base (A, C, G, T); "
+                    "leave it out or replace it"
                 )
         return prime
 
