@@ -227,8 +227,8 @@ def _plots(groups: Mapping[str, Sequence[str]], spectra: Sequence[Row], out_dir:
     # matplotlib takes a second to load, and only plots need it.
     from pipeline.genome import statistics_plots as draw
 
-    shares = {name: [gc_content(text) for text in group if text] for name, group in groups.items()}
-    plots = [draw.gc_distribution(shares, out_dir / "gc.svg")]
+    shares = {name: [100 * gc_content(text) for text in group if text] for name, group in groups.items()}
+    plots = [draw.spread(shares, "GC content of a sequence, %", out_dir / "gc.svg")]
     if spectra:
         series: dict[str, list[float]] = {}
         for row in spectra:

@@ -1,4 +1,4 @@
-"""The pictures of `statistics.py`."""
+"""The pictures of `statistics.py` and of `blast.py`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,25 +8,28 @@ import numpy as np
 from pipeline.plots import colour, new_figure, save_svg
 
 WEAK = "#d6d3d1"
+MOST_POINTS = 200
 
 
-def gc_distribution(shares: Mapping[str, Sequence[float]], path: Path) -> Path:
-    """A box for each group over the GC content of its sequences (0 to 1), with the sequences as points."""
-    figure = new_figure(6.4, 0.9 + 0.45 * len(shares))
+def spread(values: Mapping[str, Sequence[float]], label: str, path: Path) -> Path:
+    """A row for each group: its values as points, the middle half as a bar, the median as a line."""
+    figure = new_figure(6.4, 0.9 + 0.45 * len(values))
     axes = figure.subplots()
-    names = list(shares)[::-1]
+    names = list(values)[::-1]
     rng = np.random.default_rng(0)
     for row, name in enumerate(names):
-        values = np.asarray(shares[name]) * 100
-        shown = values[:: max(1, len(values) // 200)]
-        height = row + rng.uniform(-0.18, 0.18, len(shown))
-        axes.scatter(shown, height, s=6, color=colour(name), alpha=0.35, lw=0)
-        axes.boxplot(
-            values, positions=[row], vert=False, widths=0.55, showfliers=False, manage_ticks=False,
-            medianprops={"color": colour(name), "linewidth": 2},
-        )  # fmt: skip
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("GC content of a sequence, %")
+        shown = np.asarray(values[name])
+        if not len(shown):
+            continue
+        low, median, high = np.quantile(shown, (0.25, 0.5, 0.75))
+        axes.barh(row, high - low, 0.55, low, color=colour(name), alpha=0.2, zorder=2)
+        axes.vlines(median, row - 0.275, row + 0.275, color=colour(name), lw=2, zorder=4)
+        points = shown[:: max(1, len(shown) // MOST_POINTS)]
+        height = row + rng.uniform(-0.18, 0.18, len(points))
+        axes.scatter(points, height, s=7, color=colour(name), alpha=0.5, lw=0, zorder=3)
+    axes.set_yticks(range(len(names)), [f"{name} ({len(values[name])})" for name in names])
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel(label)
     return save_svg(figure, path)
 
 
