@@ -1,0 +1,215 @@
+"""Tunes in ABC notation as a domain: what is learned, what can be asked for, what is written.
+
+The sequence of a tune is its meter, unit note length and key, one a line, then the body on one line (see
+`normal_form`). Title, source and the rest are kept beside it and not learned.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.errors import ConfigError
+from pipeline.music import fields
+from pipeline.music.abc_files import RawTune, read_tunes
+from pipeline.music.layout import lay_out
+from pipeline.music.likeness import melody_key
+from pipeline.music.normal_form import Keep, NotNormal, normalise_body
+from pipeline.music.tune import Problem, Tune
+
+_METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
+             "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
+_HOW_MADE = ("model", "temperature", "seed", "index", "bits_per_symbol")
+_CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
+_PRIME_FIELD = re.compile(r"\s*([A-Za-z]):[ \t]*")
+_PRIME_VALUES = {"M": re.compile(r"C\||C(?![A-Za-z])|none|\d+/\d+"), "L": re.compile(r"1/\d+")}
+_PRIME_ALLOWED = (
+    "a prime is 'M:6/8 K:Dmaj' or 'M:4/4 L:1/8 K:Em' and then, if wanted, the first notes: meters such as "
+    "C, C|, 6/8; L: 1/4, 1/8, 1/16; keys A to G with # or b and maj, min, mix, dor, phr, lyd or loc"
+)
+
+
+@dataclass(frozen=True)
+class Abc(Domain):
+    """Tunes in ABC notation, one voice each."""
+
+    ornaments: bool = True
+    grace_notes: bool = True
+    chord_symbols: bool = True
+    slurs: bool = False
+    valid_only: bool = True
+
+    family: ClassVar[str] = "music"
+
+    def read(self, path: Path) -> Iterator[Record | Rejection]:
+        """Stream the tunes of an ABC file, plain or compressed.
+
+        Raises DataError where the file cannot be read, is empty or binary, or holds no tune.
+        """
+        seen: Counter[str] = Counter()
+        for raw in read_tunes(path):
+            number = raw.number or f"line {raw.line}"
+            seen[number] += 1
+            again = f"#{seen[number]}" if seen[number] > 1 else ""
+            yield self._record(raw, f"{path.name}:{number}{again}", f"{path}:{raw.line}")
+
+    def suits(self, path: Path) -> bool:
+        """Whether a file is named as ABC, compressed or not."""
+        return super().suits(path) and re.search(r"\.abc(\.(gz|bz2|xz|zst))?$", path.name.lower()) is not None
+
+    def _record(self, raw: RawTune, name: str, where: str) -> Record | Rejection:
+        if not raw.has_key:
+            return Rejection(where, "no key (K:)", name)
+        if len(set(raw.voices)) > 1:
+            return Rejection(where, "several voices", name)
+        try:
+            tune = self._tune(raw)
+        except NotNormal as error:
+            return Rejection(where, str(error), name)
+        except ValueError as error:
+            return Rejection(where, "unknown key, meter or unit", f"{name}: {error}")
+        problems = tune.check()
+        serious = [problem for problem in problems if self.valid_only or problem.reason == "no notes"]
+        if serious:
+            return Rejection(where, serious[0].reason, f"{name}: {describe(tune, serious[0])}")
+        return Record(name, tune.text, tune.metadata)
+
+    def _tune(self, raw: RawTune) -> Tune:
+        """The tune in normal form. Raises ValueError for a header that has none, NotNormal for a body."""
+        header = raw.header
+        meter = fields.normalise_meter(header.get("M", ""))
+        unit = fields.normalise_unit(header.get("L", ""), meter)
+        key = fields.normalise_key(header.get("K", ""))
+        body = normalise_body(raw.body, meter, unit, self._keep)
+        while change := _CHANGE_AT_START.match(body):
+            meter, key = (change[2], key) if change[1] == "M" else (meter, change[2])
+            body = body[change.end() :]
+        metadata = {_METADATA[name]: value for name, value in header.items() if name in _METADATA and value}
+        if raw.encoding != "utf-8":
+            metadata["encoding"] = raw.encoding
+        return Tune(meter, unit, key, body, metadata)
+
+    @property
+    def _keep(self) -> Keep:
+        return Keep(self.ornaments, self.grace_notes, self.chord_symbols, self.slurs)
+
+    def duplicate_key(self, record: Record) -> bytes | None:
+        """The melody of the first eight bars, beat by beat, whatever its key and octave."""
+        return melody_key(tune_of(str(record.symbols)))
+
+    def parse_prime(self, text: str) -> Symbols:
+        """The start of a sequence from fields on one line or several, and the notes that may follow K:.
+
+        Raises ConfigError, naming what is allowed, for everything else.
+        """
+        found: dict[str, str] = {}
+        rest = text.strip()
+        while rest and "K" not in found:
+            match = _PRIME_FIELD.match(rest)
+            if match is None or match[1] not in "MLK":
+                raise ConfigError(f"sample.prime: {rest[:20]!r} is not M:, L: or K:; {_PRIME_ALLOWED}")
+            name, rest = match[1], rest[match.end() :]
+            value = (fields.KEY if name == "K" else _PRIME_VALUES[name]).match(rest)
+            if value is None:
+                raise ConfigError(f"sample.prime: {name}:{rest[:20]} is not known; {_PRIME_ALLOWED}")
+            found[name], rest = value[0], rest[value.end() :].lstrip()
+        return self._prime(found, rest) if found else ""
+
+    def _prime(self, found: dict[str, str], body: str) -> str:
+        if "M" not in found:
+            raise ConfigError(f"sample.prime: M: is missing, which stands first; {_PRIME_ALLOWED}")
+        try:
+            meter = fields.normalise_meter(found["M"])
+            if found.keys() == {"M"}:
+                return f"M:{meter}\n"
+            unit = fields.normalise_unit(found.get("L", ""), meter)
+            if "K" not in found:
+                return f"M:{meter}\nL:{unit}\n"
+            header = Tune(meter, unit, fields.normalise_key(found["K"]), "").header
+            return header + normalise_body(body, meter, unit, self._keep, whole=False)
+        except ValueError as error:
+            raise ConfigError(f"sample.prime: {error}; {_PRIME_ALLOWED}") from error
+
+    def finish(self, sample: Sample) -> Record | Rejection:
+        """A valid tune as a record, everything else as a rejection by its first problem.
+
+        A missing last bar line is added, and the record's metadata says so.
+        """
+        where = f"sample {sample.index + 1}"
+        if not sample.ended:
+            return Rejection(where, "no end within sample.length")
+        try:
+            raw = Tune.from_text(str(sample.symbols))
+        except ValueError as error:
+            return Rejection(where, str(error), str(sample.symbols)[:60])
+        if "\n" in raw.body:
+            return Rejection(where, "line break inside the body")
+        tune = _close(raw)
+        problems = tune.check()
+        if problems:
+            return Rejection(where, problems[0].reason, describe(tune, problems[0]))
+        metadata = {"title": f"Synthetic tune {sample.index + 1}"}
+        if tune.body != raw.body:
+            metadata["repaired"] = "final bar line added"
+        return Record(f"tune_{sample.index + 1:04d}", tune.text, metadata)
+
+    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+        """Write all tunes as one book, `tunes.abc`."""
+        path = out_dir / "tunes.abc"
+        book = "".join(format_tune(record, number) for number, record in enumerate(records, 1))
+        opening = "%abc-2.1\n% Synthetic tunes, made by a model; a tune ends at an empty line.\n\n"
+        path.write_text(opening + book, encoding="utf-8")
+        repaired = sum("repaired" in record.metadata for record in records)
+        added = f", {repaired} of them with a final bar line added" if repaired else ""
+        return Findings(
+            exhibits=(Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site."),),
+            summary=(f"{len(records)} tunes in {path.name}{added}",),
+            figures={"tunes": len(records), "tunes_repaired": repaired},
+            files=(path,),
+        )
+
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+        """Validity, notes, pitches, intervals and note lengths beside those of the reference groups."""
+        from pipeline.music.statistics import compare_groups
+
+        return compare_groups(records, references.groups, out_dir)
+
+
+@lru_cache(maxsize=256)
+def tune_of(text: str) -> Tune:
+    """The tune of a learned sequence; the last ones are remembered, with their readings.
+
+    Raises ValueError where the header is not the normal one.
+    """
+    return Tune.from_text(text)
+
+
+def describe(tune: Tune, problem: Problem) -> str:
+    """A problem with its detail and the music around it."""
+    around = tune.body[max(problem.start - 10, 0) : problem.start + 20].replace("\n", " ")
+    return f"{problem.detail + ', ' if problem.detail else ''}near {around!r}"
+
+
+def _close(tune: Tune) -> Tune:
+    """The tune with a final bar line where its last bar has none."""
+    bars = tune.reading.bars
+    if not bars or bars[-1].right:
+        return tune
+    return Tune(tune.meter, tune.unit, tune.key, tune.body + "|]", tune.metadata)
+
+
+def format_tune(record: Record, number: int) -> str:
+    """One tune with a full header and an empty line after it, ready for a tune book.
+
+    Raises ValueError where the record's header is not the normal one.
+    """
+    tune = tune_of(str(record.symbols))
+    facts = [(name, record.metadata[name]) for name in _HOW_MADE if name in record.metadata]
+    made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts)
+    title = record.metadata.get("title", record.id)
+    comment = f"% synthetic{': ' + made if made else ''}\n"
+    return f"X:{number}\nT:{title}\n{comment}{tune.header}{lay_out(tune)}\n\n"

@@ -1,0 +1,149 @@
+"""Tokens of ABC 2.1 tune bodies, without loss: the texts of the tokens, joined, are the body.
+
+Every character belongs to exactly one token, so a position in the text is a position in the music; what is
+no ABC becomes tokens of the kind "unknown". `tune` makes notes and bars of the tokens.
+
+Source: The ABC music standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1
+"""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+_LENGTH = r"\d*(?:/\d+|/+)?"
+_PITCH = r"(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*"
+
+# The order matters: the first alternative that matches wins. Each is told by its group's name.
+_KINDS = {
+    "comment": r"%[^\n]*",
+    "field": r"(?m:^)[A-Za-z]:[^\n]*",  # §3, a field alone on its line inside the body
+    "string": r'"[^"\n]*"',  # §4.18 chord symbols, §4.19 annotations
+    "decoration": r"![^!\s|\[\]]+!|\+[a-zA-Z0-9<>().]+\+",  # §4.14, and the older plus signs of §9
+    "inline": r"\[[A-Za-z]:[^\]\n]*\]",  # §3.2 inline fields
+    "ending": r"\[ ?[1-9][0-9,\-]*|(?<=[|:]) ?[1-9][0-9,\-]*",  # §4.9 first and second repeats
+    "bar": r"\.?(?:\[\|[|:]*\]?|:*\|[|:]*\]?|::+)",  # §4.8
+    "tuplet": r"\([2-9](?::\d*(?::\d*)?)?",  # §4.13
+    "slur_open": r"\.?\(",  # §4.11
+    "slur_close": r"\)",
+    "tie": r"\.?-",
+    "mark": r"[.~H-Wh-w]",  # §4.14 ornaments by one letter, §4.16 redefinable symbols
+    "note": _PITCH + _LENGTH,  # §4.1 to 4.3
+    "rest": r"[zxZX]" + _LENGTH,  # §4.5
+    "broken": r">{1,3}|<{1,3}",  # §4.4
+    "grace": r"\{/?[^{}\n|]*\}",  # §4.12
+    "chord": r'\[(?:[^\[\]|\n"]|"[^"\n]*")*\]' + _LENGTH,  # §4.17
+    "spacer": r"y" + _LENGTH,  # §6.1.2, white space for the eye only
+    "overlay": r"&",  # §7.4, a second voice in the same bar
+    "continuation": r"\\[ \t]*\n",  # §6.1.1
+    "linebreak": r"[$!*]",
+    "space": r"[ \t`]+",  # §4.7, the backquote is a space for the eye
+    "newline": r"\n",
+    "unknown": r"(?s:.)",
+}
+# Rests and spacers are x, y, z, X and Z: no marks, which end at w and W.
+_TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
+_NOTE = re.compile(rf"(\^{{1,2}}|_{{1,2}}|=)?([A-Ga-g])([,']*)({_LENGTH})$")
+
+ALTERATIONS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+"""Semitones by accidental sign (ABC 2.1 §4.2)."""
+SILENT_KINDS = frozenset({"space", "newline", "comment", "continuation", "linebreak", "spacer"})
+"""Kinds that change neither what is played nor what is written on the staff."""
+_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+
+class Token(NamedTuple):
+    """A piece of a tune body: its kind, its text, and the offset of its first character."""
+
+    kind: str
+    text: str
+    start: int
+
+
+class WrittenNote(NamedTuple):
+    """A note as written. `accidental` is "" where none stands before it; `octave` 0 starts at middle C;
+    `length` is a multiple of the unit note length."""
+
+    accidental: str
+    step: str
+    octave: int
+    length: Fraction
+
+    @property
+    def natural_pitch(self) -> int:
+        """MIDI note number without accidental or key signature; middle C is 60."""
+        return 60 + 12 * self.octave + _SEMITONES[self.step]
+
+
+def tokenize(body: str) -> list[Token]:
+    """Split a tune body into tokens, losing nothing.
+
+    >>> [token.text for token in tokenize("|:(3abc d2>e|1 [CE]z/:|")]
+    ['|:', '(3', 'a', 'b', 'c', ' ', 'd2', '>', 'e', '|', '1', ' ', '[CE]', 'z/', ':|']
+    """
+    found = _TOKEN.finditer(body)
+    return [Token(match.lastgroup or "unknown", match.group(), match.start()) for match in found]
+
+
+@lru_cache(maxsize=65536)
+def parse_note(text: str) -> WrittenNote:
+    """Read one note token.
+
+    >>> parse_note("^c'3/2")
+    WrittenNote(accidental='^', step='C', octave=2, length=Fraction(3, 2))
+
+    Raises ValueError where the text is not one note.
+    """
+    match = _NOTE.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an ABC note")
+    accidental, letter, marks, length = match.groups()
+    octave = letter.islower() + marks.count("'") - marks.count(",")
+    return WrittenNote(accidental or "", letter.upper(), octave, parse_length(length))
+
+
+@lru_cache(maxsize=4096)
+def parse_length(text: str) -> Fraction:
+    """A note length as a multiple of the unit note length (ABC 2.1 §4.3).
+
+    >>> [str(parse_length(text)) for text in ("", "3", "/", "//", "3/2", "/4")]
+    ['1', '3', '1/2', '1/4', '3/2', '1/4']
+
+    Raises ValueError for a length of nothing, such as 0 or /0.
+    """
+    numerator, slash, denominator = text.partition("/")
+    below = int(denominator) if denominator.isdigit() else 2 ** (len(slash) + len(denominator))
+    above = int(numerator) if numerator else 1
+    if above == 0 or below == 0:
+        raise ValueError(f"a note length of {text!r}")
+    return Fraction(above, below)
+
+
+def format_length(length: Fraction) -> str:
+    """The shortest usual spelling of a length, the inverse of `parse_length`.
+
+    >>> [format_length(Fraction(text)) for text in ("1", "3", "1/2", "1/4", "3/2", "1/3")]
+    ['', '3', '/', '//', '3/2', '/3']
+    """
+    above = "" if length.numerator == 1 else str(length.numerator)
+    if length.denominator == 1:
+        return above
+    if not above and length.denominator in (2, 4):
+        return "/" * (length.denominator // 2)
+    return f"{above}/{length.denominator}"
+
+
+def split_length(text: str) -> tuple[str, str]:
+    """What stands before the length of a note, rest or chord, and the length.
+
+    >>> split_length("[CE]3/2")
+    ('[CE]', '3/2')
+    """
+    head = text.rstrip("0123456789/")
+    return head, text[len(head) :]
+
+
+def place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, both from 1, of an offset in a text."""
+    line = text.count("\n", 0, offset) + 1
+    return line, offset - (text.rfind("\n", 0, offset) + 1) + 1

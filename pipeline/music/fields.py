@@ -1,0 +1,132 @@
+"""The three header fields that the music needs, in one spelling each: meter, unit note length, key.
+
+Source: ABC 2.1 §3.1.6 (M:), §3.1.7 (L:), §3.1.14 (K:).
+"""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+FREE_METER = "none"
+MODES = {"": 0, "m": -3, "Mix": -1, "Dor": -2, "Phr": -4, "Lyd": 1, "Loc": -5}
+"""Modes as we spell them, each with the sharps it has more than the major key on the same note."""
+
+_MODE = "mixolydian|mix|dorian|dor|phrygian|phr|lydian|lyd|locrian|loc|ionian|ion|aeolian|aeo|major|maj|minor|min|m"
+# A mode may stand apart from its tonic; a lone m only touches it, and nothing else may touch either.
+KEY = re.compile(rf"([A-G])([#b]?)(?:(?:[ \t]*(?i:({_MODE}))|(M))(?![A-Za-z]))?(?![A-Za-z#,'/0-9])")
+_TONIC_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
+_SHARP_ORDER = "FCGDAEB"
+_ALLOWED_METERS = re.compile(r"(\d{1,2})/(1|2|4|8|16|32)")
+
+
+def normalise_key(text: str) -> str:
+    """One spelling for each key: tonic, then "", m, Mix, Dor, Phr, Lyd or Loc.
+
+    >>> [normalise_key(text) for text in ("Dmaj", "D major", "A Dorian", "Amin", "Hp", "EM")]
+    ['D', 'D', 'ADor', 'Am', 'AMix', 'E']
+
+    Clefs and other words after the key are dropped. Raises ValueError for what is no key, "none" included,
+    for more than seven sharps or flats, and for keys with accidentals of their own.
+    """
+    text = text.strip()
+    if re.match(r"(?i:hp)\b", text):
+        # The highland pipes play two sharps and no G sharp: the notes of A mixolydian.
+        return "AMix"
+    match = KEY.match(text)
+    if match is None:
+        raise ValueError(f"unknown key {text!r}")
+    if re.search(r"(?:^|\s)(?:exp\b|[_^=]+[a-gA-G])", text[match.end() :]):
+        raise ValueError(f"key with accidentals of its own {text!r}")
+    key = match[1] + match[2] + _mode(match[3] or "")
+    if abs(sharps(key)) > 7:
+        raise ValueError(f"key {text!r} has more than seven sharps or flats")
+    return key
+
+
+def _mode(text: str) -> str:
+    short = text.lower()[:3]
+    if short in ("m", "min", "aeo"):
+        return "m"
+    return "" if short in ("", "maj", "ion") else short.capitalize()
+
+
+@lru_cache(maxsize=256)
+def sharps(key: str) -> int:
+    """Sharps in the signature of a normalised key; flats count below nought.
+
+    >>> sharps("D"), sharps("Gm"), sharps("ADor")
+    (2, -2, 1)
+    """
+    accidental = key[1:2] if key[1:2] in ("#", "b") else ""
+    mode = key[1 + len(accidental) :]
+    return _TONIC_SHARPS[key[0]] + {"": 0, "#": 7, "b": -7}[accidental] + MODES[mode]
+
+
+@lru_cache(maxsize=256)
+def signature(key: str) -> dict[str, int]:
+    """Semitones by step that the signature of a normalised key alters.
+
+    >>> signature("D")
+    {'F': 1, 'C': 1}
+    """
+    count = sharps(key)
+    steps = _SHARP_ORDER[:count] if count >= 0 else _SHARP_ORDER[::-1][:-count]
+    return {step: (1 if count > 0 else -1) for step in steps}
+
+
+def normalise_meter(text: str) -> str:
+    """One spelling for each meter: C is 4/4, C| is 2/2, free meter is none.
+
+    >>> [normalise_meter(text) for text in ("C", "C|", "6/8", "none", "")]
+    ['4/4', '2/2', '6/8', 'none', 'none']
+
+    Raises ValueError for what is no simple fraction.
+    """
+    text = text.strip()
+    if text in ("C", "c"):
+        return "4/4"
+    if text in ("C|", "c|"):
+        return "2/2"
+    if text.lower() in ("", "none", "free"):
+        return FREE_METER
+    match = _ALLOWED_METERS.fullmatch(re.sub(r"\s", "", text))
+    if match is None or int(match[1]) == 0:
+        raise ValueError(f"unknown meter {text!r}")
+    return f"{int(match[1])}/{match[2]}"
+
+
+def bar_length(meter: str) -> Fraction | None:
+    """The length of a full bar in whole notes; None in free meter."""
+    return None if meter == FREE_METER else Fraction(meter)
+
+
+def is_compound(meter: str) -> bool:
+    """Whether beats fall into three: 6/8, 9/8, 12/8 and their like."""
+    if meter == FREE_METER:
+        return False
+    count = int(meter.partition("/")[0])
+    return count % 3 == 0 and count > 3
+
+
+def beat_length(meter: str) -> Fraction:
+    """The length of a beat in whole notes: a dotted quarter in 6/8, a half note in 2/2."""
+    if meter == FREE_METER:
+        return Fraction(1, 4)
+    count, unit = (int(part) for part in meter.split("/"))
+    if is_compound(meter) or (count == 3 and unit >= 8):
+        return Fraction(3, unit)
+    return Fraction(1, unit if unit <= 4 else 4)
+
+
+def normalise_unit(text: str, meter: str) -> str:
+    """The unit note length, such as 1/8; where the text is empty, that which the meter implies (§3.1.7).
+
+    Raises ValueError for what is no power of two from 1 to 1/64.
+    """
+    text = re.sub(r"\s", "", text)
+    if not text:
+        length = bar_length(meter)
+        return "1/16" if length is not None and length < Fraction(3, 4) else "1/8"
+    if not re.fullmatch(r"1(/(1|2|4|8|16|32|64))?", text):
+        raise ValueError(f"unknown unit note length {text!r}")
+    return text if "/" in text else "1/1"

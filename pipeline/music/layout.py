@@ -1,0 +1,92 @@
+"""From the one-line body that is learned to a page that people read: beats apart, some bars a line."""
+
+from pipeline.music import fields
+from pipeline.music.tune import WHOLE, Bar, Ticks, Tune, opens_section
+
+BARS_A_LINE = 4
+_PREFIXES = ("tuplet", "grace", "string", "mark", "decoration", "slur_open")  # they belong to the next note
+
+
+def lay_out(tune: Tune, bars_a_line: int = BARS_A_LINE) -> str:
+    """The body with spaces between beats and line ends between phrases; what is played stays the same.
+
+    A double repeat becomes two signs on two lines, and a change of key or meter a line of its own, because
+    not every program reads them where ABC also allows them.
+    """
+    spaced = _group_starts(tune)
+    line_ends = _line_ends(tune.reading.bars, bars_a_line)
+    lines, line, space = [], "", ""
+    for token in tune.tokens:
+        if token.kind == "inline" and token.text[1] in "KML":
+            lines += [line.rstrip(), token.text.strip("[]")]
+            line = space = ""
+        elif token.kind == "bar":
+            line = f"{line} {':|' if token.text == '::' else token.text}".lstrip()
+            space = " "
+            if token.start in line_ends:
+                lines.append(line)
+                line, space = ("|:", " ") if token.text == "::" else ("", "")
+        elif token.kind == "ending":
+            # An ending that starts a line needs its bracket; after a bar line the number is enough.
+            line, space = (line + token.text if line else f"[{token.text.strip('[ ')}"), " "
+        else:
+            line += (space or (" " if line and token.start in spaced else "")) + token.text
+            space = ""
+    return "\n".join(part for part in [*lines, line] if part)
+
+
+def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
+    """Offsets of the bar lines that end a line: at the end of each part, and every few full bars in it."""
+    ends: set[int] = set()
+    since: list[int] = []  # bar lines of the full bars of this part that no line end follows yet
+    for bar in bars:
+        if not (is_pickup(bar)):
+            since.append(bar.end)
+        if bar.right in (":|", "::", "||", "|]"):
+            # A single bar left over joins the line before it.
+            ends.update(since[bars_a_line - 1 : -2 : bars_a_line])
+            ends.add(bar.end)
+            since = []
+    ends.update(since[bars_a_line - 1 :: bars_a_line])
+    return ends
+
+
+def is_pickup(bar: Bar) -> bool:
+    """Whether a bar is an upbeat: short, at the start of a part and not at its end."""
+    short = bar.full is not None and bar.duration < bar.full
+    return short and opens_section(bar.left) and not opens_section(bar.right)
+
+
+def beat_offset(bar: Bar, onset: Ticks) -> Ticks:
+    """Ticks from where the full bar starts, or would start; an upbeat is counted from its end."""
+    missing = bar.full - bar.duration if is_pickup(bar) and bar.full is not None else 0
+    return onset - bar.onset + missing
+
+
+def _group_starts(tune: Tune) -> set[int]:
+    """Offsets where a beamed group starts: the first note, with what belongs to it, of every beat."""
+    bars = tune.reading.bars
+    note_starts: set[int] = set()
+    last = (-1, -1)
+    for note in tune.reading.notes:
+        bar = bars[min(note.bar, len(bars) - 1)]
+        beat = fields.beat_length("2/2" if bar.meter == "4/4" else bar.meter) * WHOLE
+        group = (note.bar, int(beat_offset(bar, note.onset) // beat))
+        if group != last:
+            note_starts.add(note.start)
+        last = group
+    return _with_prefixes(tune, note_starts)
+
+
+def _with_prefixes(tune: Tune, note_starts: set[int]) -> set[int]:
+    """Move each start to before the tuplet sign, grace notes, ornaments and chord symbol of its note."""
+    starts: set[int] = set()
+    prefix: int | None = None
+    for token in tune.tokens:
+        if token.kind in _PREFIXES:
+            prefix = token.start if prefix is None else prefix
+            continue
+        if token.start in note_starts:
+            starts.add(token.start if prefix is None else prefix)
+        prefix = None
+    return starts

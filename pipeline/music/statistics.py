@@ -1,0 +1,1 @@
+"""Statistics of tunes beside the reference groups."""
