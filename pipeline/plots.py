@@ -1,8 +1,11 @@
 """One look for every plot: small SVG figures whose bytes depend on nothing but the data."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLOURS = {"samples": "#c2410c", "held-out real": "#0f766e", "shuffled": "#9ca3af"}
@@ -29,3 +32,47 @@ def save_svg(figure: Figure, path: Path) -> Path:
     """Write the figure without a date, so that the same data gives the same bytes."""
     figure.savefig(path, format="svg", metadata={"Date": None})
     return path
+
+
+def learning_curves(
+    rows: Iterable[Mapping[str, float]], path: Path, unit_name: str, baseline: Mapping[str, float]
+) -> Path:
+    """Bits per symbol of the training and validation splits against steps, and null models as level lines.
+
+    A row has ``step`` and either or both of ``train_bits`` and ``validation_bits``; `unit_name` is what one
+    symbol is called, `baseline` maps a name to bits.
+    """
+    figure = new_figure()
+    axes = figure.subplots()
+    rows = list(rows)
+    train, validation = (_curve(rows, name) for name in ("train_bits", "validation_bits"))
+    axes.plot(*train, color="#9ca3af", lw=1.2, label="training")
+    marker = "o" if validation.shape[1] <= 60 else ""
+    axes.plot(*validation, color=COLOURS["samples"], lw=1.8, marker=marker, ms=3, label="validation")
+    if validation.shape[1]:
+        step, bits = validation[:, validation[1].argmin()]
+        axes.plot(step, bits, "o", ms=9, mfc="none", color=COLOURS["samples"], label=f"best, {bits:.3f}")
+    for number, (name, bits) in enumerate(baseline.items()):
+        style = {"color": OTHER_COLOURS[number % len(OTHER_COLOURS)], "lw": 1.2, "ls": (0, (5, 3))}
+        axes.axhline(bits, label=f"{name}, {bits:.3f}", **style)
+    _limit_to_what_matters(axes, train[1], validation[1], list(baseline.values()))
+    axes.set_xlabel("training step")
+    axes.set_ylabel(f"bits per {unit_name}")
+    axes.legend(loc="upper right")
+    return save_svg(figure, path)
+
+
+def _curve(rows: Iterable[Mapping[str, float]], name: str) -> np.ndarray:
+    """Steps and values, shape (2, points), of the rows that have the value and have it finite."""
+    points = [(row["step"], row[name]) for row in rows if np.isfinite(row.get(name, np.nan))]
+    return np.array(points, float).reshape(-1, 2).T
+
+
+def _limit_to_what_matters(
+    axes: Axes, train: np.ndarray, validation: np.ndarray, levels: list[float]
+) -> None:
+    """The first steps, far above all that follows, would press the rest into a line at the bottom."""
+    shown = np.concatenate([train, validation, levels])
+    if len(shown) and len(train) > 20:
+        low, high = shown.min(), max([*train[len(train) // 20 :], *validation, *levels])
+        axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
