@@ -136,6 +136,10 @@ class Domain(abc.ABC):
         """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""
         return None
 
+    def part_id(self, record_id: str, start: int, stop: int) -> str:
+        """The name of a part of a record, from symbol `start` to `stop` (half-open, from 0)."""
+        return f"{record_id}/{start + 1}-{stop}"
+
     def parse_prime(self, text: str) -> Symbols:
         """The symbols of a starting text given by the user; may add what the domain's grammar implies."""
         return text

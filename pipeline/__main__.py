@@ -1,0 +1,157 @@
+"""The command line: compose the configuration, check every key, build everything, run the stages.
+
+The only place that prints an error.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import Config, unknown_key
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.sources import resource_folder
+from pipeline.stages import MANIFEST, read_manifest
+
+
+@hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
+def job(config: DictConfig) -> None:
+    """One run, or one job of a sweep; Hydra has composed its configuration."""
+    choices = HydraConfig.get()
+    sweep = Path(choices.sweep.dir) if choices.mode == RunMode.MULTIRUN else None
+    with _errors_as_messages():
+        _reject_undeclared(choices.overrides.task)
+        from pipeline.run import run  # torch and all: late, so that --help and mistakes answer at once
+
+        run(config, Path(choices.runtime.output_dir), list(choices.overrides.task), sweep)
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, 1 for an error, 130 for an interrupt."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, instead of printing and leaving
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    ConfigStore.instance().store("schema", Config)
+    with _errors_as_messages():
+        sys.argv[1:] = _going_on(sys.argv[1:])
+        job()
+
+
+@contextmanager
+def _errors_as_messages() -> Iterator[None]:
+    """What a user can cause ends in one message and an exit status, never in a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _fail(f"stopped; what was finished is kept{_how_to_go_on()}", 130)
+    except PipelineError as error:
+        _fail(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _fail(_explain(error, sys.argv[1:]))
+    except MemoryError:
+        _fail("out of memory; lower train.batch, model.hidden_size or sample.count")
+    except OSError as error:
+        _fail(f"{error.filename or 'the run folder'}: {error.strerror or error}{_how_to_go_on()}")
+
+
+def _going_on(arguments: list[str]) -> list[str]:
+    """With ``run=FOLDER``: the folder's own overrides, then those given now, which win."""
+    given = dict(a.split("=", 1) for a in arguments if "=" in a and not a.startswith("-"))
+    if given.get("run", "null") in ("", "null"):
+        return arguments
+    folder = Path(given["run"].strip("'\"")).expanduser()
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
+    stored = [o for o in manifest["overrides"] if o.split("=", 1)[0] not in given]
+    now = [a for a in arguments if not a.startswith("run=")]
+    return [*stored, *now, f"run='{folder}'", f"hydra.run.dir='{folder}'"]
+
+
+def _explain(error: Exception, arguments: list[str]) -> str:
+    """Hydra's and OmegaConf's errors in our words: which key, what is allowed."""
+    text = str(error)
+    keys = [a.lstrip("+~").split("=", 1)[0].split("@")[0] for a in arguments if "=" in a]
+    groups = sorted(p.name for p in resource_folder("conf").iterdir() if p.is_dir())
+    if "dataset" in text and ("mandatory" in text or "You must specify" in text or "'dataset/" in text):
+        wrong = [a for a in arguments if a.startswith("dataset=")]
+        found = f"{wrong[0]}: there is no such data set" if wrong else "choose a data set with dataset=NAME"
+        return f"{found}\n\n{_data_sets()}"
+    known = _known_keys()
+    for key in keys:
+        if key not in known and key not in groups and not key.startswith("hydra"):
+            return unknown_key(key, [*known, *groups])
+    for group in groups:
+        if f"'{group}/" in text:
+            names = sorted(p.stem for p in (resource_folder("conf") / group).glob("*.yaml"))
+            wrong = [a for a in arguments if a.startswith(f"{group}=")]
+            return f"{wrong[0] if wrong else group}: not one of {', '.join(names)}"
+    # Where Hydra wraps OmegaConf's error, the inner one names the value and its type.
+    inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    first = next((line for line in str(inner).splitlines() if line.strip()), type(error).__name__)
+    key = getattr(inner, "full_key", None)
+    return f"{key}: {first}" if key and key not in first else first
+
+
+def _reject_undeclared(overrides: list[str]) -> None:
+    """Hydra accepts ``+key=value`` for any key, whatever the schema says; we do not."""
+    known = _known_keys()
+    groups = [path.name for path in resource_folder("conf").iterdir() if path.is_dir()]
+    for override in overrides:
+        key = override.lstrip("+~").split("=", 1)[0].split("@")[0]
+        if key not in known and key not in groups:
+            raise ConfigError(unknown_key(key, [*known, *groups]))
+
+
+def _known_keys() -> list[str]:
+    """All keys that some configuration of ours has, with dots."""
+    from omegaconf import OmegaConf
+
+    def walk(node: Any, prefix: str) -> list[str]:
+        if not isinstance(node, dict):
+            return [prefix]
+        below = [key for name, value in node.items() for key in walk(value, f"{prefix}.{name}".lstrip("."))]
+        return [prefix, *below] if prefix else below
+
+    keys = set(walk(OmegaConf.to_container(OmegaConf.structured(Config)), ""))
+    for path in resource_folder("conf").glob("*/*.yaml"):
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if path.parent.name in ("model", "domain", "render", "blast"):
+            keys |= set(walk(content, path.parent.name))
+    return sorted(key for key in keys if key and "_target_" not in key)
+
+
+def _data_sets() -> str:
+    """The data sets with a line on each."""
+    rows = []
+    for path in sorted((resource_folder("conf") / "dataset").glob("*.yaml")):
+        about = yaml.safe_load(path.read_text(encoding="utf-8"))["dataset"]["about"]
+        rows.append(f"  {path.stem:<12} {about}")
+    return "\n".join(["data sets:", *rows, "", "for example: python -m pipeline dataset=drosophila"])
+
+
+def _how_to_go_on() -> str:
+    if not HydraConfig.initialized():
+        return ""
+    folder = HydraConfig.get().runtime.output_dir
+    return f"; go on with: python -m pipeline run={folder}" if (Path(folder) / MANIFEST).exists() else ""
+
+
+def _fail(message: str, status: int = 1) -> NoReturn:
+    sys.stderr.write(f"error: {message}\n")
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

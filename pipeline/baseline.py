@@ -1,0 +1,37 @@
+"""The Markov model that stands beside every network, fitted to the same corpus."""
+
+import numpy as np
+
+from pipeline.alphabet import BOS
+from pipeline.corpus import Corpus
+from pipeline.domain import Domain
+from pipeline.evaluate import Tally
+from pipeline.nulls import Markov, best_markov
+
+
+def fit_markov(corpus: Corpus, domain: Domain) -> Markov:
+    """The best Markov model of the training split; its order is chosen on the validation split."""
+    return best_markov(
+        corpus.codes, corpus.segments_of("train"), corpus.segments_of("validation"),
+        len(corpus.alphabet), complement=_complement_codes(corpus, domain), start_code=BOS,
+    )  # fmt: skip
+
+
+def evaluate_markov(markov: Markov, corpus: Corpus, subset: str) -> Tally:
+    """Its surprisal over a split, counted as for a network."""
+    spans = corpus.segments_of(subset)
+    nats = -markov.log_probabilities(corpus.codes, spans)
+    positions = np.concatenate([np.arange(start, stop) for start, stop in spans])
+    tally = Tally(corpus)
+    tally.add_surprisal(nats, corpus.codes[positions], positions)
+    return tally
+
+
+def _complement_codes(corpus: Corpus, domain: Domain) -> np.ndarray | None:
+    """Code to code of the complement, ``(vocab_size,)``, where the domain has one."""
+    if domain.complement is None:
+        return None
+    table = np.arange(len(corpus.alphabet))
+    for symbol, partner in domain.complement.items():
+        table[corpus.alphabet.code(symbol)] = corpus.alphabet.code(partner)
+    return table

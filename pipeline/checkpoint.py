@@ -1,0 +1,76 @@
+"""Checkpoints that open anywhere: weights, the model's sizes and the alphabet in one file of plain data.
+
+They load under torch's safe ``weights_only`` loader; a file from a stranger can hold numbers and strings,
+never code. What kind of model it is, is looked up among our own families.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.alphabet import Alphabet
+from pipeline.config import build
+from pipeline.errors import DataError, PipelineError
+
+KEY = "sequence_pipeline"
+"""Where our own data stands among Lightning's in a checkpoint file."""
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to use, on the CPU and in evaluation mode, and what is known of it."""
+
+    model: nn.Module
+    alphabet: Alphabet
+    about: Mapping[str, Any]
+
+
+def describe(model_settings: Mapping[str, Any], alphabet: Alphabet, **facts: Any) -> dict[str, Any]:
+    """What a checkpoint says of itself, as plain data."""
+    return {"format": FORMAT, "model": dict(model_settings), "alphabet": list(alphabet.symbols), **facts}
+
+
+def load(path: Path) -> Loaded:
+    """Raises DataError where the file is missing, no checkpoint, damaged, or of an unknown format."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such checkpoint; name a .ckpt file that a run wrote (train/best.ckpt)")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
+        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise DataError(
+            f"{path}: not a checkpoint that can be read safely ({first}); "
+            "name a .ckpt file that a run of this pipeline wrote"
+        ) from None
+    if not isinstance(content, dict) or not isinstance(content.get(KEY), dict):
+        raise DataError(f"{path}: a checkpoint, but not of this pipeline; name one that a run wrote")
+    about = content[KEY]
+    if about.get("format") != FORMAT:
+        raise DataError(
+            f"{path}: checkpoint format {about.get('format')!r}; this version reads {FORMAT}; train anew"
+        )
+    return Loaded(*_rebuild(path, about, content), about)
+
+
+def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[nn.Module, Alphabet]:
+    try:
+        alphabet = Alphabet(about["alphabet"])
+        model = build(about["model"], "model", package="pipeline.models").build(len(alphabet))
+        prefix = "model."
+        weights = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in content["state_dict"].items()
+            if name.startswith(prefix)
+        }
+        model.load_state_dict(weights)
+    except (KeyError, TypeError, AttributeError, RuntimeError, PipelineError) as error:
+        raise DataError(f"{path}: the checkpoint does not fit together ({str(error)[:300]})") from None
+    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise DataError(f"{path}: weights {broken[0]} are not finite; train again with a smaller train.lr")
+    return model.eval(), alphabet

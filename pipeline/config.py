@@ -1,0 +1,229 @@
+"""Every setting, typed, with a sentence each; and the building of what a `_target_` names.
+
+`conf/config.yaml` shows how they compose. Values are checked before the first stage runs.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.errors import ConfigError
+
+STAGES = ("ingest", "train", "sample", "postprocess", "report")
+
+
+@dataclass
+class SplitSettings:
+    """How held-out data is chosen."""
+
+    by: str = "auto"
+    """records (whole), blocks (spread over few long records), or auto."""
+    validation: float = 0.05
+    """Share of the symbols that chooses the model."""
+    test: float = 0.05
+    """Share of the symbols that is measured once, at the end."""
+    gap: int = 200
+    """Symbols dropped from training beside each held-out block."""
+
+    def __post_init__(self) -> None:
+        _one_of("dataset.split.by", self.by, ("auto", "records", "blocks"))
+        _between("dataset.split.validation", self.validation, 0.0, 0.5, open_ends=True)
+        _between("dataset.split.test", self.test, 0.0, 0.5, open_ends=True)
+        _between("dataset.split.gap", self.gap, 0, 2**31)
+
+
+@dataclass
+class DatasetSettings:
+    """Where the data comes from."""
+
+    name: str = "???"
+    about: str = ""
+    """One line for people who list the data sets."""
+    path: str | None = None
+    """A file, folder or glob of yours, instead of the source."""
+    source: str | None = None
+    """One of `sources`."""
+    sources: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """Named lists of files: `at` (embedded:, package: or https://) with `sha256` or `checksums`."""
+    unknown: str = "error"
+    """A symbol outside a fixed alphabet: error, drop, or replace (by the unknown symbol)."""
+    split: SplitSettings = field(default_factory=SplitSettings)
+
+    def __post_init__(self) -> None:
+        _one_of("dataset.unknown", self.unknown, ("error", "drop", "replace"))
+
+
+@dataclass
+class TrainSettings:
+    """How the model is trained."""
+
+    max_epochs: int = 20
+    """Passes over the training split; early stopping or `budget` may end sooner."""
+    batch: int = 128
+    """Lanes side by side."""
+    time: int = 64
+    """Symbols per lane and step: how far back-propagation through time goes."""
+    lr: float = 5e-3
+    """Highest learning rate, after a short warm-up; then it falls along a cosine to a hundredth."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    """Largest gradient norm."""
+    patience: int = 8
+    """Validations without a gain of a thousandth of a bit before training ends early; 0 never."""
+    accelerator: str = "auto"
+    """auto, cpu, gpu (CUDA) or mps."""
+    threads: int | None = None
+    """CPU threads; by default as many as there are cores."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "batch", "time"):
+            _between(f"train.{name}", getattr(self, name), 1, 2**31)
+        _between("train.lr", self.lr, 0.0, 10.0, open_ends=True)
+        _between("train.weight_decay", self.weight_decay, 0.0, 10.0)
+        _between("train.clip", self.clip, 0.0, 1e9, open_ends=True)
+        _between("train.patience", self.patience, 0, 2**31)
+        _one_of("train.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
+        if self.threads is not None:
+            _between("train.threads", self.threads, 1, 1024)
+
+
+@dataclass
+class SampleSettings:
+    """How new sequences are drawn."""
+
+    count: int = 16
+    length: int = 500
+    """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own."""
+    temperature: float = 1.0
+    """Logits are divided by it: below 1 safer, above 1 wilder, 0 greedy."""
+    top_k: int | None = None
+    """Draw from the k likeliest symbols only."""
+    top_p: float | None = None
+    """Draw from the likeliest symbols that together hold this probability (nucleus sampling)."""
+    prime: str = ""
+    """The start of every sequence, which the model continues."""
+
+    def __post_init__(self) -> None:
+        _between("sample.count", self.count, 1, 2**31)
+        _between("sample.length", self.length, 1, 2**31)
+        _between("sample.temperature", self.temperature, 0.0, 100.0)
+        if self.top_k is not None:
+            _between("sample.top_k", self.top_k, 1, 2**16)
+        if self.top_p is not None:
+            _between("sample.top_p", self.top_p, 0.0, 1.0, open_low=True)
+
+
+@dataclass
+class Config:
+    """The whole page; groups without a type here are built by `build`, whose constructor is the schema."""
+
+    dataset: DatasetSettings = field(default_factory=DatasetSettings)
+    domain: Any = None
+    model: Any = None
+    train: TrainSettings = field(default_factory=TrainSettings)
+    sample: SampleSettings = field(default_factory=SampleSettings)
+    render: Any = None
+    blast: Any = None
+    budget: str | None = None
+    """Training time such as 90s or 10m, instead of all epochs."""
+    checkpoint: str | None = None
+    """A checkpoint to use instead of training."""
+    seed: int = 0
+    run: str | None = None
+    """A run folder to go on with."""
+    stages: list[str] = field(default_factory=lambda: list(STAGES))
+
+
+def build(node: Any, where: str, package: str = "pipeline") -> Any:
+    """The object that a `_target_` node names, with the node's other keys as its fields.
+
+    Targets are dataclasses of `package`: a configuration or a checkpoint can choose among our own kinds,
+    never import anything else. None for an absent node or target. Raises ConfigError on an unknown
+    target, an unknown key (with the nearest right one), a value of the wrong type or out of range.
+    """
+    values = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+    if not values or values.get("_target_") is None:
+        return None
+    target = _find(str(values["_target_"]), where, package)
+    fields = {name: value for name, value in values.items() if name != "_target_"}
+    names = [f.name for f in dataclasses.fields(target)]
+    for name in fields:
+        if name not in names:
+            raise ConfigError(unknown_key(f"{where}.{name}", [f"{where}.{known}" for known in names]))
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(target), fields)
+        return OmegaConf.to_object(typed)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{where}.{error.full_key}: {str(error).splitlines()[0]}") from None
+
+
+def settings_of(node: Any) -> Any:
+    """A configuration node as plain, JSON-ready data."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """A message for a key that does not exist, naming the nearest that do."""
+    known = list(known)
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.6)
+    if not near:
+        tail = key.rsplit(".", 1)[-1]
+        near = [k for k in known if k.rsplit(".", 1)[-1] == tail][:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else "see --help for all settings"
+    return f"{key}: there is no such setting; {hint}"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``10m`` or ``1.5h``; ConfigError on anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", str(text).strip())
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"] if match else 0.0
+    if seconds <= 0:
+        raise ConfigError(f"budget={text!r} is not a time above zero; write for example 90s, 10m or 2h")
+    return seconds
+
+
+def check_stages(stages: Iterable[str]) -> tuple[str, ...]:
+    """The stages in their order; ConfigError on an unknown name or none."""
+    chosen = list(stages)
+    for name in chosen:
+        _one_of("stages", name, STAGES)
+    if not chosen:
+        raise ConfigError(f"stages=[] names none; choose from {', '.join(STAGES)}")
+    return tuple(name for name in STAGES if name in chosen)
+
+
+def _find(target: str, where: str, package: str) -> type:
+    module_name, _, name = target.rpartition(".")
+    try:
+        if not module_name.startswith(package + ".") or not module_name.replace(".", "").isidentifier():
+            raise ImportError
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError):
+        found = None
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise ConfigError(f"{where}._target_={target!r} is not a kind that this pipeline has ({package}.…)")
+    return found
+
+
+def _one_of(where: str, value: Any, allowed: Iterable[str]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{where}={value!r} is not one of {', '.join(allowed)}")
+
+
+def _between(
+    where: str, value: float, low: float, high: float, open_ends: bool = False, open_low: bool = False
+) -> None:
+    inside = low <= value <= high
+    if (open_ends and value in (low, high)) or (open_low and value == low):
+        inside = False
+    if not inside:
+        how = "above" if open_ends or open_low else "at least"
+        end = "below" if open_ends else "at most"
+        raise ConfigError(f"{where}={value} is out of range: {how} {low:g} and {end} {high:g} is allowed")

@@ -1,0 +1,216 @@
+"""A corpus on disk: memory-mapped codes, where records lie in them, and which part is for what.
+
+A folder with ``codes.bin`` (every record's codes, and an end code after each where the domain's sequences
+have an end), ``marks.bin`` (one byte a code, where the domain has marks), ``records.tsv``,
+``segments.npy`` and ``corpus.json``. No begin code is stored: readers feed it where a segment starts, so
+that every code in the file is predicted exactly once.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alphabet import EOS, SPECIALS, UNKNOWN, Alphabet
+from pipeline.domain import Domain, Record
+from pipeline.errors import DataError
+
+SUBSETS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An encoded corpus, opened for reading.
+
+    `segments` is ``(n, 4)`` int64: start, stop (half-open, in codes), index into `SUBSETS`, index of the
+    record that it is a part of. `record_spans` is ``(records, 2)``.
+    """
+
+    folder: Path
+    alphabet: Alphabet
+    mark_names: tuple[str, ...]
+    codes: np.ndarray
+    marks: np.ndarray | None
+    segments: np.ndarray
+    record_spans: np.ndarray
+
+    @classmethod
+    def open(cls, folder: Path) -> "Corpus":
+        """Raises DataError where the folder does not hold a whole corpus."""
+        try:
+            about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+            alphabet = Alphabet(about["alphabet"])
+            codes = np.memmap(folder / "codes.bin", alphabet.dtype, "r")
+            marks = np.memmap(folder / "marks.bin", np.uint8, "r") if about["mark_names"] else None
+            return cls(
+                folder, alphabet, tuple(about["mark_names"]), codes, marks,
+                np.load(folder / "segments.npy", allow_pickle=False),
+                np.load(folder / "records.npy", allow_pickle=False),
+            )  # fmt: skip
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{folder}: not a whole corpus ({error}); run the ingest stage again: stages=[ingest]"
+            ) from None
+
+    def segments_of(self, subset: str) -> np.ndarray:
+        """``(n, 2)`` starts and stops of one of `SUBSETS`."""
+        return self.segments[self.segments[:, 2] == SUBSETS.index(subset), :2]
+
+    def size_of(self, subset: str) -> int:
+        """Number of codes in one of `SUBSETS`."""
+        spans = self.segments_of(subset)
+        return int((spans[:, 1] - spans[:, 0]).sum())
+
+    def records(self, subset: str, domain: Domain) -> Iterator[Record]:
+        """The records, or parts of records, of a subset, decoded one at a time."""
+        for start, stop, _, record in self.segments[self.segments[:, 2] == SUBSETS.index(subset)]:
+            first, last = self.record_spans[record]
+            name = self.record_ids[record]
+            if (start, stop) != (first, last):
+                name = domain.part_id(name, int(start - first), int(stop - first))
+            marks = self.marks[start:stop].tobytes() if self.marks is not None else None
+            yield Record(name, self.alphabet.decode(self.codes[start:stop]), marks=marks)
+
+    @cached_property
+    def record_ids(self) -> list[str]:
+        """Ids in the order of `record_spans`."""
+        with (self.folder / "records.tsv").open(encoding="utf-8") as stream:
+            next(stream)
+            return [line.split("\t", 1)[0] for line in stream]
+
+
+class CorpusWriter:
+    """Appends records to a corpus folder; a context manager. Memory does not grow with the symbols.
+
+    Where the alphabet is collected from the data, codes are first given in order of appearance, and
+    put into sorted order by `finish`.
+    """
+
+    def __init__(self, folder: Path, domain: Domain, unknown: str) -> None:
+        self.folder, self.domain, self.unknown = folder, domain, unknown
+        self.fixed = Alphabet(domain.alphabet) if domain.alphabet is not None else None
+        self._seen: dict[str, int] = {}
+        self._spans: list[tuple[int, int]] = []
+        self._length = 0
+        self.unknown_count = 0
+        self._codes = (folder / "codes.bin").open("wb")
+        self._marks = (folder / "marks.bin").open("wb") if domain.mark_names else None
+        self._records = (folder / "records.tsv").open("w", encoding="utf-8")
+        self._records.write("id\tlength\tmetadata\n")
+
+    def __enter__(self) -> "CorpusWriter":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for stream in (self._codes, self._marks, self._records):
+            if stream is not None:
+                stream.close()
+
+    @property
+    def length(self) -> int:
+        """Codes written so far."""
+        return self._length
+
+    @property
+    def record_count(self) -> int:
+        """Records written so far."""
+        return len(self._spans)
+
+    def append(self, record: Record) -> None:
+        """Encode and write one record; raises DataError on an unknown symbol, as the policy says."""
+        codes, marks = self._encode(record), record.marks
+        if not self.domain.open_ended:
+            codes = np.append(codes, codes.dtype.type(EOS))
+            marks = marks + b"\x00" if marks is not None else None
+        self._codes.write(codes.tobytes())
+        if self._marks is not None:
+            self._marks.write(marks if marks is not None else bytes(len(codes)))
+        name = " ".join(record.id.split()) or f"record_{len(self._spans) + 1}"
+        metadata = json.dumps(dict(record.metadata), ensure_ascii=False)
+        self._records.write(f"{name}\t{len(record.symbols)}\t{metadata}\n")
+        self._spans.append((self._length, self._length + len(codes)))
+        self._length += len(codes)
+
+    def finish(self) -> Alphabet:
+        """Settle the alphabet and write all but the segments; call once, after the last record."""
+        self.__exit__()
+        spans = np.array(self._spans, np.int64).reshape(-1, 2)
+        np.save(self.folder / "records.npy", spans)
+        alphabet = self.fixed or Alphabet(sorted(self._seen))
+        if self.fixed is None:
+            self._settle_codes(alphabet)
+        about = {"alphabet": alphabet.symbols, "mark_names": self.domain.mark_names}
+        text = json.dumps(about, ensure_ascii=False, indent=1)
+        (self.folder / "corpus.json").write_text(text, encoding="utf-8")
+        return alphabet
+
+    def _encode(self, record: Record) -> np.ndarray:
+        if self.fixed is None:
+            seen = self._seen
+            return np.fromiter(
+                (seen.setdefault(s, len(seen) + len(SPECIALS)) for s in record.symbols),
+                np.uint16,
+                len(record.symbols),
+            )
+        policy = "error" if self.unknown == "error" else "replace"
+        codes = self.fixed.encode(record.symbols, policy, record.id)
+        strange = codes == UNKNOWN
+        self.unknown_count += int(strange.sum())
+        return codes[~strange] if self.unknown == "drop" else codes
+
+    def _settle_codes(self, alphabet: Alphabet) -> None:
+        table = np.zeros(len(self._seen) + len(SPECIALS), alphabet.dtype)
+        table[EOS] = EOS
+        for symbol, provisional in self._seen.items():
+            table[provisional] = alphabet.code(symbol)
+        draft = self.folder / "codes.draft"
+        (self.folder / "codes.bin").rename(draft)
+        provisional_codes = np.memmap(draft, np.uint16, "r")
+        with (self.folder / "codes.bin").open("wb") as stream:
+            for at in range(0, len(provisional_codes), 2**22):
+                stream.write(table[provisional_codes[at : at + 2**22]].tobytes())
+        del provisional_codes
+        draft.unlink()
+
+
+def split_records(spans: np.ndarray, validation: float, test: float, rng: np.random.Generator) -> np.ndarray:
+    """Segments of whole records: a random share of the symbols for validation, another for test."""
+    lengths = spans[:, 1] - spans[:, 0]
+    order = rng.permutation(len(spans))
+    share = np.cumsum(lengths[order]) / lengths.sum()
+    subset = np.zeros(len(spans), np.int64)
+    subset[order[share <= validation + test]] = SUBSETS.index("test")
+    subset[order[share <= validation]] = SUBSETS.index("validation")
+    return np.column_stack([spans, subset, np.arange(len(spans))])
+
+
+def split_blocks(spans: np.ndarray, validation: float, test: float, gap: int, blocks: int) -> np.ndarray:
+    """Segments of contiguous blocks, held-out ones spread evenly over the corpus.
+
+    A tail split would measure what happens to lie in the tail, repeats for instance. The training side of
+    each border loses `gap` symbols, so that nothing learned lies right beside what is tested. Blocks never
+    cross records.
+    """
+    total = int(spans[-1, 1])
+    kinds = np.zeros(blocks, np.int64)
+    for fraction, subset, offset in ((validation, 1, 0.0), (test, 2, 0.5)):
+        count = max(1, round(blocks * fraction))
+        kinds[((np.arange(count) + offset) * blocks / count).astype(np.int64)] = subset
+    edges = np.arange(blocks + 1, dtype=np.int64) * total // blocks
+    changes = np.flatnonzero(np.diff(kinds)) + 1
+    starts = np.concatenate([[0], changes])
+    stops = np.concatenate([changes, [blocks]])
+    segments = []
+    for first, last in zip(starts, stops, strict=True):
+        kind, start, stop = int(kinds[first]), int(edges[first]), int(edges[last])
+        if kind == 0:
+            start += gap * (first > 0)
+            stop -= gap * (last < blocks)
+        inside = np.flatnonzero((spans[:, 1] > start) & (spans[:, 0] < stop))
+        for record in inside:
+            a, b = max(start, int(spans[record, 0])), min(stop, int(spans[record, 1]))
+            segments.append((a, b, kind, int(record)))
+    return np.array(segments, np.int64).reshape(-1, 4)

@@ -1,0 +1,85 @@
+"""Bits per symbol of a model on a whole split, also apart by mark."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from pipeline.alphabet import SPECIALS
+from pipeline.corpus import Corpus
+from pipeline.lanes import PADDING, Lanes, Window
+
+EVALUATION_LANES = 256
+EVALUATION_TIME = 256
+
+
+@dataclass
+class Tally:
+    """Sums of surprisal over the domain's own symbols; an end symbol is context, but not counted.
+
+    `nats` and `counts` have one item a mark (one in all where there are none).
+    """
+
+    corpus: Corpus
+    nats: np.ndarray = field(init=False)
+    counts: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin at zero."""
+        kinds = max(1, len(self.corpus.mark_names))
+        self.nats, self.counts = np.zeros(kinds), np.zeros(kinds, np.int64)
+
+    def add(self, logits: Tensor, window: Window, targets: Tensor) -> None:
+        """Count one window; logits ``(batch, time, vocab_size)``, targets ``(batch, time)``."""
+        surprisal = cross_entropy(
+            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PADDING, reduction="none"
+        )
+        self.add_surprisal(
+            surprisal.detach().cpu().numpy(), np.asarray(window.targets).ravel(), window.positions.ravel()
+        )
+
+    def add_surprisal(self, nats: np.ndarray, codes: np.ndarray, positions: np.ndarray) -> None:
+        """Count the surprisals of some codes, at these positions in the corpus; all ``(n,)``."""
+        counted = codes >= len(SPECIALS)
+        kinds = np.zeros(int(counted.sum()), np.int64)
+        if self.corpus.marks is not None:
+            kinds = self.corpus.marks[positions[counted]]
+        self.nats += np.bincount(kinds, nats[counted], len(self.nats))
+        self.counts += np.bincount(kinds, minlength=len(self.counts))
+
+    @property
+    def bits(self) -> float:
+        """Mean bits per symbol."""
+        return float(self.nats.sum() / max(1, self.counts.sum()) / np.log(2))
+
+    @property
+    def bits_by_mark(self) -> dict[str, float]:
+        """Mean bits per symbol for each mark that occurs."""
+        return {
+            name: float(nats / count / np.log(2))
+            for name, nats, count in zip(self.corpus.mark_names, self.nats, self.counts, strict=False)
+            if count
+        }
+
+
+def evaluation_lanes(corpus: Corpus, subset: str) -> Lanes:
+    """The windows of a split, never cut: every symbol has all its context."""
+    return Lanes(corpus.codes, corpus.segments_of(subset), EVALUATION_LANES, EVALUATION_TIME)
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, corpus: Corpus, subset: str, device: str | torch.device = "cpu") -> Tally:
+    """Bits of `model` over one of the corpus's splits, the state carried over every segment."""
+    lanes, tally, state = evaluation_lanes(corpus, subset), Tally(corpus), None
+    model = model.to(device).eval()
+    for window in lanes.windows(lanes.waves(None)):
+        targets = torch.from_numpy(window.targets).to(device)
+        state = None if window.fresh else state
+        logits, state = model(torch.from_numpy(window.inputs).to(device), state)
+        tally.add(logits, window, targets)
+    return tally

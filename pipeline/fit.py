@@ -1,0 +1,181 @@
+"""The training itself: a Lightning trainer over the lanes of a corpus, resumed where it was killed."""
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from torch import nn
+
+from pipeline.char_model import CharModel, Feed, Schedule
+from pipeline.checkpoint import describe
+from pipeline.config import TrainSettings, build
+from pipeline.corpus import Corpus
+from pipeline.domain import Domain
+from pipeline.errors import DataError
+from pipeline.lanes import Lanes
+from pipeline.progress import bar
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 40
+"""Validations and checkpoints in a whole training, at most."""
+VALIDATION_SHARE = 3.5
+"""A round trains on so many times the symbols that its validation reads: a tenth of the time."""
+TRIAL_STEPS = 4
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """What a training needs to know, bound together."""
+
+    corpus: Corpus
+    domain: Domain
+    model: Mapping[str, Any]
+    """The model's node of the configuration, as plain data."""
+    settings: TrainSettings
+    budget_s: float | None
+    checkpoint: Path | None
+    seed: int
+
+
+def fit(inputs: TrainInputs, out_dir: Path) -> None:
+    """Train, or go on from ``last.ckpt``; leaves best.ckpt, last.ckpt and the loggers' files in `out_dir`."""
+    pl.seed_everything(inputs.seed, verbose=False)
+    corpus, settings = inputs.corpus, inputs.settings
+    model = build(inputs.model, "model").build(len(corpus.alphabet))
+    lanes = Lanes.for_training(corpus.codes, corpus.segments_of("train"), settings.batch, settings.time)
+    last = out_dir / "last.ckpt"
+    schedule = _resumed_schedule(last) or _schedule(inputs, model, lanes)
+    about = describe(inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name)
+    feed = Feed(lanes, inputs.seed, schedule.steps_per_round)
+    module = CharModel(model, corpus, settings, schedule, feed, about)
+    trainer = _trainer(inputs, schedule, out_dir)
+    try:
+        with warnings.catch_warnings():
+            # Lightning advises workers and logging intervals that do not fit in-memory windows.
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            trainer.fit(module, ckpt_path=last if last.exists() else None)
+    except RuntimeError as error:
+        if "out of memory" in str(error):
+            raise DataError(
+                f"not enough memory to train: {error}; lower train.batch or model.hidden_size"
+            ) from None
+        raise
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+
+
+def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path) -> pl.Trainer:
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    device = device_of(inputs.settings)
+    callbacks: list[Callback] = [
+        ModelCheckpoint(
+            out_dir, "best", monitor="validation_bits", save_weights_only=True, enable_version_counter=False
+        ),
+        # After the other, so that what it saves knows what the other has kept.
+        ModelCheckpoint(
+            out_dir, "last", monitor=None, enable_version_counter=False, save_on_train_epoch_end=True
+        ),
+        ProgressBar(inputs.domain.symbol_name),
+    ]
+    if inputs.settings.patience:
+        stop = EarlyStopping("validation_bits", min_delta=0.001, patience=inputs.settings.patience)
+        callbacks.insert(0, stop)
+    return pl.Trainer(
+        default_root_dir=out_dir, max_epochs=schedule.rounds, callbacks=callbacks,
+        accelerator=inputs.settings.accelerator, devices=1,
+        precision="bf16-mixed" if device == "cuda" and torch.cuda.is_bf16_supported() else "32-true",
+        gradient_clip_val=inputs.settings.clip, log_every_n_steps=min(10, schedule.steps_per_round),
+        logger=[CSVLogger(out_dir, "", "csv"), TensorBoardLogger(out_dir, "", "tensorboard")],
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+
+
+class ProgressBar(Callback):
+    """Symbols learned, their speed, and the last bits per symbol."""
+
+    def __init__(self, symbol_name: str) -> None:
+        self.symbol_name = symbol_name
+
+    def on_train_start(self, trainer: pl.Trainer, module: CharModel) -> None:
+        self.last = ""
+        schedule, lanes = module.schedule, module.feed.lanes
+        per_step = lanes.batch * lanes.time
+        total = schedule.rounds * schedule.steps_per_round * per_step
+        self.bar = bar("Training", None if schedule.budget_s else total, self.symbol_name)
+        self.bar.update(trainer.global_step * per_step)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: CharModel, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.bar.update(batch.targets.numel())
+
+    def on_validation_end(self, trainer: pl.Trainer, module: CharModel) -> None:
+        metrics = trainer.callback_metrics
+        text = f"{float(metrics['validation_bits']):.3f} bits/{self.symbol_name} on validation"
+        if module.schedule.budget_s:
+            done = min(1.0, module.elapsed_s / module.schedule.budget_s)
+            text += f", {done:.0%} of the time"
+        self.bar.set_postfix_str(text, refresh=False)
+
+    def teardown(self, trainer: pl.Trainer, module: CharModel, stage: str) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
+    """All epochs in rounds, or as many steps as a short trial says that the budget allows."""
+    rng = np.random.default_rng([inputs.seed, 0])
+    per_epoch = lanes.steps(lanes.waves(rng))
+    total = per_epoch * inputs.settings.max_epochs
+    if inputs.budget_s is not None:
+        # A quarter more than the trial says, so that it is the clock that ends the training.
+        total = max(1, int(1.25 * inputs.budget_s / _step_seconds(inputs, model, lanes)))
+    validated = inputs.corpus.size_of("validation") * VALIDATION_SHARE
+    per_round = max(total / ROUNDS, min(validated / (lanes.batch * lanes.time), total / 4), 1)
+    rounds = max(1, round(total / per_round))
+    return Schedule(rounds, max(1, round(total / rounds)), inputs.budget_s)
+
+
+def _step_seconds(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> float:
+    """How long a training step takes on this machine, by trial on a copy of the model."""
+    device = device_of(inputs.settings)
+    model = deepcopy(model).to(device).train()
+    seconds = math.inf
+    for number, window in enumerate(lanes.windows(lanes.waves(None))):
+        started = time.perf_counter()
+        logits, _ = model(torch.from_numpy(window.inputs).to(device), None)
+        logits.float().logsumexp(-1).mean().backward()
+        if number:
+            seconds = min(seconds, time.perf_counter() - started)
+        if number == TRIAL_STEPS:
+            break
+    return seconds if math.isfinite(seconds) else 0.1
+
+
+def _resumed_schedule(last: Path) -> Schedule | None:
+    if not last.exists():
+        return None
+    content = torch.load(last, map_location="cpu", weights_only=True)
+    log.info("going on from step %d", content["global_step"])
+    return Schedule(**content["resume"]["schedule"])
+
+
+def device_of(settings: TrainSettings) -> str:
+    """The torch device that the accelerator setting means on this machine."""
+    if settings.accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return "cuda"
+    if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"

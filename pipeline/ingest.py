@@ -1,0 +1,144 @@
+"""The first stage: files to an encoded, split corpus."""
+
+import csv
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alphabet import Alphabet
+from pipeline.config import SplitSettings
+from pipeline.corpus import SUBSETS, Corpus, CorpusWriter, split_blocks, split_records
+from pipeline.domain import Domain, Exhibit, Record, Rejection
+from pipeline.errors import DataError
+from pipeline.progress import bar
+from pipeline.stages import StageResult
+
+log = logging.getLogger(__name__)
+
+MIN_HELD_OUT = 16
+"""Fewer held-out symbols than this measure nothing."""
+FEW_RECORDS = 40
+"""With fewer records, or one longer than a twentieth of the corpus, whole records split too coarsely."""
+MAX_BLOCK = 100_000
+REJECTIONS_LISTED = 10_000
+
+
+def ingest(
+    files: Sequence[Path], domain: Domain, split: SplitSettings, unknown: str, seed: int, out_dir: Path
+) -> StageResult:
+    """Read, deduplicate, encode and split the records of `files` into a corpus in `out_dir`.
+
+    Raises DataError where nothing is left to learn from, or less than the split needs.
+    """
+    rejected: Counter[str] = Counter()
+    progress = bar("Reading", unit=domain.symbol_name)
+    with CorpusWriter(out_dir, domain, unknown) as writer, progress:
+        for record in _kept(_read(files, domain), domain, out_dir / "rejected.tsv", rejected):
+            writer.append(record)
+            progress.update(len(record.symbols))
+        if writer.unknown_count:
+            rejected[f"unknown symbols ({unknown})"] = writer.unknown_count
+        if not writer.record_count:
+            raise DataError(_nothing_kept(files, rejected))
+        alphabet = writer.finish()
+    segments = _split(np.load(out_dir / "records.npy"), split, seed, files)
+    np.save(out_dir / "segments.npy", segments)
+    return _result(Corpus.open(out_dir), alphabet, domain, rejected, out_dir)
+
+
+def _read(files: Sequence[Path], domain: Domain) -> Iterator[Record | Rejection]:
+    """All records of all files; of several files, one that cannot be read is a rejection."""
+    for path in files:
+        try:
+            yield from domain.read(path)
+        except DataError as error:
+            if len(files) == 1:
+                raise
+            log.warning("left out: %s", error)
+            yield Rejection(str(path), "unreadable file", str(error))
+
+
+def _kept(
+    items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
+) -> Iterator[Record]:
+    """Records that are not near-duplicates; what is rejected is counted, and listed in `table`."""
+    seen: set[int] = set()
+    with table.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        rows.writerow(("where", "reason", "detail"))
+        for item in items:
+            if isinstance(item, Record):
+                key = domain.duplicate_key(item)
+                # Millions of small records: eight bytes of a hash each, not the key itself.
+                digest = hash(key) if key is not None else None
+                if digest is None or digest not in seen:
+                    if digest is not None:
+                        seen.add(digest)
+                    yield item
+                    continue
+                item = Rejection(item.id, "near-duplicate")
+            rejected[item.reason] += 1
+            if rejected.total() <= REJECTIONS_LISTED:
+                rows.writerow((item.where, item.reason, item.detail))
+
+
+def _split(spans: np.ndarray, split: SplitSettings, seed: int, files: Sequence[Path]) -> np.ndarray:
+    lengths = spans[:, 1] - spans[:, 0]
+    total = int(lengths.sum())
+    coarse = len(spans) < FEW_RECORDS or lengths.max() > total / 20
+    if split.by == "blocks" or (split.by == "auto" and coarse):
+        blocks = max(20, min(100, total // MIN_HELD_OUT), total // MAX_BLOCK)
+        gap = min(split.gap, total // blocks // 8)
+        segments = split_blocks(spans, split.validation, split.test, gap, blocks)
+    else:
+        segments = split_records(spans, split.validation, split.test, np.random.default_rng(seed))
+    for kind, name in enumerate(SUBSETS):
+        chosen = segments[segments[:, 2] == kind]
+        size = int((chosen[:, 1] - chosen[:, 0]).sum())
+        if size < MIN_HELD_OUT:
+            raise DataError(
+                f"{_names(files)}: {len(spans)} records with {total} symbols are too few for the split: "
+                f"{size} symbols fall to {name}, at least {MIN_HELD_OUT} are needed; give more data, "
+                f"or larger dataset.split.validation and dataset.split.test"
+            )
+    return segments
+
+
+def _nothing_kept(files: Sequence[Path], rejected: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in rejected.most_common(5)) or "it is empty"
+    return f"{_names(files)}: no record could be kept: {reasons}; give a file with whole records"
+
+
+def _names(files: Sequence[Path]) -> str:
+    return str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+
+
+def _result(
+    corpus: Corpus, alphabet: Alphabet, domain: Domain, rejected: Counter[str], out_dir: Path
+) -> StageResult:
+    table = out_dir / "corpus.tsv"
+    with table.open("w", encoding="utf-8") as stream:
+        stream.write(f"subset\tsegments\t{domain.symbol_name}s\tshare\n")
+        for name in SUBSETS:
+            size = corpus.size_of(name)
+            stream.write(f"{name}\t{len(corpus.segments_of(name))}\t{size}\t{size / len(corpus.codes):.1%}\n")
+    records = len(corpus.record_spans)
+    dropped = f", {rejected.total():,} rejected" if rejected else ""
+    line = (
+        f"{records:,} records with {len(corpus.codes):,} {domain.symbol_name}s "
+        f"over {len(alphabet.symbols)} symbols{dropped}"
+    )
+    exhibits = [Exhibit("Corpus and split", (table,), line)]
+    if rejected:
+        exhibits.append(Exhibit("Rejected while reading", (out_dir / "rejected.tsv",)))
+    return StageResult(
+        kept={"records": records, "symbols": len(corpus.codes)},
+        rejected=dict(rejected),
+        summary=(line,),
+        figures={"records": records, "symbols": len(corpus.codes), "vocab_size": len(alphabet)},
+        exhibits=tuple(exhibits),
+    )
+

@@ -1,0 +1,108 @@
+"""Batches for truncated back-propagation through time: lanes of contiguous codes, window after window.
+
+Segments (long ones cut into pieces) of similar length run side by side, one in each row of a batch, as a
+*wave*: window after window of `time` symbols, the model's state carried from one to the next, until all
+have ended. A wave starts from the empty state and every piece from the begin symbol, so no state ever
+leaks from one record into another, and padding stays small because neighbours are equally long.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.alphabet import BOS
+
+PADDING = -100
+"""The target that cross-entropy ignores."""
+POOL_WAVES = 16
+"""Pieces are sorted by length within random pools of so many waves: similar length, random company."""
+
+
+class Window(NamedTuple):
+    """One step: `inputs` and `targets` are ``(batch, time)`` int64, `fresh` where the state starts empty,
+    `positions` ``(batch, time)`` says where in the corpus each target lies."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    fresh: bool
+    positions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The windows of some segments of a corpus, in a fixed or a shuffled order.
+
+    `segments` is ``(n, 2)``: half-open starts and stops in `codes`. `piece_length` bounds the length of a
+    piece: None never cuts.
+    """
+
+    codes: np.ndarray
+    segments: np.ndarray
+    batch: int
+    time: int
+    piece_length: int | None = None
+
+    @classmethod
+    def for_training(cls, codes: np.ndarray, segments: np.ndarray, batch: int, time: int) -> "Lanes":
+        """Pieces short enough to fill the batch; where there is too little data for that, fewer lanes."""
+        total = int((segments[:, 1] - segments[:, 0]).sum())
+        batch = max(1, min(batch, total // time))
+        return cls(codes, segments, batch, time, piece_length=max(time, -(-total // batch)))
+
+    def waves(self, rng: np.random.Generator | None) -> list[np.ndarray]:
+        """Pieces in groups of at most `batch`: each ``(rows, 2)``; shuffled where `rng` is given."""
+        pieces = self._pieces(rng)
+        lengths = pieces[:, 1] - pieces[:, 0]
+        if rng is None:
+            pieces = pieces[np.argsort(-lengths, kind="stable")]
+            return [pieces[at : at + self.batch] for at in range(0, len(pieces), self.batch)]
+        order = rng.permutation(len(pieces))
+        pool = self.batch * POOL_WAVES
+        waves = []
+        for at in range(0, len(order), pool):
+            chosen = order[at : at + pool]
+            chosen = chosen[np.argsort(-lengths[chosen], kind="stable")]
+            waves += [pieces[chosen[row : row + self.batch]] for row in range(0, len(chosen), self.batch)]
+        return [waves[number] for number in rng.permutation(len(waves))]
+
+    def steps(self, waves: Sequence[np.ndarray]) -> int:
+        """How many windows the waves make."""
+        return sum(-(-int((wave[:, 1] - wave[:, 0]).max()) // self.time) for wave in waves)
+
+    def windows(self, waves: Sequence[np.ndarray], skip: int = 0) -> Iterator[Window]:
+        """The windows of the waves, in order, the first `skip` left out."""
+        for wave in waves:
+            starts, stops = wave[:, :1], wave[:, 1:]
+            longest = int((stops - starts).max())
+            for offset in range(0, longest, self.time):
+                if skip > 0:
+                    skip -= 1
+                    continue
+                yield self._window(starts, stops, offset, min(self.time, longest - offset))
+
+    def _window(self, starts: np.ndarray, stops: np.ndarray, offset: int, width: int) -> Window:
+        positions = starts + np.arange(offset, offset + width)
+        outside = positions >= stops
+        positions = np.minimum(positions, stops - 1)
+        targets = self.codes[positions].astype(np.int64)
+        inputs = np.empty_like(targets)
+        inputs[:, 1:] = targets[:, :-1]
+        inputs[:, 0] = BOS if offset == 0 else self.codes[np.minimum(positions[:, 0], stops[:, 0]) - 1]
+        targets[outside] = PADDING
+        return Window(inputs, targets, offset == 0, positions)
+
+    def _pieces(self, rng: np.random.Generator | None) -> np.ndarray:
+        lengths = self.segments[:, 1] - self.segments[:, 0]
+        if self.piece_length is None or lengths.max() <= self.piece_length:
+            return self.segments
+        long = lengths > self.piece_length
+        pieces = [self.segments[~long]]
+        for start, stop in self.segments[long]:
+            # Another cut each epoch, so that no place is always without its context.
+            first = int(rng.integers(self.piece_length)) if rng else 0
+            cuts = np.arange(start + first, stop, self.piece_length)
+            edges = np.unique(np.concatenate([[start], cuts, [stop]]))
+            pieces.append(np.column_stack([edges[:-1], edges[1:]]))
+        return np.concatenate(pieces)

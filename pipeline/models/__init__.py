@@ -1,0 +1,1 @@
+"""Model families, one file each. A model is ``(symbols, state) -> (logits, state)``, nothing more."""

@@ -1,0 +1,139 @@
+"""The fourth stage: raw samples to the domain's own files, statistics beside null models, and renders."""
+
+import csv
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alphabet import BOS, EOS, UNKNOWN
+from pipeline.baseline import fit_markov
+from pipeline.checkpoint import load
+from pipeline.config import SampleSettings, build
+from pipeline.corpus import Corpus
+from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Render, Sample
+from pipeline.errors import DataError
+from pipeline.nulls import shuffle_keeping_pairs
+from pipeline.stages import StageResult, findings_to_result
+
+REFERENCE_SEQUENCES = 200
+"""Sequences of each reference group, at most: enough to compare, quick to make."""
+
+
+@dataclass(frozen=True)
+class PostprocessInputs:
+    """What the stage needs to know, bound together."""
+
+    corpus: Corpus
+    checkpoint: Path
+    samples: Path
+    domain: Domain
+    sample: SampleSettings
+    renders: tuple[Render, ...]
+    seed: int
+
+
+def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
+    """Check and write the samples, compare them with the reference groups, run the renders."""
+    raw = [Sample.from_json(line) for line in inputs.samples.read_text(encoding="utf-8").splitlines()]
+    origin = _origin(inputs)
+    records, rejected = [], []
+    for each in raw:
+        finished = inputs.domain.finish(each)
+        if isinstance(finished, Rejection):
+            rejected.append(finished)
+        else:
+            records.append(_with_origin(finished, each, origin))
+    findings = [_tally(raw, records, rejected, out_dir)]
+    if records:
+        references = _references(inputs, raw)
+        findings.append(inputs.domain.write(records, out_dir))
+        findings.append(inputs.domain.compare(records, references, out_dir))
+        findings += [render(records, references, out_dir, inputs.seed) for render in inputs.renders]
+    _write_rejections(findings, out_dir / "rejected.tsv")
+    return findings_to_result(findings, {"raw": len(raw), "records": len(records)})
+
+
+def _origin(inputs: PostprocessInputs) -> dict[str, str]:
+    model = build(load(inputs.checkpoint).about["model"], "model", package="pipeline.models")
+    return {"model": str(model), "temperature": f"{inputs.sample.temperature:g}"}
+
+
+def _with_origin(record: Record, sample: Sample, origin: Mapping[str, str]) -> Record:
+    made = {
+        **origin, "seed": str(sample.seed), "index": str(sample.index),
+        "bits_per_symbol": f"{sample.bits_per_symbol:.3f}",
+    }  # fmt: skip
+    return replace(record, metadata={**record.metadata, **made})
+
+
+def _tally(
+    raw: Sequence[Sample], records: Sequence[Record], rejected: Sequence[Rejection], out_dir: Path
+) -> Findings:
+    if not rejected:
+        return Findings()
+    exhibit = Exhibit("Rejected samples", (out_dir / "rejected.tsv",), f"{len(rejected)} of {len(raw)}.")
+    line = f"{len(records)} of {len(raw)} samples kept; the others are listed in postprocess/rejected.tsv"
+    return Findings(exhibits=(exhibit,), summary=(line,), rejections=tuple(rejected))
+
+
+def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        rows.writerow(("where", "reason", "detail"))
+        for finding in findings:
+            rows.writerows((r.where, r.reason, r.detail) for r in finding.rejections)
+
+
+def _references(inputs: PostprocessInputs, raw: Sequence[Sample]) -> References:
+    """Held-out real sequences, Markov samples and shuffled samples, as many and as long as the samples."""
+    corpus, domain = inputs.corpus, inputs.domain
+    count = min(len(raw), REFERENCE_SEQUENCES)
+    rng = np.random.default_rng([inputs.seed, 1])
+    markov = fit_markov(corpus, domain)
+    never = (BOS, UNKNOWN, EOS) if domain.open_ended else (BOS, UNKNOWN)
+    drawn = markov.sample(
+        count, inputs.sample.length, rng, end_code=None if domain.open_ended else EOS, forbidden=never
+    )
+    shuffled = (
+        shuffle_keeping_pairs(corpus.alphabet.encode(each.symbols, "replace"), rng) for each in raw[:count]
+    )
+    groups = {
+        "held-out real": list(_held_out(inputs, count)),
+        f"Markov order {markov.order}": _records(corpus, drawn, "markov"),
+        "shuffled": _records(corpus, shuffled, "shuffled"),
+    }
+    return References(groups, lambda: corpus.records("train", domain))
+
+
+def _records(corpus: Corpus, sequences: Iterable[np.ndarray], name: str) -> list[Record]:
+    return [
+        Record(f"{name}_{number:04d}", corpus.alphabet.decode(codes))
+        for number, codes in enumerate(sequences, start=1)
+    ]
+
+
+def _held_out(inputs: PostprocessInputs, count: int) -> Iterator[Record]:
+    """Test records, or stretches as long as the samples, spread over the whole test split."""
+    corpus, domain = inputs.corpus, inputs.domain
+    if not domain.open_ended:
+        yield from _spread(list(itertools.islice(corpus.records("test", domain), 100 * count)), count)
+        return
+    length, candidates = inputs.sample.length, []
+    for record in corpus.records("test", domain):
+        for start in range(0, len(record.symbols) - length + 1, length):
+            part = domain.part_id(record.id, start, start + length)
+            candidates.append(Record(part, record.symbols[start : start + length]))
+    yield from _spread(candidates, count)
+
+
+def _spread(records: Sequence[Record], count: int) -> list[Record]:
+    if not records:
+        raise DataError(
+            "the test split has no sequence as long as the samples to compare with; "
+            "lower sample.length or raise dataset.split.test"
+        )
+    chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
+    return [records[number] for number in chosen]

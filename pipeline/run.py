@@ -1,0 +1,166 @@
+"""One run: the configuration is built into stages, and the stages are brought up to date in order."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import Config, build, check_stages, parse_duration, settings_of
+from pipeline.corpus import Corpus
+from pipeline.domain import Domain, Render
+from pipeline.errors import ConfigError
+from pipeline.fit import TrainInputs
+from pipeline.ingest import ingest
+from pipeline.postprocess import PostprocessInputs, postprocess
+from pipeline.sample import sample
+from pipeline.sources import Source, locate
+from pipeline.stages import RunFolder, Stage
+from pipeline.train import train
+
+log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | None = None) -> None:
+    """Run the stages asked for in `folder`; jobs of one `sweep` folder share equal stages.
+
+    Everything in the configuration is checked before the first stage begins.
+    """
+    settings = _typed(config)
+    wanted = check_stages(settings.stages)
+    domain, renders = _domain(config), _renders(config)
+    build(config.model, "model", package="pipeline.models")
+    files = _files(settings, domain) if "ingest" in wanted else []
+    run_folder = RunFolder(folder)
+    with run_folder.locked():
+        kept = [o for o in overrides if not o.startswith(("run=", "stages="))]
+        plain = settings_of(config)
+        run_folder.open(
+            {"dataset": settings.dataset.name, "overrides": kept, "config": plain},
+            going_on=settings.run is not None,
+        )
+        _start_logging(folder)
+        log.info("%s", run_folder.path)
+        donors = sorted(sweep.iterdir()) if sweep else ()
+        for stage in _stages(settings, plain, files, domain, renders, run_folder):
+            if stage.name in wanted:
+                run_folder.run(stage, donors)
+        if "report" in wanted:
+            from pipeline.report import write_report
+
+            write_report(run_folder.manifest, run_folder.path, run_folder / "report.html")
+        _say_what_was_made(run_folder)
+
+
+def _typed(config: DictConfig) -> Config:
+    """The configuration as typed settings; ConfigError where a value is out of range."""
+    try:
+        return OmegaConf.to_object(config)
+    except OmegaConfBaseException as error:
+        # A settings class that refuses a value raises ConfigError, which OmegaConf wraps.
+        cause = error.__cause__ if isinstance(error.__cause__, ConfigError) else error
+        raise ConfigError(str(cause).splitlines()[0]) from None
+
+
+def _domain(config: DictConfig) -> Domain:
+    domain = build(config.domain, "domain")
+    if not isinstance(domain, Domain):
+        raise ConfigError("domain: the configuration names none; choose domain=nucleotide, abc or text")
+    return domain
+
+
+def _renders(config: DictConfig) -> tuple[Render, ...]:
+    domain, renders = _domain(config), []
+    for name in ("render", "blast"):
+        render = build(config[name], name)
+        if render is not None and render.family != domain.family:
+            raise ConfigError(
+                f"{name}: this one is for {render.family}, but the data set is {domain.family}; "
+                f"leave {name} out, or set {name}=none"
+            )
+        renders += [render] if render is not None else []
+    return tuple(renders)
+
+
+def _stages(
+    settings: Config,
+    plain: Mapping[str, Any],
+    files: list[Path],
+    domain: Domain,
+    renders: tuple[Render, ...],
+    folder: RunFolder,
+) -> list[Stage]:
+    """The stages with their settings bound."""
+    seed, dataset = settings.seed, settings.dataset
+    budget_s = parse_duration(settings.budget) if settings.budget is not None else None
+    checkpoint = Path(settings.checkpoint).expanduser() if settings.checkpoint else None
+    reads = {"domain": plain["domain"], "seed": seed}
+    data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
+    best = folder / "train" / "best.ckpt"
+
+    def corpus() -> Corpus:
+        return Corpus.open(folder / "ingest")
+
+    def do_ingest(out_dir: Path):  # noqa: ANN202
+        return ingest(files, domain, dataset.split, dataset.unknown, seed, out_dir)
+
+    def do_train(out_dir: Path):  # noqa: ANN202
+        return train(
+            TrainInputs(corpus(), domain, plain["model"], settings.train, budget_s, checkpoint, seed), out_dir
+        )
+
+    def do_sample(out_dir: Path):  # noqa: ANN202
+        return sample(best, domain, settings.sample, seed, out_dir)
+
+    def do_postprocess(out_dir: Path):  # noqa: ANN202
+        raw = folder / "sample" / "samples.jsonl"
+        inputs = PostprocessInputs(corpus(), best, raw, domain, settings.sample, renders, seed)
+        return postprocess(inputs, out_dir)
+
+    learned = {"model": plain["model"], "train": plain["train"], "budget": settings.budget}
+    drawn = {"sample": plain["sample"], **reads}
+    made = {"sample": plain["sample"], "render": plain["render"], "blast": plain["blast"], **reads}
+    outside = [checkpoint] if checkpoint else []
+    return [
+        Stage("ingest", {"dataset": data, **reads}, do_ingest, inputs=files),
+        Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
+        Stage("sample", drawn, do_sample, ("train",)),
+        Stage("postprocess", made, do_postprocess, ("ingest", "train", "sample")),
+    ]
+
+
+def _files(settings: Config, domain: Domain) -> list[Path]:
+    dataset = settings.dataset
+    if dataset.path is None and dataset.source is None:
+        raise ConfigError(f"dataset={dataset.name} reads files of yours: dataset.path=FILE, FOLDER or 'GLOB'")
+    if dataset.path is None and dataset.source not in dataset.sources:
+        names = ", ".join(dataset.sources) or "none"
+        raise ConfigError(f"dataset.source={dataset.source!r} is not one of {names}; or set dataset.path")
+    entries = [Source(**entry) for entry in dataset.sources[dataset.source]] if dataset.path is None else []
+    return locate(dataset.path, entries, domain.suits)
+
+
+def _say_what_was_made(folder: RunFolder) -> None:
+    log.info("")
+    for stage in folder.manifest["stages"].values():
+        for line in stage["summary"]:
+            log.info("%s", line)
+    report = folder / "report.html"
+    log.info("%s", f"report: {report}" if report.exists() else f"run folder: {folder.path}")
+
+
+def _start_logging(folder: Path) -> None:
+    """Lines for people on standard output, the same with times in the run folder."""
+    screen = logging.StreamHandler(sys.stdout)
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    file = logging.FileHandler(folder / "pipeline.log", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    ours = logging.getLogger("pipeline")
+    for handler in ours.handlers:
+        handler.close()
+    ours.handlers = [screen, file]
+    ours.propagate = False
+    ours.setLevel(logging.INFO)

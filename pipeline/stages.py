@@ -1,0 +1,259 @@
+"""The order of the stages, the run folder, and its manifest: what is reused, what is made anew.
+
+A stage writes into a hidden folder that takes its name only when it is whole; then the manifest is
+replaced in one step. So whatever carries its proper name is complete, and a killed run goes on where it
+stopped. A stage is reused when its settings, its inputs and the program's version are as they were.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pipeline import __version__
+from pipeline.domain import Exhibit, Findings, Rejection
+from pipeline.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+RECORDED_VERSIONS = ("torch", "pytorch-lightning", "numpy", "biopython", "music21", "hydra-core")
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage has to say beside the files in its folder: counts, lines for people, figures, exhibits."""
+
+    kept: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    summary: tuple[str, ...] = ()
+    figures: Mapping[str, float | str | None] = field(default_factory=dict)
+    exhibits: tuple[Exhibit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage with its settings bound. `needs` names the stages whose output it reads; `inputs` are files
+    from outside; `keeps_partial` where a killed run's folder is worth going on from."""
+
+    name: str
+    settings: Mapping[str, Any]
+    action: Callable[[Path], StageResult]
+    needs: tuple[str, ...] = ()
+    inputs: Sequence[Path] = ()
+    keeps_partial: bool = False
+
+
+class RunFolder:
+    """One run's folder and manifest."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.manifest: dict[str, Any] = {}
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; ConfigError where another one does."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError(
+                f"{self.path}: another process is working in this folder; wait for it, or name another "
+                "folder with hydra.run.dir=FOLDER"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def open(self, fresh: Mapping[str, Any], going_on: bool) -> None:
+        """Read the manifest, or begin one; a folder that has one is only entered if `going_on`."""
+        found = read_manifest(self.path)
+        if found and not going_on:
+            raise ConfigError(
+                f"{self.path}: already holds a run; go on with it by run={self.path}, or choose another "
+                "folder with hydra.run.dir=FOLDER"
+            )
+        stages = found["stages"] if found else {}
+        created = found["created"] if found else _now()
+        self.manifest = {
+            "format": FORMAT, "version": __version__, "created": created, **fresh,
+            "environment": _environment(), "stages": stages,
+        }  # fmt: skip
+        self.save()
+
+    def save(self) -> None:
+        """Replace the manifest in one step."""
+        write_atomically(self / MANIFEST, json.dumps(self.manifest, indent=1, ensure_ascii=False))
+
+    def run(self, stage: Stage, donors: Sequence[Path] = ()) -> bool:
+        """Bring one stage up to date; whether it was made anew.
+
+        `donors` are other run folders, of the same sweep, whose equal stage is taken over rather than made.
+        """
+        inputs = {str(path): sha256(path) for path in stage.inputs}
+        fingerprint = self._fingerprint(stage, inputs)
+        if self._is_current(self.path, self.manifest, stage.name, fingerprint):
+            log.info("%-12s as it was", stage.name)
+            return False
+        partial = self / f".{stage.name}-{fingerprint[:12]}.partial"
+        self._clear_partials(stage.name, keep=partial if stage.keeps_partial else None)
+        entry = self._take_over(stage.name, fingerprint, partial, donors)
+        if entry is None:
+            entry = self._make(stage, inputs, fingerprint, partial)
+        self._put_in_place(stage.name, partial)
+        self.manifest["stages"][stage.name] = entry
+        self.save()
+        return True
+
+    def require(self, name: str) -> None:
+        """DataError where a stage that another reads has not been run."""
+        if name not in self.manifest["stages"] or not (self / name).is_dir():
+            raise DataError(f"{self.path}: stage {name} has not been run here; add it to stages=[…]")
+
+    def _make(
+        self, stage: Stage, inputs: Mapping[str, str], fingerprint: str, partial: Path
+    ) -> dict[str, Any]:
+        partial.mkdir(exist_ok=True)
+        started, begun = time.perf_counter(), _now()
+        result = stage.action(partial)
+        outputs = {
+            f"{stage.name}/{path.relative_to(partial)}": sha256(path)
+            for path in sorted(partial.rglob("*"))
+            if path.is_file()
+        }
+        return {
+            "fingerprint": fingerprint, "settings": stage.settings, "seed": stage.settings.get("seed"),
+            "started": begun, "inputs": inputs, "outputs": outputs,
+            "kept": dict(result.kept), "rejected": dict(result.rejected),
+            "seconds": round(time.perf_counter() - started, 2),
+            "summary": list(result.summary), "figures": dict(result.figures),
+            "exhibits": [_relative(exhibit, partial, stage.name) for exhibit in result.exhibits],
+        }  # fmt: skip
+
+    def _fingerprint(self, stage: Stage, inputs: Mapping[str, str]) -> str:
+        needed = {}
+        for name in stage.needs:
+            self.require(name)
+            needed[name] = self.manifest["stages"][name]["fingerprint"]
+        whole = [stage.name, __version__, stage.settings, sorted(inputs.values()), needed]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+    @staticmethod
+    def _is_current(folder: Path, manifest: Mapping[str, Any], name: str, fingerprint: str) -> bool:
+        entry = manifest.get("stages", {}).get(name)
+        if not entry or entry["fingerprint"] != fingerprint:
+            return False
+        return all((folder / path).is_file() for path in entry["outputs"])
+
+    def _take_over(
+        self, name: str, fingerprint: str, partial: Path, donors: Sequence[Path]
+    ) -> dict[str, Any] | None:
+        for donor in donors:
+            manifest = read_manifest(donor) or {}
+            if donor.resolve() != self.path and self._is_current(donor, manifest, name, fingerprint):
+                log.info("%-12s taken over from %s", name, donor)
+                shutil.rmtree(partial, ignore_errors=True)
+                shutil.copytree(donor / name, partial, copy_function=_link_or_copy)
+                return {**manifest["stages"][name], "taken_over_from": str(donor)}
+        return None
+
+    def _clear_partials(self, name: str, keep: Path | None) -> None:
+        for path in self.path.glob(f".{name}-*.partial"):
+            if path != keep:
+                shutil.rmtree(path)
+
+    def _put_in_place(self, name: str, partial: Path) -> None:
+        final, old = self / name, self / f".{name}-old.partial"
+        if final.exists():
+            final.rename(old)
+        partial.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a run folder, or None where there is none; DataError where it is not one."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"format {manifest['format']!r}, this version reads {FORMAT}")
+        return {**manifest, "stages": dict(manifest["stages"]), "overrides": list(manifest["overrides"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a manifest of a run ({error}); name another run folder") from None
+
+
+def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) -> StageResult:
+    """The findings of a domain and its renders as one result; rejections are counted by reason."""
+    rejected: dict[str, int] = {}
+    for rejection in rejections(findings):
+        rejected[rejection.reason] = rejected.get(rejection.reason, 0) + 1
+    return StageResult(
+        kept=kept,
+        rejected=rejected,
+        summary=tuple(line for finding in findings for line in finding.summary),
+        figures={name: value for finding in findings for name, value in finding.figures.items()},
+        exhibits=tuple(exhibit for finding in findings for exhibit in finding.exhibits),
+    )
+
+
+def rejections(findings: Sequence[Findings]) -> list[Rejection]:
+    """All rejections, in order."""
+    return [rejection for finding in findings for rejection in finding.rejections]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that it appears whole or not at all."""
+    draft = path.with_name(f".{path.name}.partial")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _relative(exhibit: Exhibit, partial: Path, name: str) -> dict[str, Any]:
+    files = [f"{name}/{path.relative_to(partial)}" for path in exhibit.files]
+    return {**asdict(exhibit), "files": files}
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _environment() -> dict[str, str]:
+    versions = {name: version(name) for name in RECORDED_VERSIONS}
+    return {"python": platform.python_version(), "platform": platform.platform(), **versions}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
