@@ -1,0 +1,152 @@
+"""Files as blocks of a web page: a table, a picture, a player, text, or a link, by suffix.
+
+A block is plain data; `pipeline/report.html.jinja` turns it into HTML and escapes all of it. Nothing
+outside the run folder is ever shown, whatever a manifest says.
+"""
+
+import base64
+import csv
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
+SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
+TEXTS = {".txt", ".fasta", ".abc"}
+
+MOST_ROWS = 200
+MOST_CHARACTERS = 12_000
+MOST_FILE_BYTES = 8 << 20
+"""A larger picture or sound is a link."""
+MOST_PAGE_BYTES = 24 << 20
+"""Pictures and sounds of a page together; what comes later is a link."""
+SHOWN_AT_ONCE = 8
+"""Pictures or players of one exhibit; the others are folded away."""
+NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|nan|inf|-|–|")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One file as it is shown. `kind`: table, picture, sound, text, link or missing."""
+
+    kind: str
+    name: str
+    link: str = ""
+    source: str = ""
+    """data: address of a picture or sound."""
+    text: str = ""
+    note: str = ""
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    numeric: Sequence[bool] = ()
+    alt: str = ""
+
+
+@dataclass
+class Page:
+    """Where the page and its run lie, and how many bytes may still be embedded."""
+
+    run_dir: Path
+    page_dir: Path
+    bytes_left: int = field(default=MOST_PAGE_BYTES)
+
+    def link(self, path: Path) -> str:
+        """A relative address, with no scheme whatever the name."""
+        return "./" + quote(os.path.relpath(path, self.page_dir).replace(os.sep, "/"))
+
+
+def show(exhibit: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    """Title, caption and blocks of one exhibit of a manifest, the first few apart from the others."""
+    title = str(exhibit.get("title", ""))
+    blocks = [_block(str(name), title, page) for name in exhibit.get("files", ())]
+    media = sum(block.kind in ("picture", "sound") for block in blocks) == len(blocks)
+    first = SHOWN_AT_ONCE if media else len(blocks)
+    return {
+        "title": title,
+        "caption": str(exhibit.get("caption", "")),
+        "blocks": blocks[:first],
+        "folded": blocks[first:],
+        "alone": len(blocks) == 1,
+    }
+
+
+def _block(name: str, title: str, page: Page) -> Block:
+    path = page.run_dir / name
+    shown = Path(name).name or name
+    if not path.resolve().is_relative_to(page.run_dir.resolve()):
+        return Block("missing", name, note="lies outside the run folder and is not shown")
+    if not path.is_file():
+        return Block("missing", name, note="is missing: it was moved or deleted after the run")
+    try:
+        return _by_suffix(path, shown, title, page)
+    except OSError as error:
+        return Block("missing", name, note=f"cannot be read ({error.strerror})")
+
+
+def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
+    suffix, link = path.suffix.lower(), page.link(path)
+    if suffix == ".tsv":
+        return _table(path, name, link)
+    if suffix in TEXTS:
+        return _text(path, name, link)
+    mime = PICTURES.get(suffix) or SOUNDS.get(suffix)
+    size = path.stat().st_size
+    if mime is None:
+        return Block("link", name, link, note=_size(size))
+    if size > min(MOST_FILE_BYTES, page.bytes_left):
+        return Block("link", name, link, note=f"{_size(size)}, too large to be embedded here")
+    page.bytes_left -= size
+    source = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    kind = "picture" if suffix in PICTURES else "sound"
+    return Block(kind, name, link, source, alt=f"{title}: {path.stem.replace('_', ' ')}")
+
+
+def _table(path: Path, name: str, link: str) -> Block:
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+        header, rows, more = _cells(stream)
+    width = max((len(row) for row in [header, *rows]), default=0)
+    header = [*header, *[""] * (width - len(header))]
+    rows = [[*row, *[""] * (width - len(row))] for row in rows]
+    numeric = [all(NUMBER.fullmatch(row[column].strip()) for row in rows) for column in range(width)]
+    note = f"The first {len(rows)} of {len(rows) + more:,} rows; all are in the file" if more else ""
+    return Block("table", name, link, note=note, header=header, rows=rows, numeric=numeric)
+
+
+def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:
+    """Header, the rows to be shown, and how many there are beyond them."""
+    lines = csv.reader(stream, delimiter="\t")
+    header, rows, more = [], [], 0
+    while True:
+        try:
+            row = next(lines)
+        except StopIteration:
+            return header, rows, more
+        except csv.Error as error:
+            row = [f"(unreadable: {error})"]
+        if not header:
+            header = row
+        elif len(rows) < MOST_ROWS:
+            rows.append(row)
+        else:
+            more += 1
+
+
+def _text(path: Path, name: str, link: str) -> Block:
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        text = stream.read(MOST_CHARACTERS + 1)
+    if len(text) <= MOST_CHARACTERS:
+        return Block("text", name, link, text=text)
+    note = f"The first {MOST_CHARACTERS:,} characters; all {_size(path.stat().st_size)} are in the file"
+    return Block("text", name, link, text=text[:MOST_CHARACTERS].rstrip() + " …", note=note)
+
+
+def _size(size: int) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

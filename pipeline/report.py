@@ -1,0 +1,211 @@
+"""The last stage: one page that shows a run, opens offline, and makes no request.
+
+It reads only the manifest and the files that the manifest names, and knows no domain. Files become blocks
+in `pipeline/exhibits.py`; the page itself is `pipeline/report.html.jinja`. Everything that comes from data
+is escaped there, and a content security policy forbids the page to load or send anything.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.exhibits import Page, show
+
+TITLES = {"ingest": "Data", "train": "Training", "sample": "Samples", "postprocess": "Results"}
+HEADLINES = (
+    ("train", "test_bits", "bits per symbol on the test split"),
+    ("train", "markov_bits", "bits of the best Markov model"),
+    ("train", "parameters", "parameters"),
+    ("ingest", "symbols", "symbols in the corpus"),
+    ("ingest", "records", "records in the corpus"),
+)
+"""Figures that every run has; they open the strip."""
+MOST_HEADLINES = 8
+TEMPLATE_DIR = Path(__file__).parent
+
+
+def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path:
+    """Write the report of a run as one HTML file at `path`.
+
+    A file that the manifest names and that is gone is shown as missing. Raises OSError where `path`
+    cannot be written.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE_DIR), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    style, script = ((TEMPLATE_DIR / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    text = environment.get_template("report.html.jinja").render(
+        **_contents(manifest, Page(run_dir, path.parent)),
+        policy=_policy(style, script), style=Markup(style), script=Markup(script),
+    )  # fmt: skip
+    draft = path.with_name(f".{path.name}.partial")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def _policy(style: str, script: str) -> str:
+    """Only what is in the page itself may be used, and of scripts and styles only ours, by their hashes."""
+
+    def allow(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        "default-src 'none'; img-src data:; media-src data:; "
+        f"style-src {allow(style)}; script-src {allow(script)}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _contents(manifest: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    stages = {name: stage for name, stage in manifest.get("stages", {}).items() if name != "report"}
+    config = manifest.get("config", {})
+    dataset = config.get("dataset") if isinstance(config.get("dataset"), Mapping) else {}
+    return {
+        "dataset": str(manifest.get("dataset", "run")),
+        "about": _about(dataset),
+        "created": _when(str(manifest.get("created", ""))),
+        "version": str(manifest.get("version", "")),
+        "abstract": [_sentence(line) for stage in stages.values() for line in stage.get("summary", ())],
+        "headlines": _headlines(stages),
+        "sections": [_section(name, stage, page) for name, stage in stages.items()],
+        "seconds": _duration(sum(stage.get("seconds") or 0 for stage in stages.values())),
+        **_reproduction(manifest, stages, page),
+    }
+
+
+def _about(dataset: Mapping[str, Any]) -> str:
+    """What was learned from: the user's path, or the data set's line without its advice on settings."""
+    if dataset.get("path"):
+        return str(dataset["path"])
+    return re.split(r"[;(]", str(dataset.get("about") or ""))[0].strip()
+
+
+def _section(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": TITLES.get(name, name.replace("_", " ").capitalize()),
+        "seconds": _duration(stage.get("seconds") or 0),
+        "summary": [_sentence(line) for line in stage.get("summary", ())],
+        "kept": [(_words(key), _number(value)) for key, value in stage.get("kept", {}).items()],
+        "rejected": sorted(
+            ((str(reason), count) for reason, count in stage.get("rejected", {}).items()),
+            key=lambda pair: (-pair[1], pair[0]),
+        ),
+        "exhibits": [show(exhibit, page) for exhibit in stage.get("exhibits", ())],
+    }
+
+
+def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The figures to see first: value and label."""
+    figures = {name: stage.get("figures", {}) for name, stage in stages.items()}
+    found = [
+        {"value": _number(figures[stage][key]), "label": label}
+        for stage, key, label in HEADLINES
+        if figures.get(stage, {}).get(key) is not None
+    ]
+    for key, value in figures.get("postprocess", {}).items():
+        if isinstance(value, int | float):
+            found.append({"value": _number(value), "label": _words(key)})
+    return found[:MOST_HEADLINES]
+
+
+def _reproduction(manifest: Mapping[str, Any], stages: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    overrides = [str(each) for each in manifest.get("overrides", ())]
+    run = _from_here(page.run_dir)
+    again = ["python", "-m", "pipeline", *overrides]
+    further = [
+        "python", "-m", "pipeline", f"run={run}", "stages=[sample,postprocess,report]",
+        "sample.temperature=0.7",
+    ]  # fmt: skip
+    files = [
+        (name, kind, path, digest)
+        for name, stage in stages.items()
+        for kind in ("inputs", "outputs")
+        for path, digest in stage.get(kind, {}).items()
+    ]
+    figures = [
+        (name, _words(key), "–" if value is None else _number(value))
+        for name, stage in stages.items()
+        for key, value in stage.get("figures", {}).items()
+    ]
+    return {
+        "commands": [
+            ("Make this run again", " ".join(shlex.quote(word) for word in again)),
+            ("Go on with it: new samples from the same model", " ".join(shlex.quote(w) for w in further)),
+        ],
+        "settings": list(_flat(manifest.get("config", {}))),
+        "environment": [
+            ("sequence-pipeline", str(manifest.get("version", ""))),
+            *((str(name), str(value)) for name, value in manifest.get("environment", {}).items()),
+        ],
+        "seeds": [(TITLES.get(name, name), _seed(stage)) for name, stage in stages.items()],
+        "files": files,
+        "figures": figures,
+    }
+
+
+def _flat(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted names and values of nested settings."""
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _flat(value, f"{name}.{key}" if name else str(key))
+    elif name:
+        yield name, "null" if node is None else str(node)
+
+
+def _seed(stage: Mapping[str, Any]) -> str:
+    seed = stage.get("seed")
+    return "uses no chance" if seed is None else str(seed)
+
+
+def _from_here(folder: Path) -> str:
+    """A path as it would be typed: short where the folder lies below the working folder."""
+    below = os.path.relpath(folder)
+    return str(folder) if below.startswith(os.pardir) else below
+
+
+def _sentence(line: object) -> str:
+    text = str(line).strip()
+    if not text:
+        return text
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?:" else ".")
+
+
+def _words(key: object) -> str:
+    """The name of a figure as words: ``best_evalue`` as "best evalue"."""
+    return str(key).replace("_", " ")
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or (value.is_integer() and abs(value) >= 1000):
+        return f"{int(value):,}"
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _when(text: str) -> str:
+    """An ISO time for people; unchanged where it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
