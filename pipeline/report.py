@@ -7,6 +7,7 @@ is escaped there, and a content security policy forbids the page to load or send
 
 import base64
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -128,13 +129,13 @@ def _reproduction(manifest: Mapping[str, Any], stages: Mapping[str, Any], page: 
         "sample.temperature=0.7",
     ]  # fmt: skip
     files = [
-        (name, kind, path, digest)
+        (TITLES.get(name, name), kind, path, digest)
         for name, stage in stages.items()
-        for kind in ("inputs", "outputs")
-        for path, digest in stage.get(kind, {}).items()
+        for kind in ("input", "output")
+        for path, digest in stage.get(f"{kind}s", {}).items()
     ]
     figures = [
-        (name, _words(key), "–" if value is None else _number(value))
+        (TITLES.get(name, name), _words(key), "–" if value is None else _number(value))
         for name, stage in stages.items()
         for key, value in stage.get("figures", {}).items()
     ]
@@ -160,12 +161,12 @@ def _flat(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             yield from _flat(value, f"{name}.{key}" if name else str(key))
     elif name:
-        yield name, "null" if node is None else str(node)
+        yield name, node if isinstance(node, str) else json.dumps(node, ensure_ascii=False, default=str)
 
 
 def _seed(stage: Mapping[str, Any]) -> str:
     seed = stage.get("seed")
-    return "uses no chance" if seed is None else str(seed)
+    return "no random choices" if seed is None else str(seed)
 
 
 def _from_here(folder: Path) -> str:

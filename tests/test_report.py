@@ -316,7 +316,8 @@ def browse(path, profile, port, *options):
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
         "--enable-logging=stderr", "--no-first-run", "--disable-background-networking", "--disable-sync",
         "--disable-component-update", "--disable-default-apps", "--disable-extensions",
-        "--disable-features=OptimizationHints,MediaRouter,NetworkTimeServiceQuerying", "--virtual-time-budget=3000",
+        "--disable-features=OptimizationHints,MediaRouter,NetworkTimeServiceQuerying",
+        "--virtual-time-budget=3000",
         f"--proxy-server=127.0.0.1:{port}", "--proxy-bypass-list=<-loopback>", *options, path.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
