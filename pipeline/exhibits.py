@@ -20,6 +20,8 @@ TEXTS = {".txt", ".fasta", ".abc"}
 
 MOST_ROWS = 200
 MOST_CHARACTERS = 12_000
+LONGEST_LINE = 34
+"""Characters of a table's cell that are kept on one line."""
 MOST_FILE_BYTES = 8 << 20
 """A larger picture or sound is a link."""
 MOST_PAGE_BYTES = 24 << 20
@@ -42,8 +44,14 @@ class Block:
     note: str = ""
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    numeric: Sequence[bool] = ()
+    classes: Sequence[str] = ()
+    """Of each column: num (aligned right), long (wraps), or neither (one line)."""
     alt: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name as words."""
+        return Path(self.name).stem.replace("_", " ")
 
 
 @dataclass
@@ -111,9 +119,15 @@ def _table(path: Path, name: str, link: str) -> Block:
     width = max((len(row) for row in [header, *rows]), default=0)
     header = [*header, *[""] * (width - len(header))]
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
-    numeric = [all(NUMBER.fullmatch(row[column].strip()) for row in rows) for column in range(width)]
+    classes = [_column_class([row[column] for row in rows]) for column in range(width)]
     note = f"The first {len(rows)} of {len(rows) + more:,} rows; all are in the file" if more else ""
-    return Block("table", name, link, note=note, header=header, rows=rows, numeric=numeric)
+    return Block("table", name, link, note=note, header=header, rows=rows, classes=classes)
+
+
+def _column_class(cells: Sequence[str]) -> str:
+    if all(NUMBER.fullmatch(cell.strip()) for cell in cells):
+        return "num"
+    return "long" if max(map(len, cells)) > LONGEST_LINE else ""
 
 
 def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:

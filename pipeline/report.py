@@ -24,10 +24,12 @@ HEADLINES = (
     ("train", "markov_bits", "bits of the best Markov model"),
     ("train", "parameters", "parameters"),
     ("ingest", "symbols", "symbols in the corpus"),
-    ("ingest", "records", "records in the corpus"),
 )
 """Figures that every run has; they open the strip."""
 MOST_HEADLINES = 8
+LONGEST_HEADLINE = 24
+OF_REAL = ", real"
+"""A result's name with this ending is the same measure of held-out real data."""
 TEMPLATE_DIR = Path(__file__).parent
 
 
@@ -102,21 +104,37 @@ def _section(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
             ((str(reason), count) for reason, count in stage.get("rejected", {}).items()),
             key=lambda pair: (-pair[1], pair[0]),
         ),
-        "exhibits": [show(exhibit, page) for exhibit in stage.get("exhibits", ())],
+        "exhibits": [_exhibit(exhibit, stage, page) for exhibit in stage.get("exhibits", ())],
     }
 
 
+def _exhibit(exhibit: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    shown = show(exhibit, page)
+    # What the section opens with need not be said again below a table.
+    for line in stage.get("summary", ()):
+        shown["caption"] = shown["caption"].replace(str(line), "").lstrip(" .;")
+    return {**shown, "caption": _sentence(shown["caption"])}
+
+
 def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The figures to see first: value and label."""
+    """The figures to see first: value, label, and the value of real data where the results give one."""
     figures = {name: stage.get("figures", {}) for name, stage in stages.items()}
     found = [
-        {"value": _number(figures[stage][key]), "label": label}
+        {"value": _number(figures[stage][key]), "label": label, "real": ""}
         for stage, key, label in HEADLINES
         if figures.get(stage, {}).get(key) is not None
     ]
-    for key, value in figures.get("postprocess", {}).items():
-        if isinstance(value, int | float):
-            found.append({"value": _number(value), "label": _words(key)})
+    results = {key: value for key, value in figures.get("postprocess", {}).items() if value is not None}
+    for key in sorted(results, key=lambda key: not key.startswith("best")):
+        if not key.endswith(OF_REAL) and len(str(results[key])) < LONGEST_HEADLINE:
+            real = results.get(f"{key}{OF_REAL}")
+            found.append(
+                {
+                    "value": _number(results[key]),
+                    "label": _words(key),
+                    "real": "" if real is None else f"real data: {_number(real)}",
+                }
+            )
     return found[:MOST_HEADLINES]
 
 

@@ -142,7 +142,8 @@ def manifest(run):
         run, "postprocess", seed=0,
         summary=["14 tunes in tunes.abc", "Best E-value of a sample 2.1e-05, of shuffled sequences 0.8"],
         kept={"raw": 16, "records": 14}, rejected={HOSTILE: 2},
-        figures={"tunes": 14, "tunes_repaired": 3, "best_evalue": 2.1e-5, "nothing": None},
+        figures={"tunes": 14, "tunes_repaired": 3, "best_evalue": 2.1e-5, "nothing": None,
+                 "bars_full": 0.93, "bars_full, real": 0.97},
         exhibits=[
             {"title": HOSTILE, "files": ["postprocess/tunes.abc"], "caption": "For any ABC program."},
             {"title": "Sequences", "files": ["postprocess/samples.fasta"], "caption": ""},
@@ -179,6 +180,9 @@ class Outline(HTMLParser):
     def handle_data(self, data):
         self.text.append(data)
 
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
     def all(self, tag):
         return [attrs for name, attrs in self.tags if name == tag]
 
@@ -191,12 +195,18 @@ def page(manifest, run):
 
 def test_every_section_is_there_and_opens_with_what_was_made(page):
     assert [section["id"] for section in page.all("section")] == list(SECTIONS)
-    whole = " ".join("".join(page.text).split())
+    whole = page.words()
     assert "16 samples of at most 500 characters at temperature 0.8. 14 tunes in tunes.abc." in whole
     assert "Learned from 4,200 Irish and American tunes" in whole
     assert "21 November 2026, 20:53 UTC" in whole
     assert "1.742" in whole
     assert "778,425" in whole
+
+
+def test_the_best_result_comes_first_and_stands_beside_that_of_real_data(page):
+    whole = page.words()
+    assert "symbols in the corpus 778,425 best evalue 2.1e-05 tunes 14" in whole
+    assert "bars full real data: 0.970 0.930" in whole
 
 
 def test_what_comes_from_data_is_text_and_nothing_else(page):
