@@ -11,11 +11,12 @@ FREE_METER = "none"
 MODES = {"": 0, "m": -3, "Mix": -1, "Dor": -2, "Phr": -4, "Lyd": 1, "Loc": -5}
 """Modes as we spell them, each with the sharps it has more than the major key on the same note."""
 
-_MODE = "mixolydian|mix|dorian|dor|phrygian|phr|lydian|lyd|locrian|loc|ionian|ion|aeolian|aeo|major|maj|minor|min|m"
-# A mode may stand apart from its tonic; a lone m only touches it, and nothing else may touch either.
-KEY = re.compile(rf"([A-G])([#b]?)(?:(?:[ \t]*(?i:({_MODE}))|(M))(?![A-Za-z]))?(?![A-Za-z#,'/0-9])")
+_MODE = "(?:mix(?:olyd)?|dor|phr(?:yg)?|lyd|locr?|ion|aeo(?:l)?)(?:ian)?|maj(?:or)?|min(?:or)?"
+# A mode may stand apart from its tonic; a lone m (minor) or M (major) touches it; no note may touch either.
+KEY = re.compile(rf"([A-G])([#b]?)([ \t]*(?i:{_MODE})(?![A-Za-z])|[mM])?(?![A-Za-z#,'/0-9])")
 _TONIC_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARP_ORDER = "FCGDAEB"
+_TEMPOS = {"2/2": 92, "4/4": 152, "2/4": 104, "3/4": 132, "3/8": 63, "6/8": 112, "9/8": 112, "12/8": 112}
 _ALLOWED_METERS = re.compile(r"(\d{1,2})/(1|2|4|8|16|32)")
 
 
@@ -37,17 +38,17 @@ def normalise_key(text: str) -> str:
         raise ValueError(f"unknown key {text!r}")
     if re.search(r"(?:^|\s)(?:exp\b|[_^=]+[a-gA-G])", text[match.end() :]):
         raise ValueError(f"key with accidentals of its own {text!r}")
-    key = match[1] + match[2] + _mode(match[3] or "")
+    key = match[1] + match[2] + _mode((match[3] or "").strip())
     if abs(sharps(key)) > 7:
         raise ValueError(f"key {text!r} has more than seven sharps or flats")
     return key
 
 
 def _mode(text: str) -> str:
+    if text == "M":
+        return ""
     short = text.lower()[:3]
-    if short in ("m", "min", "aeo"):
-        return "m"
-    return "" if short in ("", "maj", "ion") else short.capitalize()
+    return {"m": "m", "min": "m", "aeo": "m", "": "", "maj": "", "ion": ""}.get(short, short.capitalize())
 
 
 @lru_cache(maxsize=256)
@@ -116,6 +117,11 @@ def beat_length(meter: str) -> Fraction:
     if is_compound(meter) or (count == 3 and unit >= 8):
         return Fraction(3, unit)
     return Fraction(1, unit if unit <= 4 else 4)
+
+
+def beats_per_minute(meter: str) -> int:
+    """A tempo that suits dances in this meter, in beats of `beat_length`."""
+    return _TEMPOS.get(meter, 110)
 
 
 def normalise_unit(text: str, meter: str) -> str:

@@ -1,0 +1,44 @@
+"""Everything at once: MIDI, scores, performances and the sound of the performances."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.domain import Findings, Record, References, Render
+from pipeline.music.audio import AudioRender, join_findings
+from pipeline.music.midi import MidiRender
+from pipeline.music.scamp_render import ScampRender
+from pipeline.music.score import ScoreRender
+
+
+@dataclass(frozen=True)
+class AllRenders(Render):
+    """The four renders, where the sound is that of the SCAMP performance."""
+
+    max_tunes: int = 8
+    program: int = 73
+    instrument: str = "Flute"
+    soundfont: str | None = None
+
+    family: ClassVar[str] = "music"
+
+    def __post_init__(self) -> None:
+        self._audio()  # a soundfont that is missing is told before the run
+
+    def _scamp(self) -> ScampRender:
+        return ScampRender(self.max_tunes, self.program, self.instrument, sound=False)
+
+    def _audio(self) -> AudioRender:
+        return AudioRender(self.max_tunes, self.program, self.soundfont)
+
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write the files of all four renders."""
+        midi = MidiRender(self.program)(records, references, out_dir, seed)
+        score = ScoreRender(self.max_tunes, self.program)(records, references, out_dir, seed)
+        scamp = self._scamp()(records, references, out_dir, seed)
+        played = [path for path in scamp.files if path.suffix == ".mid"]
+        audio = self._audio().render([(path.stem, path.read_bytes()) for path in played], out_dir)
+        return join_findings([midi, score, audio, scamp])

@@ -1,0 +1,65 @@
+"""MIDI files of the tunes, by music21."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.domain import Findings, Record, References, Rejection, Render
+from pipeline.errors import DataError
+from pipeline.music.abc_domain import tune_of
+from pipeline.music.notation import count_note_ons, midi_bytes, parse_score
+from pipeline.music.playing import played_notes
+from pipeline.progress import track
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MidiRender(Render):
+    """One MIDI file a tune, repeats played out, at a tempo that suits the meter."""
+
+    program: int = 73
+
+    family: ClassVar[str] = "music"
+
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write `midi/<id>.mid`; what music21 cannot export is a rejection."""
+        folder = out_dir / "midi"
+        folder.mkdir(parents=True, exist_ok=True)
+        files: list[Path] = []
+        rejections: list[Rejection] = []
+        for record, data in self.convert(track(records, "MIDI", unit="tune")):
+            if isinstance(data, Rejection):
+                rejections.append(data)
+                continue
+            path = folder / f"{record.id}.mid"
+            path.write_bytes(data)
+            files.append(path)
+        return Findings(
+            summary=(f"{len(files)} MIDI files of {len(records)} tunes in {folder.name}/",),
+            figures={"midi_files": len(files), "midi_failed": len(rejections)},
+            files=tuple(files),
+            rejections=tuple(rejections),
+        )
+
+    def convert(self, records: Iterator[Record]) -> Iterator[tuple[Record, bytes | Rejection]]:
+        """The bytes of each tune's MIDI file, or why there is none."""
+        for record in records:
+            try:
+                yield record, self._convert(record)
+            except DataError as error:
+                reason, _, detail = str(error).partition(":")
+                logger.debug("%s: %s", record.id, error)
+                yield record, Rejection(record.id, f"MIDI export failed: {reason}", detail.strip())
+
+    def _convert(self, record: Record) -> bytes:
+        data = midi_bytes(parse_score(record, self.program))
+        expected = sum(len(note.pitches) for note in played_notes(tune_of(str(record.symbols))))
+        found = count_note_ons(data)
+        if found != expected:
+            raise DataError(f"notes lost: {found} instead of {expected}")
+        return data

@@ -1,0 +1,117 @@
+"""Tunes as music21 streams: the one place that hands ABC to music21.
+
+music21 is given only what our checker passes, and what it made of it is compared with our own reading.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pipeline.domain import Record
+from pipeline.errors import DataError
+from pipeline.music.abc_domain import format_tune, tune_of
+from pipeline.music.abc_notation import tokenize
+from pipeline.music.layout import line_starts
+
+if TYPE_CHECKING:
+    from music21.stream import Score
+
+logger = logging.getLogger(__name__)
+
+
+def parse_score(record: Record, program: int) -> "Score":
+    """The music21 score of a valid tune, its repeats as written, to be played by a General MIDI program.
+
+    Raises DataError, starting with a short countable reason, where music21 fails or finds other notes.
+    """
+    tune = tune_of(str(record.symbols))
+    problems = tune.check()
+    if problems:
+        raise DataError(f"not valid ABC: {problems[0].reason}")
+    expected = sum(bool(note.pitches) for note in tune.reading.notes)
+    text = _spelled_for_music21(record)
+    score = _quietly(lambda: _parse(text, program), "music21 cannot read it")
+    found = sum(not note.duration.isGrace for note in score.recurse().notes if not _is_symbol(note))
+    if found != expected:
+        raise DataError(f"music21 finds other notes: {found} instead of {expected}")
+    _break_lines(score, line_starts(tune))
+    return score
+
+
+def _break_lines(score: "Score", starts: list[int]) -> None:
+    """Start a new line of the score at the bars of these numbers, where music21 counts bars as we do."""
+    from music21.layout import SystemLayout
+
+    measures = list(score.parts[0].getElementsByClass("Measure"))
+    for number in starts:
+        if 0 < number < len(measures):
+            measures[number].insert(0, SystemLayout(isNew=True))
+
+
+def _spelled_for_music21(record: Record) -> str:
+    """ABC without the one ornament with which music21 loses the note: H, spelled out as fermata."""
+    header, body = format_tune(record, 1).split("\nK:", 1)
+    tokens = tokenize(body)
+    return f"{header}\nK:" + "".join(
+        "!fermata!" if token.kind == "mark" and token.text == "H" else token.text for token in tokens
+    )
+
+
+def _parse(text: str, program: int) -> "Score":
+    from music21 import converter, instrument
+
+    score = converter.parse(text, format="abc")
+    player = instrument.instrumentFromMidiProgram(program)
+    player.partName = player.partAbbreviation = ""  # a single staff needs no name before it
+    score.parts[0].insert(0, player)
+    return score
+
+
+def _is_symbol(element: Any) -> bool:
+    return "Harmony" in element.classes
+
+
+def _quietly(action: Any, reason: str) -> Any:
+    try:
+        return action()
+    except Exception as error:  # music21 raises errors of many kinds, plain Exception among them
+        raise DataError(f"{reason}: {type(error).__name__}: {error}") from error
+
+
+def midi_bytes(score: "Score") -> bytes:
+    """A standard MIDI file of the score, melody only, repeats played.
+
+    Grace notes and chord symbols are left out: music21 gives the former no time and strikes the latter
+    without length. Raises DataError where music21 fails.
+    """
+    return _quietly(lambda: _midi_bytes(score), "MIDI export failed")
+
+
+def _midi_bytes(score: "Score") -> bytes:
+    from music21.midi.translate import streamToMidiFile
+
+    for element in list(score.recurse().notes):
+        if _is_symbol(element) or element.duration.isGrace:
+            element.activeSite.remove(element)
+    return streamToMidiFile(score.expandRepeats()).writestr()
+
+
+def musicxml_text(score: "Score", title: str) -> str:
+    """MusicXML of the score, its repeats as written. Raises DataError where music21 fails."""
+    return _quietly(lambda: _musicxml_text(score, title), "MusicXML export failed")
+
+
+def _musicxml_text(score: "Score", title: str) -> str:
+    from music21.metadata import Metadata
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    score.metadata = Metadata(title=title, movementName=title, composer="synthetic")
+    return GeneralObjectExporter(score).parse().decode("utf-8")
+
+
+def count_note_ons(data: bytes) -> int:
+    """Notes struck in a MIDI file."""
+    from music21.midi import MidiFile
+
+    midi = MidiFile()
+    midi.readstr(data)
+    return sum(event.isNoteOn() and event.velocity > 0 for track in midi.tracks for event in track.events)

@@ -1,0 +1,69 @@
+"""What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.music.tune import Bar, Note, Tune, opens_section
+
+
+def played_bars(bars: Sequence[Bar]) -> list[int]:
+    """Indices of the bars in the order they are played.
+
+    A repeat without a start goes back to where the part starts, as musicians read it (ABC 2.1 §4.8, §4.9).
+    """
+    order: list[int] = []
+    part: list[int] = []  # the bars of the part so far, without its endings
+    ending: list[int] = []
+    in_ending = False
+    for index, bar in enumerate(bars):
+        if bar.left.endswith(":") or (not in_ending and not part) or (in_ending and _leaves_endings(bar)):
+            part, ending, in_ending = [], [], False
+        if bar.ending:
+            in_ending, ending = True, []
+        (ending if in_ending else part).append(index)
+        order.append(index)
+        if bar.right.startswith(":"):
+            following = bars[index + 1].ending if index + 1 < len(bars) else ""
+            if in_ending and following:
+                order += part
+            elif in_ending:
+                part, ending, in_ending = [], [], False
+            else:
+                order += part
+                part = part if following else []
+        elif bar.right in ("||", "|]"):
+            part, ending, in_ending = [], [], False
+    return order
+
+
+def _leaves_endings(bar: Bar) -> bool:
+    return not bar.ending and opens_section(bar.left)
+
+
+def played_notes(tune: Tune) -> list[Note]:
+    """Notes and rests with onsets in playing time, tied notes joined to one."""
+    reading = tune.reading
+    by_bar: list[list[Note]] = [[] for _ in reading.bars]
+    for note in reading.notes:
+        by_bar[note.bar].append(note)
+    return list(_join_ties(_in_time(reading.bars, by_bar, played_bars(reading.bars))))
+
+
+def _in_time(bars: Sequence[Bar], by_bar: list[list[Note]], order: list[int]) -> Iterator[Note]:
+    now = 0
+    for index in order:
+        for note in by_bar[index]:
+            yield note._replace(onset=now + note.onset - bars[index].onset)
+        now += bars[index].duration
+
+
+def _join_ties(notes: Iterator[Note]) -> Iterator[Note]:
+    held: Note | None = None
+    for note in notes:
+        if held is not None and held.tied and held.pitches == note.pitches:
+            held = held._replace(duration=held.duration + note.duration, tied=note.tied)
+            continue
+        if held is not None:
+            yield held
+        held = note
+    if held is not None:
+        yield held

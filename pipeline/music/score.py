@@ -1,0 +1,121 @@
+"""Scores of the tunes: MusicXML by music21, engraved as SVG by verovio and as PNG by resvg."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.domain import Exhibit, Findings, Record, References, Rejection, Render
+from pipeline.errors import DataError, ToolError
+from pipeline.isolation import call_isolated
+from pipeline.music.notation import musicxml_text, parse_score
+from pipeline.progress import track
+
+_TIME_LIMIT_S = 60.0
+_PNG_WIDTH_PX = 1600
+_TITLE_SPACE = 44
+# verovio prints the note of a metronome mark in a font that resvg cannot find.
+_METRONOME = re.compile(r"<direction\b(?:(?!</direction>).)*<metronome.*?</direction>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ScoreRender(Render):
+    """MusicXML, SVG and PNG of each tune."""
+
+    max_tunes: int = 8
+    program: int = 73
+
+    family: ClassVar[str] = "music"
+
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write `score/<id>.musicxml`, `.svg` and `.png` for the first tunes."""
+        folder = out_dir / "score"
+        folder.mkdir(parents=True, exist_ok=True)
+        rejections: list[Rejection] = []
+        sources: dict[str, str] = {}
+        for record in track(records[: self.max_tunes], "scores", unit="tune"):
+            try:
+                title = record.metadata.get("title", record.id)
+                sources[record.id] = musicxml_text(parse_score(record, self.program), title)
+            except DataError as error:
+                reason, _, detail = str(error).partition(":")
+                rejections.append(Rejection(record.id, f"no score: {reason}", detail.strip()))
+        files = [_write(folder / f"{name}.musicxml", text) for name, text in sources.items()]
+        titles = {record.id: record.metadata.get("title", record.id) for record in records}
+        pictures, refused = self._pictures(sources, titles, folder)
+        return Findings(
+            exhibits=(Exhibit("Scores", tuple(pictures), "Engraved from MusicXML."),) if pictures else (),
+            summary=(f"{len(pictures)} scores as MusicXML, SVG and PNG in {folder.name}/",),
+            figures={"scores": len(pictures), "scores_failed": len(rejections) + len(refused)},
+            files=(*files, *pictures, *(path.with_suffix(".png") for path in pictures)),
+            rejections=(*rejections, *refused),
+        )
+
+    def _pictures(
+        self, sources: Mapping[str, str], titles: Mapping[str, str], folder: Path
+    ) -> tuple[list[Path], list[Rejection]]:
+        engraved = engrave_all({name: _METRONOME.sub("", text) for name, text in sources.items()})
+        pictures, refused = [], []
+        for name, (svg, why) in engraved.items():
+            if not svg:
+                refused.append(Rejection(name, "engraving failed", why))
+                continue
+            svg = add_title(svg, titles[name])
+            pictures.append(_write(folder / f"{name}.svg", svg))
+            (folder / f"{name}.png").write_bytes(_png(svg))
+        return pictures, refused
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def add_title(svg: str, title: str) -> str:
+    """The picture with its title above, centred. Raises ValueError where it has no size."""
+    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if match is None:
+        raise ValueError("the engraving has no size")
+    width, height = float(match[1]), float(match[2])
+    inner = svg[svg.index("<svg") :].replace(
+        "<svg", f'<svg y="{_TITLE_SPACE}" width="{width}" height="{height}"', 1
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height + _TITLE_SPACE:g}">\n'
+        f'<text x="{width / 2:g}" y="{_TITLE_SPACE - 6}" text-anchor="middle" font-size="22" '
+        f'font-family="Times New Roman, Liberation Serif, DejaVu Serif, serif">{html.escape(title)}</text>\n'
+        f"{inner}</svg>\n"
+    )
+
+
+def engrave_all(sources: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """SVG and "", or "" and why, by name: in one child process, or each in its own where that one dies."""
+    if not sources:
+        return {}
+    arguments = {"sources": list(sources.values())}
+    try:
+        svgs = call_isolated("pipeline.music.engrave:engrave", arguments, _TIME_LIMIT_S)
+        return {
+            name: (svg, "" if svg else "verovio refused it") for name, svg in zip(sources, svgs, strict=True)
+        }
+    except ToolError as error:
+        if len(sources) == 1:
+            return {name: ("", str(error)) for name in sources}
+    results: dict[str, tuple[str, str]] = {}
+    for name, source in sources.items():
+        results |= engrave_all({name: source})
+    return results
+
+
+def _png(svg: str) -> bytes:
+    import matplotlib
+
+    from pipeline.music.engrave import rasterise
+
+    # A machine without fonts still prints titles: matplotlib brings one.
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return rasterise(svg, [str(path) for path in sorted(fonts.glob("DejaVuSerif*.ttf"))], _PNG_WIDTH_PX)
