@@ -64,7 +64,7 @@ class LocalBlast(Render):
         if self.word_size is not None and self.word_size < 4:
             raise ConfigError(f"blast.word_size={self.word_size} is too small; BLAST takes 4 and more")
         if self.max_references < 0:
-            raise ConfigError(f"blast.max_references={self.max_references} is negative; 0 searches no references")
+            raise ConfigError(f"blast.max_references={self.max_references} is negative; 0 means none")
         self._backends()
 
     def __call__(

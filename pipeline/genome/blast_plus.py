@@ -27,7 +27,7 @@ class BlastPlus:
     @property
     def name(self) -> str:
         """The program with its version, such as "BLAST+ 2.12.0"."""
-        version = self._run(("blastn", "-version"), Path.cwd()).split("\n")[0].split()[-1:]
+        version = self._run(["blastn", "-version"], Path.cwd()).split("\n")[0].split()[-1:]
         return " ".join(["BLAST+", *version]).rstrip("+")
 
     def search(self, queries: Path, subjects: Path, folder: Path) -> Iterator[Hit]:
@@ -42,7 +42,8 @@ class BlastPlus:
             )
         # Short names, seen from the folder: BLAST takes a space in a path for the end of a name.
         source = os.path.relpath(subjects, folder)
-        self._run(("makeblastdb", "-in", source, "-dbtype", "nucl", "-title", "training", "-out", "db"), folder)
+        make = ["makeblastdb", "-in", source, "-dbtype", "nucl", "-title", "training", "-out", "db"]
+        self._run(make, folder)
         wanted = self.settings
         command = [
             "blastn", "-task", wanted.task, "-query", str(queries.resolve()), "-db", "db", "-outfmt", "6",
@@ -56,7 +57,7 @@ class BlastPlus:
             raise ToolError("the blastn on PATH wrote no table; is it NCBI's? set blast.program=embedded")
         yield from read_hits(folder / "hits.tsv")
 
-    def _run(self, command: tuple[str, ...] | list[str], folder: Path) -> str:
+    def _run(self, command: list[str], folder: Path) -> str:
         try:
             done = subprocess.run(
                 command, cwd=folder, capture_output=True, text=True, errors="replace", check=False,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.genome.files import BLOCK_BYTES, Letters, Title, read_blocks
+from pipeline.genome.files import BLOCK_BYTES, BYTE_ORDER_MARK, Letters, Title, read_blocks, read_head
 
 IUPAC = b"ACGTRYSWKMBDHVN"
 """Nucleotide codes. Source: IUPAC-IUB, Nucleic Acids Research 13 (1985) 3021."""
@@ -36,22 +36,22 @@ def read_fasta(
     Raises DataError for a file that is missing, empty, damaged, binary or not FASTA, and with line and column
     (both from 1) for a letter that is not allowed.
     """
-    scanner = _Scanner(path, allowed)
-    for number, block in enumerate(read_blocks(path, block_bytes)):
-        if number == 0:
-            block = block.removeprefix(b"\xef\xbb\xbf")  # a byte order mark is no letter
-            scanner.old_mac = b"\r" in block and b"\n" not in block
-        yield from scanner.feed(block)
+    head = read_head(path)
+    scanner = _Scanner(path, allowed, old_mac=b"\r" in head and b"\n" not in head)
+    skip = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
+    for block in read_blocks(path, block_bytes):
+        yield from scanner.feed(block[skip:])
+        skip = max(0, skip - len(block))
     yield from scanner.finish()
 
 
 class _Scanner:
     """Where we are in the file, between two blocks."""
 
-    def __init__(self, path: Path, allowed: bytes) -> None:
+    def __init__(self, path: Path, allowed: bytes, old_mac: bool) -> None:
         self.path = path
         self.allowed = allowed + WHITESPACE
-        self.old_mac = False
+        self.old_mac = old_mac
         self.line, self.column = 1, 1
         self.titles = 0
         self.in_comment = False
@@ -75,7 +75,9 @@ class _Scanner:
                 position = end + 1
             else:
                 end = data.find(b"\n>", position) + 1 or len(data)
-                yield self.letters(data[position:end])
+                found = self.letters(data[position:end])
+                if found.bases:
+                    yield found
                 position = end
 
     def finish(self) -> Iterator[Title]:

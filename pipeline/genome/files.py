@@ -14,6 +14,9 @@ BLOCK_BYTES = 2**20
 HEAD_BYTES = 2**14
 """Looked at to tell what a file is."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8 text."""
+
 COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 """First bytes of a compressed file, and the name that xopen has for it."""
 
@@ -73,7 +76,7 @@ def open_plain(path: Path) -> BinaryIO:
 def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     """The decompressed content in blocks, never empty ones.
 
-    Raises DataError where the file is missing, empty, unreadable, truncated, or no text at all.
+    Raises DataError where the file is missing, empty, unreadable or truncated.
     """
     with open_plain(path) as stream:
         done = 0
@@ -88,8 +91,6 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
                 ) from error
             if not block:
                 break
-            if not done:
-                refuse_foreign(path, block[:HEAD_BYTES])
             done += len(block)
             yield block
     if not done:
@@ -97,13 +98,15 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
 
 
 def read_head(path: Path) -> bytes:
-    """The first bytes of the content. Raises DataError as `read_blocks` does."""
-    return next(read_blocks(path, HEAD_BYTES))
+    """The first bytes of the content. Raises DataError as `read_blocks` does, and for what is no sequence."""
+    head = next(read_blocks(path, HEAD_BYTES))
+    refuse_foreign(path, head)
+    return head
 
 
 def refuse_foreign(path: Path, head: bytes) -> None:
     """Raise DataError where the first bytes are those of a binary file or of a known other format."""
-    start = head.lstrip()
+    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     for first, what, remedy in FOREIGN:
         if head.startswith(first) or start.startswith(first):
             raise DataError(f"{path}: this is {what}, where FASTA or GenBank is expected; {remedy}")

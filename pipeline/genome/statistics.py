@@ -236,7 +236,7 @@ def _plots(groups: Mapping[str, Sequence[str]], spectra: Sequence[Row], out_dir:
                 series.setdefault(name, []).append(value)
         floors = [row.floor for row in spectra if row.floor is not None]
         plots.append(draw.divergence(series, floors, list(LENGTHS), out_dir / "kmer_divergence.svg"))
-    if SAMPLES in groups and REAL in groups:
-        counts = [kmer_counts(groups[name], 4) for name in (REAL, SAMPLES)]
+    counts = [kmer_counts(groups.get(name, ()), 4) for name in (REAL, SAMPLES)]
+    if all(each.any() for each in counts):
         plots.append(draw.spectrum(*counts, k=4, path=out_dir / "kmer_spectrum.svg"))
     return tuple(plots)

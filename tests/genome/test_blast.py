@@ -1,0 +1,239 @@
+"""Searching: both local ways give the same rows, and whatever a BLAST does wrong is one clear error."""
+
+import csv
+import gzip
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain import Record, References
+from pipeline.errors import ConfigError, ToolError
+from pipeline.genome import blast, blast_ncbi
+from pipeline.genome.blast import LocalBlast, NcbiBlast
+from pipeline.genome.blast_embedded import EmbeddedBlast
+from pipeline.genome.blast_plus import BlastPlus
+from pipeline.genome.nucleotide import Nucleotide, reverse_complement
+from pipeline.genome.search import SearchSettings
+
+ROOT = Path(__file__).parents[2]
+EMBEDDED_DATA = ROOT / "datasets" / "drosophila" / "upstream.fa.gz"
+CHROMOSOME_4 = ROOT / ".." / "shared" / "data" / "fly_chr4_dm3" / "dm3_chr4.fa.gz"
+SETTINGS = SearchSettings("blastn", 10.0, None, 50, True, 120.0)
+
+needs_blast_plus = pytest.mark.skipif(not BlastPlus.is_available(), reason="BLAST+ is not on PATH")
+
+
+def mutated(sequence: str, rate: float, rng: random.Random) -> str:
+    """Some bases replaced, dropped or doubled."""
+    choices = {base: ["", base * 2, *("ACGT" * 2)] for base in "ACGT"}
+    return "".join(rng.choice(choices[base]) if rng.random() < rate else base for base in sequence)
+
+
+@pytest.fixture(scope="module")
+def regions() -> list[Record]:
+    return list(Nucleotide().read(EMBEDDED_DATA))
+
+
+@pytest.fixture
+def references(regions) -> References:
+    rng = random.Random(2)
+    shuffled = ["".join(rng.sample(record.symbols, 400)) for record in regions[:10]]
+    groups = {
+        "held-out real": [Record(record.id, record.symbols[:400]) for record in regions[700:710]],
+        "shuffled": [Record(f"shuffled_{number}", text) for number, text in enumerate(shuffled)],
+    }
+    return References(groups, lambda: iter(regions[:600]))
+
+
+def samples_of(regions: list[Record]) -> list[Record]:
+    rng = random.Random(3)
+    copied = mutated(regions[5].symbols[100:400], 0.3, rng)
+    random_text = "".join(rng.choices("ACGT", k=300))
+    texts = [copied, reverse_complement(regions[9].symbols[:200]), random_text]
+    return [Record(f"synthetic_{number:04d}", text) for number, text in enumerate(texts, start=1)]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open() as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+@needs_blast_plus
+@pytest.mark.parametrize("dust", [True, False])
+def test_both_ways_agree_on_mutated_slices_of_chromosome_4(tmp_path, dust):
+    if not CHROMOSOME_4.exists():
+        pytest.skip(f"{CHROMOSOME_4} is not here")
+    with gzip.open(CHROMOSOME_4, "rt") as stream:
+        sequence = "".join(line.strip() for line in stream if line[0] != ">").upper()
+    rng = random.Random(11)
+    subjects, queries = tmp_path / "subjects.fa", tmp_path / "queries.fa"
+    pieces = [sequence[start : start + 20_000].strip("N") for start in range(0, len(sequence), 20_000)]
+    pieces = [piece for piece in pieces if "N" not in piece]
+    subjects.write_text("".join(f">t{number}\n{piece}\n" for number, piece in enumerate(pieces)))
+    texts = []
+    for number in range(60):
+        piece = rng.choice(pieces)
+        start = rng.randrange(len(piece) - 500)
+        text = mutated(piece[start : start + rng.choice((60, 150, 400))], rng.choice((0, 0.1, 0.3, 1)), rng)
+        texts.append(reverse_complement(text) if number % 2 else text)
+    queries.write_text("".join(f">q{number}\n{text}\n" for number, text in enumerate(texts)))
+
+    found = []
+    for backend in (BlastPlus, EmbeddedBlast):
+        folder = tmp_path / backend.__name__
+        folder.mkdir()
+        lists: dict[str, list[str]] = {}
+        settings = SearchSettings("blastn", 10.0, None, 50, dust, 120.0)
+        for hit in backend(settings).search(queries, subjects, folder):
+            lists.setdefault(hit.query, []).append(hit.row)
+        found.append(lists)
+    plus, embedded = found
+    assert plus.keys() == embedded.keys()
+    assert len(plus) > 40
+    assert all(plus[query][0] == embedded[query][0] for query in plus)
+    # The tails may differ by a hit at a query's very end, where versions of BLAST differ.
+    assert sum(plus[query] == embedded[query] for query in plus) >= 0.95 * len(plus)
+
+
+@pytest.mark.parametrize("program", ["embedded", pytest.param("blastn", marks=needs_blast_plus)])
+def test_a_search_from_end_to_end(tmp_path, regions, references, program):
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    findings = LocalBlast(program=program)(samples_of(regions), references, folder, seed=1)
+    assert {path.name for path in folder.iterdir()} == {"blast.tsv", "blast_summary.tsv", "blast_evalues.svg"}
+    assert set(findings.files) == set(folder.iterdir())
+
+    rows = table(folder / "blast.tsv")
+    assert {row["qseqid"] for row in rows} <= {"synthetic_0001", "synthetic_0002", "synthetic_0003"}
+    minus = next(row for row in rows if row["qseqid"] == "synthetic_0002")
+    assert (minus["sseqid"], minus["pident"], minus["sstart"], minus["send"]) == (
+        regions[9].id, "100.000", "200", "1",
+    )  # fmt: skip
+
+    summary = table(folder / "blast_summary.tsv")
+    assert [row["group"] for row in summary] == ["samples"] * 3 + ["held-out real"] * 10 + ["shuffled"] * 10
+    assert summary[0]["best_hit"] == regions[5].id
+    assert summary[1]["query_coverage_percent"] == "100.0"
+    best = f"BLAST: best E-value {minus['evalue']} (synthetic_0002 against {regions[9].id}, 100.0% over 200 bp)"
+    assert findings.summary[0] == best
+    assert "held-out real" in findings.summary[1]
+    assert findings.figures["best E-value"] == minus["evalue"]
+
+
+def test_no_hit_is_normal_and_said(tmp_path, regions):
+    references = References({}, lambda: iter(regions[:3]))
+    rng = random.Random(1)
+    sample = Record("synthetic_0001", "".join(rng.choices("ACGT", k=60)))
+    findings = LocalBlast(program="embedded", evalue=1e-5)([sample], references, tmp_path, seed=1)
+    assert "no hit below E = 1e-05 for any of 1 samples" in findings.summary[0]
+    assert table(tmp_path / "blast.tsv") == []
+    assert table(tmp_path / "blast_summary.tsv")[0]["best_hit"] == "no hit"
+
+
+def test_nothing_to_search_or_to_search_in(tmp_path, regions):
+    empty = References({}, lambda: iter(()))
+    assert "no samples" in LocalBlast()([], empty, tmp_path, 1).summary[0]
+    assert "no training records" in LocalBlast()(regions[:1], empty, tmp_path, 1).summary[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"program": "blat"}, "blast.program='blat' is not one of auto, blastn, embedded"),
+        ({"task": "blastx"}, "blast.task"),
+        ({"evalue": 0}, "blast.evalue"),
+        ({"max_hits": 0}, "blast.max_hits"),
+        ({"timeout_s": -1}, "blast.timeout_s"),
+        ({"word_size": 2}, "blast.word_size"),
+        ({"max_references": -1}, "blast.max_references"),
+        ({"program": "embedded", "task": "megablast"}, "needs BLAST\\+"),
+        ({"program": "embedded", "word_size": 7}, "needs BLAST\\+"),
+    ],
+)
+def test_settings_out_of_range(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        LocalBlast(**settings)
+
+
+def fake_programs(folder: Path, blastn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs of BLAST's names first on PATH."""
+    folder.mkdir()
+    for name, body in (("makeblastdb", "exit 0"), ("blastn", blastn)):
+        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+BROKEN = {
+    "kill -SEGV $$": "blastn ended with status -11",
+    "echo oops >&2; exit 3": "blastn ended with status 3: oops",
+    "echo this is no table > hits.tsv": "not a row of a BLAST table",
+    "exit 0": "wrote no table",
+    "exec sleep 60": "not done after 1 s",
+    "printf 'q9999\\tt0\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\n' > hits.tsv": "which it was not given",
+}
+
+
+@pytest.mark.parametrize("body", BROKEN)
+def test_a_broken_blast_is_an_error_with_a_remedy(tmp_path, monkeypatch, regions, references, body):
+    fake_programs(tmp_path / "bin", body, monkeypatch)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ToolError) as error:
+        LocalBlast(program="blastn", timeout_s=1)(samples_of(regions), references, tmp_path / "out", 1)
+    assert BROKEN[body] in str(error.value)
+    assert "blast" in str(error.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_auto_goes_on_with_the_embedded_blast(tmp_path, monkeypatch, regions, references, caplog):
+    fake_programs(tmp_path / "bin", "kill -SEGV $$", monkeypatch)
+    (tmp_path / "out").mkdir()
+    findings = LocalBlast()(samples_of(regions), references, tmp_path / "out", 1)
+    assert "best E-value" in findings.summary[0]
+    assert "trying the embedded BLAST" in caplog.text
+
+
+def test_a_crash_of_the_embedded_blast_is_an_error(tmp_path, monkeypatch, regions, references):
+    def crash(target: str, arguments: dict, timeout_s: float) -> None:
+        raise ToolError(f"{target} ended with signal 11")
+
+    monkeypatch.setattr("pipeline.genome.blast_embedded.call_isolated", crash)
+    with pytest.raises(ToolError, match=r"embedded BLAST failed.*signal 11.*blast=none"):
+        LocalBlast(program="embedded")(samples_of(regions), references, tmp_path, 1)
+
+
+@pytest.mark.parametrize("email", [None, "", "me"])
+def test_ncbi_wants_an_address(email):
+    with pytest.raises(ConfigError, match=r"blast\.email=.*you@example.org"):
+        NcbiBlast(email=email)
+
+
+@needs_blast_plus
+def test_an_answer_in_xml_gives_the_rows_of_the_table(tmp_path, regions):
+    """What NCBI sends is what blastn writes as "outfmt 5"."""
+    blast._write_fasta(regions[:50], tmp_path / "t.fa", "t")
+    blast._write_fasta(samples_of(regions), tmp_path / "q.fa", "q")
+    expected = list(BlastPlus(SETTINGS).search(tmp_path / "q.fa", tmp_path / "t.fa", tmp_path))
+    import subprocess
+
+    command = ["blastn", "-task", "blastn", "-query", "q.fa", "-db", "db", "-outfmt", "5", "-out", "a.xml"]
+    subprocess.run([*command, "-max_target_seqs", "50"], cwd=tmp_path, check=True)
+    text = (tmp_path / "a.xml").read_text()
+    # A database without accessions has the name in the title.
+    for number in range(50):
+        text = text.replace(
+            f"<Hit_def>t{number}</Hit_def>\n  <Hit_accession>{number}<",
+            f"<Hit_def>t{number}</Hit_def>\n  <Hit_accession>t{number}<",
+        )
+    (tmp_path / "a.xml").write_text(text)
+    found = list(blast_ncbi.read_xml(tmp_path / "a.xml"))
+    assert [hit.row for hit in found] == [hit.row for hit in expected]
+    (tmp_path / "a.xml").write_text(text[: len(text) // 2])
+    with pytest.raises(ToolError, match="cut off"):
+        list(blast_ncbi.read_xml(tmp_path / "a.xml"))
+    (tmp_path / "a.xml").write_text("<html></html>")
+    with pytest.raises(ToolError, match="not a BLAST result"):
+        list(blast_ncbi.read_xml(tmp_path / "a.xml"))

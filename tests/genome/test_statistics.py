@@ -1,0 +1,93 @@
+"""Spectra and GC beside real DNA: known answers on small sequences, sensible verdicts on real ones."""
+
+import csv
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.genome.nucleotide import Nucleotide
+from pipeline.genome.statistics import compare_groups, jensen_shannon, kmer_counts
+
+EMBEDDED = Path(__file__).parents[2] / "datasets" / "drosophila" / "upstream.fa.gz"
+
+
+@pytest.fixture(scope="module")
+def fly() -> list[str]:
+    return [str(record.symbols)[:500] for record in Nucleotide().read(EMBEDDED)]
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open() as stream:
+        return {row["measure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def test_kmers_are_counted_on_both_strands():
+    # AAC on one strand, GTT on the other
+    assert kmer_counts(["AAC"], 1).tolist() == [2, 1, 1, 2]
+    counts = kmer_counts(["AAC"], 2).reshape(4, 4)
+    assert counts[0, 0] == counts[0, 1] == counts[2, 3] == counts[3, 3] == 1
+    assert counts.sum() == 4
+    assert kmer_counts(["AC", ""], 3).sum() == 0
+
+
+def test_divergence_is_symmetric_and_bounded():
+    p, q = np.array([3, 1, 0, 0]), np.array([0, 1, 1, 2])
+    assert jensen_shannon(p, q) == jensen_shannon(q, p)
+    assert 0 < jensen_shannon(p, q) < 1
+    assert jensen_shannon(p, 2 * p) == 0
+
+
+def test_real_dna_is_as_near_as_real_dna_and_uniform_letters_are_not(tmp_path, fly):
+    rng = random.Random(5)
+    groups = {
+        "samples": fly[:600:4],
+        "held-out real": fly[1:600:4],
+        "shuffled": ["".join(rng.choices("ACGT", k=500)) for _ in range(100)],
+    }
+    findings = compare_groups(groups, tmp_path)
+    table = rows(tmp_path / "statistics.tsv")
+    for k in (3, 4, 5, 6):
+        row = table[f"JS of {k}-mers (bits)"]
+        assert row["verdict"] == "as near to real DNA as real DNA is to itself"
+        assert float(row["shuffled"]) > 2 * float(row["samples"])
+    assert table["GC content"]["verdict"] == "samples have the GC content of real DNA"
+    assert "6-mers" in findings.summary[0]
+    assert {path.name for path in findings.files} == {
+        "statistics.tsv", "gc.svg", "kmer_divergence.svg", "kmer_spectrum.svg",
+    }  # fmt: skip
+    assert all(path.stat().st_size for path in findings.files)
+
+
+def test_what_is_far_is_called_far(tmp_path, fly):
+    rng = random.Random(5)
+    groups = {"samples": ["".join(rng.choices("ACGT", [1, 4, 4, 1], k=500)) for _ in range(50)],
+              "held-out real": fly[:100]}  # fmt: skip
+    compare_groups(groups, tmp_path)
+    table = rows(tmp_path / "statistics.tsv")
+    assert "far from real DNA" in table["JS of 3-mers (bits)"]["verdict"]
+    assert table["GC content"]["verdict"] == "samples have more GC than real DNA"
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"samples": ["ACGT" * 30]},
+        {"samples": ["ACGT" * 30], "held-out real": []},
+        {"samples": ["ACGT" * 30], "held-out real": ["ACGT" * 100]},
+        {"samples": ["A"], "held-out real": ["C"], "shuffled": ["A"]},
+        {"samples": ["A" * 1000], "held-out real": ["C" * 1000]},
+    ],
+)
+def test_little_or_odd_data_is_no_error(tmp_path, groups):
+    assert compare_groups(groups, tmp_path).files[0].exists()
+
+
+def test_the_same_data_gives_the_same_bytes(tmp_path, fly):
+    made = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        files = compare_groups({"samples": fly[:20], "held-out real": fly[20:60]}, tmp_path / name).files
+        made.append([path.read_bytes() for path in files])
+    assert made[0] == made[1]

@@ -1,0 +1,88 @@
+"""Records are cut where a base is unknown, and every stretch knows where it came from."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain import Record, Rejection
+from pipeline.errors import ConfigError, DataError
+from pipeline.genome.nucleotide import Nucleotide
+
+
+def read(tmp_path: Path, text: str, **settings) -> tuple[list[Record], list[Rejection]]:
+    path = tmp_path / "a.fa"
+    path.write_text(text)
+    items = list(Nucleotide(**{"min_length_bp": 1, **settings}).read(path))
+    return (
+        [item for item in items if isinstance(item, Record)],
+        [item for item in items if isinstance(item, Rejection)],
+    )
+
+
+def test_n_and_gaps_end_a_stretch_and_coordinates_count_from_one(tmp_path):
+    records, rejections = read(tmp_path, ">chr1 first\nNNACGT\nAC--..NNGGG\n>chr2\nAAA\n")
+    assert [(record.id, record.symbols) for record in records] == [
+        ("chr1:3-8", "ACGTAC"), ("chr1:15-17", "GGG"), ("chr2", "AAA"),
+    ]  # fmt: skip
+    assert dict(records[0].metadata) == {
+        "source": "chr1", "start": "3", "end": "8", "description": "first",
+    }  # fmt: skip
+    assert [(rejection.reason, rejection.detail) for rejection in rejections] == [
+        ("N or gap left out", "2 bases"), ("N or gap left out", "6 bases"),
+    ]  # fmt: skip
+    assert rejections[1].where.endswith("a.fa:chr1:9-14")
+
+
+def test_case_becomes_marks_and_u_becomes_t(tmp_path):
+    records, _ = read(tmp_path, ">r\nACgtUu\n")
+    assert (records[0].symbols, records[0].marks) == ("ACGTTT", bytes([0, 0, 1, 1, 0, 1]))
+    records, _ = read(tmp_path, ">r\nacgt\n", soft_mask=False)
+    assert (records[0].symbols, records[0].marks) == ("ACGT", None)
+
+
+def test_codes_split_by_default(tmp_path):
+    records, rejections = read(tmp_path, ">r\nACGRYACG\n")
+    assert [record.id for record in records] == ["r:1-3", "r:6-8"]
+    assert [rejection.reason for rejection in rejections] == ["IUPAC code left out"]
+
+
+def test_codes_at_random_are_always_the_same_bases(tmp_path):
+    text = ">r\n" + "ACGRYSWKMBDHVACG" * 20 + "\n"
+    records, rejections = read(tmp_path, text, iupac="random")
+    again, _ = read(tmp_path, text, iupac="random")
+    assert records == again
+    sequence = str(records[0].symbols)
+    assert len(sequence) == 320
+    assert set(sequence[3::16]) == set("AG")
+    assert [(item.reason, item.detail) for item in rejections] == [
+        ("IUPAC codes replaced at random (records)", "200 codes in r")
+    ]
+
+
+def test_codes_as_errors_say_what_to_set(tmp_path):
+    with pytest.raises(DataError, match=r"a.fa:2:3: symbol 'R' .* set domain.iupac=split"):
+        read(tmp_path, ">r\nACR\n", iupac="error")
+    assert read(tmp_path, ">r\nACN\n", iupac="error")[0][0].id == "r:1-2"
+
+
+def test_short_empty_and_repeated_records_are_counted(tmp_path):
+    records, rejections = read(tmp_path, ">a\nACGTACGT\n>b\nAC\n>c\n>a\nTTTTTTTT\n", min_length_bp=4)
+    assert [record.id for record in records] == ["a"]
+    assert [item.reason for item in rejections] == [
+        "stretch shorter than 4 bases", "empty record", "duplicate id",
+    ]  # fmt: skip
+    assert rejections[2].where.endswith("a.fa:6")
+
+
+def test_a_long_stretch_comes_in_parts_that_join_to_the_whole(tmp_path):
+    records, _ = read(tmp_path, ">r\n" + "ACGTTGCAGG" * 10 + "\n", max_length_bp=30)
+    assert [record.id for record in records] == ["r:1-30", "r:31-60", "r:61-90", "r:91-100"]
+    assert "".join(str(record.symbols) for record in records) == "ACGTTGCAGG" * 10
+
+
+@pytest.mark.parametrize(
+    "settings", [{"iupac": "guess"}, {"min_length_bp": 0}, {"max_length_bp": 3}, {"line_width": 5}]
+)
+def test_settings_out_of_range(settings):
+    with pytest.raises(ConfigError, match="domain"):
+        Nucleotide(**settings)
