@@ -113,7 +113,7 @@ def _exhibit(exhibit: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -
     # What the section opens with need not be said again below a table.
     for line in stage.get("summary", ()):
         shown["caption"] = shown["caption"].replace(str(line), "").lstrip(" .;")
-    return {**shown, "caption": _sentence(shown["caption"])}
+    return shown
 
 
 def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
