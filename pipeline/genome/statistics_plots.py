@@ -9,6 +9,7 @@ from pipeline.plots import colour, new_figure, save_svg
 
 WEAK = "#d6d3d1"
 MOST_POINTS = 200
+TICKS = [digit * 10.0**power for power in range(-4, 2) for digit in (1, 2, 5)]
 
 
 def spread(values: Mapping[str, Sequence[float]], label: str, path: Path) -> Path:
@@ -62,8 +63,11 @@ def spectrum(real: np.ndarray, samples: np.ndarray, k: int, path: Path) -> Path:
     axes.plot([low, high], [low, high], color=WEAK, lw=1, zorder=1)
     x, y = np.maximum(x, low), np.maximum(y, low)
     axes.scatter(x, y, s=8, color=colour("samples"), alpha=0.7, lw=0, zorder=2)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        scale("log")
+        axis.set_ticks([], minor=True)
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xlabel(f"share of each {k}-mer in held-out real DNA, %")
     axes.set_ylabel("share in the samples, %")
     return save_svg(figure, path)

@@ -116,8 +116,8 @@ def test_a_search_from_end_to_end(tmp_path, regions, references, program):
     assert [row["group"] for row in summary] == ["samples"] * 3 + ["held-out real"] * 10 + ["shuffled"] * 10
     assert summary[0]["best_hit"] == regions[5].id
     assert summary[1]["query_coverage_percent"] == "100.0"
-    best = f"BLAST: best E-value {minus['evalue']} (synthetic_0002 against {regions[9].id}, 100.0% over 200 bp)"
-    assert findings.summary[0] == best
+    best = f"best E-value {minus['evalue']} (synthetic_0002 against {regions[9].id}, 100.0% over 200 bp)"
+    assert findings.summary[0] == f"BLAST: {best}"
     assert "held-out real" in findings.summary[1]
     assert findings.figures["best E-value"] == minus["evalue"]
 
