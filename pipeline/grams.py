@@ -24,7 +24,7 @@ class Level:
 
     def find(self, contexts: np.ndarray, symbols: np.ndarray, vocab_size: int) -> np.ndarray:
         """Index of each (context, symbol) among the keys, -1 where it was never seen."""
-        keys = contexts * np.int64(vocab_size) + symbols
+        keys = contexts.astype(np.int64) * vocab_size + symbols
         index = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where((self.keys[index] == keys) & (contexts >= 0), index, -1)
 
@@ -49,7 +49,8 @@ class Text:
         if start_code is not None:
             self.given |= self.symbols == start_code
         self.drawn = ~self.given
-        self._grams = np.zeros(len(self.symbols), np.int64)
+        # Fewer grams than positions, and fewer positions than 2^31, so that half the memory does.
+        self._grams = np.zeros(len(self.symbols), np.int32)
 
     def _contexts(self) -> np.ndarray:
         # The first position is always a virtual start, so what rolls round to it is never used.
@@ -62,7 +63,7 @@ class Text:
     def grow(self, vocab_size: int) -> Level:
         """Count this order."""
         contexts = self._contexts()
-        keys, index, counts = _unique(contexts * np.int64(vocab_size) + self.symbols[self.drawn])
+        keys, index, counts = _unique(contexts.astype(np.int64) * vocab_size + self.symbols[self.drawn])
         self._go_up(index)
         totals = np.bincount(keys // vocab_size, weights=counts)
         return Level(keys, counts.astype(np.int32), totals.astype(np.int32))
@@ -99,7 +100,7 @@ def _lay_out(codes: np.ndarray, segments: Segments, backwards: bool) -> tuple[np
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     lengths = pairs[:, 1] - pairs[:, 0] + 1
     heads = np.cumsum(lengths) - lengths
-    along = np.arange(lengths.sum()) - np.repeat(heads, lengths)
+    along = (np.arange(lengths.sum()) - np.repeat(heads, lengths)).astype(np.int32)
     if backwards:
         places = np.repeat(pairs[:, 1], lengths) - along
     else:

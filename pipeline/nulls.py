@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 CONCENTRATIONS = tuple(2.0**power for power in range(-3, 13))
 """Tried at each order: how many imagined counts the order below is worth."""
-MOST_COUNTED = 8_000_000
+MOST_COUNTED = 6_000_000
 """Positions counted by `best_markov`, both strands together; about 150 bytes of memory each."""
 MOST_VALIDATED = 1_000_000
 """Validation symbols that `best_markov` reads."""
