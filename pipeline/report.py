@@ -139,38 +139,36 @@ def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _reproduction(manifest: Mapping[str, Any], stages: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    overrides = [str(each) for each in manifest.get("overrides", ())]
-    run = _from_here(page.run_dir)
-    again = ["python", "-m", "pipeline", *overrides]
-    further = [
-        "python", "-m", "pipeline", f"run={run}", "stages=[sample,postprocess,report]",
-        "sample.temperature=0.7",
-    ]  # fmt: skip
-    files = [
-        (TITLES.get(name, name), kind, path, digest)
-        for name, stage in stages.items()
-        for kind in ("input", "output")
-        for path, digest in stage.get(f"{kind}s", {}).items()
-    ]
-    figures = [
-        (TITLES.get(name, name), _words(key), "–" if value is None else _number(value))
-        for name, stage in stages.items()
-        for key, value in stage.get("figures", {}).items()
-    ]
+    titled = [(TITLES.get(name, name), stage) for name, stage in stages.items()]
     return {
-        "commands": [
-            ("Make this run again", " ".join(shlex.quote(word) for word in again)),
-            ("Go on with it: new samples from the same model", " ".join(shlex.quote(w) for w in further)),
-        ],
+        "commands": _commands(manifest, page),
         "settings": list(_flat(manifest.get("config", {}))),
         "environment": [
             ("sequence-pipeline", str(manifest.get("version", ""))),
             *((str(name), str(value)) for name, value in manifest.get("environment", {}).items()),
         ],
-        "seeds": [(TITLES.get(name, name), _seed(stage)) for name, stage in stages.items()],
-        "files": files,
-        "figures": figures,
+        "seeds": [(title, _seed(stage)) for title, stage in titled],
+        "figures": [
+            (title, _words(key), "–" if value is None else _number(value))
+            for title, stage in titled
+            for key, value in stage.get("figures", {}).items()
+        ],
+        "files": [
+            (title, kind, path, digest)
+            for title, stage in titled
+            for kind in ("input", "output")
+            for path, digest in stage.get(f"{kind}s", {}).items()
+        ],
     }
+
+
+def _commands(manifest: Mapping[str, Any], page: Page) -> list[tuple[str, str]]:
+    """What a line does, and the line as it can be pasted into a shell."""
+    again = [str(each) for each in manifest.get("overrides", ())]
+    run = f"run={_from_here(page.run_dir)}"
+    further = [run, "stages=[sample,postprocess,report]", "sample.temperature=0.7"]
+    lines = {"Make this run again": again, "Go on with it: new samples from the same model": further}
+    return [(label, shlex.join(["python", "-m", "pipeline", *words])) for label, words in lines.items()]
 
 
 def _flat(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
