@@ -27,7 +27,7 @@ MOST_FILE_BYTES = 8 << 20
 MOST_PAGE_BYTES = 24 << 20
 """Pictures and sounds of a page together; what comes later is a link."""
 SHOWN_AT_ONCE = 8
-"""Pictures or players of one exhibit; the others are folded away."""
+"""Pictures or players of one exhibit, a picture with its sound as one; the others are folded away."""
 NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|nan|inf|-|–|")
 
 
@@ -72,7 +72,12 @@ def show(exhibit: Mapping[str, Any], page: Page) -> dict[str, Any]:
     title = str(exhibit.get("title", ""))
     blocks = [_block(str(name), title, page) for name in exhibit.get("files", ())]
     media = sum(block.kind in ("picture", "sound") for block in blocks) == len(blocks)
-    first = SHOWN_AT_ONCE if media else len(blocks)
+    # A score and its sound share a name and stand together, also where some are folded away.
+    labels = list(dict.fromkeys(block.label for block in blocks))
+    if media:
+        blocks.sort(key=lambda block: labels.index(block.label))
+    shown = {*labels[: SHOWN_AT_ONCE if media else len(labels)]}
+    first = sum(block.label in shown for block in blocks)
     return {
         "title": title,
         "caption": str(exhibit.get("caption", "")),

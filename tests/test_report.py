@@ -274,13 +274,15 @@ def test_many_pictures_are_folded(manifest, run):
 
 
 def test_a_picture_and_a_sound_of_one_name_stand_together(manifest, run):
-    for number in (1, 2):
-        shutil.copy(run / "train/learning_curves.svg", run / f"postprocess/tune_000{number}.svg")
-    files = [f"postprocess/tune_000{n}{suffix}" for suffix in (".svg", ".wav") for n in (1, 2)]
+    for n in range(1, 10):
+        shutil.copy(run / "train/learning_curves.svg", run / f"postprocess/tune_000{n}.svg")
+        shutil.copy(run / "postprocess/tune_0001.wav", run / f"postprocess/tune_000{n}.wav")
+    files = [f"postprocess/tune_000{n}{suffix}" for suffix in (".svg", ".wav") for n in range(1, 10)]
     manifest["stages"]["postprocess"]["exhibits"] = [{"title": "Tunes", "files": files, "caption": ""}]
     page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
     order = [attrs.get("alt") or attrs["aria-label"] for tag, attrs in page.tags if tag in ("img", "audio")]
-    assert order[1:] == ["Tunes: tune 0001"] * 2 + ["Tunes: tune 0002"] * 2
+    assert order[1:] == [f"Tunes: tune 000{n}" for n in range(1, 10) for _ in (".svg", ".wav")]
+    assert "Show 1 more" in page.text
 
 
 def test_a_file_outside_the_run_is_not_shown(manifest, run, tmp_path):
