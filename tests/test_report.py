@@ -276,7 +276,7 @@ def test_many_pictures_are_folded(manifest, run):
 def test_a_picture_and_a_sound_of_one_name_stand_together(manifest, run):
     for n in range(1, 10):
         shutil.copy(run / "train/learning_curves.svg", run / f"postprocess/tune_000{n}.svg")
-        shutil.copy(run / "postprocess/tune_0001.wav", run / f"postprocess/tune_000{n}.wav")
+        write_sound(run / f"postprocess/tune_000{n}.wav", 110 * n)
     files = [f"postprocess/tune_000{n}{suffix}" for suffix in (".svg", ".wav") for n in range(1, 10)]
     manifest["stages"]["postprocess"]["exhibits"] = [{"title": "Tunes", "files": files, "caption": ""}]
     page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
