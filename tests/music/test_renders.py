@@ -1,0 +1,69 @@
+"""All renders of a few real tunes, among them one with an ornament and one with grace notes."""
+
+import dataclasses
+
+import pytest
+
+from pipeline.domain import Record, References
+from pipeline.errors import ConfigError
+from pipeline.music.all_renders import AllRenders
+from pipeline.music.audio import AudioRender, peak
+from pipeline.music.midi import MidiRender
+from pipeline.music.notation import count_note_ons
+from pipeline.music.playing import played_notes
+from pipeline.music.scamp_render import ScampRender
+from pipeline.music.score import engrave_all
+from pipeline.music.tune import Tune
+
+NONE = References({}, lambda: iter(()))
+
+
+@pytest.fixture(scope="module")
+def records(tunes):
+    return [dataclasses.replace(tune, id=f"tune_{i:04d}") for i, tune in enumerate(tunes[9:12], 1)]
+
+
+def test_midi_has_the_notes_of_the_tune(records, tmp_path):
+    findings = MidiRender()(records, NONE, tmp_path, seed=1)
+    assert [path.name for path in findings.files] == ["tune_0001.mid", "tune_0002.mid", "tune_0003.mid"]
+    for record, path in zip(records, findings.files, strict=True):
+        notes = played_notes(Tune.from_text(record.symbols))
+        assert count_note_ons(path.read_bytes()) == sum(len(note.pitches) for note in notes)
+
+
+def test_a_tune_that_is_not_valid_is_a_rejection(tmp_path):
+    bad = Record("tune_0001", "M:4/4\nL:1/8\nK:C\nC9|]")
+    findings = MidiRender()([bad], NONE, tmp_path, seed=1)
+    assert findings.files == () and "bar too long" in findings.rejections[0].detail
+
+
+def test_everything(records, tmp_path):
+    findings = AllRenders(max_tunes=2)(records, NONE, tmp_path, seed=1)
+    found = {path.relative_to(tmp_path).as_posix() for path in findings.files}
+    for name in ("tune_0001", "tune_0002"):
+        assert {f"midi/{name}.mid", f"score/{name}.musicxml", f"score/{name}.svg", f"score/{name}.png",
+                f"scamp/{name}.mid", f"scamp/{name}.musicxml", f"audio/{name}.wav"} <= found  # fmt: skip
+    assert "midi/tune_0003.mid" in found and "score/tune_0003.svg" not in found
+    assert findings.rejections == ()
+    assert all((tmp_path / name).stat().st_size > 500 for name in found)
+    assert peak(tmp_path / "audio" / "tune_0001.wav") > 0.01
+    assert records[0].metadata["title"].split()[0] in (tmp_path / "score" / "tune_0001.svg").read_text()
+
+
+def test_performances_depend_on_the_seed_alone(records, tmp_path):
+    made = []
+    for number, seed in enumerate((1, 1, 2)):
+        folder = tmp_path / str(number)
+        ScampRender(max_tunes=1, sound=False)(records, NONE, folder, seed)
+        made.append((folder / "scamp" / "tune_0001.mid").read_bytes())
+    assert made[0] == made[1] != made[2]
+
+
+def test_an_engraver_that_dies_takes_one_tune_with_it():
+    results = engrave_all({"broken": "<not-music/>"})
+    assert results["broken"][0] == "" and results["broken"][1]
+
+
+def test_a_soundfont_that_is_missing_is_told_at_once():
+    with pytest.raises(ConfigError, match="soundfont"):
+        AudioRender(soundfont="nowhere.sf2")
