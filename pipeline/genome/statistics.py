@@ -26,8 +26,8 @@ HALVINGS = 8
 """One way to halve the real sequences gives an uneven floor; the mean of several is steadier."""
 FEWEST_BASES, MOST_BASES = 200, 1_000_000
 """Fewer give no spectrum worth comparing, more tell nothing new."""
-NEAR, FAR = 1.5, 4.0
-"""Up to how many times the noise floor a divergence is called noise, and from where it is called far."""
+NOISE_SHARE, NOISE_DEVIATIONS = 0.1, 3.0
+"""What is called noise: up to this share above the floor, or so many standard deviations of its halvings."""
 
 _CODES = np.full(256, 255, np.uint8)
 _CODES[list(b"ACGT")] = range(4)
@@ -153,8 +153,9 @@ def _divergences(groups: Mapping[str, Sequence[str]]) -> list[Row]:
         for name, group in others.items():
             counts = kmer_counts(_first_bases(group, size), k)
             values[name] = float(np.mean([jensen_shannon(counts, half) for pair in real for half in pair]))
-        floor = float(np.mean([jensen_shannon(*pair) for pair in real]))
-        rows.append(Row(f"JS of {k}-mers (bits)", values, floor, _verdict(values, floor)))
+        floors = [jensen_shannon(*pair) for pair in real]
+        verdict = _verdict(values, floors, k)
+        rows.append(Row(f"JS of {k}-mers (bits)", values, float(np.mean(floors)), verdict))
     return rows
 
 
@@ -180,16 +181,24 @@ def _first_bases(sequences: Sequence[str], count: int) -> list[str]:
     return chosen
 
 
-def _verdict(values: Mapping[str, float], floor: float) -> str:
+def _verdict(values: Mapping[str, float], floors: Sequence[float], k: int) -> str:
+    """Whether the samples stand out of the noise, and which nulls are nearer to real DNA than they are."""
     if SAMPLES not in values:
         return ""
+    floor = float(np.mean(floors))
+    noise = floor + max(NOISE_SHARE * floor, NOISE_DEVIATIONS * float(np.std(floors)))
     value = values[SAMPLES]
-    times = value / floor if floor > 0 else np.inf
-    if times <= NEAR:
+    if value <= noise:
+        # A shuffle keeps the letters and their pairs, so that it tells nothing of them.
+        if k > 2 and values.get(SHUFFLED, np.inf) <= noise:
+            return "too few bases to tell from real DNA; the same of shuffled ones"
         return "as near to real DNA as real DNA is to itself"
-    words = f"{times:.1f} times the noise: {'near' if times < FAR else 'far from'} real DNA"
-    nearer = [name for name, other in values.items() if name != SAMPLES and other < value]
-    return f"{words}; {' and '.join(nearer)} nearer" if nearer else f"{words}, nearer than every null"
+    words = f"{value - floor:.2g} bits beyond the noise of real DNA"
+    nulls = {name: other for name, other in values.items() if name != SAMPLES}
+    nearer = [name for name, other in nulls.items() if other < value]
+    if nearer:
+        return f"{words}; {' and '.join(nearer)} nearer"
+    return f"{words}; nearer than every null" if nulls else words
 
 
 def _write_table(rows: Sequence[Row], groups: Sequence[str], path: Path) -> Path:

@@ -66,7 +66,7 @@ def test_what_is_far_is_called_far(tmp_path, fly):
               "held-out real": fly[:100]}  # fmt: skip
     compare_groups(groups, tmp_path)
     table = rows(tmp_path / "statistics.tsv")
-    assert "far from real DNA" in table["JS of 3-mers (bits)"]["verdict"]
+    assert "bits beyond the noise of real DNA" in table["JS of 3-mers (bits)"]["verdict"]
     assert table["GC content"]["verdict"] == "samples have more GC than real DNA"
 
 
@@ -82,6 +82,13 @@ def test_what_is_far_is_called_far(tmp_path, fly):
 )
 def test_little_or_odd_data_is_no_error(tmp_path, groups):
     assert compare_groups(groups, tmp_path).files[0].exists()
+
+
+def test_too_little_to_tell_is_said(tmp_path, fly):
+    rng = random.Random(5)
+    shuffled = ["".join(rng.sample(text, len(text))) for text in fly[:4]]
+    compare_groups({"samples": fly[:4], "held-out real": fly[4:12], "shuffled": shuffled}, tmp_path)
+    assert "too few bases" in rows(tmp_path / "statistics.tsv")["JS of 6-mers (bits)"]["verdict"]
 
 
 def test_the_same_data_gives_the_same_bytes(tmp_path, fly):
