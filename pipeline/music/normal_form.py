@@ -144,7 +144,7 @@ class _Normaliser:
         if text[0] in "zx":
             return "z" + self._length(text[1:])
         full = fields.bar_length(self.meter)
-        if full is None or not (text[1:].isdigit() or not text[1:]) or int(text[1:] or 1) > 64:
+        if full is None or not re.fullmatch(r"\d{0,2}", text[1:]):
             return text
         return "|".join(["z" + format_length(full / Fraction(self.unit))] * int(text[1:] or 1))
 

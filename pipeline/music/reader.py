@@ -11,6 +11,8 @@ from pipeline.music.tune import WHOLE, Bar, Note, Problem, Reading, Ticks, Tune
 
 LOWEST_PITCH, HIGHEST_PITCH = 21, 108
 """MIDI note numbers of the piano's ends: music outside them is a slip."""
+LONGEST = 16 * WHOLE
+"""Ticks of the longest note or rest; in free meter no bar bounds it."""
 
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # §4.13; 5, 7 and 9 depend on the meter
 _UNCLOSED = {'"': "unclosed quote", "[": "unclosed chord", "{": "unclosed grace notes"}
@@ -117,6 +119,9 @@ class _Reader:
         """Add a note, chord or rest, with what waited for it."""
         try:
             duration = _plain_ticks(length, self.unit)
+            if duration > LONGEST:
+                self._problem("note too long", token)
+                duration = LONGEST
         except ValueError:
             self._problem("length of nothing", token)
             duration = 0

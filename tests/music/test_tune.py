@@ -54,11 +54,19 @@ def test_valid(body):
         ("G8-|A8|]", "tie to another pitch"),
         ("G0|]", "length of nothing"),
         ("C,,,,,8|]", "pitch out of range"),
+        ("[M:none]G" + 5000 * "9" + "|]", "length of nothing"),
+        ("[M:none]G99|]", "note too long"),
+        ("(3:" + 5000 * "9" + "GAB|]", "unknown symbol"),
         ("G8&A8|]", "unknown symbol"),
     ],
 )
 def test_problems_have_names(body, reason):
     assert reason in reasons(body)
+
+
+def test_a_very_long_tune_is_read_in_time():
+    assert len(tune("GABc dedB|" * 20_000).reading.notes) == 160_000
+    assert reasons("[" * 50_000 + '"' * 50_001)
 
 
 def test_lengths_are_exact():
