@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline import machine
 from pipeline.config import Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.sources import resource_folder
@@ -40,6 +41,7 @@ def job(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line; the exit status is 0, 1 for an error, 130 for an interrupt."""
+    machine.prepare()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, instead of printing and leaving
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     ConfigStore.instance().store("schema", Config)

@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.fit import TrainInputs
 from pipeline.ingest import ingest
 from pipeline.postprocess import PostprocessInputs, postprocess
+from pipeline.report import write_report
 from pipeline.sample import sample
 from pipeline.sources import Source, locate
 from pipeline.stages import RunFolder, Stage
@@ -49,8 +50,6 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
             if stage.name in wanted:
                 run_folder.run(stage, donors)
         if "report" in wanted:
-            from pipeline.report import write_report
-
             write_report(run_folder.manifest, run_folder.path, run_folder / "report.html")
         _say_what_was_made(run_folder)
 
