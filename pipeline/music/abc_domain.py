@@ -67,7 +67,9 @@ class Abc(Domain):
         if len(set(raw.voices)) > 1:
             return Rejection(where, "several voices", name)
         try:
-            tune = self._tune(raw)
+            # By way of its text, so that `duplicate_key` finds the reading of the last tunes ready.
+            written = self._tune(raw)
+            tune = tune_of(written.text)
         except NotNormal as error:
             return Rejection(where, str(error), name)
         except ValueError as error:
@@ -76,7 +78,7 @@ class Abc(Domain):
         serious = [problem for problem in problems if self.valid_only or problem.reason == "no notes"]
         if serious:
             return Rejection(where, serious[0].reason, f"{name}: {describe(tune, serious[0])}")
-        return Record(name, tune.text, tune.metadata)
+        return Record(name, tune.text, written.metadata)
 
     def _tune(self, raw: RawTune) -> Tune:
         """The tune in normal form. Raises ValueError for a header that has none, NotNormal for a body."""

@@ -4,6 +4,7 @@ music21 is given only what our checker passes, and what it made of it is compare
 """
 
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipeline.domain import Record
@@ -48,12 +49,25 @@ def _break_lines(score: "Score", starts: list[int]) -> None:
 
 
 def _spelled_for_music21(record: Record) -> str:
-    """ABC without the one ornament with which music21 loses the note: H, spelled out as fermata."""
+    """ABC that music21 reads as ABC 2.1 says: accidentals hold to the bar line only where the version is
+    stated, the ornament H swallows its note, and grace notes inside a tuplet count as its notes."""
     header, body = format_tune(record, 1).split("\nK:", 1)
-    tokens = tokenize(body)
-    return f"{header}\nK:" + "".join(
-        "!fermata!" if token.kind == "mark" and token.text == "H" else token.text for token in tokens
-    )
+    key, music = body.split("\n", 1)
+    return f"%abc-2.1\n{header}\nK:{key}\n{''.join(_spelled_tokens(music))}"
+
+
+def _spelled_tokens(music: str) -> Iterator[str]:
+    in_tuplet = 0
+    for token in tokenize(music):
+        if token.kind == "tuplet":
+            parts = token.text[1:].split(":")
+            in_tuplet = int(parts[2] if len(parts) > 2 and parts[2] else parts[0])
+        elif token.kind in ("note", "rest", "chord"):
+            in_tuplet = max(in_tuplet - 1, 0)
+        if token.kind == "mark" and token.text == "H":
+            yield "!fermata!"
+        elif token.kind != "grace" or not in_tuplet:
+            yield token.text
 
 
 def _parse(text: str, program: int) -> "Score":

@@ -97,7 +97,7 @@ def compare_groups(
     table = _write_table(rows, list(tallies), out_dir / "statistics.tsv")
     plots = _plots(tallies, out_dir)
     verdicts = {row[0]: row[-1] for row in rows if row[-1]}
-    figures = {f"{name} distance to real": _samples_distance(tallies, name) for name in _HISTOGRAMS}
+    figures = {f"{name.replace(' ', '_')}_distance": _samples_distance(tallies, name) for name in _HISTOGRAMS}
     return Findings(
         exhibits=(
             Exhibit("Statistics beside real tunes", (table,), "Distances are Jensen-Shannon, 0 to 1."),

@@ -10,7 +10,7 @@ from pipeline.music.all_renders import AllRenders
 from pipeline.music.audio import AudioRender, peak
 from pipeline.music.midi import MidiRender
 from pipeline.music.notation import count_note_ons
-from pipeline.music.playing import played_notes
+from pipeline.music.playing import count_notes, played_notes
 from pipeline.music.scamp_render import ScampRender
 from pipeline.music.score import engrave_all
 from pipeline.music.tune import Tune
@@ -28,7 +28,7 @@ def test_midi_has_the_notes_of_the_tune(records, tmp_path):
     assert [path.name for path in findings.files] == ["tune_0001.mid", "tune_0002.mid", "tune_0003.mid"]
     for record, path in zip(records, findings.files, strict=True):
         notes = played_notes(Tune.from_text(record.symbols))
-        assert count_note_ons(path.read_bytes()) == sum(len(note.pitches) for note in notes)
+        assert count_note_ons(path.read_bytes()) == count_notes(notes)
 
 
 def test_a_tune_that_is_not_valid_is_a_rejection(tmp_path):
@@ -67,3 +67,16 @@ def test_an_engraver_that_dies_takes_one_tune_with_it():
 def test_a_soundfont_that_is_missing_is_told_at_once():
     with pytest.raises(ConfigError, match="soundfont"):
         AudioRender(soundfont="nowhere.sf2")
+
+
+def test_midi_has_the_pitches_that_we_read():
+    # An accidental holds to the bar line, a fermata and a grace note in a tuplet cost no note.
+    body = "=c>dcB D2HD2|(3d{e}dc A4 d>d|1F8:|2F8|]"
+    tune = Tune("4/4", "1/8", "D", body)
+    ((_, data),) = MidiRender().convert(iter([Record("tune_0001", tune.text)]))
+    from music21.midi import MidiFile
+
+    midi = MidiFile()
+    midi.readstr(data)
+    struck = [event.pitch for track in midi.tracks for event in track.events if event.isNoteOn()]
+    assert struck == [pitch for note in played_notes(tune) for pitch in note.pitches]

@@ -55,7 +55,7 @@ def test_valid(body):
         ("G0|]", "length of nothing"),
         ("C,,,,,8|]", "pitch out of range"),
         ("[M:none]G" + 5000 * "9" + "|]", "length of nothing"),
-        ("[M:none]G99|]", "note too long"),
+        ("[M:none]G999|]", "note too long"),
         ("(3:" + 5000 * "9" + "GAB|]", "unknown symbol"),
         ("G8&A8|]", "unknown symbol"),
     ],
