@@ -235,7 +235,9 @@ class _Reader:
 
     def _grace(self, token: Token) -> None:
         for part in tokenize(token.text[1:-1]):
-            if part.kind not in ("note", "space", "unknown", "slur_open", "slur_close", "broken", "mark"):
+            if part.kind == "note":
+                self._pitch(part.text, token)  # its accidental holds for the bar as any other's
+            elif part.kind not in ("space", "unknown", "slur_open", "slur_close", "broken", "mark"):
                 self._problem("grace notes hold something else", token)
             elif part.kind == "unknown" and part.text != "/":
                 self._problem("unknown symbol", token)
