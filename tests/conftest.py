@@ -1,0 +1,78 @@
+"""What the tests of the core share: small files, corpora and finished runs; real data where it lies."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import machine
+
+machine.prepare()  # before anything imports torch
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+from tiny import TINY, run_pipeline, some_dna, some_text, some_tunes  # noqa: E402
+
+from pipeline.config import SplitSettings  # noqa: E402
+from pipeline.corpus import Corpus  # noqa: E402
+from pipeline.ingest import ingest  # noqa: E402
+from pipeline.text import Text  # noqa: E402
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "words.txt"
+    path.write_text(some_text(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def fasta_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "small.fa"
+    path.write_text(">chr1 made up\n" + some_dna(), encoding="ascii")
+    return path
+
+
+@pytest.fixture(scope="session")
+def abc_file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "reels.abc"
+    path.write_text(some_tunes(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_files(text_file, fasta_file, abc_file) -> dict[str, Path]:
+    """A small file for each domain, by the data set that reads it."""
+    return {"text": text_file, "genome": fasta_file, "abc": abc_file}
+
+
+@pytest.fixture(scope="session")
+def text_run(text_file, tmp_path_factory) -> Path:
+    """A finished run on text; tests that change it copy it first."""
+    folder = tmp_path_factory.mktemp("runs") / "text"
+    run_pipeline(folder, "dataset=text", f"dataset.path={text_file}", *TINY)
+    return folder
+
+
+@pytest.fixture
+def make_corpus(tmp_path) -> Callable[..., Corpus]:
+    """Writes some text as a corpus of paragraphs, and opens it."""
+
+    def make(text: str = some_text(), split: SplitSettings | None = None) -> Corpus:
+        path, folder = tmp_path / "corpus.txt", tmp_path / "corpus"
+        path.write_text(text, encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        ingest([path], Text(), split or SplitSettings(), "error", 0, folder)
+        return Corpus.open(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED}")
+    return SHARED

@@ -1,0 +1,70 @@
+"""Runs so small that they take a second: data, settings, and how to start them."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+
+from pipeline.config import Config
+from pipeline.sources import resource_folder
+
+TINY = (
+    "model.hidden_size=8", "model.num_layers=1", "train.max_epochs=1", "train.batch=8", "train.time=16",
+    "sample.count=3", "sample.length=40",
+)  # fmt: skip
+"""Overrides that make any run end in about a second."""
+
+WORDS = ("the reel", "a jig", "of Kerry", "and air", "slow", "hornpipe, not", "waltz")
+
+
+def compose_config(*overrides: str):
+    """The configuration of a command line."""
+    ConfigStore.instance().store("schema", Config)
+    with initialize_config_dir(str(resource_folder("conf")), version_base="1.3"):
+        return compose("config", list(overrides))
+
+
+def run_pipeline(folder: Path, *overrides: str, sweep: Path | None = None) -> dict:
+    """One run in this process; what its manifest says afterwards."""
+    from pipeline.run import run
+
+    run(compose_config(*overrides), folder, list(overrides), sweep)
+    return manifest_of(folder)
+
+
+def manifest_of(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def command_line(*arguments: str, cwd: Path, **kwargs) -> subprocess.CompletedProcess:
+    """``python -m pipeline`` in a process of its own."""
+    command = [sys.executable, "-m", "pipeline", *arguments]
+    options = {"capture_output": True, "text": True, "timeout": 120, "cwd": cwd, **kwargs}
+    return subprocess.run(command, check=False, **options)
+
+
+def some_text(records: int = 120, seed: int = 1) -> str:
+    """Different paragraphs of about fifty characters."""
+    rng = random.Random(seed)
+    return "\n\n".join(" ".join(rng.choices(WORDS, k=6)) + f" {n}" for n in range(records)) + "\n"
+
+
+def some_dna(bases: int = 12_000, seed: int = 1) -> str:
+    """Random DNA in lines of 60, a third of it soft-masked."""
+    rng = random.Random(seed)
+    sequence = "".join(rng.choices("ACGT", (3, 2, 2, 3), k=bases))
+    third = bases // 3
+    sequence = sequence[:third] + sequence[third : 2 * third].lower() + sequence[2 * third :]
+    return "".join(sequence[at : at + 60] + "\n" for at in range(0, bases, 60))
+
+
+def some_tunes(count: int = 60, seed: int = 1) -> str:
+    """Valid reels of eight bars, no two alike."""
+    rng = random.Random(seed)
+    bars = [["".join(rng.choices("CDEFGABcde", k=8)) for _ in range(8)] for _ in range(count)]
+    heads = [f"X:{n}\nT:Reel {n}\nM:4/4\nL:1/8\nK:G\n" for n in range(1, count + 1)]
+    return "\n".join(head + "|".join(tune) + "|]\n" for head, tune in zip(heads, bars, strict=True))
