@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alphabet import EOS, SPECIALS, UNKNOWN, Alphabet
-from pipeline.domain import Domain, Record
+from pipeline.domain import Domain, Record, Symbols
 from pipeline.errors import DataError
 
 SUBSETS = ("train", "validation", "test")
@@ -45,12 +45,12 @@ class Corpus:
             alphabet = Alphabet(about["alphabet"])
             codes = np.memmap(folder / "codes.bin", alphabet.dtype, "r")
             marks = np.memmap(folder / "marks.bin", np.uint8, "r") if about["mark_names"] else None
-            return cls(
-                folder, alphabet, tuple(about["mark_names"]), codes, marks,
-                np.load(folder / "segments.npy", allow_pickle=False),
-                np.load(folder / "records.npy", allow_pickle=False),
-            )  # fmt: skip
-        except (OSError, ValueError, KeyError) as error:
+            segments = np.load(folder / "segments.npy", allow_pickle=False)
+            spans = np.load(folder / "records.npy", allow_pickle=False)
+            if len(codes) != spans[-1, 1] or (marks is not None and len(marks) != len(codes)):
+                raise ValueError(f"{len(codes)} codes, and records up to {spans[-1, 1]}")
+            return cls(folder, alphabet, tuple(about["mark_names"]), codes, marks, segments, spans)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
             raise DataError(
                 f"{folder}: not a whole corpus ({error}); run the ingest stage again: stages=[ingest]"
             ) from None
@@ -121,7 +121,7 @@ class CorpusWriter:
 
     def append(self, record: Record) -> None:
         """Encode and write one record; raises DataError on an unknown symbol, as the policy says."""
-        codes, marks = self._encode(record), record.marks
+        codes, marks = self._encode(record)
         if not self.domain.open_ended:
             codes = np.append(codes, codes.dtype.type(EOS))
             marks = marks + b"\x00" if marks is not None else None
@@ -147,19 +147,26 @@ class CorpusWriter:
         (self.folder / "corpus.json").write_text(text, encoding="utf-8")
         return alphabet
 
-    def _encode(self, record: Record) -> np.ndarray:
+    def _encode(self, record: Record) -> tuple[np.ndarray, bytes | None]:
         if self.fixed is None:
-            seen = self._seen
-            return np.fromiter(
-                (seen.setdefault(s, len(seen) + len(SPECIALS)) for s in record.symbols),
-                np.uint16,
-                len(record.symbols),
-            )
+            return self._collect(record.symbols), record.marks
         policy = "error" if self.unknown == "error" else "replace"
-        codes = self.fixed.encode(record.symbols, policy, record.id)
-        strange = codes == UNKNOWN
-        self.unknown_count += int(strange.sum())
-        return codes[~strange] if self.unknown == "drop" else codes
+        codes, marks = self.fixed.encode(record.symbols, policy, record.id), record.marks
+        known = codes != UNKNOWN
+        self.unknown_count += int((~known).sum())
+        if self.unknown == "drop":
+            codes = codes[known]
+            marks = np.frombuffer(marks, np.uint8)[known].tobytes() if marks is not None else None
+        return codes, marks
+
+    def _collect(self, symbols: Symbols) -> np.ndarray:
+        """Codes in order of appearance."""
+        seen = self._seen
+        for symbol in dict.fromkeys(symbols):
+            seen.setdefault(symbol, len(seen) + len(SPECIALS))
+        if len(seen) > 2**16 - len(SPECIALS):
+            Alphabet(seen)  # raises, with what is allowed
+        return np.fromiter((seen[symbol] for symbol in symbols), np.uint16, len(symbols))
 
     def _settle_codes(self, alphabet: Alphabet) -> None:
         table = np.zeros(len(self._seen) + len(SPECIALS), alphabet.dtype)
@@ -197,8 +204,9 @@ def split_blocks(spans: np.ndarray, validation: float, test: float, gap: int, bl
     total = int(spans[-1, 1])
     kinds = np.zeros(blocks, np.int64)
     for fraction, subset, offset in ((validation, 1, 0.0), (test, 2, 0.5)):
+        free = np.flatnonzero(kinds == 0)
         count = max(1, round(blocks * fraction))
-        kinds[((np.arange(count) + offset) * blocks / count).astype(np.int64)] = subset
+        kinds[free[((np.arange(count) + offset) * len(free) / count).astype(np.int64)]] = subset
     edges = np.arange(blocks + 1, dtype=np.int64) * total // blocks
     changes = np.flatnonzero(np.diff(kinds)) + 1
     starts = np.concatenate([[0], changes])
@@ -212,5 +220,6 @@ def split_blocks(spans: np.ndarray, validation: float, test: float, gap: int, bl
         inside = np.flatnonzero((spans[:, 1] > start) & (spans[:, 0] < stop))
         for record in inside:
             a, b = max(start, int(spans[record, 0])), min(stop, int(spans[record, 1]))
-            segments.append((a, b, kind, int(record)))
+            if a < b:
+                segments.append((a, b, kind, int(record)))
     return np.array(segments, np.int64).reshape(-1, 4)
