@@ -1,0 +1,117 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.alphabet import BOS
+from pipeline.char_model import Feed
+from pipeline.corpus import Corpus
+from pipeline.lanes import PADDING, Lanes
+
+CODES = np.arange(3, 10_003, dtype=np.uint16)  # every code once, so that a code tells its place
+
+
+def segments_of(lengths: list[int], gap: int = 2) -> np.ndarray:
+    """Segments of these lengths with something between them that belongs to none."""
+    starts = np.cumsum([0, *(length + gap for length in lengths[:-1])])
+    return np.column_stack([starts, starts + lengths])
+
+
+lengths = st.lists(st.integers(1, 300), min_size=1, max_size=25)
+sizes = st.integers(1, 20)
+
+
+@given(lengths, sizes, sizes, st.integers(0, 5))
+def test_every_code_is_a_target_once_an_epoch(lengths, batch, time, seed):
+    segments = segments_of(lengths)
+    lanes = Lanes.for_training(CODES, segments, batch, time)
+    seen = Counter()
+    for window in lanes.windows(lanes.waves(np.random.default_rng(seed))):
+        seen.update(window.targets[window.targets != PADDING].tolist())
+    assert seen == Counter(code for start, stop in segments for code in CODES[start:stop].tolist())
+
+
+@given(lengths, sizes, sizes)
+def test_inputs_are_the_targets_one_step_later(lengths, batch, time):
+    """Along each row of a wave: begin symbol, then what was the target before."""
+    lanes = Lanes.for_training(CODES, segments_of(lengths), batch, time)
+    before = None
+    for window in lanes.windows(lanes.waves(np.random.default_rng(0))):
+        first = np.full(len(window.targets), BOS) if window.fresh else before
+        expected = np.column_stack([first, window.targets[:, :-1]])
+        real = window.targets != PADDING
+        assert np.array_equal(window.inputs[real], expected[real])
+        assert np.array_equal(CODES[window.positions[real]], window.targets[real])
+        before = window.targets[:, -1]
+
+
+@given(lengths, st.integers(0, 60))
+def test_the_first_windows_can_be_left_out(lengths, skip):
+    lanes = Lanes.for_training(CODES, segments_of(lengths), 4, 7)
+    waves = lanes.waves(np.random.default_rng(3))
+    whole, rest = list(lanes.windows(waves)), list(lanes.windows(waves, skip))
+    assert lanes.steps(waves) == len(whole)
+    assert len(rest) == max(0, len(whole) - skip)
+    for expected, found in zip(whole[skip:], rest, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+@pytest.mark.parametrize("step", [0, 1, 7, 23, 60])
+def test_a_feed_started_at_any_step_goes_on_as_an_unbroken_one(step):
+    lanes = Lanes.for_training(CODES, segments_of([90, 50, 300, 7]), 4, 7)
+    unbroken, resumed = Feed(lanes, 5, 80), Feed(lanes, 5, 10)
+    resumed.start_at(step)
+    for expected, found in zip(list(unbroken)[step : step + 10], resumed, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+def test_epochs_differ_and_depend_on_the_seed():
+    lanes = Lanes.for_training(CODES, segments_of([50] * 20), 4, 10)
+    orders = [
+        np.concatenate(Feed(lanes, s, 1).waves(e)).tolist() for s, e in ((0, 0), (0, 1), (1, 0), (0, 0))
+    ]
+    assert orders[0] == orders[3]
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+
+
+def test_long_segments_are_cut_elsewhere_each_epoch():
+    lanes = Lanes.for_training(CODES, segments_of([5_000]), 8, 20)
+    cuts = [
+        {int(start) for wave in Feed(lanes, 0, 1).waves(epoch) for start in wave[:, 0]} for epoch in (0, 1)
+    ]
+    assert cuts[0] & cuts[1] <= {0}
+
+
+def test_evaluation_never_cuts():
+    segments = segments_of([300, 5, 80, 80])
+    waves = Lanes(CODES, segments, 2, 10).waves(None)
+    assert sorted(map(tuple, np.concatenate(waves).tolist())) == sorted(map(tuple, segments.tolist()))
+
+
+def test_lanes_become_fewer_where_the_data_would_not_fill_them():
+    assert Lanes.for_training(CODES, segments_of([40]), 128, 64).batch == 1
+    assert Lanes.for_training(CODES, segments_of([640]), 128, 64).batch == 10
+
+
+def test_padding_is_small_on_real_tunes(tunes_corpus: Corpus):
+    lanes = Lanes.for_training(tunes_corpus.codes, tunes_corpus.segments_of("train"), 32, 64)
+    windows = list(lanes.windows(lanes.waves(np.random.default_rng(0))))
+    padded = sum(int((window.targets == PADDING).sum()) for window in windows)
+    assert padded / sum(window.targets.size for window in windows) < 0.15
+
+
+@pytest.fixture(scope="module")
+def tunes_corpus(tmp_path_factory) -> Corpus:
+    """The second book of Aird's Airs, whatever adds up in it or not."""
+    from pipeline.config import SplitSettings
+    from pipeline.ingest import ingest
+    from pipeline.music.abc_domain import Abc
+    from pipeline.sources import Source, locate
+
+    folder, domain = tmp_path_factory.mktemp("tunes"), Abc()
+    files = locate(None, [Source("package:music21/corpus/airdsAirs/book2.abc")], domain.suits)
+    ingest(files, domain, SplitSettings(), "error", 0, folder)
+    return Corpus.open(folder)
