@@ -26,7 +26,8 @@ def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> A
             command,
             input=json.dumps(arguments),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout_s,
             check=False,
         )
@@ -36,7 +37,10 @@ def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> A
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
         last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         raise ToolError(f"{target} ended with {how}: {last[0][:300]}")
-    return json.loads(done.stdout)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise ToolError(f"{target} gave no result, though its process ended well") from None
 
 
 def main() -> None:
