@@ -63,7 +63,7 @@ class Text(Domain):
     def finish(self, sample: Sample) -> Record | Rejection:
         """Any text that is not blank is fine."""
         if not str(sample.symbols).strip():
-            return Rejection(f"sample {sample.index}", "blank text")
+            return Rejection(f"sample {sample.index + 1}", "blank text")
         return Record(f"synthetic_{sample.index + 1:04d}", sample.symbols)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
