@@ -52,7 +52,8 @@ def draw(model: nn.Module, alphabet: Alphabet, request: Request) -> Iterator[Sam
 
 def uniforms(seed: int, index: int, count: int) -> np.ndarray:
     """The random numbers of one sample, ``(count,)`` in [0, 1)."""
-    return np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), index])).random(count)
+    key = np.array([seed & (2**64 - 1), index], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
 def _draw_block(
