@@ -75,7 +75,7 @@ def _result(
         f"{null.bits:.3f}: {verdict}"
     )
     exhibits = [Exhibit("Bits on the test split", (scores,), f"{line}. {size}")]
-    if (out_dir / "csv" / "metrics.csv").exists():
+    if (out_dir / "metrics.csv").exists():
         baseline = {f"Markov order {markov.order} (test)": null.bits}
         curves = learning_curves(_metrics(out_dir), out_dir / "learning_curves.svg", unit, baseline)
         exhibits.append(Exhibit("Learning curves", (curves,)))
@@ -91,7 +91,7 @@ def _result(
 
 
 def _metrics(out_dir: Path) -> list[dict[str, float]]:
-    with (out_dir / "csv" / "metrics.csv").open(encoding="utf-8") as stream:
+    with (out_dir / "metrics.csv").open(encoding="utf-8") as stream:
         return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(stream)]
 
 

@@ -1,0 +1,48 @@
+"""The learning curve on disk, `metrics.csv`, one row a measurement; a resumed training goes on in it."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+
+COLUMNS = (
+    "epoch", "step", "learning_rate", "train_bits", "train_perplexity",
+    "validation_bits", "validation_loss", "validation_perplexity",
+)  # fmt: skip
+
+
+class Curves(Logger):
+    """Lightning's own CSVLogger deletes what an earlier, interrupted training wrote; this one keeps it.
+
+    Rows of step `first_step` and later are dropped: a training that goes on from there writes them again.
+    """
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        super().__init__()
+        self.path = path
+        path.parent.mkdir(exist_ok=True)
+        written = path.read_text(encoding="utf-8") if path.exists() else ""
+        # The last row of a killed run may be cut; a whole one ends in a line end.
+        rows = csv.DictReader(written[: written.rfind("\n") + 1].splitlines())
+        kept = [row for row in rows if int(row["step"]) < first_step]
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return "csv"
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append one row."""
+        with self.path.open("a", encoding="utf-8", newline="") as stream:
+            csv.DictWriter(stream, COLUMNS, lineterminator="\n").writerow({**metrics, "step": step})
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The manifest holds all settings."""
