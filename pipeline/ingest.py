@@ -22,7 +22,8 @@ MIN_HELD_OUT = 16
 """Fewer held-out symbols than this measure nothing."""
 FEW_RECORDS = 40
 """With fewer records, or one longer than a twentieth of the corpus, whole records split too coarsely."""
-MAX_BLOCK = 100_000
+MIN_BLOCK, MAX_BLOCK = 2_000, 100_000
+"""A held-out block is to be longer than what is learned from its neighbours, and than a sample."""
 REJECTIONS_LISTED = 10_000
 
 
@@ -90,7 +91,7 @@ def _split(spans: np.ndarray, split: SplitSettings, seed: int, files: Sequence[P
     total = int(lengths.sum())
     coarse = len(spans) < FEW_RECORDS or lengths.max() > total / 20
     if split.by == "blocks" or (split.by == "auto" and coarse):
-        blocks = max(20, min(100, total // MIN_HELD_OUT), total // MAX_BLOCK)
+        blocks = max(20, min(100, total // MIN_BLOCK), total // MAX_BLOCK)
         gap = min(split.gap, total // blocks // 8)
         segments = split_blocks(spans, split.validation, split.test, gap, blocks)
     else:
@@ -99,10 +100,10 @@ def _split(spans: np.ndarray, split: SplitSettings, seed: int, files: Sequence[P
         chosen = segments[segments[:, 2] == kind]
         size = int((chosen[:, 1] - chosen[:, 0]).sum())
         if size < MIN_HELD_OUT:
+            remedy = "" if name == "train" else f", or a larger dataset.split.{name}"
             raise DataError(
-                f"{_names(files)}: {len(spans)} records with {total} symbols are too few for the split: "
-                f"{size} symbols fall to {name}, at least {MIN_HELD_OUT} are needed; give more data, "
-                f"or larger dataset.split.validation and dataset.split.test"
+                f"{_names(files)}: {_records(len(spans))} with {total} symbols is too little for the split: "
+                f"{size} symbols fall to {name}, at least {MIN_HELD_OUT} are needed; give more data{remedy}"
             )
     return segments
 
@@ -113,7 +114,12 @@ def _nothing_kept(files: Sequence[Path], rejected: Counter[str]) -> str:
 
 
 def _names(files: Sequence[Path]) -> str:
-    return str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} more files"
+    more = {1: "", 2: " and one more file"}.get(len(files), f" and {len(files) - 1} more files")
+    return f"{files[0]}{more}"
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"
 
 
 def _result(
@@ -128,7 +134,7 @@ def _result(
     records = len(corpus.record_spans)
     dropped = f", {rejected.total():,} rejected" if rejected else ""
     line = (
-        f"{records:,} records with {len(corpus.codes):,} {domain.symbol_name}s "
+        f"{_records(records)} with {len(corpus.codes):,} {domain.symbol_name}s "
         f"over {len(alphabet.symbols)} symbols{dropped}"
     )
     exhibits = [Exhibit("Corpus and split", (table,), line)]

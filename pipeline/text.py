@@ -73,6 +73,13 @@ class Text(Domain):
         path.write_text("\n".join(blocks), encoding="utf-8")
         return Findings(exhibits=(Exhibit("Sampled text", (path,)),), files=(path,))
 
+    @property
+    def _not_text(self) -> str:
+        return (
+            f"found a NUL byte, so this is not text in {self.encoding}; give a text file, or set "
+            "domain.encoding"
+        )
+
     def _lines(self, path: Path) -> Iterator[str]:
         # A byte order mark is no part of the text.
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
@@ -81,12 +88,11 @@ class Text(Domain):
             with xopen(path, "rt", threads=0, encoding=encoding) as stream:
                 for number, line in enumerate(stream, start=1):
                     if "\x00" in line:
-                        raise DataError(
-                            f"{path}:{number}: found a NUL byte, so this is not text in {self.encoding}; "
-                            "give a text file, or set domain.encoding"
-                        )
+                        raise DataError(f"{path}:{number}: {self._not_text}")
                     yield line.rstrip("\n")
         except UnicodeDecodeError as error:
+            if b"\x00" in error.object:
+                raise DataError(f"{path}: {self._not_text}") from None
             raise DataError(
                 f"{path}: after line {number}, byte 0x{error.object[error.start]:02x} is not "
                 f"{self.encoding}; set domain.encoding=latin-1, or whatever the file was written in"
