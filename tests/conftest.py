@@ -11,14 +11,12 @@ from pipeline import machine
 machine.prepare()  # before anything imports torch
 os.environ.setdefault("TQDM_DISABLE", "1")
 
-from tiny import TINY, run_pipeline, some_dna, some_text, some_tunes  # noqa: E402
+from tiny import SHARED, TINY, run_pipeline, some_dna, some_text, some_tunes  # noqa: E402
 
 from pipeline.config import SplitSettings  # noqa: E402
 from pipeline.corpus import Corpus  # noqa: E402
 from pipeline.ingest import ingest  # noqa: E402
 from pipeline.text import Text  # noqa: E402
-
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,9 @@ TINY = (
 )  # fmt: skip
 """Overrides that make any run end in about a second."""
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Real data beside the checkout; what needs it is skipped where it is missing."""
+
 WORDS = ("the reel", "a jig", "of Kerry", "and air", "slow", "hornpipe, not", "waltz")
 
 

@@ -1,0 +1,182 @@
+import gzip
+import itertools
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import SHARED, compose_config, some_dna, some_text, some_tunes
+
+from pipeline.config import SplitSettings, build
+from pipeline.corpus import SUBSETS, Corpus
+from pipeline.errors import DataError, PipelineError
+from pipeline.genome.nucleotide import Nucleotide
+from pipeline.ingest import ingest
+from pipeline.stages import StageResult
+from pipeline.text import Text
+
+
+def ingested(files, out_dir, domain=None, split=None, seed=0) -> StageResult:
+    out_dir.mkdir(exist_ok=True)
+    files = [files] if isinstance(files, Path) else files
+    return ingest(files, domain or Text(), split or SplitSettings(), "error", seed, out_dir)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def contents(corpus: Corpus, domain) -> dict[str, list]:
+    return {subset: [r.symbols for r in corpus.records(subset, domain)] for subset in SUBSETS}
+
+
+def test_every_record_comes_back_from_exactly_one_subset(text_file, tmp_path):
+    ingested(text_file, tmp_path / "out")
+    found = contents(Corpus.open(tmp_path / "out"), Text())
+    assert sorted(itertools.chain(*found.values())) == sorted(some_text().strip().split("\n\n"))
+    assert all(found.values())
+
+
+def test_the_same_seed_writes_the_same_bytes(text_file, tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        ingested(text_file, tmp_path / name, seed=seed)
+    written = {name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "abc"}
+    assert written["a"] == written["b"]
+    assert {name for name in written["a"] if written["a"][name] != written["c"][name]} <= {
+        "segments.npy", "corpus.tsv",
+    }  # fmt: skip
+    assert written["a"]["segments.npy"] != written["c"]["segments.npy"]
+
+
+def test_what_is_said_and_counted(text_file, tmp_path):
+    doubled = write(tmp_path / "doubled.txt", text_file.read_text() + "\n\n" + text_file.read_text().upper())
+    result = ingested(doubled, tmp_path / "out")
+    assert result.kept["records"] == 120
+    assert result.rejected == {"near-duplicate": 120}
+    assert result.summary[0].startswith("120 records with ")
+    assert result.summary[0].endswith("120 rejected")
+    table = (tmp_path / "out" / "rejected.tsv").read_text().splitlines()
+    assert table[0] == "where\treason\tdetail"
+    assert len(table) == 121
+
+
+def test_one_record_is_not_one_records(fasta_file, tmp_path):
+    assert (
+        ingested(fasta_file, tmp_path / "out", Nucleotide())
+        .summary[0]
+        .startswith("1 record with 12,000 bases")
+    )
+
+
+@pytest.mark.parametrize("bases", [5_000, 16_569, 48_502, 400_000])
+def test_a_single_sequence_is_held_out_in_blocks_worth_measuring(tmp_path, bases):
+    path = write(tmp_path / "one.fa", ">one\n" + some_dna(bases))
+    ingested(path, tmp_path / "out", Nucleotide())
+    corpus = Corpus.open(tmp_path / "out")
+    for subset in ("validation", "test"):
+        spans = corpus.segments_of(subset)
+        assert corpus.size_of(subset) == pytest.approx(0.05 * bases, rel=0.3)
+        assert (spans[:, 1] - spans[:, 0]).min() >= min(1_900, bases // 21)
+    assert corpus.size_of("train") > 0.8 * bases
+
+
+def test_long_records_beside_short_ones_are_split_in_blocks(tmp_path):
+    text = ">long\n" + some_dna(20_000) + "".join(f">{n}\n" + some_dna(100, seed=n) for n in range(2, 60))
+    ingested(write(tmp_path / "mixed.fa", text), tmp_path / "out", Nucleotide())
+    segments = Corpus.open(tmp_path / "out").segments
+    assert len(set(segments[segments[:, 3] == 0, 2])) == 3  # the long record lies in all three
+
+
+def test_the_split_can_be_asked_for(text_file, tmp_path):
+    ingested(text_file, tmp_path / "blocks", split=SplitSettings(by="blocks"))
+    ingested(text_file, tmp_path / "records", split=SplitSettings(by="records"))
+    spans = np.load(tmp_path / "blocks" / "records.npy")
+    assert len(np.load(tmp_path / "records" / "segments.npy")) == len(spans)
+    assert len(np.load(tmp_path / "blocks" / "segments.npy")) > len(spans)
+
+
+# --- what cannot be read ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("domain", "content", "message"),
+    [
+        (Text(), b"", r"bad: no record could be kept: it is empty"),
+        (Text(), b" \n\n \n", r"bad: no record could be kept: it is empty"),
+        (Text(), b"short", r"bad: 1 record with 6 symbols is too little for the split: .* give more data"),
+        (Text(), bytes(range(256)), r"bad: found a NUL byte, so this is not text in utf-8"),
+        (Nucleotide(), b"", r"bad: .*empty"),
+        (Nucleotide(), b"ACGT\n", r"bad:1:1: found 'ACGT' before any header"),
+        (Nucleotide(), b">a\nACGT\n", r"bad: no record could be kept: .* \(1\); give a file"),
+        (Nucleotide(), gzip.compress(b">a\n" + b"ACGT" * 9999)[:-20], r"bad.*: "),
+    ],
+)  # fmt: skip
+def test_one_message_says_where_what_and_what_to_do(tmp_path, domain, content, message):
+    with pytest.raises(DataError, match=message):
+        ingested(write(tmp_path / "bad", content), tmp_path / "out", domain)
+
+
+def test_of_several_files_a_bad_one_is_left_out_and_named(text_file, tmp_path, caplog):
+    bad = write(tmp_path / "bad.txt", b"\xff\xfe\x00")
+    logging.getLogger("pipeline").propagate = True
+    result = ingested([bad, text_file], tmp_path / "out")
+    assert result.kept["records"] == 120
+    assert result.rejected == {"unreadable file": 1}
+    assert f"left out: {bad}" in caplog.text
+    assert str(bad) in (tmp_path / "out" / "rejected.tsv").read_text()
+
+
+def test_several_bad_files_and_no_good_one(tmp_path):
+    files = [write(tmp_path / f"{n}.txt", b"\x00") for n in range(3)]
+    with pytest.raises(DataError, match=r"0\.txt and 2 more files: no record .* unreadable file \(3\)"):
+        ingested(files, tmp_path / "out")
+
+
+# --- real and hostile files -------------------------------------------------------------------------------
+
+
+def hostile(kind: str) -> list:
+    """The files as parameters, or one that is skipped where they are missing."""
+    files = sorted((SHARED / "hostile" / kind).glob("*"))
+    missing = pytest.param(Path(kind), marks=pytest.mark.skip(reason=f"no real data at {SHARED}"))
+    return [pytest.param(path, id=path.name) for path in files] or [missing]
+
+
+HOSTILE = {
+    "genome": hostile("fasta") + hostile("genbank"),
+    "abc": hostile("abc") + hostile("midi"),
+    "text": hostile("fasta") + hostile("genbank") + hostile("abc") + hostile("midi"),
+}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file"),
+    [
+        pytest.param(dataset, *each.values, id=f"{dataset}-{each.id}", marks=each.marks)
+        for dataset, files in HOSTILE.items()
+        for each in files
+    ],
+)
+def test_a_hostile_file_ends_in_a_corpus_or_a_clear_error(dataset, file, tmp_path):
+    domain = build(compose_config(f"dataset={dataset}").domain, "domain")
+    try:
+        result = ingested(file, tmp_path / "out", domain)
+    except PipelineError as error:
+        assert file.name in str(error)
+        assert len(str(error)) < 1_000
+    else:
+        corpus = Corpus.open(tmp_path / "out")
+        assert result.kept["records"] == len(corpus.record_spans) > 0
+        assert all(corpus.size_of(subset) for subset in SUBSETS)
+
+
+def test_hostile_tunes_in_one_folder_are_read_together(shared_data, tmp_path):
+    """Real tunes carry the split; what is wrong with the others is counted by reason."""
+    good = write(tmp_path / "good.abc", some_tunes())
+    domain = build(compose_config("dataset=abc").domain, "domain")
+    result = ingested(
+        [good, *sorted((shared_data / "hostile" / "abc").glob("*.abc"))], tmp_path / "out", domain
+    )
+    assert result.kept["records"] >= 60
+    assert sum(result.rejected.values()) >= 5
