@@ -119,29 +119,46 @@ class RunFolder:
         entry = self._take_over(stage.name, fingerprint, partial, donors)
         if entry is None:
             entry = self._make(stage, inputs, fingerprint, partial)
+        if self.manifest["stages"].pop(stage.name, None):
+            self.save()  # so that no entry ever stands for another's files, whenever we are killed
         self._put_in_place(stage.name, partial)
         self.manifest["stages"][stage.name] = entry
         self.save()
         return True
 
     def require(self, name: str) -> None:
-        """DataError where a stage that another reads has not been run."""
+        """DataError where a stage that another reads has not been run, or reads what is no more."""
         if name not in self.manifest["stages"] or not (self / name).is_dir():
             raise DataError(f"{self.path}: stage {name} has not been run here; add it to stages=[…]")
+        for needed, made_as in self.manifest["stages"][name].get("needs", {}).items():
+            if self._made_as(needed) != made_as:
+                raise DataError(
+                    f"{self.path}: stage {name} was made from another {needed} than the one there now; "
+                    "add it to stages=[…]"
+                )
+
+    def _made_as(self, name: str) -> str | None:
+        return self.manifest["stages"].get(name, {}).get("fingerprint")
 
     def _make(
         self, stage: Stage, inputs: Mapping[str, str], fingerprint: str, partial: Path
     ) -> dict[str, Any]:
         partial.mkdir(exist_ok=True)
         started, begun = time.perf_counter(), _now()
-        result = stage.action(partial)
+        try:
+            result = stage.action(partial)
+        except BaseException:
+            if not stage.keeps_partial:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
         outputs = {
             f"{stage.name}/{path.relative_to(partial)}": sha256(path)
             for path in sorted(partial.rglob("*"))
             if path.is_file()
         }
         return {
-            "fingerprint": fingerprint, "settings": stage.settings, "seed": stage.settings.get("seed"),
+            "fingerprint": fingerprint, "needs": {name: self._made_as(name) for name in stage.needs},
+            "settings": stage.settings, "seed": stage.settings.get("seed"),
             "started": begun, "inputs": inputs, "outputs": outputs,
             "kept": dict(result.kept), "rejected": dict(result.rejected),
             "seconds": round(time.perf_counter() - started, 2),
@@ -153,7 +170,7 @@ class RunFolder:
         needed = {}
         for name in stage.needs:
             self.require(name)
-            needed[name] = self.manifest["stages"][name]["fingerprint"]
+            needed[name] = self._made_as(name)
         whole = [stage.name, __version__, stage.settings, sorted(inputs.values()), needed]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
