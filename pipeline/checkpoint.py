@@ -4,6 +4,7 @@ They load under torch's safe ``weights_only`` loader; a file from a stranger can
 never code. What kind of model it is, is looked up among our own families.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,9 @@ def load(path: Path) -> Loaded:
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint; name a .ckpt file that a run wrote (train/best.ckpt)")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the insides of a file that is not ours
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
         first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DataError(
