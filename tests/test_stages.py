@@ -1,0 +1,338 @@
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dying
+import pytest
+from filelock import FileLock
+from tiny import TINY, manifest_of, run_pipeline
+
+from pipeline.domain import Exhibit, Findings, Rejection
+from pipeline.errors import ConfigError, DataError
+from pipeline.stages import (
+    RunFolder,
+    Stage,
+    StageResult,
+    findings_to_result,
+    read_manifest,
+    write_atomically,
+)
+
+# --- stages that write a word -----------------------------------------------------------------------------
+
+
+def opened(path: Path, going_on: bool = True) -> RunFolder:
+    folder = RunFolder(path)
+    path.mkdir(exist_ok=True)
+    folder.open({"overrides": []}, going_on)
+    return folder
+
+
+def stage(
+    name: str, word: str = "word", needs: tuple[str, ...] = (), made: list | None = None, **kwargs
+) -> Stage:
+    """Writes `word` into a file, and says in `made` that it did."""
+
+    def action(out_dir: Path) -> StageResult:
+        if made is not None:
+            made.append(name)
+        (out_dir / "out.txt").write_text(word)
+        exhibit = Exhibit("The word", (out_dir / "out.txt",))
+        return StageResult({"words": 1}, {"bad": 2}, ("a word",), {"letters": len(word)}, (exhibit,))
+
+    return Stage(name, {"word": word}, action, needs, **kwargs)
+
+
+def test_a_stage_is_made_once(tmp_path):
+    made: list[str] = []
+    assert opened(tmp_path).run(stage("a", made=made))
+    assert not opened(tmp_path).run(stage("a", made=made))
+    assert made == ["a"]
+    assert (tmp_path / "a" / "out.txt").read_text() == "word"
+
+
+def test_the_manifest_says_what_was_made(tmp_path):
+    source = tmp_path / "source.txt"
+    source.write_text("in")
+    opened(tmp_path / "run").run(stage("a", inputs=[source]))
+    entry = manifest_of(tmp_path / "run")["stages"]["a"]
+    assert entry["settings"] == {"word": "word"}
+    assert entry["inputs"] == {str(source): hashlib.sha256(b"in").hexdigest()}
+    assert list(entry["outputs"]) == ["a/out.txt"]
+    assert (entry["kept"], entry["rejected"], entry["summary"]) == ({"words": 1}, {"bad": 2}, ["a word"])
+    assert entry["exhibits"] == [{"title": "The word", "files": ["a/out.txt"], "caption": ""}]
+
+
+def chain(folder: Path, made: list, first: str = "1", second: str = "2", third: str = "3") -> None:
+    """a, then b that needs a, then c that needs b, and d that needs nothing."""
+    run = opened(folder)
+    run.run(stage("a", first, made=made))
+    run.run(stage("b", second, ("a",), made=made))
+    run.run(stage("c", third, ("b",), made=made))
+    run.run(stage("d", made=made))
+
+
+@pytest.mark.parametrize(
+    ("changes", "again"),
+    [({}, ""), ({"first": "x"}, "abc"), ({"second": "x"}, "bc"), ({"third": "x"}, "c")],
+)
+def test_what_changed_is_made_again_and_what_depends_on_it_and_nothing_else(tmp_path, changes, again):
+    made: list[str] = []
+    chain(tmp_path, made)
+    made.clear()
+    chain(tmp_path, made, **changes)
+    assert "".join(made) == again
+
+
+def test_a_changed_input_file_is_noticed_a_moved_one_is_the_same(tmp_path):
+    made: list[str] = []
+    source, moved = tmp_path / "source.txt", tmp_path / "moved.txt"
+    source.write_text("one")
+    shutil.copy(source, moved)
+    opened(tmp_path / "run").run(stage("a", made=made, inputs=[source]))
+    opened(tmp_path / "run").run(stage("a", made=made, inputs=[moved]))
+    assert made == ["a"]
+    moved.write_text("two")
+    opened(tmp_path / "run").run(stage("a", made=made, inputs=[moved]))
+    assert made == ["a", "a"]
+
+
+def test_a_missing_output_is_made_again(tmp_path):
+    made: list[str] = []
+    opened(tmp_path).run(stage("a", made=made))
+    (tmp_path / "a" / "out.txt").unlink()
+    opened(tmp_path).run(stage("a", made=made))
+    assert made == ["a", "a"]
+
+
+def test_a_needed_stage_must_have_been_run(tmp_path):
+    with pytest.raises(DataError, match=r"stage a has not been run here; add it to stages="):
+        opened(tmp_path).run(stage("b", needs=("a",)))
+
+
+def test_a_needed_stage_must_be_of_the_data_that_is_there(tmp_path):
+    """Ingest alone is made anew; sampling must not take the checkpoint of the old data for its own."""
+    chain(tmp_path, [])
+    folder = opened(tmp_path)
+    folder.run(stage("a", "other"))
+    with pytest.raises(DataError, match="stage b was made from another a than the one there now"):
+        folder.run(stage("c", "3", ("b",)))
+
+
+def failing(name: str, **kwargs) -> Stage:
+    def action(out_dir: Path) -> StageResult:
+        (out_dir / "half.txt").write_text("half")
+        raise DataError("no more")
+
+    return Stage(name, {}, action, **kwargs)
+
+
+def test_a_stage_that_fails_leaves_what_was_there_and_nothing_half_written(tmp_path):
+    opened(tmp_path).run(stage("a"))
+    with pytest.raises(DataError, match="no more"):
+        opened(tmp_path).run(failing("a"))
+    assert (tmp_path / "a" / "out.txt").read_text() == "word"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "manifest.json"]
+    made: list[str] = []
+    assert not opened(tmp_path).run(stage("a", made=made))
+
+
+def test_what_is_worth_going_on_from_is_kept_for_the_same_settings_only(tmp_path):
+    with pytest.raises(DataError, match="no more"):
+        opened(tmp_path).run(failing("a", keeps_partial=True))
+    (partial,) = tmp_path.glob(".a-*.partial")
+    assert (partial / "half.txt").read_text() == "half"
+    opened(tmp_path).run(stage("a", "other settings", keeps_partial=True))
+    assert not (tmp_path / "a" / "half.txt").exists()
+    assert not list(tmp_path.glob(".a-*"))
+
+
+def test_no_entry_ever_stands_for_the_files_of_other_settings(tmp_path, monkeypatch):
+    """Killed after the new files took their place and before the manifest said so."""
+    opened(tmp_path).run(stage("a", "old"))
+    folder = opened(tmp_path)
+    put_in_place = folder._put_in_place
+
+    def then_die(*args):
+        put_in_place(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "_put_in_place", then_die)
+    with pytest.raises(KeyboardInterrupt):
+        folder.run(stage("a", "new"))
+    opened(tmp_path).run(stage("a", "old"))
+    assert (tmp_path / "a" / "out.txt").read_text() == "old"
+
+
+def test_equal_stages_are_taken_over_from_a_donor(tmp_path):
+    made: list[str] = []
+    chain(tmp_path / "one", made)
+    made.clear()
+    other = opened(tmp_path / "two")
+    donors = [tmp_path / "nothing there", tmp_path / "one", tmp_path / "two"]
+    other.run(stage("a", "1", made=made), donors)
+    other.run(stage("b", "changed", ("a",), made=made), donors)
+    assert made == ["b"]
+    assert other.manifest["stages"]["a"]["taken_over_from"] == str(tmp_path / "one")
+    assert (tmp_path / "two" / "a" / "out.txt").read_text() == "1"
+
+
+# --- the folder and its manifest --------------------------------------------------------------------------
+
+
+def test_a_folder_with_a_run_is_not_entered_unasked(tmp_path):
+    opened(tmp_path)
+    with pytest.raises(ConfigError, match=r"already holds a run; go on with it by run="):
+        opened(tmp_path, going_on=False)
+
+
+def test_one_process_at_a_time(tmp_path):
+    with FileLock(tmp_path / ".lock"), pytest.raises(ConfigError, match="another process is working in"):  # noqa: SIM117
+        with RunFolder(tmp_path).locked():
+            pass
+    with RunFolder(tmp_path).locked():
+        assert (tmp_path / ".lock").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"format": 2}', '{"format": 1}', '{"format": 1, "stages": 3}']
+)
+def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"manifest\.json: not a manifest of a run"):
+        read_manifest(tmp_path)
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    write_atomically(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(os, "fsync", full)
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_findings_become_one_result(tmp_path):
+    exhibits = tuple(Exhibit(title, ()) for title in "xyz")
+    rejections = [Rejection("1", "no end"), Rejection("2", "no end"), Rejection("3", "no notes")]
+    findings = [
+        Findings(exhibits[:1], ("one",), {"a": 1, "b": None}, rejections=tuple(rejections[:1])),
+        Findings(exhibits[1:], ("two", "three"), {"c": "x"}, rejections=tuple(rejections[1:])),
+    ]
+    result = findings_to_result(findings, {"raw": 4})
+    assert result.kept == {"raw": 4}
+    assert result.rejected == {"no end": 2, "no notes": 1}
+    assert result.summary == ("one", "two", "three")
+    assert result.figures == {"a": 1, "b": None, "c": "x"}
+    assert result.exhibits == exhibits
+
+
+# --- whole runs -------------------------------------------------------------------------------------------
+
+ALL = ["ingest", "train", "sample", "postprocess"]
+
+
+@pytest.fixture
+def copied_run(text_run, tmp_path) -> Path:
+    return Path(shutil.copytree(text_run, tmp_path / "run"))
+
+
+def made_anew(folder: Path, text_file: Path, *overrides: str) -> list[str]:
+    """The stages that a run in a finished run's folder makes."""
+    before = manifest_of(folder)["stages"]
+    after = run_pipeline(
+        folder, "dataset=text", f"dataset.path={text_file}", *TINY, *overrides, f"run={folder}"
+    )["stages"]
+    return [
+        name
+        for name in ALL
+        if after[name]["started"] != before[name]["started"] or after[name] != before[name]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ((), []),
+        (("sample.temperature=0.5",), ["sample", "postprocess"]),
+        (("model.hidden_size=9",), ["train", "sample", "postprocess"]),
+        (("dataset.split.test=0.1",), ALL),
+        (("seed=5",), ALL),
+        (("stages=[sample,postprocess,report]", "sample.prime=the"), ["sample", "postprocess"]),
+        (("stages=[report]",), []),
+    ],
+)
+def test_a_run_makes_what_changed_and_what_depends_on_it(copied_run, text_file, overrides, expected):
+    assert made_anew(copied_run, text_file, *overrides) == expected
+
+
+def test_a_prime_starts_every_sample_and_leaves_the_training_alone(copied_run, text_file):
+    before = {path: path.stat().st_mtime_ns for path in (copied_run / "train").rglob("*")}
+    made_anew(copied_run, text_file, "stages=[sample,postprocess,report]", "sample.prime=the reel")
+    samples = (copied_run / "sample" / "samples.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["symbols"].startswith("the reel") for line in samples)
+    assert before == {path: path.stat().st_mtime_ns for path in (copied_run / "train").rglob("*")}
+
+
+def test_stages_that_are_left_out_do_not_read_the_data(copied_run, tmp_path):
+    manifest = run_pipeline(
+        copied_run, "dataset=text", f"dataset.path={tmp_path / 'gone.txt'}", *TINY, f"run={copied_run}",
+        "stages=[sample,postprocess,report]", "sample.count=1",
+    )  # fmt: skip
+    assert manifest["stages"]["sample"]["kept"]["samples"] == 1
+
+
+def test_a_sweep_reads_and_trains_once(text_file, tmp_path):
+    for number, temperature in enumerate((0.4, 0.8)):
+        run_pipeline(
+            tmp_path / str(number), "dataset=text", f"dataset.path={text_file}", *TINY,
+            f"sample.temperature={temperature}", sweep=tmp_path,
+        )  # fmt: skip
+    stages = manifest_of(tmp_path / "1")["stages"]
+    assert [name for name in ALL if "taken_over_from" in stages[name]] == ["ingest", "train"]
+    samples = [(tmp_path / name / "sample" / "samples.jsonl").read_bytes() for name in "01"]
+    assert samples[0] != samples[1]
+
+
+def test_a_second_process_gets_a_clear_error(copied_run, text_file):
+    with FileLock(copied_run / ".lock"), pytest.raises(ConfigError, match="another process is working in"):
+        made_anew(copied_run, text_file, "seed=9")
+
+
+@pytest.fixture(scope="module")
+def killed_runs(text_file, tmp_path_factory) -> Path:
+    """A folder of runs, each killed at one of `dying.POINTS`."""
+    root = tmp_path_factory.mktemp("killed")
+    overrides = ["dataset=text", f"dataset.path={text_file}", *TINY]
+    subprocess.run([sys.executable, dying.__file__, str(root), *overrides], check=True, timeout=120)
+    return root
+
+
+DIFFERENT_EACH_TIME = ("train/tensorboard", "train/last.ckpt", "train/best.ckpt")
+"""They hold times; the weights of best.ckpt are compared by what is sampled from it."""
+
+
+@pytest.mark.parametrize("point", dying.POINTS)
+def test_a_killed_run_goes_on_and_equals_an_unbroken_one(killed_runs, text_run, text_file, point):
+    folder = killed_runs / point
+    run_pipeline(folder, "dataset=text", f"dataset.path={text_file}", *TINY, f"run={folder}")
+    expected, found = (manifest_of(each)["stages"] for each in (text_run, folder))
+    for name in ALL:
+        outputs = [
+            {path: checksum for path, checksum in stages[name]["outputs"].items()
+             if not path.startswith(DIFFERENT_EACH_TIME)}
+            for stages in (expected, found)
+        ]  # fmt: skip
+        assert outputs[0] == outputs[1]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in text_run.iterdir())
