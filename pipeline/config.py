@@ -140,6 +140,9 @@ class Config:
     """A run folder to go on with."""
     stages: list[str] = field(default_factory=lambda: list(STAGES))
 
+    def __post_init__(self) -> None:
+        _between("seed", self.seed, 0, 2**32 - 1)
+
 
 def build(node: Any, where: str, package: str = "pipeline") -> Any:
     """The object that a `_target_` node names, with the node's other keys as its fields.
