@@ -3,11 +3,12 @@
 The only place that prints an error.
 """
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -32,11 +33,15 @@ def job(config: DictConfig) -> None:
     """One run, or one job of a sweep; Hydra has composed its configuration."""
     choices = HydraConfig.get()
     sweep = Path(choices.sweep.dir) if choices.mode == RunMode.MULTIRUN else None
+    folder = Path(choices.runtime.output_dir)
     with _errors_as_messages():
-        _reject_undeclared(choices.overrides.task)
-        from pipeline.run import run  # torch and all: late, so that --help and mistakes answer at once
+        try:
+            _reject_undeclared(choices.overrides.task)
+            from pipeline.run import run  # torch and all: late, so that --help and mistakes answer at once
 
-        run(config, Path(choices.runtime.output_dir), list(choices.overrides.task), sweep)
+            run(config, folder, list(choices.overrides.task), sweep)
+        finally:
+            _remove_empty(folder)
 
 
 def main() -> None:
@@ -46,7 +51,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     ConfigStore.instance().store("schema", Config)
     with _errors_as_messages():
-        sys.argv[1:] = _going_on(sys.argv[1:])
+        # Hydra's parser wants -m before all overrides, or after.
+        sys.argv[1:] = sorted(_going_on(sys.argv[1:]), key=lambda each: each not in ("-m", "--multirun"))
         job()
 
 
@@ -58,13 +64,17 @@ def _errors_as_messages() -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(f"stopped; what was finished is kept{_how_to_go_on()}", 130)
     except PipelineError as error:
-        _fail(str(error))
+        _fail(f"{error}{_how_to_go_on()}")
+    except OverrideParseException as error:
+        _fail(f"{error.override}: cannot be read; a value with , = [ or ( needs quotes: \"key='value'\"")
     except (HydraException, OmegaConfBaseException) as error:
         _fail(_explain(error, sys.argv[1:]))
     except MemoryError:
         _fail("out of memory; lower train.batch, model.hidden_size or sample.count")
     except OSError as error:
-        _fail(f"{error.filename or 'the run folder'}: {error.strerror or error}{_how_to_go_on()}")
+        remedy = "; make room there" if error.errno == errno.ENOSPC else ""
+        where = error.filename or "the run folder"
+        _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_go_on()}")
 
 
 def _going_on(arguments: list[str]) -> list[str]:
@@ -143,11 +153,21 @@ def _data_sets() -> str:
     return "\n".join(["data sets:", *rows, "", "for example: python -m pipeline dataset=drosophila"])
 
 
+def _remove_empty(folder: Path) -> None:
+    """Hydra makes the run's folder; a run that never began leaves none behind, nor an empty sweep."""
+    for path in (folder, folder.parent):
+        with suppress(OSError):
+            path.rmdir()
+
+
 def _how_to_go_on() -> str:
     if not HydraConfig.initialized():
         return ""
-    folder = HydraConfig.get().runtime.output_dir
-    return f"; go on with: python -m pipeline run={folder}" if (Path(folder) / MANIFEST).exists() else ""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    with suppress(PipelineError):
+        if (read_manifest(folder) or {"stages": {}})["stages"]:
+            return f"\ngo on with: python -m pipeline run={folder}"
+    return ""
 
 
 def _fail(message: str, status: int = 1) -> NoReturn:

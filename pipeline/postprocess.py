@@ -14,7 +14,6 @@ from pipeline.checkpoint import load
 from pipeline.config import SampleSettings, build
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Render, Sample
-from pipeline.errors import DataError
 from pipeline.nulls import shuffle_keeping_pairs
 from pipeline.stages import StageResult, findings_to_result
 
@@ -116,12 +115,14 @@ def _records(corpus: Corpus, sequences: Iterable[np.ndarray], name: str) -> list
 
 
 def _held_out(inputs: PostprocessInputs, count: int) -> Iterator[Record]:
-    """Test records, or stretches as long as the samples, spread over the whole test split."""
+    """Test records, or stretches as long as the samples if there are, spread over the whole test split."""
     corpus, domain = inputs.corpus, inputs.domain
     if not domain.open_ended:
         yield from _spread(list(itertools.islice(corpus.records("test", domain), 100 * count)), count)
         return
-    length, candidates = inputs.sample.length, []
+    spans = corpus.segments_of("test")
+    # Of a small genome no held-out stretch may be as long as the samples; then the longest must do.
+    length, candidates = min(inputs.sample.length, int((spans[:, 1] - spans[:, 0]).max())), []
     for record in corpus.records("test", domain):
         for start in range(0, len(record.symbols) - length + 1, length):
             part = domain.part_id(record.id, start, start + length)
@@ -130,10 +131,5 @@ def _held_out(inputs: PostprocessInputs, count: int) -> Iterator[Record]:
 
 
 def _spread(records: Sequence[Record], count: int) -> list[Record]:
-    if not records:
-        raise DataError(
-            "the test split has no sequence as long as the samples to compare with; "
-            "lower sample.length or raise dataset.split.test"
-        )
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
     return [records[number] for number in chosen]

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.checkpoint import load
 from pipeline.config import Config, build, check_stages, parse_duration, settings_of
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Render
@@ -17,7 +18,7 @@ from pipeline.fit import TrainInputs
 from pipeline.ingest import ingest
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
-from pipeline.sample import sample
+from pipeline.sample import prime_of, sample
 from pipeline.sources import Source, locate
 from pipeline.stages import RunFolder, Stage
 from pipeline.train import train
@@ -34,6 +35,7 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
     wanted = check_stages(settings.stages)
     domain, renders = _domain(config), _renders(config)
     build(config.model, "model", package="pipeline.models")
+    _check_ahead(settings, domain, wanted)
     files = _files(settings, domain) if "ingest" in wanted else []
     run_folder = RunFolder(folder)
     with run_folder.locked():
@@ -45,13 +47,35 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
         )
         _start_logging(folder)
         log.info("%s", run_folder.path)
-        donors = sorted(sweep.iterdir()) if sweep else ()
-        for stage in _stages(settings, plain, files, domain, renders, run_folder):
-            if stage.name in wanted:
-                run_folder.run(stage, donors)
+        stages = _stages(settings, plain, files, domain, renders, run_folder)
+        try:
+            for stage in stages:
+                if stage.name == "train" and {"train", "sample"} <= set(wanted):
+                    # Before the long stage, what would only be found after it.
+                    prime_of(domain, settings.sample, Corpus.open(run_folder / "ingest").alphabet)
+                if stage.name in wanted:
+                    run_folder.run(stage, _donors(settings, sweep))
+        except ConfigError:
+            run_folder.remember_as_before()
+            raise
         if "report" in wanted:
             write_report(run_folder.manifest, run_folder.path, run_folder / "report.html")
         _say_what_was_made(run_folder)
+
+
+def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> None:
+    """What later stages would refuse, before the first one begins."""
+    if "sample" in wanted:
+        prime_of(domain, settings.sample)
+    if "train" in wanted and settings.checkpoint:
+        load(Path(settings.checkpoint).expanduser())
+
+
+def _donors(settings: Config, sweep: Path | None) -> list[Path]:
+    """Folders whose equal stages a job of a sweep takes over: the other jobs', and the run gone on with."""
+    if sweep is None:
+        return []
+    return [*sorted(sweep.iterdir()), *([Path(settings.run).expanduser()] if settings.run else [])]
 
 
 def _typed(config: DictConfig) -> Config:
@@ -157,6 +181,7 @@ def _start_logging(folder: Path) -> None:
     screen.setFormatter(logging.Formatter("%(message)s"))
     file = logging.FileHandler(folder / "pipeline.log", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a full disk is told by the stage that meets it, once
     ours = logging.getLogger("pipeline")
     for handler in ours.handlers:
         handler.close()

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 
+from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import load
 from pipeline.config import SampleSettings
 from pipeline.domain import Domain, Exhibit, Symbols
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import ConfigError
 from pipeline.progress import track
 from pipeline.sampling.engine import Request, draw
 from pipeline.stages import StageResult
@@ -24,22 +25,20 @@ def sample(
     Raises ConfigError where the prime has a symbol that the model does not know, or leaves no room.
     """
     loaded = load(checkpoint)
+    prime = prime_of(domain, settings, loaded.alphabet)
     request = Request(
-        settings.count, settings.length, seed, _prime(domain, settings), domain.open_ended,
+        settings.count, settings.length, seed, prime, domain.open_ended,
         settings.temperature, settings.top_k, settings.top_p,
     )  # fmt: skip
     # More threads gain nothing on one step of a small model, and would change the rounding.
     torch.set_num_threads(1)
     started, symbols, samples = time.perf_counter(), 0, []
-    try:
-        drawn = draw(loaded.model, loaded.alphabet, request)
-        with (out_dir / "samples.jsonl").open("w", encoding="utf-8") as stream:
-            for each in track(drawn, "Sampling", settings.count, "sequence"):
-                stream.write(each.to_json() + "\n")
-                symbols += len(each.symbols)
-                samples = [*samples, each][:SHOWN]
-    except DataError as error:
-        raise ConfigError(f"{error}; the model was trained without it") from None
+    drawn = draw(loaded.model, loaded.alphabet, request)
+    with (out_dir / "samples.jsonl").open("w", encoding="utf-8") as stream:
+        for each in track(drawn, "Sampling", settings.count, "sequence"):
+            stream.write(each.to_json() + "\n")
+            symbols += len(each.symbols)
+            samples = [*samples, each][:SHOWN]
     speed = symbols / (time.perf_counter() - started)
     shown = out_dir / "first_samples.txt"
     shown.write_text("\n\n".join("".join(each.symbols) for each in samples) + "\n", encoding="utf-8")
@@ -53,8 +52,16 @@ def sample(
     )
 
 
-def _prime(domain: Domain, settings: SampleSettings) -> Symbols:
+def prime_of(domain: Domain, settings: SampleSettings, alphabet: Alphabet | None = None) -> Symbols:
+    """The symbols that every sample starts with; ConfigError where they are not of the domain's grammar, not
+    in `alphabet`, where one is given, or leave no room for more."""
     prime = domain.parse_prime(settings.prime) if settings.prime else ""
+    for position, symbol in enumerate(prime, start=1):
+        if alphabet is not None and symbol not in alphabet:
+            raise ConfigError(
+                f"sample.prime: symbol {symbol!r} at position {position} is not among what the model learns, "
+                f"{alphabet}; leave it out or replace it"
+            )
     if len(prime) >= settings.length:
         raise ConfigError(
             f"sample.prime has {len(prime)} symbols and sample.length={settings.length} leaves no room for "

@@ -63,6 +63,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.manifest: dict[str, Any] = {}
+        self._before: dict[str, Any] | None = None
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -92,6 +93,7 @@ class RunFolder:
                 f"{self.path}: already holds a run; go on with it by run={self.path}, or choose another "
                 "folder with hydra.run.dir=FOLDER"
             )
+        self._before = found
         stages = found["stages"] if found else {}
         created = found["created"] if found else _now()
         self.manifest = {
@@ -99,6 +101,12 @@ class RunFolder:
             "environment": _environment(), "stages": stages,
         }  # fmt: skip
         self.save()
+
+    def remember_as_before(self) -> None:
+        """A setting was refused: the next ``run=`` of this folder begins with those of the time before."""
+        if self._before:
+            self.manifest |= {key: self._before.get(key) for key in ("overrides", "config")}
+            self.save()
 
     def save(self) -> None:
         """Replace the manifest in one step."""
