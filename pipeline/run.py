@@ -65,6 +65,8 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
 
 def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> None:
     """What later stages would refuse, before the first one begins."""
+    if settings.budget is not None:
+        parse_duration(settings.budget)
     if "sample" in wanted:
         prime_of(domain, settings.sample)
     if "train" in wanted and settings.checkpoint:
