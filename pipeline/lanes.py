@@ -2,8 +2,9 @@
 
 Segments (long ones cut into pieces) of similar length run side by side, one in each row of a batch, as a
 *wave*: window after window of `time` symbols, the model's state carried from one to the next, until all
-have ended. A wave starts from the empty state and every piece from the begin symbol, so no state ever
-leaks from one record into another, and padding stays small because neighbours are equally long.
+have ended. A wave starts from the empty state, a segment from the begin symbol, and a later piece of one from
+the symbol before it; so no state ever leaks from one record into another, and padding stays small because
+neighbours are equally long.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from pipeline.alphabet import BOS
 
 PADDING = -100
 """The target that cross-entropy ignores."""
+LONG_WINDOWS = 8
+"""A segment of more windows than this is cut once at random: records of equal length, and of like build from
+start to end, would otherwise show the model all their beginnings at once, then all their ends."""
 POOL_WAVES = 16
 """Pieces are sorted by length within random pools of so many waves: similar length, random company."""
 
@@ -34,8 +38,8 @@ class Window(NamedTuple):
 class Lanes:
     """The windows of some segments of a corpus, in a fixed or a shuffled order.
 
-    `segments` is ``(n, 2)``: half-open starts and stops in `codes`. `piece_length` bounds the length of a
-    piece: None never cuts.
+    `segments` is ``(n, 2)``: half-open starts and stops in `codes`. Longer ones than `piece_length` are cut
+    into pieces of that length, and when shuffled, longer ones than `long` in two: None never cuts.
     """
 
     codes: np.ndarray
@@ -43,13 +47,14 @@ class Lanes:
     batch: int
     time: int
     piece_length: int | None = None
+    long: int | None = None
 
     @classmethod
     def for_training(cls, codes: np.ndarray, segments: np.ndarray, batch: int, time: int) -> "Lanes":
         """Pieces short enough to fill the batch; where there is too little data for that, fewer lanes."""
         total = int((segments[:, 1] - segments[:, 0]).sum())
         batch = max(1, min(batch, total // time))
-        return cls(codes, segments, batch, time, piece_length=max(time, -(-total // batch)))
+        return cls(codes, segments, batch, time, max(time, -(-total // batch)), LONG_WINDOWS * time)
 
     def waves(self, rng: np.random.Generator | None) -> list[np.ndarray]:
         """Pieces in groups of at most `batch`: each ``(rows, 2)``; shuffled where `rng` is given."""
@@ -89,20 +94,30 @@ class Lanes:
         targets = self.codes[positions].astype(np.int64)
         inputs = np.empty_like(targets)
         inputs[:, 1:] = targets[:, :-1]
-        inputs[:, 0] = BOS if offset == 0 else self.codes[np.minimum(positions[:, 0], stops[:, 0]) - 1]
+        inputs[:, 0] = self.codes[np.maximum(positions[:, 0] - 1, 0)]
+        if offset == 0:
+            inputs[np.isin(starts[:, 0], self.segments[:, 0]), 0] = BOS
         targets[outside] = PADDING
         return Window(inputs, targets, offset == 0, positions)
 
     def _pieces(self, rng: np.random.Generator | None) -> np.ndarray:
         lengths = self.segments[:, 1] - self.segments[:, 0]
-        if self.piece_length is None or lengths.max() <= self.piece_length:
-            return self.segments
-        long = lengths > self.piece_length
+        limit = self.piece_length or int(lengths.max())
+        long = lengths > limit
         pieces = [self.segments[~long]]
+        if rng and self.long:
+            pieces = [_cut_once(pieces[0], self.long, rng)]
         for start, stop in self.segments[long]:
             # Another cut each epoch, so that no place is always without its context.
-            first = int(rng.integers(self.piece_length)) if rng else 0
-            cuts = np.arange(start + first, stop, self.piece_length)
-            edges = np.unique(np.concatenate([[start], cuts, [stop]]))
+            first = int(rng.integers(limit)) if rng else 0
+            edges = np.unique(np.concatenate([[start], np.arange(start + first, stop, limit), [stop]]))
             pieces.append(np.column_stack([edges[:-1], edges[1:]]))
         return np.concatenate(pieces)
+
+
+def _cut_once(segments: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
+    """Segments longer than `longest` in two pieces, at a random place."""
+    lengths = segments[:, 1] - segments[:, 0]
+    whole, cut = segments[lengths <= longest], segments[lengths > longest]
+    places = cut[:, 0] + rng.integers(1, cut[:, 1] - cut[:, 0])
+    return np.concatenate([whole, np.column_stack([cut[:, 0], places]), np.column_stack([places, cut[:, 1]])])

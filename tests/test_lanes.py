@@ -35,12 +35,15 @@ def test_every_code_is_a_target_once_an_epoch(lengths, batch, time, seed):
 
 @given(lengths, sizes, sizes)
 def test_inputs_are_the_targets_one_step_later(lengths, batch, time):
-    """Along each row of a wave: begin symbol, then what was the target before."""
-    lanes = Lanes.for_training(CODES, segments_of(lengths), batch, time)
+    """Along each row of a wave: the begin symbol, or what stands before the piece, then the target before."""
+    segments = segments_of(lengths)
+    lanes = Lanes.for_training(CODES, segments, batch, time)
     before = None
     for window in lanes.windows(lanes.waves(np.random.default_rng(0))):
-        first = np.full(len(window.targets), BOS) if window.fresh else before
-        expected = np.column_stack([first, window.targets[:, :-1]])
+        if window.fresh:
+            starts = window.positions[:, 0]
+            before = np.where(np.isin(starts, segments[:, 0]), BOS, CODES[starts - 1])
+        expected = np.column_stack([before, window.targets[:, :-1]])
         real = window.targets != PADDING
         assert np.array_equal(window.inputs[real], expected[real])
         assert np.array_equal(CODES[window.positions[real]], window.targets[real])
