@@ -19,7 +19,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
 from pipeline.char_model import CharModel, Feed, Schedule
-from pipeline.checkpoint import describe
+from pipeline.checkpoint import WholeFiles, describe
 from pipeline.config import TrainSettings, build
 from pipeline.corpus import Corpus
 from pipeline.curves import Curves
@@ -105,7 +105,7 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
             Curves(out_dir / "metrics.csv", first_step),
             TensorBoardLogger(out_dir, "", "tensorboard", purge_step=first_step or None),
         ],
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        plugins=[WholeFiles()], enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
 
 
