@@ -18,7 +18,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline import machine
@@ -51,8 +51,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     ConfigStore.instance().store("schema", Config)
     with _errors_as_messages():
-        # Hydra's parser wants -m before all overrides, or after.
-        sys.argv[1:] = sorted(_going_on(sys.argv[1:]), key=lambda each: each not in ("-m", "--multirun"))
+        sys.argv[1:] = _as_hydra_wants(_going_on(sys.argv[1:]))
         job()
 
 
@@ -71,6 +70,10 @@ def _errors_as_messages() -> Iterator[None]:
         _fail(_explain(error, sys.argv[1:]))
     except MemoryError:
         _fail("out of memory; lower train.batch, model.hidden_size or sample.count")
+    except BrokenPipeError:
+        # Whoever read us, head for instance, has had enough; nor is there anyone to flush to at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except OSError as error:
         remedy = "; make room there" if error.errno == errno.ENOSPC else ""
         where = error.filename or "the run folder"
@@ -89,6 +92,13 @@ def _going_on(arguments: list[str]) -> list[str]:
     stored = [o for o in manifest["overrides"] if o.split("=", 1)[0] not in given]
     now = [a for a in arguments if not a.startswith("run=")]
     return [*stored, *now, f"run='{folder}'", f"hydra.run.dir='{folder}'"]
+
+
+def _as_hydra_wants(arguments: list[str]) -> list[str]:
+    """-m before all overrides, not between; and for its page of help some data set."""
+    if {"-h", "--help"} & set(arguments) and not any(a.startswith("dataset=") for a in arguments):
+        arguments = ["dataset=text", *arguments]
+    return sorted(arguments, key=lambda each: each not in ("-m", "--multirun"))
 
 
 def _explain(error: Exception, arguments: list[str]) -> str:
@@ -128,7 +138,6 @@ def _reject_undeclared(overrides: list[str]) -> None:
 
 def _known_keys() -> list[str]:
     """All keys that some configuration of ours has, with dots."""
-    from omegaconf import OmegaConf
 
     def walk(node: Any, prefix: str) -> list[str]:
         if not isinstance(node, dict):
@@ -161,7 +170,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _how_to_go_on() -> str:
-    if not HydraConfig.initialized():
+    if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return ""
     folder = Path(HydraConfig.get().runtime.output_dir)
     with suppress(PipelineError):

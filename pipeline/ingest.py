@@ -3,7 +3,8 @@
 import csv
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,9 @@ def ingest(
     """
     rejected: Counter[str] = Counter()
     progress = bar("Reading", unit=domain.symbol_name)
-    with CorpusWriter(out_dir, domain, unknown) as writer, progress:
-        for record in _kept(_read(files, domain), domain, out_dir / "rejected.tsv", rejected):
+    records = _kept(_read(files, domain), domain, out_dir / "rejected.tsv", rejected)
+    with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
+        for record in records:
             writer.append(record)
             progress.update(len(record.symbols))
         if writer.unknown_count:
@@ -64,7 +66,7 @@ def _read(files: Sequence[Path], domain: Domain) -> Iterator[Record | Rejection]
 
 def _kept(
     items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Records that are not near-duplicates; what is rejected is counted, and listed in `table`."""
     seen: set[int] = set()
     with table.open("w", encoding="utf-8", newline="") as stream:
@@ -147,4 +149,3 @@ def _result(
         figures={"records": records, "symbols": len(corpus.codes), "vocab_size": len(alphabet)},
         exhibits=tuple(exhibits),
     )
-
