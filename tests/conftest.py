@@ -1,8 +1,13 @@
 """What the tests of the core share: small files, corpora and finished runs; real data where it lies."""
 
+import logging
 import os
+import signal
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,8 +16,10 @@ from pipeline import machine
 machine.prepare()  # before anything imports torch
 os.environ.setdefault("TQDM_DISABLE", "1")
 
+from hydra.core.hydra_config import HydraConfig  # noqa: E402
 from tiny import SHARED, TINY, run_pipeline, some_dna, some_text, some_tunes  # noqa: E402
 
+from pipeline import __main__  # noqa: E402
 from pipeline.config import SplitSettings  # noqa: E402
 from pipeline.corpus import Corpus  # noqa: E402
 from pipeline.ingest import ingest  # noqa: E402
@@ -66,6 +73,35 @@ def make_corpus(tmp_path) -> Callable[..., Corpus]:
         return Corpus.open(folder)
 
     return make
+
+
+@pytest.fixture
+def type_in(monkeypatch, tmp_path, capfd):
+    """``python -m pipeline`` with these arguments, in an empty working folder: status, out, err."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str):
+        HydraConfig.instance().cfg = None
+        monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        capfd.readouterr()
+        try:
+            __main__.main()
+            status = 0
+        except SystemExit as exit_:
+            status = exit_.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for handler in logging.getLogger("pipeline").handlers:
+                with suppress(OSError):  # where the disk was full
+                    handler.close()
+            logging.getLogger("pipeline").handlers = []
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return SimpleNamespace(status=status, out=out, err=err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.alphabet import Alphabet
-from pipeline.checkpoint import KEY, describe, load
+from pipeline.checkpoint import KEY, WholeFiles, describe, load
 from pipeline.errors import DataError
 from pipeline.models.recurrent import CELLS, Recurrent
 
@@ -41,6 +41,19 @@ def test_a_checkpoint_stands_alone(tmp_path, cell):
     assert not loaded.model.training
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, written["state_dict"][f"model.{name}"])
+
+
+def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    WholeFiles().save_checkpoint(content(), tmp_path / "best.ckpt")
+    before = (tmp_path / "best.ckpt").read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        WholeFiles().save_checkpoint(content("lstm"), tmp_path / "best.ckpt")
+    assert (tmp_path / "best.ckpt").read_bytes() == before
 
 
 def test_a_run_writes_plain_data_only(text_run):

