@@ -9,11 +9,18 @@ from pipeline.evaluate import Tally
 from pipeline.nulls import Markov, best_markov
 
 
+ORDERS = range(0, 17)
+"""Tried; the interpolation makes higher ones no worse, and beyond these hardly better."""
+
+
 def fit_markov(corpus: Corpus, domain: Domain) -> Markov:
-    """The best Markov model of the training split; its order is chosen on the validation split."""
+    """The best Markov model of the training split; its order is chosen on the validation split.
+
+    Whoever needs it fits it again: that takes seconds, and its counts would take more room than the corpus.
+    """
     return best_markov(
         corpus.codes, corpus.segments_of("train"), corpus.segments_of("validation"),
-        len(corpus.alphabet), complement=_complement_codes(corpus, domain), start_code=BOS,
+        len(corpus.alphabet), ORDERS, complement=_complement_codes(corpus, domain), start_code=BOS,
     )  # fmt: skip
 
 

@@ -14,9 +14,10 @@ def played_bars(bars: Sequence[Bar]) -> list[int]:
     part: list[int] = []  # the bars of the part so far, without its endings
     ending: list[int] = []
     in_ending = False
+    opened = False  # by a sign: a double bar then ends no part
     for index, bar in enumerate(bars):
         if bar.left.endswith(":") or (not in_ending and not part) or (in_ending and _leaves_endings(bar)):
-            part, ending, in_ending = [], [], False
+            part, ending, in_ending, opened = [], [], False, bar.left.endswith(":")
         if bar.ending:
             in_ending, ending = True, []
         (ending if in_ending else part).append(index)
@@ -30,7 +31,8 @@ def played_bars(bars: Sequence[Bar]) -> list[int]:
             else:
                 order += part
                 part = part if following else []
-        elif bar.right in ("||", "|]"):
+            opened = False
+        elif bar.right in ("||", "|]") and not opened:
             part, ending, in_ending = [], [], False
     return order
 

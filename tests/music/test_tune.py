@@ -87,6 +87,11 @@ def test_repeats_and_endings_are_played_out():
     assert played_bars(bars) == [0, 1, 0, 2, 3, 3]
 
 
+def test_a_repeat_opened_by_a_sign_reaches_over_a_double_bar():
+    bars = tune("|:A8|B8||c8:|").reading.bars
+    assert played_bars(bars) == [0, 1, 2, 0, 1, 2]
+
+
 def test_ties_join_notes():
     assert [note.duration / WHOLE for note in played_notes(tune("G8-|G4A4|]"))] == [1.5, 0.5]
 
