@@ -106,7 +106,9 @@ def _midi_bytes(score: "Score") -> bytes:
     for element in list(score.recurse().notes):
         if _is_symbol(element) or element.duration.isGrace:
             element.activeSite.remove(element)
-    return streamToMidiFile(score.expandRepeats()).writestr()
+    # Of a tune of a single bar music21 makes no measures, and then refuses to look for repeats.
+    measured = score.recurse().getElementsByClass("Measure").first() is not None
+    return streamToMidiFile(score.expandRepeats() if measured else score).writestr()
 
 
 def musicxml_text(score: "Score", title: str) -> str:
