@@ -1,15 +1,11 @@
 import hashlib
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import dying
 import pytest
 from filelock import FileLock
-from tiny import TINY, manifest_of, run_pipeline
+from tiny import manifest_of
 
 from pipeline.domain import Exhibit, Findings, Rejection
 from pipeline.errors import ConfigError, DataError
@@ -236,103 +232,3 @@ def test_findings_become_one_result(tmp_path):
     assert result.summary == ("one", "two", "three")
     assert result.figures == {"a": 1, "b": None, "c": "x"}
     assert result.exhibits == exhibits
-
-
-# --- whole runs -------------------------------------------------------------------------------------------
-
-ALL = ["ingest", "train", "sample", "postprocess"]
-
-
-@pytest.fixture
-def copied_run(text_run, tmp_path) -> Path:
-    return Path(shutil.copytree(text_run, tmp_path / "run"))
-
-
-def made_anew(folder: Path, text_file: Path, *overrides: str) -> list[str]:
-    """The stages that a run in a finished run's folder makes."""
-    before = manifest_of(folder)["stages"]
-    after = run_pipeline(
-        folder, "dataset=text", f"dataset.path={text_file}", *TINY, *overrides, f"run={folder}"
-    )["stages"]
-    return [
-        name
-        for name in ALL
-        if after[name]["started"] != before[name]["started"] or after[name] != before[name]
-    ]
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        ((), []),
-        (("sample.temperature=0.5",), ["sample", "postprocess"]),
-        (("model.hidden_size=9",), ["train", "sample", "postprocess"]),
-        (("dataset.split.test=0.1",), ALL),
-        (("seed=5",), ALL),
-        (("stages=[sample,postprocess,report]", "sample.prime=the"), ["sample", "postprocess"]),
-        (("stages=[report]",), []),
-    ],
-)
-def test_a_run_makes_what_changed_and_what_depends_on_it(copied_run, text_file, overrides, expected):
-    assert made_anew(copied_run, text_file, *overrides) == expected
-
-
-def test_a_prime_starts_every_sample_and_leaves_the_training_alone(copied_run, text_file):
-    before = {path: path.stat().st_mtime_ns for path in (copied_run / "train").rglob("*")}
-    made_anew(copied_run, text_file, "stages=[sample,postprocess,report]", "sample.prime=the reel")
-    samples = (copied_run / "sample" / "samples.jsonl").read_text().splitlines()
-    assert all(json.loads(line)["symbols"].startswith("the reel") for line in samples)
-    assert before == {path: path.stat().st_mtime_ns for path in (copied_run / "train").rglob("*")}
-
-
-def test_stages_that_are_left_out_do_not_read_the_data(copied_run, tmp_path):
-    manifest = run_pipeline(
-        copied_run, "dataset=text", f"dataset.path={tmp_path / 'gone.txt'}", *TINY, f"run={copied_run}",
-        "stages=[sample,postprocess,report]", "sample.count=1",
-    )  # fmt: skip
-    assert manifest["stages"]["sample"]["kept"]["samples"] == 1
-
-
-def test_a_sweep_reads_and_trains_once(text_file, tmp_path):
-    for number, temperature in enumerate((0.4, 0.8)):
-        run_pipeline(
-            tmp_path / str(number), "dataset=text", f"dataset.path={text_file}", *TINY,
-            f"sample.temperature={temperature}", sweep=tmp_path,
-        )  # fmt: skip
-    stages = manifest_of(tmp_path / "1")["stages"]
-    assert [name for name in ALL if "taken_over_from" in stages[name]] == ["ingest", "train"]
-    samples = [(tmp_path / name / "sample" / "samples.jsonl").read_bytes() for name in "01"]
-    assert samples[0] != samples[1]
-
-
-def test_a_second_process_gets_a_clear_error(copied_run, text_file):
-    with FileLock(copied_run / ".lock"), pytest.raises(ConfigError, match="another process is working in"):
-        made_anew(copied_run, text_file, "seed=9")
-
-
-@pytest.fixture(scope="module")
-def killed_runs(text_file, tmp_path_factory) -> Path:
-    """A folder of runs, each killed at one of `dying.POINTS`."""
-    root = tmp_path_factory.mktemp("killed")
-    overrides = ["dataset=text", f"dataset.path={text_file}", *TINY]
-    subprocess.run([sys.executable, dying.__file__, str(root), *overrides], check=True, timeout=120)
-    return root
-
-
-DIFFERENT_EACH_TIME = ("train/tensorboard", "train/last.ckpt", "train/best.ckpt")
-"""They hold times; the weights of best.ckpt are compared by what is sampled from it."""
-
-
-@pytest.mark.parametrize("point", dying.POINTS)
-def test_a_killed_run_goes_on_and_equals_an_unbroken_one(killed_runs, text_run, text_file, point):
-    folder = killed_runs / point
-    run_pipeline(folder, "dataset=text", f"dataset.path={text_file}", *TINY, f"run={folder}")
-    expected, found = (manifest_of(each)["stages"] for each in (text_run, folder))
-    for name in ALL:
-        outputs = [
-            {path: checksum for path, checksum in stages[name]["outputs"].items()
-             if not path.startswith(DIFFERENT_EACH_TIME)}
-            for stages in (expected, found)
-        ]  # fmt: skip
-        assert outputs[0] == outputs[1]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in text_run.iterdir())

@@ -1,0 +1,193 @@
+"""The contract of the seam, for every file of conf/domain: a new domain is tested by adding it there."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny import compose_config, some_dna, some_text, some_tunes
+
+from pipeline.config import build
+from pipeline.corpus import Corpus, CorpusWriter
+from pipeline.domain import Domain, Findings, Record, References, Rejection, Sample
+from pipeline.errors import ConfigError, DataError
+from pipeline.sources import resource_folder
+
+DOMAINS = sorted(path.stem for path in (resource_folder("conf") / "domain").glob("*.yaml"))
+
+FIXTURES = {
+    "text": ("words.txt", some_text(), "the reel"),
+    "nucleotide": (
+        "small.fa",
+        ">chr1 made up\n" + some_dna(3_000) + ">chr2\n" + some_dna(1_000, seed=2),
+        "ACGT",
+    ),
+    "abc": ("reels.abc", some_tunes(), "M:4/4 K:G"),
+}
+"""For each domain: the name of a small file, its content, and a prime."""
+
+
+@pytest.fixture(params=DOMAINS)
+def domain(request) -> Domain:
+    return build(compose_config("dataset=text", f"domain={request.param}").domain, "domain")
+
+
+@pytest.fixture
+def fixture_of(domain, tmp_path) -> tuple[Path, str]:
+    """A file of the domain, and a prime."""
+    (name,) = (each for each in DOMAINS if type(domain).__name__.lower() == each)
+    file, content, prime = FIXTURES[name]
+    (tmp_path / file).write_text(content)
+    return tmp_path / file, prime
+
+
+@pytest.fixture
+def records(domain, fixture_of) -> list[Record]:
+    return [each for each in domain.read(fixture_of[0]) if isinstance(each, Record)]
+
+
+def sampled(record: Record, index: int = 0) -> Sample:
+    """A record as if a model had drawn it to its end."""
+    return Sample(index, 1, record.symbols, 0, True, -12.5)
+
+
+def test_every_domain_has_a_fixture():
+    assert set(FIXTURES) == set(DOMAINS)
+
+
+def test_a_domain_is_frozen_and_says_what_it_is(domain):
+    assert isinstance(domain, Domain)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        domain.family = "other"
+    assert domain.family and domain.symbol_name
+
+
+def test_reading_streams_records_with_their_own_ids(domain, fixture_of, records):
+    assert isinstance(domain.read(fixture_of[0]), Iterator)
+    assert records
+    assert len({record.id for record in records}) == len(records)
+    for record in records:
+        assert len(record.symbols)
+        assert domain.alphabet is None or set(record.symbols) <= set(domain.alphabet)
+        assert (record.marks is None) or len(record.marks) == len(record.symbols)
+        assert (record.marks is None) or max(record.marks) < len(domain.mark_names)
+
+
+def test_reading_again_gives_the_same(domain, fixture_of):
+    assert list(domain.read(fixture_of[0])) == list(domain.read(fixture_of[0]))
+
+
+def test_records_come_back_from_a_corpus(domain, records, tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    with CorpusWriter(folder, domain, "error") as writer:
+        for record in records:
+            writer.append(record)
+        writer.finish()
+    spans = np.load(folder / "records.npy")
+    segments = [(start, stop, 0, number) for number, (start, stop) in enumerate(spans)]
+    np.save(folder / "segments.npy", np.array(segments))
+    again = list(Corpus.open(folder).records("train", domain))
+    assert [(r.id, r.symbols) for r in again] == [(r.id, r.symbols) for r in records]
+    if domain.mark_names:
+        assert [r.marks for r in again] == [r.marks for r in records]
+
+
+def test_it_suits_its_own_files_and_no_hidden_ones(domain, fixture_of):
+    assert domain.suits(fixture_of[0])
+    assert not domain.suits(Path("folder/.hidden"))
+
+
+def test_a_near_duplicate_has_the_same_key_every_time(domain, records):
+    keys = [domain.duplicate_key(record) for record in records]
+    assert keys == [domain.duplicate_key(record) for record in records]
+    assert len(set(keys)) == len(keys) or set(keys) == {None}
+
+
+def test_a_part_has_a_name_of_its_own(domain, records):
+    name = records[0].id
+    parts = [domain.part_id(name, start, start + 10) for start in (0, 10, 20)]
+    assert len({name, *parts}) == 4
+    assert all(len(part.split()) == 1 for part in parts)
+
+
+def test_a_real_sequence_is_a_good_sample(domain, records):
+    """What passes on the way in passes on the way out, and once finished stays as it is."""
+    for index, record in enumerate(records[:20]):
+        finished = domain.finish(sampled(record, index))
+        assert isinstance(finished, Record)
+        again = domain.finish(dataclasses.replace(sampled(record, index), symbols=finished.symbols))
+        assert again.symbols == finished.symbols
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(data=st.data())
+def test_a_bad_sample_is_a_rejection_with_a_reason_never_an_error(domain, records, data):
+    letters = [*sorted({letter for record in records for letter in record.symbols}), "\ufffd"]
+    text = data.draw(st.text(st.sampled_from(letters), max_size=60))
+    finished = domain.finish(Sample(0, 1, text, 0, data.draw(st.booleans()), -1.0))
+    assert isinstance(finished, Record | Rejection)
+    if isinstance(finished, Rejection):
+        assert 0 < len(finished.reason) < 80
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(text=st.text(max_size=30))
+def test_any_prime_is_read_or_refused_in_words(domain, text):
+    try:
+        prime = domain.parse_prime(text)
+    except ConfigError as error:
+        assert "sample.prime" in str(error)
+    else:
+        assert isinstance(prime, str | tuple)
+
+
+def test_a_prime_starts_like_what_is_learned(domain, fixture_of, records):
+    prime = domain.parse_prime(fixture_of[1])
+    assert len(prime) >= len("ACGT")
+    known = set("".join(record.symbols for record in records))
+    assert set(prime) <= known
+
+
+def finished_records(domain: Domain, records: list[Record]) -> list[Record]:
+    made = {"model": "lstm 1x8", "temperature": "1", "seed": "1", "bits_per_symbol": "1.5"}
+    finished = [domain.finish(sampled(record, index)) for index, record in enumerate(records[:8])]
+    return [dataclasses.replace(r, metadata={**r.metadata, **made}) for r in finished]
+
+
+def test_written_files_lie_in_the_folder_and_can_be_read_again(domain, records, tmp_path):
+    out_dir = tmp_path / "out"
+    out_dir.mkdir()
+    finished = finished_records(domain, records)
+    findings = domain.write(finished, out_dir)
+    assert isinstance(findings, Findings)
+    (written,) = findings.files
+    assert written.parent == out_dir
+    assert {file for exhibit in findings.exhibits for file in exhibit.files} <= set(out_dir.rglob("*"))
+    again = [each for each in domain.read(written) if isinstance(each, Record)]
+    if domain.family != "text":  # a text file has lines on how its samples were made
+        assert [record.symbols for record in again] == [record.symbols for record in finished]
+
+
+def test_comparing_writes_what_it_shows(domain, records, tmp_path):
+    groups = {"held-out real": records[-8:], "Markov order 2": records[:8], "shuffled": records[:8]}
+    references = References(groups, lambda: iter(records))
+    findings = domain.compare(finished_records(domain, records), references, tmp_path)
+    for exhibit in findings.exhibits:
+        assert all(file.is_file() and file.is_relative_to(tmp_path) for file in exhibit.files)
+    assert all(isinstance(value, float | int | str | None) for value in findings.figures.values())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b"\xff\xfe\xfd\n", b"PK\x03\x04"])
+def test_a_file_of_something_else_is_an_error_or_nothing(domain, tmp_path, content):
+    path = tmp_path / "else.bin"
+    path.write_bytes(content)
+    try:
+        items = list(domain.read(path))
+    except DataError as error:
+        assert "else.bin" in str(error)
+    else:
+        assert not any(isinstance(item, Record) and "\x00" in item.symbols for item in items)

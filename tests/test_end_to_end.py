@@ -1,0 +1,162 @@
+"""One tiny run for each domain, from a file to the report."""
+
+import csv
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from Bio import SeqIO
+from tiny import TINY, manifest_of, run_pipeline
+
+from pipeline.domain import Sample
+from pipeline.music.abc_domain import Abc
+
+EVERYWHERE = (
+    "manifest.json", "report.html", "pipeline.log", "ingest/corpus.json", "ingest/corpus.tsv",
+    "train/best.ckpt", "train/last.ckpt", "train/metrics.csv", "train/scores.tsv",
+    "train/learning_curves.svg",
+    "sample/samples.jsonl", "postprocess/rejected.tsv",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def genome_run(fasta_file, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("genome") / "run"
+    run_pipeline(folder, "dataset=genome", f"dataset.path={fasta_file}", *TINY, "sample.length=700", "seed=3")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tunes_run(abc_file, tmp_path_factory) -> Path:
+    """Eight epochs or so on tunes that differ in their notes only: enough for one that adds up."""
+    folder = tmp_path_factory.mktemp("tunes") / "run"
+    longer = ("train.max_epochs=12", "train.lr=0.02", "model.hidden_size=48", "train.patience=0")
+    some = ("sample.count=24", "sample.length=200", "sample.temperature=0.6")
+    file = f"dataset.path={abc_file}"
+    run_pipeline(folder, "dataset=abc", file, *TINY, *longer, *some, "train.time=48", "render=midi")
+    return folder
+
+
+@pytest.fixture(params=["text", "genome", "tunes"])
+def any_run(request, text_run, genome_run, tunes_run) -> Path:
+    return {"text": text_run, "genome": genome_run, "tunes": tunes_run}[request.param]
+
+
+def test_the_artefacts_have_their_plain_names(any_run):
+    assert [name for name in EVERYWHERE if not (any_run / name).is_file()] == []
+    assert not list(any_run.rglob("*.partial"))
+
+
+def test_the_manifest_says_what_was_made_of_what(any_run):
+    manifest = manifest_of(any_run)
+    assert list(manifest["stages"]) == ["ingest", "train", "sample", "postprocess"]
+    assert manifest["environment"]["torch"]
+    for name, stage in manifest["stages"].items():
+        assert {"settings", "started", "seconds", "kept", "rejected", "summary", "figures"} <= set(stage)
+        assert stage["outputs"] and all(path.startswith(f"{name}/") for path in stage["outputs"])
+        assert all((any_run / path).is_file() for path in stage["outputs"])
+        shown = [file for exhibit in stage["exhibits"] for file in exhibit["files"]]
+        assert all((any_run / file).is_file() for file in shown)
+    assert manifest["stages"]["ingest"]["inputs"]
+
+
+def test_the_manifest_is_strict_json(any_run):
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    json.loads((any_run / "manifest.json").read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_the_network_stands_beside_a_markov_model(any_run):
+    with (any_run / "train" / "scores.tsv").open() as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [row["model"].split()[0] for row in rows] == ["lstm", "Markov"]
+    figures = manifest_of(any_run)["stages"]["train"]["figures"]
+    assert figures["test_bits"] > 0 and figures["markov_bits"] > 0
+
+
+def test_the_report_is_one_file_that_asks_for_nothing(any_run):
+    page = (any_run / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
+    for section in ("Learning curves", "Corpus and split", "Bits on the test split"):
+        assert section in page
+
+
+def test_samples_of_a_genome_are_strict_fasta(genome_run):
+    """What Biopython's strict reader and NCBI's page take: ids of their own, short lines, bases only."""
+    text = (genome_run / "postprocess" / "samples.fasta").read_text(encoding="ascii")
+    assert text.startswith(">")
+    assert max(map(len, (line for line in text.splitlines() if not line.startswith(">")))) <= 80
+    records = list(SeqIO.parse(genome_run / "postprocess" / "samples.fasta", "fasta"))
+    assert len({record.id for record in records}) == len(records) == 3
+    for record in records:
+        assert len(record.seq) == 700
+        assert set(record.seq) <= set("ACGT")
+        for fact in ("synthetic", "lstm 1x8", "temperature=1", "seed=3"):
+            assert fact in record.description
+
+
+def test_samples_of_a_genome_are_searched_beside_null_models(genome_run):
+    post = genome_run / "postprocess"
+    rows = [line.split("\t") for line in (post / "blast.tsv").read_text().splitlines()]
+    assert all(len(row) == len(rows[0]) for row in rows)
+    assert manifest_of(genome_run)["stages"]["postprocess"]["kept"] == {"raw": 3, "records": 3}
+
+
+def test_a_genome_too_small_for_long_held_out_stretches_is_compared_with_shorter_ones(genome_run):
+    """Blocks of 600 bases, samples of 700."""
+    assert "held-out real" in (genome_run / "report.html").read_text(encoding="utf-8")
+
+
+def test_tunes_can_be_read_again_and_played(tunes_run):
+    manifest = manifest_of(tunes_run)
+    kept = manifest["stages"]["postprocess"]["kept"]["records"]
+    assert kept >= 1
+    book = tunes_run / "postprocess" / "tunes.abc"
+    assert len(list(Abc().read(book))) == kept
+    assert len(list((tunes_run / "postprocess" / "midi").glob("*.mid"))) == kept
+    numbers = re.findall(r"^X:(\d+)$", book.read_text(), re.MULTILINE)
+    assert len(set(numbers)) == len(numbers) == kept
+
+
+def test_what_was_not_kept_is_listed_with_its_reason(tunes_run):
+    post = manifest_of(tunes_run)["stages"]["postprocess"]
+    with (tunes_run / "postprocess" / "rejected.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert Counter(row["reason"] for row in rows) == post["rejected"]
+    samples = [row for row in rows if row["where"].startswith("sample ")]
+    assert len(samples) == post["kept"]["raw"] - post["kept"]["records"] > 0
+
+
+def test_samples_of_text_say_how_they_were_made(text_run):
+    written = (text_run / "postprocess" / "samples.txt").read_text(encoding="utf-8")
+    kept = manifest_of(text_run)["stages"]["postprocess"]["kept"]["records"]
+    facts = r"model lstm 1x8, temperature 1, seed 0, index \d, bits_per_symbol \d\.\d+"
+    assert len(re.findall(rf"^# synthetic_000\d, {facts}$", written, re.MULTILINE)) == kept > 0
+
+
+def test_where_no_sample_can_be_kept_the_run_still_ends_in_a_report(abc_file, tmp_path):
+    """An untrained model writes no tune."""
+    manifest = run_pipeline(tmp_path / "run", "dataset=abc", f"dataset.path={abc_file}", *TINY, "render=midi")
+    post = manifest["stages"]["postprocess"]
+    assert post["kept"] == {"raw": 3, "records": 0}
+    assert sum(post["rejected"].values()) == 3
+    assert "0 of 3 samples kept" in "\n".join(post["summary"])
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_the_other_families_train_and_sample(text_file, tmp_path, cell):
+    run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, f"model={cell}")
+    lines = (tmp_path / "run" / "sample" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [Sample.from_json(line).index for line in lines] == [0, 1, 2]
+
+
+def test_values_beyond_words_are_fine(text_file, tmp_path):
+    """Greedy, top-k and top-p in one, with a seed as large as any."""
+    drawn = ("sample.temperature=0", "sample.top_k=3", "sample.top_p=0.5", "seed=4294967295")
+    run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, *drawn)
+    lines = (tmp_path / "run" / "sample" / "samples.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len({Sample.from_json(line).symbols for line in lines}) == 1
