@@ -66,8 +66,8 @@ class TrainSettings:
 
     max_epochs: int = 20
     """Passes over the training split; early stopping or `budget` may end sooner."""
-    batch: int = 128
-    """Lanes side by side."""
+    batch: int = 32
+    """Lanes side by side; fewer where the corpus is small."""
     time: int = 64
     """Symbols per lane and step: how far back-propagation through time goes."""
     lr: float = 5e-3
@@ -75,8 +75,8 @@ class TrainSettings:
     weight_decay: float = 0.01
     clip: float = 1.0
     """Largest gradient norm."""
-    patience: int = 8
-    """Validations without a gain of a thousandth of a bit before training ends early; 0 never."""
+    patience: int = 12
+    """Validations, of about 40 in all, without a gain before training ends early; 0 never."""
     accelerator: str = "auto"
     """auto, cpu, gpu (CUDA) or mps."""
     threads: int | None = None

@@ -34,6 +34,8 @@ ROUNDS = 40
 """Validations and checkpoints in a whole training, at most."""
 VALIDATION_SHARE = 3.5
 """A round trains on so many times the symbols that its validation reads: a tenth of the time."""
+LEAST_GAIN = 2e-4
+"""Bits per symbol that a validation must gain to count as one."""
 TRIAL_STEPS = 4
 
 
@@ -94,7 +96,7 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
         ProgressBar(inputs.domain.symbol_name),
     ]
     if inputs.settings.patience:
-        stop = EarlyStopping("validation_bits", min_delta=0.001, patience=inputs.settings.patience)
+        stop = EarlyStopping("validation_bits", min_delta=LEAST_GAIN, patience=inputs.settings.patience)
         callbacks.insert(0, stop)
     return pl.Trainer(
         default_root_dir=out_dir, max_epochs=schedule.rounds, callbacks=callbacks,

@@ -17,6 +17,8 @@ from pipeline.alphabet import BOS
 
 PADDING = -100
 """The target that cross-entropy ignores."""
+LEAST_STEPS = 32
+"""Steps in an epoch, at least: with fewer, a small corpus would see too few updates to be learned."""
 LONG_WINDOWS = 8
 """A segment of more windows than this is cut once at random: records of equal length, and of like build from
 start to end, would otherwise show the model all their beginnings at once, then all their ends."""
@@ -51,9 +53,9 @@ class Lanes:
 
     @classmethod
     def for_training(cls, codes: np.ndarray, segments: np.ndarray, batch: int, time: int) -> "Lanes":
-        """Pieces short enough to fill the batch; where there is too little data for that, fewer lanes."""
+        """Pieces short enough to fill the batch; of little data fewer lanes, for the sake of more steps."""
         total = int((segments[:, 1] - segments[:, 0]).sum())
-        batch = max(1, min(batch, total // time))
+        batch = max(1, min(batch, total // (time * LEAST_STEPS)))
         return cls(codes, segments, batch, time, max(time, -(-total // batch)), LONG_WINDOWS * time)
 
     def waves(self, rng: np.random.Generator | None) -> list[np.ndarray]:

@@ -96,7 +96,7 @@ def test_evaluation_never_cuts():
 
 def test_lanes_become_fewer_where_the_data_would_not_fill_them():
     assert Lanes.for_training(CODES, segments_of([40]), 128, 64).batch == 1
-    assert Lanes.for_training(CODES, segments_of([640]), 128, 64).batch == 10
+    assert Lanes.for_training(CODES, segments_of([5_120]), 128, 16).batch == 10
 
 
 def test_padding_is_small_on_real_tunes(tunes_corpus: Corpus):
