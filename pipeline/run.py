@@ -47,13 +47,10 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
         )
         _start_logging(folder)
         log.info("%s", run_folder.path)
-        stages = _stages(settings, plain, files, domain, renders, run_folder)
         try:
-            for stage in stages:
-                if stage.name == "train" and {"train", "sample"} <= set(wanted):
-                    # Before the long stage, what would only be found after it.
-                    prime_of(domain, settings.sample, Corpus.open(run_folder / "ingest").alphabet)
+            for stage in _stages(settings, plain, files, domain, renders, run_folder):
                 if stage.name in wanted:
+                    _check_prime_before(stage, settings, domain, run_folder)
                     run_folder.run(stage, _donors(settings, sweep))
         except ConfigError:
             run_folder.remember_as_before()
@@ -71,6 +68,12 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
         prime_of(domain, settings.sample)
     if "train" in wanted and settings.checkpoint:
         load(Path(settings.checkpoint).expanduser())
+
+
+def _check_prime_before(stage: Stage, settings: Config, domain: Domain, folder: RunFolder) -> None:
+    """Before the long stage, what would only be found after it."""
+    if stage.name == "train" and "sample" in settings.stages and (folder / "ingest").is_dir():
+        prime_of(domain, settings.sample, Corpus.open(folder / "ingest").alphabet)
 
 
 def _donors(settings: Config, sweep: Path | None) -> list[Path]:
