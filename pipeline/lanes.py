@@ -76,18 +76,24 @@ class Lanes:
 
     def steps(self, waves: Sequence[np.ndarray]) -> int:
         """How many windows the waves make."""
-        return sum(-(-int((wave[:, 1] - wave[:, 0]).max()) // self.time) for wave in waves)
+        return sum(len(range(0, *self._stride(wave))) for wave in waves)
 
     def windows(self, waves: Sequence[np.ndarray], skip: int = 0) -> Iterator[Window]:
         """The windows of the waves, in order, the first `skip` left out."""
         for wave in waves:
             starts, stops = wave[:, :1], wave[:, 1:]
-            longest = int((stops - starts).max())
-            for offset in range(0, longest, self.time):
+            longest, width = self._stride(wave)
+            for offset in range(0, longest, width):
                 if skip > 0:
                     skip -= 1
                     continue
-                yield self._window(starts, stops, offset, min(self.time, longest - offset))
+                yield self._window(starts, stops, offset, min(width, longest - offset))
+
+    def _stride(self, wave: np.ndarray) -> tuple[int, int]:
+        """The longest length in a wave, and the width of its windows: as equal as can be, at most `time`."""
+        longest = int((wave[:, 1] - wave[:, 0]).max())
+        count = -(-longest // self.time)
+        return longest, -(-longest // count)
 
     def _window(self, starts: np.ndarray, stops: np.ndarray, offset: int, width: int) -> Window:
         positions = starts + np.arange(offset, offset + width)
