@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline import machine
-from pipeline.config import Config, unknown_key
+from pipeline.config import STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.sources import resource_folder
 from pipeline.stages import MANIFEST, read_manifest
@@ -123,6 +123,8 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     first = next((line for line in str(inner).splitlines() if line.strip()), type(error).__name__)
     key = getattr(inner, "full_key", None)
+    if key == "stages":
+        return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
     return f"{key}: {first}" if key and key not in first else first
 
 

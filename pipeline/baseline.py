@@ -8,7 +8,6 @@ from pipeline.domain import Domain
 from pipeline.evaluate import Tally
 from pipeline.nulls import Markov, best_markov
 
-
 ORDERS = range(0, 17)
 """Tried; the interpolation makes higher ones no worse, and beyond these hardly better."""
 

@@ -66,11 +66,10 @@ def load(path: Path) -> Loaded:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the insides of a file that is not ours
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
-        first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    except Exception:  # torch raises half a dozen kinds for a file that is not its own
         raise DataError(
-            f"{path}: not a checkpoint that can be read safely ({first}); "
-            "name a .ckpt file that a run of this pipeline wrote"
+            f"{path}: not a checkpoint that can be read safely: it is damaged, or holds more than "
+            "numbers and names; name a .ckpt file that a run of this pipeline wrote"
         ) from None
     if not isinstance(content, dict) or not isinstance(content.get(KEY), dict):
         raise DataError(f"{path}: a checkpoint, but not of this pipeline; name one that a run wrote")

@@ -52,9 +52,8 @@ class MidiRender(Render):
             try:
                 yield record, self._convert(record)
             except DataError as error:
-                reason, _, detail = str(error).partition(":")
                 logger.debug("%s: %s", record.id, error)
-                yield record, Rejection(record.id, f"MIDI export failed: {reason}", detail.strip())
+                yield record, Rejection(record.id, "MIDI export failed", str(error))
 
     def _convert(self, record: Record) -> bytes:
         data = midi_bytes(parse_score(record, self.program))

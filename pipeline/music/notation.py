@@ -97,7 +97,7 @@ def midi_bytes(score: "Score") -> bytes:
     Grace notes and chord symbols are left out: music21 gives the former no time and strikes the latter
     without length. Raises DataError where music21 fails.
     """
-    return _quietly(lambda: _midi_bytes(score), "MIDI export failed")
+    return _quietly(lambda: _midi_bytes(score), "music21 cannot write it")
 
 
 def _midi_bytes(score: "Score") -> bytes:

@@ -113,6 +113,9 @@ class Tune:
             found.insert(0, Problem("no notes", 0))
         elif not reading.bars or not reading.bars[-1].right:
             found.append(Problem("no final bar line", len(self.body)))
+        elif all(bar.full is not None and bar.duration < bar.full for bar in reading.bars):
+            # Each short bar alone could be an upbeat or its complement; a tune of nothing else is none.
+            found.append(Problem("no full bar", 0))
         return tuple(found)
 
     @classmethod
