@@ -229,4 +229,5 @@ def _between(
     if not inside:
         how = "above" if open_ends or open_low else "at least"
         end = "below" if open_ends else "at most"
-        raise ConfigError(f"{where}={value} is out of range: {how} {low:.15g} and {end} {high:.15g} is allowed")
+        allowed = f"{how} {low:.15g} and {end} {high:.15g} is allowed"
+        raise ConfigError(f"{where}={value} is out of range: {allowed}")
