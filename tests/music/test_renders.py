@@ -80,3 +80,9 @@ def test_midi_has_the_pitches_that_we_read():
     midi.readstr(data)
     struck = [event.pitch for track in midi.tracks for event in track.events if event.isNoteOn()]
     assert struck == [pitch for note in played_notes(tune) for pitch in note.pitches]
+
+
+def test_a_triplet_as_upbeat_is_performed(tmp_path):
+    tune = Record("tune_0001", "M:2/4\nL:1/16\nK:D\n(3ABA|dfgdgBff|gfedcdec|dcBAGFGA|E2FGA2:|")
+    findings = ScampRender(sound=False)([tune], NONE, tmp_path, seed=1)
+    assert findings.rejections == () and (tmp_path / "scamp" / "tune_0001.musicxml").exists()
