@@ -84,7 +84,7 @@ class LocalBlast(Render):
                 return Findings(summary=("BLAST: no training records to search in",))
             name, hits, searched = self._search(queries, subjects, names, Path(folder))
         what = f"{name}, task {self.task}, in {len(names):,} training records."
-        return _findings(hits, searched, self.evalue, what, out_dir)
+        return _findings(hits, searched, self.evalue, "the training data", what, out_dir)
 
     def _search(
         self, queries: Sequence[Query], subjects: Path, names: Sequence[str], folder: Path
@@ -176,7 +176,8 @@ class NcbiBlast(Render):
             path = Path(folder) / "queries.fasta"
             _write_fasta((record for _, record in queries), path, "q")
             hits, searched = _collect(search_ncbi(path, Path(folder), options, self.timeout_s), queries)
-        return _findings(hits, searched, self.evalue, f"NCBI, database {self.database}.", out_dir)
+        database = f"NCBI's {self.database}"
+        return _findings(hits, searched, self.evalue, database, f"NCBI, database {self.database}.", out_dir)
 
 
 def _write_fasta(records: Iterable[Record], path: Path, mark: str) -> list[str]:
@@ -223,10 +224,10 @@ def _named(hit: Hit, queries: Sequence[Query], subjects: Sequence[str] | None) -
 
 
 def _findings(
-    hits: Sequence[Hit], searched: Sequence[Searched], limit: float, what: str, out_dir: Path
+    hits: Sequence[Hit], searched: Sequence[Searched], limit: float, database: str, what: str, out_dir: Path
 ) -> Findings:
     table = write_hits(hits, out_dir / "blast.tsv")
-    found = summarise(searched, limit, what, out_dir)
+    found = summarise(searched, limit, database, what, out_dir)
     exhibit = Exhibit("BLAST hits of the samples", (table,), "Columns as in BLAST's outfmt 6.")
     return replace(found, exhibits=(*found.exhibits, exhibit), files=(table, *found.files))
 

@@ -1,4 +1,8 @@
-"""What a search found, in a table, a picture and a few lines: the best hit of every sequence, by group."""
+"""What a search found, in a table, a picture and a few lines: the best hit of every sequence, by group.
+
+Whether the samples' hits are better than chance is told by a rank test of their best E-values against those
+of shuffled sequences: H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50.
+"""
 
 import csv
 import math
@@ -7,16 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.domain import Exhibit, Findings
 from pipeline.genome.hits import Hit
 
 SAMPLES = "samples"
+SHUFFLED = "shuffled"
 COLUMNS = (
     "group", "sequence", "length", "hits", "best_hit", "evalue", "bit_score", "identity_percent",
     "aligned_length", "query_coverage_percent", "subject_start", "subject_end",
 )  # fmt: skip
 SMALLEST_EVALUE = 1e-180
 """BLAST prints 0.0 for anything smaller."""
+FEWEST_RANKED = 5
+"""Smaller groups are not tested: the normal approximation of the rank test is poor for them."""
+LARGEST_P = 0.01
+"""What a p-value may be at most for the samples to be called nearer than shuffled sequences."""
+CAPTION = (
+    "An E-value is the number of hits this good that chance alone would give one sequence in a database of "
+    "this size; the smallest of N sequences is about N times smaller."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +45,29 @@ class Searched:
     hits: int
 
 
-def summarise(searched: Sequence[Searched], limit: float, what: str, out_dir: Path) -> Findings:
-    """Write `blast_summary.tsv` and a plot; E-values up to `limit` are listed, `what` says what was done."""
+def summarise(
+    searched: Sequence[Searched], limit: float, database: str, what: str, out_dir: Path
+) -> Findings:
+    """Write `blast_summary.tsv` and a plot; E-values up to `limit` are listed, `database` says where was
+    searched and `what` how."""
     table = _write_table(searched, out_dir / "blast_summary.tsv")
     evalues = {group: _evalues(searched, group) for group in dict.fromkeys(one.group for one in searched)}
     plot = _plot(evalues, limit, out_dir / "blast_evalues.svg")
     best = best_sample(searched)
+    verdict, p_value = _verdict(evalues, database)
     figures: dict[str, float | str | None] = {"best E-value": best.best.evalue if best else None}
     for group, values in evalues.items():
+        if group != SAMPLES:
+            figures[f"best E-value, {group}"] = _number(min(values))
         figures[f"median best E-value, {group}"] = _number(_median(values, limit))
+    if p_value is not None:
+        figures["p-value, samples nearer than shuffled"] = p_value
     return Findings(
         exhibits=(
-            Exhibit("Best BLAST hit of every sequence", (table,), what),
-            Exhibit("Best E-values", (plot,), f"{what} Further right: less likely to be found by chance."),
+            Exhibit("Best BLAST hit of every sequence", (table,), f"{what} {CAPTION}"),
+            Exhibit("Best E-values", (plot,), f"Further right: less likely to be found by chance. {CAPTION}"),
         ),
-        summary=(_best_line(best, searched, limit), _medians_line(evalues, limit)),
+        summary=(_best_line(best, evalues, limit, database), _medians_line(evalues, limit), *verdict),
         figures=figures,
         files=(table, plot),
     )
@@ -99,20 +122,63 @@ def _plot(evalues: Mapping[str, Sequence[float]], limit: float, path: Path) -> P
     return spread(shown, f"−log10 of a sequence's best E-value (no hit: {-math.log10(limit):.1f})", path)
 
 
-def _best_line(best: Searched | None, searched: Sequence[Searched], limit: float) -> str:
-    if best is None:
-        count = sum(one.group == SAMPLES for one in searched)
-        return f"BLAST: no hit below E = {limit:g} for any of {count} samples, as for random sequence"
-    hit = best.best
-    return (
-        f"BLAST: best E-value {hit.evalue} ({best.name} against {hit.subject}, "
-        f"{float(hit.identity_percent):.1f}% over {hit.length} bp)"
-    )
+def _best_line(
+    best: Searched | None, evalues: Mapping[str, Sequence[float]], limit: float, database: str
+) -> str:
+    """The best of every group side by side, since the smallest of many E-values is small by itself."""
+    count = len(evalues.get(SAMPLES, ()))
+    text = f"no hit below E = {limit:g} for any of {count} samples"
+    if best is not None:
+        hit = best.best
+        text = (
+            f"best E-value {float(hit.evalue):.2g} ({best.name} ~ {hit.subject}, "
+            f"{float(hit.identity_percent):.1f}% over {hit.length} bp)"
+        )
+    others = []
+    for group, values in evalues.items():
+        if group != SAMPLES:
+            # More sequences have a smaller smallest one.
+            number = f" (of {len(values)})" if len(values) != count else ""
+            others.append(f"{group} {_words(min(values))}{number}")
+    return f"BLAST against {database}: {'; '.join([text, *([', '.join(others)] if others else [])])}"
 
 
 def _medians_line(evalues: Mapping[str, Sequence[float]], limit: float) -> str:
-    parts = []
-    for group, values in evalues.items():
-        value = _median(values, limit)
-        parts.append(f"{group} {value:.2g}" if math.isfinite(value) else f"{group} no hit")
+    parts = [f"{group} {_words(_median(values, limit))}" for group, values in evalues.items()]
     return f"BLAST, median of the best E-values: {', '.join(parts)}"
+
+
+def _words(value: float) -> str:
+    return f"{value:.2g}" if math.isfinite(value) else "no hit"
+
+
+def _verdict(evalues: Mapping[str, Sequence[float]], database: str) -> tuple[tuple[str, ...], float | None]:
+    """A line in words and the p-value behind it, where there are shuffled sequences to compare with."""
+    samples, shuffled = evalues.get(SAMPLES, ()), evalues.get(SHUFFLED, ())
+    if not samples or not shuffled:
+        return (), None
+    if min(len(samples), len(shuffled)) < FEWEST_RANKED:
+        return (f"BLAST: too few sequences to tell the samples from shuffled ones ({len(samples)})",), None
+    p_value = smaller_p(samples, shuffled)
+    nearer = "nearer to" if p_value <= LARGEST_P else "no nearer to"
+    test = f"p = {p_value:.1g}, rank test of the best E-values"
+    return (f"BLAST: the samples are {nearer} {database} than shuffled sequences ({test})",), p_value
+
+
+def smaller_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """The one-sided p-value of the Mann-Whitney test that the values of `first` tend to be the smaller ones,
+    by the normal approximation, corrected for ties and continuity; infinity is the worst rank.
+
+    >>> f"{smaller_p([1, 2, 3, 4, 5], [6, 7, 8, 9, math.inf]):.4f}"
+    '0.0061'
+    """
+    count, total = len(first), len(first) + len(second)
+    _, places, ties = np.unique([*first, *second], return_inverse=True, return_counts=True)
+    # Equal values share the mean of their ranks.
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[places]
+    above_mean = float(ranks[:count].sum()) - count * (total + 1) / 2
+    tied = float((ties.astype(float) ** 3 - ties).sum()) / (total * (total - 1))
+    variance = count * len(second) / 12 * (total + 1 - tied)
+    if variance <= 0:
+        return 1.0
+    return 0.5 * math.erfc(-(above_mean + 0.5) / math.sqrt(2 * variance))

@@ -116,9 +116,11 @@ def test_a_search_from_end_to_end(tmp_path, regions, references, program):
     assert [row["group"] for row in summary] == ["samples"] * 3 + ["held-out real"] * 10 + ["shuffled"] * 10
     assert summary[0]["best_hit"] == regions[5].id
     assert summary[1]["query_coverage_percent"] == "100.0"
-    best = f"best E-value {minus['evalue']} (synthetic_0002 against {regions[9].id}, 100.0% over 200 bp)"
-    assert findings.summary[0] == f"BLAST: {best}"
+    best = f"best E-value {float(minus['evalue']):.2g} (synthetic_0002 ~ {regions[9].id}, 100.0% over 200 bp)"
+    assert findings.summary[0].startswith(f"BLAST against the training data: {best}; held-out real ")
+    assert findings.summary[0].count("(of 10)") == 2
     assert "held-out real" in findings.summary[1]
+    assert "too few sequences" in findings.summary[2]
     assert findings.figures["best E-value"] == minus["evalue"]
 
 
@@ -127,7 +129,8 @@ def test_no_hit_is_normal_and_said(tmp_path, regions):
     rng = random.Random(1)
     sample = Record("synthetic_0001", "".join(rng.choices("ACGT", k=60)))
     findings = LocalBlast(program="embedded", evalue=1e-5)([sample], references, tmp_path, seed=1)
-    assert "no hit below E = 1e-05 for any of 1 samples" in findings.summary[0]
+    assert findings.summary[0].endswith(": no hit below E = 1e-05 for any of 1 samples")
+    assert len(findings.summary) == 2
     assert table(tmp_path / "blast.tsv") == []
     assert table(tmp_path / "blast_summary.tsv")[0]["best_hit"] == "no hit"
 
