@@ -20,6 +20,8 @@ SAMPLES = "samples"
 SHUFFLED = "shuffled"
 LENGTHS = range(1, 7)
 """Values of k for k-mer spectra."""
+FEWEST_SEQUENCES = 5
+"""With fewer on either side, the spread of their GC content is unknown, and nothing is said of it."""
 FEW_SEQUENCES = 8
 """Fewer real sequences are cut into as many pieces before they are halved."""
 HALVINGS = 8
@@ -35,13 +37,15 @@ _CODES[list(b"ACGT")] = range(4)
 
 @dataclass(frozen=True)
 class Row:
-    """One measure: its value for every group, the noise floor where there is one, and a verdict in words."""
+    """One measure: its value for every group, the noise floor where there is one, and a verdict in words;
+    `tells`: the noise is low enough for the verdict to mean something."""
 
     measure: str
     values: Mapping[str, float]
     floor: float | None
     verdict: str
     form: str = "{:.4g}"
+    tells: bool = False
 
 
 def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findings:
@@ -56,7 +60,7 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
             Exhibit("Statistics beside real DNA", (table,), "JS: Jensen-Shannon divergence of k-mers."),
             Exhibit("GC and k-mers beside real DNA", plots, "Lower divergence is closer to real DNA."),
         ),
-        summary=tuple(_summary(rows)),
+        summary=tuple(_summary(groups, spectra)),
         figures=_figures(rows),
         files=(table, *plots),
     )
@@ -128,7 +132,9 @@ def _gc_rows(groups: Mapping[str, Sequence[str]]) -> list[Row]:
         # Standard error of the difference, from the spread between sequences.
         error = np.sqrt(sum(shares[name].var() / len(shares[name]) for name in (REAL, SAMPLES)))
         difference = pooled[SAMPLES] - pooled[REAL]
-        if abs(difference) <= max(2 * error, 0.005):
+        if min(len(shares[name]) for name in (REAL, SAMPLES)) < FEWEST_SEQUENCES:
+            verdict = "too few sequences to tell"
+        elif abs(difference) <= max(2 * error, 0.005):
             verdict = "samples have the GC content of real DNA"
         else:
             verdict = f"samples have {'more' if difference > 0 else 'less'} GC than real DNA"
@@ -154,8 +160,8 @@ def _divergences(groups: Mapping[str, Sequence[str]]) -> list[Row]:
             counts = kmer_counts(_first_bases(group, size), k)
             values[name] = float(np.mean([jensen_shannon(counts, half) for pair in real for half in pair]))
         floors = [jensen_shannon(*pair) for pair in real]
-        verdict = _verdict(values, floors, k)
-        rows.append(Row(f"JS of {k}-mers (bits)", values, float(np.mean(floors)), verdict))
+        verdict, tells = _verdict(values, floors, k)
+        rows.append(Row(f"JS of {k}-mers (bits)", values, float(np.mean(floors)), verdict, tells=tells))
     return rows
 
 
@@ -181,24 +187,25 @@ def _first_bases(sequences: Sequence[str], count: int) -> list[str]:
     return chosen
 
 
-def _verdict(values: Mapping[str, float], floors: Sequence[float], k: int) -> str:
-    """Whether the samples stand out of the noise, and which nulls are nearer to real DNA than they are."""
+def _verdict(values: Mapping[str, float], floors: Sequence[float], k: int) -> tuple[str, bool]:
+    """Whether the samples stand out of the noise, and which nulls are nearer to real DNA than they are; and
+    whether that tells anything: it does where the samples stand out, or else where shuffled ones do."""
     if SAMPLES not in values:
-        return ""
+        return "", False
     floor = float(np.mean(floors))
     noise = floor + max(NOISE_SHARE * floor, NOISE_DEVIATIONS * float(np.std(floors)))
     value = values[SAMPLES]
     if value <= noise:
         # A shuffle keeps the letters and their pairs, so that it tells nothing of them.
         if k > 2 and values.get(SHUFFLED, np.inf) <= noise:
-            return "too few bases to tell from real DNA; the same of shuffled ones"
-        return "as near to real DNA as real DNA is to itself"
+            return "too few bases to tell from real DNA; the same of shuffled ones", False
+        return "as near to real DNA as real DNA is to itself", k > 2
     words = f"{value - floor:.2g} bits beyond the noise of real DNA"
     nulls = {name: other for name, other in values.items() if name != SAMPLES}
     nearer = [name for name, other in nulls.items() if other < value]
     if nearer:
-        return f"{words}; {' and '.join(nearer)} nearer"
-    return f"{words}; nearer than every null" if nulls else words
+        return f"{words}; {' and '.join(nearer)} nearer", True
+    return f"{words}; nearer than every null" if nulls else words, True
 
 
 def _write_table(rows: Sequence[Row], groups: Sequence[str], path: Path) -> Path:
@@ -212,15 +219,19 @@ def _write_table(rows: Sequence[Row], groups: Sequence[str], path: Path) -> Path
     return path
 
 
-def _summary(rows: Sequence[Row]) -> list[str]:
-    for row in reversed(rows):
-        if row.floor is not None and SAMPLES in row.values:
-            shuffled = f", shuffled {row.values[SHUFFLED]:.3g}" if SHUFFLED in row.values else ""
-            return [
-                f"{row.measure}, samples against held-out real: {row.values[SAMPLES]:.3g} "
-                f"(real against itself {row.floor:.3g}{shuffled})"
-            ]
-    return []
+def _summary(groups: Mapping[str, Sequence[str]], spectra: Sequence[Row]) -> list[str]:
+    """The longest k-mers of which something can be told, with the verdict."""
+    if not (REAL in groups and SAMPLES in groups):
+        return []
+    told = [row for row in spectra if row.tells]
+    if not told:
+        return ["k-mers, samples against held-out real: too few bases to tell"]
+    row = told[-1]
+    shuffled = f", shuffled {row.values[SHUFFLED]:.3g}" if SHUFFLED in row.values else ""
+    return [
+        f"{row.measure}, samples against held-out real: {row.values[SAMPLES]:.3g} "
+        f"(real against itself {row.floor:.3g}{shuffled}): {row.verdict}"
+    ]
 
 
 def _figures(rows: Sequence[Row]) -> dict[str, float | str | None]:

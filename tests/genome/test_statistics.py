@@ -53,7 +53,8 @@ def test_real_dna_is_as_near_as_real_dna_and_uniform_letters_are_not(tmp_path, f
         assert row["verdict"] == "as near to real DNA as real DNA is to itself"
         assert float(row["shuffled"]) > 2 * float(row["samples"])
     assert table["GC content"]["verdict"] == "samples have the GC content of real DNA"
-    assert "6-mers" in findings.summary[0]
+    assert findings.summary[0].startswith("JS of 6-mers (bits), samples against held-out real: ")
+    assert findings.summary[0].endswith("): as near to real DNA as real DNA is to itself")
     assert {path.name for path in findings.files} == {
         "statistics.tsv", "gc.svg", "kmer_divergence.svg", "kmer_spectrum.svg",
     }  # fmt: skip
@@ -87,8 +88,39 @@ def test_little_or_odd_data_is_no_error(tmp_path, groups):
 def test_too_little_to_tell_is_said(tmp_path, fly):
     rng = random.Random(5)
     shuffled = ["".join(rng.sample(text, len(text))) for text in fly[:4]]
-    compare_groups({"samples": fly[:4], "held-out real": fly[4:12], "shuffled": shuffled}, tmp_path)
-    assert "too few bases" in rows(tmp_path / "statistics.tsv")["JS of 6-mers (bits)"]["verdict"]
+    groups = {"samples": fly[:4], "held-out real": fly[4:12], "shuffled": shuffled}
+    findings = compare_groups(groups, tmp_path)
+    table = rows(tmp_path / "statistics.tsv")
+    assert "too few bases" in table["JS of 6-mers (bits)"]["verdict"]
+    assert table["GC content"]["verdict"] == "too few sequences to tell"
+    assert "JS of 6-mers" not in findings.summary[0]
+    groups = {name: [text[:40] for text in group] for name, group in groups.items()}
+    findings = compare_groups(groups, tmp_path)
+    assert findings.summary == ("k-mers, samples against held-out real: too few bases to tell",)
+
+
+def test_the_summary_speaks_of_the_longest_k_that_tells(tmp_path, fly):
+    rng = random.Random(5)
+    shuffled = ["".join(rng.sample(text, len(text))) for text in fly[:60:4]]
+    groups = {"samples": fly[:60:4], "held-out real": fly[1:120:4], "shuffled": shuffled}
+    findings = compare_groups(groups, tmp_path)
+    table = rows(tmp_path / "statistics.tsv")
+    assert "too few bases" in table["JS of 6-mers (bits)"]["verdict"]
+    assert findings.summary[0].startswith("JS of 5-mers")
+    assert findings.summary[0].endswith(table["JS of 5-mers (bits)"]["verdict"])
+
+
+def test_groups_of_unequal_size_are_cut_to_equal_size(tmp_path, fly):
+    """Ever more held-out DNA lowers neither the floor nor the divergences: its halves are cut too."""
+    few, many = tmp_path / "few", tmp_path / "many"
+    found = []
+    for folder, stop in ((few, 40), (many, 600)):
+        folder.mkdir()
+        compare_groups({"samples": fly[600:610], "held-out real": fly[:stop:2]}, folder)
+        found.append(rows(folder / "statistics.tsv")["JS of 6-mers (bits)"])
+    for column in ("samples", "real against itself"):
+        assert float(found[0][column]) == pytest.approx(float(found[1][column]), rel=0.1)
+    assert found[1]["verdict"] == "as near to real DNA as real DNA is to itself"
 
 
 def test_the_same_data_gives_the_same_bytes(tmp_path, fly):
