@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -89,9 +89,17 @@ def _going_on(arguments: list[str]) -> list[str]:
     manifest = read_manifest(folder)
     if manifest is None:
         raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
-    stored = [o for o in manifest["overrides"] if o.split("=", 1)[0] not in given]
+    stored = [o for o in manifest["overrides"] if not _replaced(o, given)]
+    # The folder may come from a stranger: nothing of it reaches Hydra's own settings.
+    _reject_undeclared(stored)
     now = [a for a in arguments if not a.startswith("run=")]
     return [*stored, *now, f"run='{folder}'", f"hydra.run.dir='{folder}'"]
+
+
+def _replaced(stored: str, given: Mapping[str, str]) -> bool:
+    """Whether what is given now speaks of the same key, or chooses its group anew."""
+    key = stored.lstrip("+~").split("=", 1)[0]
+    return key in given or (key.split(".", 1)[0] in given and "." in key)
 
 
 def _as_hydra_wants(arguments: list[str]) -> list[str]:

@@ -181,6 +181,7 @@ class CharModel(pl.LightningModule):
         checkpoint["resume"] = {
             "carried_state": self._state, "elapsed_s": self.elapsed_s,
             "random_state": torch.get_rng_state(), "schedule": vars(self.schedule),
+            "finished": bool(self.trainer.should_stop),
         }  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ class DatasetSettings:
     sources: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """Named lists of files: `at` (embedded:, package: or https://) with `sha256` or `checksums`."""
     unknown: str = "error"
-    """A symbol outside a fixed alphabet: error, drop, or replace (by the unknown symbol)."""
+    """A symbol outside a domain's fixed alphabet: error, drop, or replace (by the unknown symbol)."""
     split: SplitSettings = field(default_factory=SplitSettings)
 
     def __post_init__(self) -> None:
@@ -73,10 +73,11 @@ class TrainSettings:
     lr: float = 5e-3
     """Highest learning rate, after a short warm-up; then it falls along a cosine to a hundredth."""
     weight_decay: float = 0.01
+    """How strongly weights, not biases, are pulled towards zero."""
     clip: float = 1.0
     """Largest gradient norm."""
     patience: int = 12
-    """Validations, of about 40 in all, without a gain before training ends early; 0 never."""
+    """Validations, of at most 40 in all, without a gain before training ends early; 0 never."""
     accelerator: str = "auto"
     """auto, cpu, gpu (CUDA) or mps."""
     threads: int | None = None
@@ -99,6 +100,7 @@ class SampleSettings:
     """How new sequences are drawn."""
 
     count: int = 16
+    """How many sequences."""
     length: int = 500
     """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own."""
     temperature: float = 1.0

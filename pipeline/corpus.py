@@ -188,9 +188,12 @@ def split_records(spans: np.ndarray, validation: float, test: float, rng: np.ran
     lengths = spans[:, 1] - spans[:, 0]
     order = rng.permutation(len(spans))
     share = np.cumsum(lengths[order]) / lengths.sum()
+    # Of a few long records at least one each.
+    first = max(1, int(np.searchsorted(share, validation, side="right")))
+    second = max(first + 1, int(np.searchsorted(share, validation + test, side="right")))
     subset = np.zeros(len(spans), np.int64)
-    subset[order[share <= validation + test]] = SUBSETS.index("test")
-    subset[order[share <= validation]] = SUBSETS.index("validation")
+    subset[order[:first]] = SUBSETS.index("validation")
+    subset[order[first:second]] = SUBSETS.index("test")
     return np.column_stack([spans, subset, np.arange(len(spans))])
 
 

@@ -140,6 +140,10 @@ class Domain(abc.ABC):
         """The name of a part of a record, from symbol `start` to `stop` (half-open, from 0)."""
         return f"{record_id}/{start + 1}-{stop}"
 
+    def shuffle_start(self, symbols: Symbols) -> int:
+        """Symbols before this position stay in place when a sequence is shuffled as a null model."""
+        return 0
+
     def parse_prime(self, text: str) -> Symbols:
         """The symbols of a starting text given by the user; may add what the domain's grammar implies."""
         return text

@@ -24,7 +24,7 @@ from pipeline.config import TrainSettings, build
 from pipeline.corpus import Corpus
 from pipeline.curves import Curves
 from pipeline.domain import Domain
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.lanes import Lanes
 from pipeline.progress import bar
 
@@ -60,7 +60,9 @@ def fit(inputs: TrainInputs, out_dir: Path) -> None:
     model = build(inputs.model, "model").build(len(corpus.alphabet))
     lanes = Lanes.for_training(corpus.codes, corpus.segments_of("train"), settings.batch, settings.time)
     last = out_dir / "last.ckpt"
-    schedule, first_step = _resumed(last) or (_schedule(inputs, model, lanes), 0)
+    schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
+    if finished:
+        return
     about = describe(inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name)
     feed = Feed(lanes, inputs.seed, schedule.steps_per_round)
     module = CharModel(model, corpus, settings, schedule, feed, about)
@@ -173,19 +175,24 @@ def _step_seconds(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> float:
     return seconds if math.isfinite(seconds) else 0.1
 
 
-def _resumed(last: Path) -> tuple[Schedule, int] | None:
-    """The schedule of a training to go on with, and how many steps it has done."""
+def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:
+    """The schedule of a training to go on with, the steps it has done, and whether it had ended early."""
     if not last.exists():
         return None
     content = torch.load(last, map_location="cpu", weights_only=True)
+    resume = content["resume"]
     log.info("going on from step %d", content["global_step"])
-    return Schedule(**content["resume"]["schedule"]), content["global_step"]
+    return Schedule(**resume["schedule"]), content["global_step"], resume["finished"]
 
 
 def device_of(settings: TrainSettings) -> str:
-    """The torch device that the accelerator setting means on this machine."""
+    """The torch device that the accelerator setting means on this machine; ConfigError where it has none."""
     if settings.accelerator in ("auto", "gpu") and torch.cuda.is_available():
         return "cuda"
     if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
         return "mps"
+    if settings.accelerator in ("gpu", "mps"):
+        raise ConfigError(
+            f"train.accelerator={settings.accelerator}: torch finds none on this machine; set auto or cpu"
+        )
     return "cpu"

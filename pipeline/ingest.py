@@ -21,8 +21,10 @@ log = logging.getLogger(__name__)
 
 MIN_HELD_OUT = 16
 """Fewer held-out symbols than this measure nothing."""
-FEW_RECORDS = 40
-"""With fewer records, or one longer than a twentieth of the corpus, whole records split too coarsely."""
+FEW_RECORDS = {True: 40, False: 10}
+LONG_SHARE = {True: 0.05, False: 0.25}
+"""With fewer records, or one longer than this share of the corpus, whole records split too coarsely.
+Open-ended sequences (True) lose nothing by being cut; those with a start and an end do."""
 MIN_BLOCK, MAX_BLOCK = 2_000, 100_000
 """A held-out block is to be longer than what is learned from its neighbours, and than a sample."""
 REJECTIONS_LISTED = 10_000
@@ -47,7 +49,7 @@ def ingest(
         if not writer.record_count:
             raise DataError(_nothing_kept(files, rejected))
         alphabet = writer.finish()
-    segments = _split(np.load(out_dir / "records.npy"), split, seed, files)
+    segments = _split(np.load(out_dir / "records.npy"), split, domain.open_ended, seed, files)
     np.save(out_dir / "segments.npy", segments)
     return _result(Corpus.open(out_dir), alphabet, domain, rejected, out_dir)
 
@@ -86,12 +88,16 @@ def _kept(
             rejected[item.reason] += 1
             if rejected.total() <= REJECTIONS_LISTED:
                 rows.writerow((item.where, item.reason, item.detail))
+        if rejected.total() > REJECTIONS_LISTED:
+            rows.writerow(("", f"and {rejected.total() - REJECTIONS_LISTED:,} more", ""))
 
 
-def _split(spans: np.ndarray, split: SplitSettings, seed: int, files: Sequence[Path]) -> np.ndarray:
+def _split(
+    spans: np.ndarray, split: SplitSettings, open_ended: bool, seed: int, files: Sequence[Path]
+) -> np.ndarray:
     lengths = spans[:, 1] - spans[:, 0]
     total = int(lengths.sum())
-    coarse = len(spans) < FEW_RECORDS or lengths.max() > total / 20
+    coarse = len(spans) < FEW_RECORDS[open_ended] or lengths.max() > total * LONG_SHARE[open_ended]
     if split.by == "blocks" or (split.by == "auto" and coarse):
         blocks = max(20, min(100, total // MIN_BLOCK), total // MAX_BLOCK)
         gap = min(split.gap, total // blocks // 8)

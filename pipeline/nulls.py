@@ -41,6 +41,8 @@ class Markov:
     both_strands: bool = False
     start_code: int | None = None
     validation_bits: float | None = None
+    share: float = 1.0
+    """How much of the training symbols was counted."""
 
     @property
     def order(self) -> int:
@@ -183,7 +185,8 @@ def best_markov(
     tried = []
     for strands in [None] if complement is None else [None, np.asarray(complement)]:
         most = MOST_COUNTED if strands is None else MOST_COUNTED // 2
-        train = Text(codes, _bounded(train_segments, most, "training"), start_code, strands)
+        counted = _bounded(train_segments, most, "training")
+        train = Text(codes, counted, start_code, strands)
         validation = Text(
             codes, _bounded(validation_segments, MOST_VALIDATED, "validation"), start_code, None
         )
@@ -191,7 +194,15 @@ def best_markov(
         _check(validation, vocab_size, "validation")
         levels, concentrations, bits = _climb(train, validation, vocab_size, set(orders))
         tried.append(
-            Markov(vocab_size, concentrations, levels, strands is not None, start_code, validation_bits=bits)
+            Markov(
+                vocab_size,
+                concentrations,
+                levels,
+                strands is not None,
+                start_code,
+                bits,
+                share=_size(counted) / _size(train_segments),
+            )
         )
     return min(tried, key=lambda model: model.validation_bits)
 
@@ -282,13 +293,18 @@ def _batches(
 def _bounded(segments: Segments, most: int, what: str) -> Segments:
     """The segments, or stretches spread evenly over them where they have more symbols than `most`."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
-    total = int((pairs[:, 1] - pairs[:, 0]).sum())
+    total = _size(pairs)
     if total <= most:
         return pairs
     _, starts, stops = _pieces(pairs, 1 << 17)
     every = -(-total // most)
     log.info("null models: %s on one part in %d of %s symbols", what, every, f"{total:,}")
     return np.stack([starts, stops], axis=1)[::every]
+
+
+def _size(segments: Segments) -> int:
+    pairs = np.asarray(segments, np.int64).reshape(-1, 2)
+    return int((pairs[:, 1] - pairs[:, 0]).sum())
 
 
 def _check(text: Text, vocab_size: int, split: str) -> None:

@@ -36,7 +36,8 @@ class PostprocessInputs:
 
 def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     """Check and write the samples, compare them with the reference groups, run the renders."""
-    raw = [Sample.from_json(line) for line in inputs.samples.read_text(encoding="utf-8").splitlines()]
+    with inputs.samples.open(encoding="utf-8", newline="\n") as stream:
+        raw = [Sample.from_json(line) for line in stream]
     origin = _origin(inputs)
     records, rejected = [], []
     for each in raw:
@@ -87,7 +88,9 @@ def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
 
 
 def _references(inputs: PostprocessInputs, raw: Sequence[Sample]) -> References:
-    """Held-out real sequences, Markov samples and shuffled samples, as many and as long as the samples."""
+    """Markov samples (at temperature 1) and shuffled samples, as many and as long as the samples; held-out
+    real sequences as long as they, but as many as there are: what is real should be known best.
+    """
     corpus, domain = inputs.corpus, inputs.domain
     count = min(len(raw), REFERENCE_SEQUENCES)
     rng = np.random.default_rng([inputs.seed, 1])
@@ -96,15 +99,19 @@ def _references(inputs: PostprocessInputs, raw: Sequence[Sample]) -> References:
     drawn = markov.sample(
         count, inputs.sample.length, rng, end_code=None if domain.open_ended else EOS, forbidden=never
     )
-    shuffled = (
-        shuffle_keeping_pairs(corpus.alphabet.encode(each.symbols, "replace"), rng) for each in raw[:count]
-    )
+    shuffled = (_shuffle(inputs, each, rng) for each in raw[:count])
     groups = {
-        "held-out real": list(_held_out(inputs, count)),
+        "held-out real": list(_held_out(inputs, REFERENCE_SEQUENCES)),
         f"Markov order {markov.order}": _records(corpus, drawn, "markov"),
         "shuffled": _records(corpus, shuffled, "shuffled"),
     }
     return References(groups, lambda: corpus.records("train", domain))
+
+
+def _shuffle(inputs: PostprocessInputs, sample: Sample, rng: np.random.Generator) -> np.ndarray:
+    codes = inputs.corpus.alphabet.encode(sample.symbols, "replace")
+    start = inputs.domain.shuffle_start(sample.symbols)
+    return np.concatenate([codes[:start], shuffle_keeping_pairs(codes[start:], rng)])
 
 
 def _records(corpus: Corpus, sequences: Iterable[np.ndarray], name: str) -> list[Record]:

@@ -14,12 +14,12 @@ from pipeline.config import Config, build, check_stages, parse_duration, setting
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
-from pipeline.fit import TrainInputs
+from pipeline.fit import TrainInputs, device_of
 from pipeline.ingest import ingest
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
 from pipeline.sample import prime_of, sample
-from pipeline.sources import Source, locate
+from pipeline.sources import Source, locate, resource_folder
 from pipeline.stages import RunFolder, Stage
 from pipeline.train import train
 
@@ -55,6 +55,7 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
         except ConfigError:
             run_folder.remember_as_before()
             raise
+        run_folder.forget_stale()
         if "report" in wanted:
             write_report(run_folder.manifest, run_folder.path, run_folder / "report.html")
         _say_what_was_made(run_folder)
@@ -66,6 +67,8 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
         parse_duration(settings.budget)
     if "sample" in wanted:
         prime_of(domain, settings.sample)
+    if "train" in wanted:
+        device_of(settings.train)
     if "train" in wanted and settings.checkpoint:
         load(Path(settings.checkpoint).expanduser())
 
@@ -96,7 +99,8 @@ def _typed(config: DictConfig) -> Config:
 def _domain(config: DictConfig) -> Domain:
     domain = build(config.domain, "domain")
     if not isinstance(domain, Domain):
-        raise ConfigError("domain: the configuration names none; choose domain=nucleotide, abc or text")
+        names = ", ".join(sorted(path.stem for path in (resource_folder("conf") / "domain").glob("*.yaml")))
+        raise ConfigError(f"domain: the configuration names none; choose one of {names}")
     return domain
 
 
@@ -148,7 +152,10 @@ def _stages(
         inputs = PostprocessInputs(corpus(), best, raw, domain, settings.sample, renders, seed)
         return postprocess(inputs, out_dir)
 
-    learned = {"model": plain["model"], "train": plain["train"], "budget": settings.budget}
+    # Where and on how many threads it is trained changes how fast, not what.
+    machine = ("threads", "accelerator")
+    training = {name: value for name, value in plain["train"].items() if name not in machine}
+    learned = {"model": plain["model"], "train": training, "budget": settings.budget}
     drawn = {"sample": plain["sample"], **reads}
     made = {"sample": plain["sample"], "render": plain["render"], "blast": plain["blast"], **reads}
     outside = [checkpoint] if checkpoint else []

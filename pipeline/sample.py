@@ -1,6 +1,8 @@
 """The third stage: a checkpoint to raw sequences, `samples.jsonl`."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -30,11 +32,9 @@ def sample(
         settings.count, settings.length, seed, prime, domain.open_ended,
         settings.temperature, settings.top_k, settings.top_p,
     )  # fmt: skip
-    # More threads gain nothing on one step of a small model, and would change the rounding.
-    torch.set_num_threads(1)
     started, symbols, samples = time.perf_counter(), 0, []
     drawn = draw(loaded.model, loaded.alphabet, request)
-    with (out_dir / "samples.jsonl").open("w", encoding="utf-8") as stream:
+    with (out_dir / "samples.jsonl").open("w", encoding="utf-8") as stream, _one_thread():
         for each in track(drawn, "Sampling", settings.count, "sequence"):
             stream.write(each.to_json() + "\n")
             symbols += len(each.symbols)
@@ -50,6 +50,17 @@ def sample(
         figures={"symbols_per_second": round(speed)},
         exhibits=(Exhibit("As the model wrote them", (shown,), f"The first {len(samples)}, unchanged."),),
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """More threads gain nothing on one step of a small model, and would change the rounding."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def prime_of(domain: Domain, settings: SampleSettings, alphabet: Alphabet | None = None) -> Symbols:

@@ -10,13 +10,14 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from pipeline.errors import ConfigError, DataError
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+DISTRIBUTION = "sequence-pipeline"
+"""Our name among the installed packages."""
 FORMAT = 1
-RECORDED_VERSIONS = ("torch", "pytorch-lightning", "numpy", "biopython", "music21", "hydra-core")
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,16 @@ class RunFolder:
                     "add it to stages=[…]"
                 )
 
+    def forget_stale(self) -> None:
+        """Drop the entries of stages that were made from what is no more, so that no report mixes runs."""
+        for name in list(self.manifest["stages"]):
+            try:
+                self.require(name)
+            except DataError as error:
+                log.warning("not shown: %s", error)
+                del self.manifest["stages"][name]
+        self.save()
+
     def _made_as(self, name: str) -> str | None:
         return self.manifest["stages"].get(name, {}).get("fingerprint")
 
@@ -179,7 +191,7 @@ class RunFolder:
         for name in stage.needs:
             self.require(name)
             needed[name] = self._made_as(name)
-        whole = [stage.name, __version__, stage.settings, sorted(inputs.values()), needed]
+        whole = [stage.name, __version__, stage.settings, list(inputs.values()), needed]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @staticmethod
@@ -187,7 +199,8 @@ class RunFolder:
         entry = manifest.get("stages", {}).get(name)
         if not entry or entry["fingerprint"] != fingerprint:
             return False
-        return all((folder / path).is_file() for path in entry["outputs"])
+        files = ((folder / path, digest) for path, digest in entry["outputs"].items())
+        return all(path.is_file() and sha256(path) == digest for path, digest in files)
 
     def _take_over(
         self, name: str, fingerprint: str, partial: Path, donors: Sequence[Path]
@@ -276,8 +289,13 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    versions = {name: version(name) for name in RECORDED_VERSIONS}
-    return {"python": platform.python_version(), "platform": platform.platform(), **versions}
+    """Python, the system, and the version of every package that we depend on."""
+    about: dict[str, str] = {"python": platform.python_version(), "platform": platform.platform()}
+    for requirement in requires(DISTRIBUTION) or ():
+        if ";" not in requirement:
+            name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+            about[name] = version(name)
+    return about
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -19,6 +20,12 @@ from pipeline.stages import StageResult
 
 log = logging.getLogger(__name__)
 
+THREADS = torch.get_num_threads()
+"""What torch found when the program began: one thread a core."""
+TELLING = 2_000
+"""Test symbols, fewer of which tell no two models apart."""
+NOTABLE_BITS = 0.005
+
 
 def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     """Train (or go on, where `out_dir` has a ``last.ckpt``), keep the best, measure the test split.
@@ -26,7 +33,7 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     Writes best.ckpt, last.ckpt, metrics.csv, TensorBoard events, learning_curves.svg, scores.tsv.
     Raises DataError where the loss is not finite, or a given checkpoint is of another alphabet.
     """
-    torch.set_num_threads(inputs.settings.threads or torch.get_num_threads())
+    torch.set_num_threads(inputs.settings.threads or THREADS)
     size = _size_line(inputs)
     log.info("%s", size)
     if inputs.checkpoint is None:
@@ -54,29 +61,15 @@ def _adopt(inputs: TrainInputs, out_dir: Path) -> None:
 def _result(
     inputs: TrainInputs, out_dir: Path, chosen: Loaded, tally: Tally, markov: Markov, size: str
 ) -> StageResult:
-    unit = inputs.domain.symbol_name
-    null = evaluate_markov(markov, inputs.corpus, "test")
-    scores = out_dir / "scores.tsv"
-    name = str(build(chosen.about["model"], "model"))
-    rows = [(name, tally), (f"Markov order {markov.order}", null)]
-    marks = list(tally.bits_by_mark)
-    with scores.open("w", encoding="utf-8") as stream:
-        stream.write("\t".join(["model", f"bits per {unit} (test)", *marks, "perplexity"]) + "\n")
-        for label, each in rows:
-            values = [each.bits, *each.bits_by_mark.values(), 2**each.bits]
-            stream.write("\t".join([label, *(f"{value:.4f}" for value in values)]) + "\n")
-    gain = null.bits - tally.bits
-    if gain > 0.005:
-        verdict = f"the network learned more than the best Markov model does (by {gain:.3f} bits)"
-    else:
-        verdict = f"the network is no better than the best Markov model ({-gain:+.3f} bits)"
-    line = (
-        f"{tally.bits:.3f} bits per {unit} on the test split, best Markov model (order {markov.order}) "
-        f"{null.bits:.3f}: {verdict}"
-    )
+    unit, corpus = inputs.domain.symbol_name, inputs.corpus
+    null = evaluate_markov(markov, corpus, "test")
+    name, markov_name = str(build(chosen.about["model"], "model")), _markov_name(markov)
+    scores = _write_scores({name: tally, markov_name: null}, unit, out_dir / "scores.tsv")
+    best = f"best Markov model ({markov_name.removeprefix('Markov ')}) {null.bits:.3f}"
+    line = f"{tally.bits:.3f} bits per {unit} on the test split, {best}: {_verdict(tally, null)}"
     exhibits = [Exhibit("Bits on the test split", (scores,), f"{line}. {size}")]
     if (out_dir / "metrics.csv").exists():
-        baseline = {f"Markov order {markov.order} (test)": null.bits}
+        baseline = {f"{markov_name} (validation)": evaluate_markov(markov, corpus, "validation").bits}
         curves = learning_curves(_metrics(out_dir), out_dir / "learning_curves.svg", unit, baseline)
         exhibits.append(Exhibit("Learning curves", (curves,)))
     return StageResult(
@@ -88,6 +81,36 @@ def _result(
         },
         exhibits=tuple(exhibits),
     )  # fmt: skip
+
+
+def _markov_name(markov: Markov) -> str:
+    """Its order, and how much of the data it was fitted to where that was not all."""
+    part = f", fitted to {markov.share:.0%} of the data" if markov.share < 1 else ""
+    return f"Markov order {markov.order}{part}"
+
+
+def _verdict(tally: Tally, null: Tally) -> str:
+    """In words, whether the network learned what no Markov model does."""
+    gain = null.bits - tally.bits
+    if tally.counts.sum() < TELLING:
+        return f"the test split has only {tally.counts.sum():,} symbols, too few to tell"
+    if gain > NOTABLE_BITS:
+        return f"the network learned more than a Markov model can (by {gain:.3f} bits)"
+    if gain < -NOTABLE_BITS:
+        return f"the network is worse than a Markov model (by {-gain:.3f} bits)"
+    return "the network is no better than a Markov model"
+
+
+def _write_scores(tallies: Mapping[str, Tally], unit: str, path: Path) -> Path:
+    marks = next(list(tally.bits_by_mark) for tally in tallies.values())
+    # Where all symbols have one mark, or none, its column would only repeat the total.
+    marks = marks if len(marks) > 1 else []
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("\t".join(["model", f"bits per {unit} (test)", *marks, "perplexity"]) + "\n")
+        for label, tally in tallies.items():
+            values = [tally.bits, *(tally.bits_by_mark[mark] for mark in marks), 2**tally.bits]
+            stream.write("\t".join([label, *(f"{value:.4f}" for value in values)]) + "\n")
+    return path
 
 
 def _metrics(out_dir: Path) -> list[dict[str, float]]:
