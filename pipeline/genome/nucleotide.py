@@ -43,7 +43,7 @@ class Nucleotide(Domain):
     iupac: str = "split"
     """What becomes of codes such as R or Y: split, random or error."""
     soft_mask: bool = True
-    """Lower case means a repeat, and is scored apart."""
+    """Lower case means a repeat, and is scored apart, save in a file that is all in lower case."""
     min_length_bp: int = 20
     """Shorter stretches are dropped."""
     max_length_bp: int = 16_000_000

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.domain import Record, Rejection
 from pipeline.genome.files import Letters, Title
+from pipeline.genome.soft_mask import without_false_mask
 
 POLICIES = ("split", "random", "error")
 """What becomes of codes for several bases."""
@@ -43,7 +44,7 @@ def cut_stretches(
     becomes one of its bases, always the same one at the same place. `where` names the file in rejections.
     """
     cutter = _Cutter(where, min_length, max_length, iupac, soft_mask)
-    for part in parts:
+    for part in without_false_mask(parts, where) if soft_mask else parts:
         if isinstance(part, Title):
             yield from cutter.open(part)
         else:

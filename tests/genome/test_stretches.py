@@ -40,6 +40,33 @@ def test_case_becomes_marks_and_u_becomes_t(tmp_path):
     assert (records[0].symbols, records[0].marks) == ("ACGT", None)
 
 
+@pytest.mark.parametrize("text", [">a\nacgu\n>b\nNNacgtnnn\nTGCA\n>c\nacgt\n", ">a\nacgr\n>b\nT\n"])
+def test_a_small_record_of_a_masked_file_stays_masked(tmp_path, caplog, text):
+    caplog.set_level("INFO")
+    records, _ = read(tmp_path, text)
+    assert all(record.marks == bytes(len(record.symbols) * [1]) for record in records if record.id in "ac")
+    assert any(0 in record.marks for record in records)
+    assert "soft mask" not in caplog.text
+
+
+@pytest.mark.parametrize("iupac", ["split", "random"])
+def test_a_file_all_in_lower_case_has_no_mask(tmp_path, caplog, iupac):
+    caplog.set_level("INFO")
+    records, _ = read(tmp_path, ">a\nNNacgtnn\nacgu\n>b\nacgryacg\n", iupac=iupac)
+    assert records[1].id == "a:9-12"
+    assert records[1].symbols == "ACGT"
+    assert not any(any(record.marks) for record in records)
+    assert "a.fa: the first 14 bases are all in lower case: this is no soft mask" in caplog.text
+
+
+def test_a_mask_that_starts_too_late_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.genome.soft_mask.LOOK_AHEAD", 8)
+    records, _ = read(tmp_path, ">a\nacgtacgt\n>b\nacGT\n")
+    assert not any(any(record.marks) for record in records)
+    records, _ = read(tmp_path, ">a\nacgt\n>b\nacGT\n")
+    assert [record.marks for record in records] == [bytes([1] * 4), bytes([1, 1, 0, 0])]
+
+
 def test_codes_split_by_default(tmp_path):
     records, rejections = read(tmp_path, ">r\nACGRYACG\n")
     assert [record.id for record in records] == ["r:1-3", "r:6-8"]
