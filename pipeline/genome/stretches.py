@@ -104,7 +104,7 @@ class _Cutter:
         yield from self._end_stretch(whole=self.buffered == self.position)
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
-            yield Rejection(self.where, "IUPAC codes replaced at random (records)", detail)
+            yield Rejection(self.where, "IUPAC codes replaced at random (kept)", detail)
         self.title = None
 
     def _add(self, bases: bytes) -> Iterator[Record | Rejection]:

@@ -82,7 +82,7 @@ def test_codes_at_random_are_always_the_same_bases(tmp_path):
     assert len(sequence) == 320
     assert set(sequence[3::16]) == set("AG")
     assert [(item.reason, item.detail) for item in rejections] == [
-        ("IUPAC codes replaced at random (records)", "200 codes in r")
+        ("IUPAC codes replaced at random (kept)", "200 codes in r")
     ]
 
 
