@@ -1,10 +1,13 @@
 """What a user types, and what answers. Mostly in this process, because each start takes seconds."""
 
+import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
 from pipeline.domain import Sample
@@ -191,3 +194,26 @@ def test_a_sweep_goes_on_with_a_run(type_in, text_run, tmp_path):
     answer = type_in("run=run", "-m", "sample.temperature=0.4,0.8")
     assert answer.status == 0
     assert answer.out.count("train        taken over from") == 2
+
+
+def test_a_run_folder_cannot_set_hydra_itself(type_in, text_run, tmp_path):
+    """A folder from a stranger: its overrides are ours alone, never Hydra's callbacks."""
+    folder = Path(shutil.copytree(text_run, tmp_path / "run"))
+    manifest = manifest_of(folder)
+    manifest["overrides"].append("+hydra.callbacks.c={_target_:os.system,command:echo}")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert "hydra.callbacks.c: there is no such setting" in errors(type_in(f"run={folder}"))
+
+
+def test_a_group_chosen_anew_drops_the_settings_of_the_one_before(type_in, abc_file, tmp_path):
+    first = type_in("dataset=abc", f"dataset.path='{abc_file}'", "render=midi", "render.program=40",
+                    "stages=[ingest]", f"hydra.run.dir='{tmp_path / 'run'}'")  # fmt: skip
+    assert first.status == 0
+    assert type_in(f"run={tmp_path / 'run'}", "render=none", "stages=[ingest]").status == 0
+
+
+def test_an_accelerator_that_is_not_there_is_told_at_once(type_in, text_file):
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    answer = type_in(*on(text_file, "train.accelerator=mps"))
+    assert "train.accelerator=mps: torch finds none" in errors(answer)

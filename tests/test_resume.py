@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import dying
 import pytest
+import torch
 from filelock import FileLock
 from tiny import TINY, manifest_of, run_pipeline
 
@@ -109,3 +111,33 @@ def test_a_killed_run_goes_on_and_equals_an_unbroken_one(killed_runs, text_run, 
         ]  # fmt: skip
         assert outputs[0] == outputs[1]
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in text_run.iterdir())
+
+
+def test_a_training_that_had_ended_early_is_not_gone_on_with(text_file, tmp_path):
+    """As where a kill comes after the last round: the checkpoint says that no round is to follow."""
+    overrides = ["dataset=text", f"dataset.path={text_file}", *TINY, "stages=[ingest,train]"]
+    overrides += ["train.max_epochs=50", "train.patience=1", "train.lr=0.5"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    steps = _last_step(run_pipeline(whole, *overrides), whole)
+    with pytest.raises(KeyboardInterrupt), patch("pipeline.train.evaluate", side_effect=KeyboardInterrupt):
+        run_pipeline(broken, *overrides)
+    assert _last_step(run_pipeline(broken, *overrides, f"run={broken}"), broken) == steps
+
+
+def _last_step(manifest: dict, folder: Path) -> int:
+    assert "train" in manifest["stages"]
+    return torch.load(folder / "train" / "last.ckpt", weights_only=True)["global_step"]
+
+
+def test_what_was_made_from_samples_that_are_no_more_is_not_reported(copied_run, text_file):
+    arguments = ["dataset=text", f"dataset.path={text_file}", *TINY, f"run={copied_run}"]
+    manifest = run_pipeline(copied_run, *arguments, "sample.temperature=0.2", "stages=[sample,report]")
+    assert sorted(manifest["stages"]) == ["ingest", "sample", "train"]
+
+
+def test_a_stage_whose_files_were_changed_is_made_again(copied_run, text_file):
+    samples = copied_run / "sample" / "samples.jsonl"
+    whole = samples.read_text()
+    samples.write_text(whole.replace("e", "E"))
+    made_anew(copied_run, text_file)
+    assert samples.read_text() == whole

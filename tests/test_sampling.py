@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.alphabet import BOS, EOS, UNKNOWN, Alphabet
+from pipeline.domain import Sample
 from pipeline.errors import DataError
 from pipeline.models.recurrent import CELLS, Recurrent
 from pipeline.sampling.decoders import Decoder
@@ -187,3 +188,10 @@ def test_symbols_of_several_characters():
         assert sample.symbols[:2] == ("C4", "E4")
         assert set(sample.symbols) <= set(notes.symbols)
         assert type(sample).from_json(sample.to_json()) == sample
+
+
+def test_a_sample_of_line_separators_is_one_line_of_the_file():
+    """Some characters end a line for Python's splitlines, but not in a file of JSON lines."""
+    sample = Sample(3, 2**60, "a\u2028b\x85c\nd", 0, True, -1.5)
+    assert "\n" not in sample.to_json()
+    assert Sample.from_json(sample.to_json() + "\n") == sample
