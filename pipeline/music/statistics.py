@@ -2,13 +2,15 @@
 
 Histograms are compared with those of held-out real tunes by the Jensen-Shannon distance (the square root
 of the divergence in bits): 0 where two are the same, 1 where they share nothing. As many real tunes as
-there are samples are not the same as the other real ones either: that distance is the noise floor.
+there are samples are not the same as the other real ones either: that distance is the noise floor. The
+samples, and every other group, are held against the same other real ones, as many tunes at a time.
 Source: D. Endres and J. Schindelin, IEEE Transactions on Information Theory 49 (2003) 1858.
 """
 
 import csv
 import itertools
 import math
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +23,14 @@ from pipeline.music.tune import WHOLE, Tune
 REAL, SAMPLES = "held-out real", "samples"
 NEAR, FAR = 1.5, 4.0
 """Up to how many times the noise floor a distance is called noise, and from where it is called far."""
-MOST_PARTS = 4
-"""Ways to choose real tunes for the noise floor; the mean is steadier than one."""
+LOOSE = 0.15
+"""A noise floor from which on nothing can be called near: so few tunes are too unlike one another."""
+WAYS = 8
+"""Random ways to choose the real tunes of the noise floor; the mean is steadier than one."""
 WIDEST_INTERVAL = 13
 """Semitones; wider ones count as this."""
 
+_TOO_FEW = "too few tunes to tell"
 _DEGREES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _HISTOGRAMS = ("scale degrees", "intervals", "note lengths")
@@ -69,6 +74,18 @@ def tally(texts: Iterable[str]) -> Tally:
     return counts
 
 
+def join_tallies(tallies: Iterable[Tally]) -> Tally:
+    """The counts of several."""
+    joined = Tally()
+    for each in tallies:
+        joined.tunes += each.tunes
+        joined.valid += each.valid
+        joined.notes += each.notes
+        for name, histogram in each.histograms.items():
+            joined.histograms[name].update(histogram)
+    return joined
+
+
 def distance(first: Counter, second: Counter) -> float | None:
     """Jensen-Shannon distance of two histograms, 0 to 1; None where one is empty.
 
@@ -90,29 +107,24 @@ def compare_groups(
     records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
 ) -> Findings:
     """Write `statistics.tsv` and plots into `out_dir`; nothing in a group, however broken, is an error."""
-    texts = {SAMPLES: [str(record.symbols) for record in records]}
-    texts |= {name: [str(record.symbols) for record in group] for name, group in groups.items()}
-    tallies = {name: tally(group) for name, group in texts.items() if group}
-    rows = [*_counts(tallies), *_distances(tallies, _parts(texts.get(REAL, []), len(records)))]
+    each = {name: [tally([str(record.symbols)]) for record in group]
+            for name, group in ({SAMPLES: records} | dict(groups)).items() if group}  # fmt: skip
+    tallies = {name: join_tallies(group) for name, group in each.items()}
+    compared = _compare(each)
+    rows = [*_counts(tallies), *_rows(compared, tallies)]
     table = _write_table(rows, list(tallies), out_dir / "statistics.tsv")
     plots = _plots(tallies, out_dir)
-    verdicts = {row[0]: row[-1] for row in rows if row[-1]}
-    figures = {f"{name.replace(' ', '_')}_distance": _samples_distance(tallies, name) for name in _HISTOGRAMS}
+    figures = {f"{name.replace(' ', '_')}_distance": distances.get(SAMPLES)
+               for name, (distances, _) in compared.items()}  # fmt: skip
     return Findings(
         exhibits=(
             Exhibit("Statistics beside real tunes", (table,), "Distances are Jensen-Shannon, 0 to 1."),
             *((Exhibit("Notes beside those of real tunes", plots),) if plots else ()),
         ),
-        summary=tuple(f"{name}: {verdict}" for name, verdict in verdicts.items()),
+        summary=_summary(compared) if records and groups.get(REAL) else (),
         figures=figures,
         files=(table, *plots),
     )
-
-
-def _samples_distance(tallies: Mapping[str, Tally], name: str) -> float | None:
-    if SAMPLES not in tallies or REAL not in tallies:
-        return None
-    return distance(tallies[SAMPLES].histograms[name], tallies[REAL].histograms[name])
 
 
 def _counts(tallies: Mapping[str, Tally]) -> list[list[str]]:
@@ -126,61 +138,80 @@ def _counts(tallies: Mapping[str, Tally]) -> list[list[str]]:
     ]
 
 
-def _parts(real: Sequence[str], size: int) -> list[tuple[Tally, Tally]]:
-    """Real tunes parted in as many as there are samples and the others, in several ways.
+def _compare(each: Mapping[str, Sequence[Tally]]) -> dict[str, tuple[dict[str, float | None], float | None]]:
+    """By histogram: the distance of each group to real tunes, and the noise floor.
 
-    Few tunes differ from many by chance; their distance is what samples that are as good would show.
+    Few tunes differ from many by chance, so all are compared in equal numbers: at random, and in several
+    ways, as many real tunes as there are samples are set against the other real ones, and as many of each
+    group against these too. Of real tunes fewer than twice the samples, half are chosen.
     """
-    size = min(size, len(real) // 2)
+    real = each.get(REAL, ())
+    size = min(len(each.get(SAMPLES, ())), len(real) // 2)
     if not size:
-        return []
-    ways = min(MOST_PARTS, len(real) // size)
-    step = len(real) // size
-    chosen = [set(range(way, step * size, step)) for way in range(ways)]
+        return {}
+    rng = random.Random(0)
+    found: dict[str, dict[str, list[float]]] = {name: {group: [] for group in each} for name in _HISTOGRAMS}
+    for _ in range(WAYS):
+        order = rng.sample(range(len(real)), len(real))
+        rest = join_tallies(real[index] for index in order[size:])
+        for group, tunes in each.items():
+            chosen = [real[index] for index in order[:size]] if group == REAL else (
+                rng.sample(tunes, min(size, len(tunes))))  # fmt: skip
+            part = join_tallies(chosen)
+            for name in _HISTOGRAMS:
+                value = distance(part.histograms[name], rest.histograms[name])
+                if value is not None:
+                    found[name][group].append(value)
+    means = {name: {group: sum(values) / len(values) if values else None for group, values in groups.items()}
+             for name, groups in found.items()}  # fmt: skip
+    return {name: (groups, groups.pop(REAL)) for name, groups in means.items()}
+
+
+def _rows(
+    compared: Mapping[str, tuple[Mapping[str, float | None], float | None]], groups: Iterable[str]
+) -> list[list[str]]:
+    """Rows of distances to the real tunes, with the noise floor and a verdict."""
+    names = list(groups)
     return [
-        (tally(real[i] for i in sorted(part)), tally(t for i, t in enumerate(real) if i not in part))
-        for part in chosen
+        [
+            f"{name}, distance to real",
+            *(_shown(values.get(group)) for group in names),
+            _shown(floor),
+            _verdict(values, floor, "real tunes"),
+        ]
+        for name, (values, floor) in compared.items()
     ]
 
 
-def _floor(parts: Sequence[tuple[Tally, Tally]], name: str) -> float | None:
-    distances = [distance(few.histograms[name], many.histograms[name]) for few, many in parts]
-    known = [value for value in distances if value is not None]
-    return sum(known) / len(known) if known else None
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
-def _distances(tallies: Mapping[str, Tally], parts: Sequence[tuple[Tally, Tally]]) -> list[list[str]]:
-    """Rows of distances to the real tunes, with the noise floor and a verdict."""
-    if REAL not in tallies:
-        return []
-    rows = []
-    for name in _HISTOGRAMS:
-        real = tallies[REAL].histograms[name]
-        values = {group: distance(t.histograms[name], real) for group, t in tallies.items()}
-        floor = _floor(parts, name)
-        shown = ["" if value is None or group == REAL else f"{value:.3f}" for group, value in values.items()]
-        rows.append([
-            f"{name}, distance to real",
-            *shown,
-            "" if floor is None else f"{floor:.3f}",
-            _verdict(values, floor),
-        ])  # fmt: skip
-    return rows
+def _summary(compared: Mapping[str, tuple[Mapping[str, float | None], float | None]]) -> tuple[str, ...]:
+    """One line for the end of a run."""
+    verdicts = {name: _verdict(values, floor, "them") for name, (values, floor) in compared.items()}
+    told = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items() if verdict)
+    return (f"beside real tunes: {told or _TOO_FEW}",)
 
 
-def _verdict(values: Mapping[str, float | None], floor: float | None) -> str:
+def _verdict(values: Mapping[str, float | None], floor: float | None, them: str) -> str:
+    """What the distance of the samples says, and which null model, if one does, comes nearer."""
     mine = values.get(SAMPLES)
-    if mine is None or not floor:
+    if mine is None or floor is None:
         return ""
-    others = {
-        name: value for name, value in values.items() if name not in (SAMPLES, REAL) and value is not None
-    }
+    notes = []
+    if mine > NEAR * floor:
+        verdict = f"far from {them}" if mine >= FAR * floor else f"somewhat unlike {them}"
+    elif floor > LOOSE:
+        verdict = "undecided"
+        notes.append(_TOO_FEW)
+    else:
+        verdict = f"like {them}"
+    others = {name: value for name, value in values.items() if name != SAMPLES and value is not None}
     nearest = min(others, key=lambda name: others[name]) if others else ""
-    beaten = nearest and others[nearest] < mine
-    against = f", and no better than {nearest}" if beaten else ""
-    if mine <= NEAR * floor:
-        return "as near to real tunes as these are to each other" + against
-    return ("far from real tunes" if mine >= FAR * floor else "somewhat unlike real tunes") + against
+    if nearest and others[nearest] < mine:
+        notes.append(f"{nearest} is nearer")
+    return f"{verdict} ({'; '.join(notes)})" if notes else verdict
 
 
 def _write_table(rows: Sequence[Sequence[str]], groups: Sequence[str], path: Path) -> Path:
