@@ -4,19 +4,22 @@ music21 is given only what our checker passes, and what it made of it is compare
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.domain import Record
 from pipeline.errors import DataError
+from pipeline.music import fields
 from pipeline.music.abc_domain import format_tune, tune_of
-from pipeline.music.abc_notation import tokenize
+from pipeline.music.abc_notation import ALTERATIONS, parse_note, split_length, tokenize
 from pipeline.music.layout import line_starts
 
 if TYPE_CHECKING:
     from music21.stream import Score
 
 logger = logging.getLogger(__name__)
+
+_SIGNS = {semitones: sign for sign, semitones in ALTERATIONS.items()}
 
 
 def parse_score(record: Record, program: int) -> "Score":
@@ -28,14 +31,22 @@ def parse_score(record: Record, program: int) -> "Score":
     problems = tune.check()
     if problems:
         raise DataError(f"not valid ABC: {problems[0].reason}")
-    expected = sum(bool(note.pitches) for note in tune.reading.notes)
+    expected = [sorted(note.pitches) for note in tune.reading.notes if note.pitches]
     text = _spelled_for_music21(record)
     score = _quietly(lambda: _parse(text, program), "music21 cannot read it")
-    found = sum(not note.duration.isGrace for note in score.recurse().notes if not _is_symbol(note))
+    notes = [note for note in score.recurse().notes if not _is_symbol(note) and not note.duration.isGrace]
+    found = [sorted(pitch.midi for pitch in note.pitches) for note in notes]
     if found != expected:
-        raise DataError(f"music21 finds other notes: {found} instead of {expected}")
+        raise DataError(f"music21 finds other notes: {_first_difference(found, expected)}")
     _break_lines(score, line_starts(tune))
     return score
+
+
+def _first_difference(found: Sequence[list[int]], expected: Sequence[list[int]]) -> str:
+    if len(found) != len(expected):
+        return f"{len(found)} instead of {len(expected)}"
+    number = next(index for index, pair in enumerate(zip(found, expected, strict=True)) if pair[0] != pair[1])
+    return f"pitches {found[number]} instead of {expected[number]}, note {number + 1}"
 
 
 def _break_lines(score: "Score", starts: list[int]) -> None:
@@ -49,16 +60,35 @@ def _break_lines(score: "Score", starts: list[int]) -> None:
 
 
 def _spelled_for_music21(record: Record) -> str:
-    """ABC that music21 reads as ABC 2.1 says: accidentals hold to the bar line only where the version is
-    stated, the ornament H swallows its note, and grace notes inside a tuplet count as its notes."""
+    """ABC that music21 reads as ABC 2.1 says: the ornament H swallows its note, grace notes inside a tuplet
+    count as its notes, and accidentals do not always reach chords, tied notes, and notes after a trill."""
     header, body = format_tune(record, 1).split("\nK:", 1)
     key, music = body.split("\n", 1)
-    return f"%abc-2.1\n{header}\nK:{key}\n{''.join(_spelled_tokens(music))}"
+    alterations = iter(tune_of(str(record.symbols)).reading.alterations)
+    return f"%abc-2.1\n{header}\nK:{key}\n{''.join(_spelled_tokens(music, key, alterations))}"
 
 
-def _spelled_tokens(music: str) -> Iterator[str]:
+def _spelled_tokens(music: str, key: str, alterations: Iterator[int]) -> Iterator[str]:
     in_tuplet = 0
+    signature = fields.signature(key)
+    altered: set[str] = set()  # steps with an accidental in this bar
     for token in tokenize(music):
+        text = token.text
+        if token.kind == "field" and text.startswith("K:"):
+            signature = fields.signature(text[2:])
+        elif token.kind == "bar":
+            altered.clear()
+        elif token.kind == "note":
+            text = _with_accidental(text, next(alterations), signature, altered)
+        elif token.kind in ("chord", "grace"):
+            end = text.rindex("]" if token.kind == "chord" else "}")
+            inside = (
+                _with_accidental(part.text, next(alterations), signature, altered)
+                if part.kind == "note"
+                else part.text
+                for part in tokenize(text[1:end])
+            )
+            text = text[0] + "".join(inside) + text[end:]
         if token.kind == "tuplet":
             parts = token.text[1:].split(":")
             in_tuplet = int(parts[2] if len(parts) > 2 and parts[2] else parts[0])
@@ -67,7 +97,16 @@ def _spelled_tokens(music: str) -> Iterator[str]:
         if token.kind == "mark" and token.text == "H":
             yield "!fermata!"
         elif token.kind != "grace" or not in_tuplet:
-            yield token.text
+            yield text
+
+
+def _with_accidental(text: str, alteration: int, signature: dict[str, int], altered: set[str]) -> str:
+    """A note with its accidental written out where it is not that of the key alone."""
+    note = parse_note(split_length(text)[0])
+    if not note.accidental and alteration == signature.get(note.step, 0) and note.step not in altered:
+        return text
+    altered.add(note.step)
+    return text if note.accidental else _SIGNS[alteration] + text
 
 
 def _parse(text: str, program: int) -> "Score":
@@ -120,14 +159,24 @@ def _musicxml_text(score: "Score", title: str) -> str:
     from music21.metadata import Metadata
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
+    # Accidentals are shown as a page needs them, not as they were written out for reading.
+    score.parts[0].makeAccidentals(inPlace=True, overrideStatus=True)
     score.metadata = Metadata(title=title, movementName=title, composer="synthetic")
     return GeneralObjectExporter(score).parse().decode("utf-8")
 
 
-def count_note_ons(data: bytes) -> int:
-    """Notes struck in a MIDI file."""
+def struck_pitches(data: bytes) -> list[int]:
+    """The notes struck in a MIDI file, in their order, those of a chord from below."""
     from music21.midi import MidiFile
 
     midi = MidiFile()
     midi.readstr(data)
-    return sum(event.isNoteOn() and event.velocity > 0 for track in midi.tracks for event in track.events)
+    struck: list[tuple[int, int]] = []
+    for track in midi.tracks:
+        now = 0
+        for event in track.events:
+            if event.isDeltaTime():
+                now += event.time
+            elif event.isNoteOn() and event.velocity > 0:
+                struck.append((now, event.pitch))
+    return [pitch for _, pitch in sorted(struck)]

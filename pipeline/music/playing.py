@@ -1,6 +1,6 @@
 """What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.music.tune import Bar, Note, Tune, opens_section
 
@@ -49,11 +49,6 @@ def played_notes(tune: Tune, join_ties: bool = True) -> list[Note]:
         by_bar[note.bar].append(note)
     notes = _in_time(reading.bars, by_bar, played_bars(reading.bars))
     return list(_join_ties(notes) if join_ties else notes)
-
-
-def count_notes(notes: Iterable[Note]) -> int:
-    """Notes struck, each of a chord for itself."""
-    return sum(len(note.pitches) for note in notes)
 
 
 def _in_time(bars: Sequence[Bar], by_bar: list[list[Note]], order: list[int]) -> Iterator[Note]:

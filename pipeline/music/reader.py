@@ -52,7 +52,10 @@ class _Reader:
         self.unit, self.meter = tune.unit, tune.meter
         self.signature = fields.signature(tune.key)
         self.full = self._full(tune.meter)
-        self.altered: dict[tuple[str, int], int] = {}
+        self.altered: dict[str, int] = {}  # by step: an accidental holds in all octaves (§11.3)
+        self.alterations: list[int] = []
+        self.sounding: dict[tuple[str, int], int] = {}  # alterations of the last note or chord
+        self.held: dict[tuple[str, int], int] = {}  # the same, where a tie leads on from it
         self.notes: list[Note] = []
         self.bars: list[Bar] = []
         self.problems: list[Problem] = []
@@ -79,7 +82,7 @@ class _Reader:
         self._expect_nothing(len(self.tune.body))
         if self.now > self.bar_onset:
             self._close_bar("", len(self.tune.body))
-        return Reading(tuple(self.notes), tuple(self.bars), tuple(self.problems))
+        return Reading(tuple(self.notes), tuple(self.bars), tuple(self.problems), tuple(self.alterations))
 
     @staticmethod
     def _full(meter: str) -> Ticks | None:
@@ -90,10 +93,12 @@ class _Reader:
         self.problems.append(Problem(reason, token.start, token.text[:20]))
 
     def _note(self, token: Token) -> None:
+        self.sounding = {}
         pitch, length = self._pitch(token.text, token)
         self._sound((pitch,), length, token)
 
     def _rest(self, token: Token) -> None:
+        self.sounding = {}
         if token.text[0] in "ZX":
             self._problem("rest of several bars", token)
             return
@@ -108,6 +113,7 @@ class _Reader:
         if not written:
             self._problem("chord without notes", token)
             return
+        self.sounding = {}
         pitches = tuple(self._pitch(part.text, token)[0] for part in written)
         try:
             length = str(parse_length(_split_length(written[0].text)[1]) * parse_length(outer))
@@ -134,6 +140,7 @@ class _Reader:
         if self.tie_open and (not self.notes or set(self.notes[-1].pitches).isdisjoint(pitches)):
             self._problem("tie to another pitch", token)
         self.tie_open = False
+        self.held = {}
         self.notes.append(Note(pitches, self.now, duration, len(self.bars), token.start, marks=self.marks))
         self.marks = ""
         self.now += duration
@@ -142,10 +149,14 @@ class _Reader:
         """The MIDI note number, and the length as written."""
         place, alteration, natural, length = _note_parts(text)
         if alteration is not None:
-            self.altered[place] = alteration  # for the rest of the bar (§4.2)
-        elif place in self.altered:
-            alteration = self.altered[place]
-        pitch = natural + (self.signature.get(place[0], 0) if alteration is None else alteration)
+            self.altered[place[0]] = alteration  # for the rest of the bar (§4.2)
+        elif place in self.held:
+            alteration = self.held[place]  # a tie over a bar line carries it to its second note alone
+        else:
+            alteration = self.altered.get(place[0], self.signature.get(place[0], 0))
+        pitch = natural + alteration
+        self.sounding[place] = alteration
+        self.alterations.append(alteration)
         if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
             self._problem("pitch out of range", token)
         return pitch, length
@@ -171,7 +182,7 @@ class _Reader:
             self._problem("tie without a note", token)
             return
         self.notes[-1] = self.notes[-1]._replace(tied=True)
-        self.tie_open = True
+        self.tie_open, self.held = True, self.sounding
 
     def _tuplet(self, token: Token) -> None:
         parts = [int(part) if part else 0 for part in token.text[1:].split(":")] + [0, 0]
@@ -234,6 +245,8 @@ class _Reader:
         self.marks += token.text
 
     def _grace(self, token: Token) -> None:
+        sounding, held = self.sounding, self.held
+        self.held, self.sounding = {}, {}  # a tie leads from a note before to one after
         for part in tokenize(token.text[1:-1]):
             if part.kind == "note":
                 self._pitch(part.text, token)  # its accidental holds for the bar as any other's
@@ -241,6 +254,7 @@ class _Reader:
                 self._problem("grace notes hold something else", token)
             elif part.kind == "unknown" and part.text != "/":
                 self._problem("unknown symbol", token)
+        self.sounding, self.held = sounding, held
 
     def _unknown(self, token: Token) -> None:
         self._problem(_UNCLOSED.get(token.text, "unknown symbol"), token)

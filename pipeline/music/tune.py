@@ -61,11 +61,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a tune says: notes and bars in written order, and the problems met on the way."""
+    """What a tune says: notes and bars in written order, and the problems met on the way; `alterations` has
+    the semitones of the accidental, written or not, of each note, those of chords and grace notes too."""
 
     notes: tuple[Note, ...]
     bars: tuple[Bar, ...]
     problems: tuple[Problem, ...]
+    alterations: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from pipeline.domain import Record, References
+from pipeline.domain import Record, References, Rejection
 from pipeline.errors import ConfigError
 from pipeline.music.all_renders import AllRenders
 from pipeline.music.audio import AudioRender, peak
 from pipeline.music.midi import MidiRender
-from pipeline.music.notation import count_note_ons
-from pipeline.music.playing import count_notes, played_notes
+from pipeline.music.notation import musicxml_text, parse_score, struck_pitches
+from pipeline.music.playing import played_notes
 from pipeline.music.scamp_render import ScampRender
 from pipeline.music.score import engrave_all
 from pipeline.music.tune import Tune
@@ -28,7 +28,7 @@ def test_midi_has_the_notes_of_the_tune(records, tmp_path):
     assert [path.name for path in findings.files] == ["tune_0001.mid", "tune_0002.mid", "tune_0003.mid"]
     for record, path in zip(records, findings.files, strict=True):
         notes = played_notes(Tune.from_text(record.symbols))
-        assert count_note_ons(path.read_bytes()) == count_notes(notes)
+        assert struck_pitches(path.read_bytes()) == [pitch for note in notes for pitch in note.pitches]
 
 
 def test_a_tune_that_is_not_valid_is_a_rejection(tmp_path):
@@ -74,12 +74,39 @@ def test_midi_has_the_pitches_that_we_read():
     body = "=c>dcB D2HD2|(3d{e}dc A4 d>d|1F8:|2F8|]"
     tune = Tune("4/4", "1/8", "D", body)
     ((_, data),) = MidiRender().convert(iter([Record("tune_0001", tune.text)]))
-    from music21.midi import MidiFile
+    assert struck_pitches(data) == [pitch for note in played_notes(tune) for pitch in note.pitches]
 
-    midi = MidiFile()
-    midi.readstr(data)
-    struck = [event.pitch for track in midi.tracks for event in track.events if event.isNoteOn()]
-    assert struck == [pitch for note in played_notes(tune) for pitch in note.pitches]
+
+@pytest.mark.parametrize(
+    ("body", "pitches"),
+    [
+        ("^f2F2c4|F8|]", [78, 66, 72, 65]),  # in all octaves
+        ("^f8-|f2f2F4|]", [78, 77, 65]),  # over the bar line for the tied note alone
+        ("^f2[FA]2 [_Bd]2B2|B8|]", [78, 66, 69, 70, 74, 70, 71]),
+        ("T^f4f4|~_B4b4|]", [78, 78, 70, 82]),
+        ("{^g}a4g4|^^f4f4|]", [81, 80, 79, 79]),
+        ("^f4[K:D]=f2f2|f8|]", [78, 77, 77, 78]),
+    ],
+)
+def test_accidentals_are_those_of_the_standard(body, pitches):
+    record = Record("tune_0001", Tune("4/4", "1/8", "C", body).text)
+    ((_, data),) = MidiRender().convert(iter([record]))
+    assert isinstance(data, bytes), data
+    assert struck_pitches(data) == pitches
+
+
+def test_a_score_shows_an_accidental_once_a_bar():
+    record = Record("tune_0001", Tune("4/4", "1/8", "C", "^f2f2F2F2|^f8-|f4f4|]").text)
+    text = musicxml_text(parse_score(record, 73), "t")
+    assert text.count("<accidental") == 4  # f, the F an octave below, the tied f, and f again
+
+
+def test_other_notes_in_music21_are_a_rejection(monkeypatch):
+    other = "X:1\nL:1/8\nK:C\nA8|]"
+    monkeypatch.setattr("pipeline.music.notation._spelled_for_music21", lambda record: other)
+    record = Record("tune_0001", Tune("4/4", "1/8", "C", "B8|]").text)
+    ((_, refusal),) = MidiRender().convert(iter([record]))
+    assert isinstance(refusal, Rejection) and "pitches [69] instead of [71]" in refusal.detail
 
 
 def test_a_triplet_as_upbeat_is_performed(tmp_path):

@@ -24,6 +24,8 @@ def reasons(body: str, meter: str = "4/4") -> list[str]:
         "|:G8::A8:|",
         "(3GAB c2d2e2|d>ed<e c4|]",
         "G8-|G8|]",
+        "^f8-|f8|]",
+        "[^fa]8-|[fa]8|]",
         "[M:6/8]GAB cde|]",
         "G2[CEG]2z4|]",
     ],
@@ -80,6 +82,11 @@ def test_lengths_are_exact():
 def test_accidentals_hold_to_the_bar_line():
     notes = tune("F^FF=F|F|]", key="D").reading.notes
     assert [note.pitches[0] for note in notes] == [66, 66, 66, 65, 66]
+
+
+def test_accidentals_hold_in_all_octaves_and_over_a_tie():
+    notes = tune("^fF c4-|c2 ^f6-|f2{f}fF [fa]4|]").reading.notes
+    assert [note.pitches[0] for note in notes] == [78, 66, 72, 72, 78, 78, 77, 65, 77]
 
 
 def test_repeats_and_endings_are_played_out():
