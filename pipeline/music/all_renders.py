@@ -3,28 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
-from pipeline.domain import Findings, Record, References, Render
+from pipeline.domain import Findings, Record, References
 from pipeline.music.audio import AudioRender, join_findings
 from pipeline.music.midi import MidiRender
+from pipeline.music.render import MusicRender
 from pipeline.music.scamp_render import ScampRender
 from pipeline.music.score import ScoreRender
 
 
 @dataclass(frozen=True)
-class AllRenders(Render):
+class AllRenders(MusicRender):
     """The four renders, where the sound is that of the SCAMP performance."""
 
     max_tunes: int = 8
     program: int = 73
     instrument: str = "Flute"
     soundfont: str | None = None
-
-    family: ClassVar[str] = "music"
-
-    def __post_init__(self) -> None:
-        self._audio()  # a soundfont that is missing is told before the run
 
     def _scamp(self) -> ScampRender:
         return ScampRender(self.max_tunes, self.program, self.instrument, sound=False)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
 
-from pipeline.domain import Exhibit, Findings, Record, References, Rejection, Render
+from pipeline.domain import Exhibit, Findings, Record, References, Rejection
 from pipeline.errors import ConfigError
 from pipeline.music.midi import MidiRender
+from pipeline.music.render import MusicRender, count
 from pipeline.progress import track
 
 _SILENCE = 0.01
@@ -24,18 +24,12 @@ _SHOWN = 4
 
 
 @dataclass(frozen=True)
-class AudioRender(Render):
+class AudioRender(MusicRender):
     """One WAV file a tune, and Ogg files of those in the report."""
 
     max_tunes: int = 8
     program: int = 73
     soundfont: str | None = None
-
-    family: ClassVar[str] = "music"
-
-    def __post_init__(self) -> None:
-        if self.soundfont is not None and not Path(self.soundfont).expanduser().is_file():
-            raise ConfigError(f"render.soundfont: {self.soundfont} is no file; name an .sf2 file, or null")
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -68,19 +62,24 @@ class AudioRender(Render):
             path = folder / f"{name}.wav"
             try:
                 _write_wave(soundfont, midi, path)
-                files.append(path)
-                if len(files) <= _SHOWN:
-                    light.append(_write_ogg(soundfont, midi, path.with_suffix(".ogg")))
             except ValueError as error:
                 path.unlink(missing_ok=True)
                 failed.append(Rejection(name, "no sound", str(error)))
+                continue
+            files.append(path)
+            if len(light) >= _SHOWN:
+                continue
+            try:
+                light.append(_write_ogg(soundfont, midi, path.with_suffix(".ogg")))
+            except ValueError as error:
+                failed.append(Rejection(name, "no Ogg file", str(error)))
         caption = (
             f"Played by a synthesizer from the MIDI files. All of them, as WAV too, are in {folder_name}/."
         )
         return Findings(
-            exhibits=(Exhibit("Sound", tuple(light), caption),) if files else (),
-            summary=(f"{len(files)} WAV files in {folder.name}/",),
-            figures={"wav_files": len(files), "wav_failed": len(failed)},
+            exhibits=(Exhibit("Sound", tuple(light), caption),) if light else (),
+            summary=(f"{count(len(files), 'WAV file')} in {folder.name}/",),
+            figures={"wav_files": len(files), "wav_failed": len(rejections) + len(sources) - len(files)},
             files=(*files, *light),
             rejections=tuple(failed),
         )
@@ -108,10 +107,13 @@ def _write_wave(soundfont: bytes, midi: bytes, path: Path) -> None:
 
 
 def _write_ogg(soundfont: bytes, midi: bytes, path: Path) -> Path:
-    """The same sound at a sixth of the size."""
+    """The same sound at a sixth of the size. Raises ValueError where the synthesizer fails."""
     import midirenderer
 
-    path.write_bytes(midirenderer.render_opus_from(soundfont, midi))
+    try:
+        path.write_bytes(midirenderer.render_opus_from(soundfont, midi))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
     return path
 
 

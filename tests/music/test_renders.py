@@ -12,7 +12,7 @@ from pipeline.music.midi import MidiRender
 from pipeline.music.notation import musicxml_text, parse_score, struck_pitches
 from pipeline.music.playing import played_notes
 from pipeline.music.scamp_render import ScampRender
-from pipeline.music.score import engrave_all
+from pipeline.music.score import ScoreRender, engrave_all
 from pipeline.music.tune import Tune
 
 NONE = References({}, lambda: iter(()))
@@ -67,6 +67,40 @@ def test_an_engraver_that_dies_takes_one_tune_with_it():
 def test_a_soundfont_that_is_missing_is_told_at_once():
     with pytest.raises(ConfigError, match="soundfont"):
         AudioRender(soundfont="nowhere.sf2")
+
+
+@pytest.mark.parametrize("render", [MidiRender, ScoreRender, AudioRender, ScampRender, AllRenders])
+def test_settings_are_checked_before_a_run(render):
+    for program in (-1, 128, 7.5):
+        with pytest.raises(ConfigError, match=r"render\.program"):
+            render(program=program)
+    if render is not MidiRender:
+        with pytest.raises(ConfigError, match=r"render\.max_tunes"):
+            render(max_tunes=0)
+    if hasattr(render, "soundfont"):
+        with pytest.raises(ConfigError, match=r"render\.soundfont"):
+            render(soundfont="nowhere.sf2")
+
+
+def test_an_ogg_file_that_fails_is_left_out(records, tmp_path, monkeypatch):
+    import midirenderer
+
+    def fail(*_):
+        raise RuntimeError("no encoder")
+
+    monkeypatch.setattr(midirenderer, "render_opus_from", fail)
+    findings = AudioRender(max_tunes=1)(records, NONE, tmp_path, seed=1)
+    assert findings.summary == ("1 WAV file in audio/",)
+    assert [(r.where, r.reason, r.detail) for r in findings.rejections] == [
+        ("tune_0001", "no Ogg file", "no encoder")
+    ]
+
+
+def test_two_tunes_are_played_by_different_hands(records, tmp_path):
+    twins = [dataclasses.replace(records[0], id=f"tune_{i:04d}") for i in (1, 2)]
+    ScampRender(sound=False)(twins, NONE, tmp_path, seed=1)
+    first, second = ((tmp_path / "scamp" / f"{record.id}.mid").read_bytes() for record in twins)
+    assert first != second
 
 
 def test_midi_has_the_pitches_that_we_read():

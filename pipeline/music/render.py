@@ -1,0 +1,43 @@
+"""What the renders of tunes share: their family, and the check of their settings before a run."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.domain import Render
+from pipeline.errors import ConfigError
+
+HIGHEST_PROGRAM = 127
+"""General MIDI numbers its instruments from 0 to this."""
+
+
+class MusicRender(Render):
+    """A render of tunes; of `program`, `max_tunes` and `soundfont` it has those that it needs."""
+
+    family: ClassVar[str] = "music"
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError, naming the setting, before anything is made."""
+        program, most = getattr(self, "program", 0), getattr(self, "max_tunes", 1)
+        if not _is_whole(program) or not 0 <= program <= HIGHEST_PROGRAM:
+            raise ConfigError(
+                f"render.program: {program!r} is no General MIDI instrument; give a whole number from 0 to "
+                f"{HIGHEST_PROGRAM}, such as 73, a flute"
+            )
+        if not _is_whole(most) or most < 1:
+            raise ConfigError(f"render.max_tunes: {most!r} is no number of tunes; give 1 or more")
+        soundfont = getattr(self, "soundfont", None)
+        if soundfont is not None and not Path(soundfont).expanduser().is_file():
+            raise ConfigError(f"render.soundfont: {soundfont} is no file; name an .sf2 file, or null")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things, in words for people.
+
+    >>> count(1, "tune"), count(0, "MIDI file")
+    ('1 tune', '0 MIDI files')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
