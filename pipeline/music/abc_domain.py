@@ -19,6 +19,7 @@ from pipeline.music.abc_files import RawTune, read_tunes
 from pipeline.music.layout import lay_out
 from pipeline.music.likeness import melody_key
 from pipeline.music.normal_form import Keep, NotNormal, normalise_body
+from pipeline.music.render import count
 from pipeline.music.tune import Problem, Tune
 
 _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
@@ -66,6 +67,8 @@ class Abc(Domain):
             return Rejection(where, "no key (K:)", name)
         if len(set(raw.voices)) > 1:
             return Rejection(where, "several voices", name)
+        if raw.accidentals != "pitch":  # a sequence cannot say so, and would be read as other notes
+            return Rejection(where, "accidentals by another rule", f"{name}: {raw.accidentals}")
         try:
             # By way of its text, so that `duplicate_key` finds the reading of the last tunes ready.
             written = self._tune(raw)
@@ -102,6 +105,11 @@ class Abc(Domain):
     def duplicate_key(self, record: Record) -> bytes | None:
         """The melody of the first eight bars, beat by beat, whatever its key and octave."""
         return melody_key(tune_of(str(record.symbols)))
+
+    def shuffle_start(self, symbols: Symbols) -> int:
+        """Where the body starts, after the three lines of the header; 0 where there are not three."""
+        header = re.match(r"(?:[^\n]*\n){3}", str(symbols))
+        return header.end() if header else 0
 
     def parse_prime(self, text: str) -> Symbols:
         """The start of a sequence from fields on one line or several, and the notes that may follow K:.
@@ -169,7 +177,7 @@ class Abc(Domain):
         added = f", {repaired} of them with a final bar line added" if repaired else ""
         return Findings(
             exhibits=(Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site."),),
-            summary=(f"{len(records)} tunes in {path.name}{added}",),
+            summary=(f"{count(len(records), 'tune')} in {path.name}{added}",),
             figures={"tunes": len(records), "tunes_repaired": repaired},
             files=(path,),
         )

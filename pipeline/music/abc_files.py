@@ -12,13 +12,17 @@ from pipeline.errors import DataError
 
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 _SKIPPED_TEXT = re.compile(r"%%begin(text|ps|svg)\b")
+_ACCIDENTALS = re.compile(r"(?:^%%|\bI:)\s*propagate-accidentals\s+(\w+)")
 _LINES_AT_MOST = 200_000
 """Lines of one tune; a longer stretch without an empty line is no tune."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawTune:
-    """One tune as it stands in a file: the header's fields, and the lines after `K:` without comments."""
+    """One tune as it stands in a file: the header's fields, and the lines after `K:` without comments.
+
+    `accidentals` is how far one reaches in its bar: pitch (all octaves), octave, or not (§11.3).
+    """
 
     line: int
     number: str
@@ -27,6 +31,7 @@ class RawTune:
     encoding: str = "utf-8"
     has_key: bool = True
     voices: tuple[str, ...] = ()
+    accidentals: str = "pitch"
 
 
 @dataclass(slots=True)
@@ -42,13 +47,15 @@ def read_tunes(path: Path) -> Iterator[RawTune]:
     Raises DataError where the file cannot be read, is empty or binary, or holds no tune.
     """
     inherited: dict[str, str] = {}
+    accidentals = "pitch"
     found = 0
     for block in _blocks(path):
         names = {line[:2] for line in block.lines}
         if "X:" in names or "K:" in names:
             found += 1
-            yield _raw_tune(block, inherited)
+            yield _raw_tune(block, inherited, accidentals)
         elif not found:
+            accidentals = _accidentals(block.lines, accidentals)
             inherited.update(_header_fields(block.lines))
     if not found:
         raise DataError(
@@ -136,16 +143,20 @@ def _header_fields(lines: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def _raw_tune(block: _Block, inherited: dict[str, str]) -> RawTune:
+def _accidentals(lines: Iterable[str], inherited: str) -> str:
+    """What the last directive says, or what is inherited."""
+    return next((match[1] for line in reversed([*lines]) if (match := _ACCIDENTALS.search(line))), inherited)
+
+
+def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str) -> RawTune:
     key_at = next((i for i, line in enumerate(block.lines) if line.startswith("K:")), None)
     has_key = key_at is not None
     end = len(block.lines) if key_at is None else key_at + 1
     own = _header_fields(block.lines[:end])
     header = {**inherited, **own}
     voices = tuple(line[2:].split()[0] for line in block.lines[:end] if re.match(r"V:\s*\S", line))
-    return RawTune(
-        block.line, own.get("X", ""), header, _body(block.lines[end:]), block.encoding, has_key, voices
-    )
+    body, accidentals = _body(block.lines[end:]), _accidentals(block.lines, accidentals)
+    return RawTune(block.line, own.get("X", ""), header, body, block.encoding, has_key, voices, accidentals)
 
 
 def _body(lines: Iterable[str]) -> str:

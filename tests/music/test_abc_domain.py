@@ -55,6 +55,16 @@ def test_what_cannot_be_learned_is_rejected_with_a_reason(tmp_path, text, reason
     assert isinstance(rejection, Rejection) and rejection.reason == reason
 
 
+@pytest.mark.parametrize("line", ["%%propagate-accidentals octave", "I:propagate-accidentals not"])
+def test_accidentals_by_another_rule_are_rejected(tmp_path, line):
+    tune = "X:1\nM:4/4\nL:1/8\nK:C\n^f4F4|]\n"
+    for text in (f"{line}\n\n{tune}", tune.replace("K:", f"{line}\nK:")):
+        (rejection,) = Abc().read(write(tmp_path, text))
+        assert rejection.reason == "accidentals by another rule"
+    (record,) = Abc().read(write(tmp_path, f"%%propagate-accidentals pitch\n\n{tune}"))
+    assert tune_of(record.symbols).reading.notes[1].pitches == (66,)
+
+
 def test_irregular_tunes_are_kept_where_asked(tmp_path):
     path = write(tmp_path, "X:1\nM:4/4\nL:1/4\nK:C\nABcde|]\n")
     assert isinstance(next(Abc(valid_only=False).read(path)), Record)
@@ -151,6 +161,16 @@ def test_a_tune_book_is_read_back(tmp_path, tunes):
         assert [(n.pitches, n.onset, n.duration) for n in before] == [
             (n.pitches, n.onset, n.duration) for n in after
         ]
+
+
+def test_a_shuffle_starts_after_the_header():
+    text = "M:4/4\nL:1/8\nK:D\nGABc|]"
+    assert text[Abc().shuffle_start(text) :] == "GABc|]"
+    assert Abc().shuffle_start("nonsense\nK:C\n") == 0
+
+
+def test_one_tune_is_told_of_as_one(tmp_path, tunes):
+    assert Abc().write(tunes[:1], tmp_path).summary == ("1 tune in tunes.abc",)
 
 
 def test_broken_reference_groups_are_no_error(tmp_path, tunes):
