@@ -60,8 +60,9 @@ def _break_lines(score: "Score", starts: list[int]) -> None:
 
 
 def _spelled_for_music21(record: Record) -> str:
-    """ABC that music21 reads as ABC 2.1 says: the ornament H swallows its note, grace notes inside a tuplet
-    count as its notes, and accidentals do not always reach chords, tied notes, and notes after a trill."""
+    """ABC that music21 reads as ABC 2.1 says: the ornament H swallows its note, T (which it drops) may
+    too, grace notes inside a tuplet count as its notes, and accidentals do not always reach chords, tied
+    notes, and notes after an ornament."""
     header, body = format_tune(record, 1).split("\nK:", 1)
     key, music = body.split("\n", 1)
     alterations = iter(tune_of(str(record.symbols)).reading.alterations)
@@ -96,6 +97,8 @@ def _spelled_tokens(music: str, key: str, alterations: Iterator[int]) -> Iterato
             in_tuplet = max(in_tuplet - 1, 0)
         if token.kind == "mark" and token.text == "H":
             yield "!fermata!"
+        elif token.kind == "mark" and token.text == "T":
+            continue
         elif token.kind != "grace" or not in_tuplet:
             yield text
 
