@@ -95,10 +95,10 @@ def _verdict(tally: Tally, null: Tally) -> str:
     if tally.counts.sum() < TELLING:
         return f"the test split has only {tally.counts.sum():,} symbols, too few to tell"
     if gain > NOTABLE_BITS:
-        return f"the network learned more than a Markov model can (by {gain:.3f} bits)"
+        return f"the network learned more than the best Markov model (by {gain:.3f} bits)"
     if gain < -NOTABLE_BITS:
-        return f"the network is worse than a Markov model (by {-gain:.3f} bits)"
-    return "the network is no better than a Markov model"
+        return f"the network is worse than the best Markov model (by {-gain:.3f} bits)"
+    return "the network is no better than the best Markov model"
 
 
 def _write_scores(tallies: Mapping[str, Tally], unit: str, path: Path) -> Path:
