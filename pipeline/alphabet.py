@@ -4,7 +4,6 @@ Codes 0, 1 and 2 are the special symbols; the domain's symbols follow in a fixed
 The alphabet is stored beside the encoded data and inside every checkpoint, and compared when both meet.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -49,11 +48,6 @@ class Alphabet:
 
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._codes
-
-    @property
-    def digest(self) -> str:
-        """A short fingerprint for messages and manifests."""
-        return hashlib.sha256("\x00".join(self.symbols).encode()).hexdigest()[:12]
 
     def code(self, symbol: str) -> int:
         """The code of one symbol; KeyError where it is not in the alphabet."""

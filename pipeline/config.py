@@ -33,7 +33,7 @@ class SplitSettings:
     """Symbols dropped from training beside each held-out block."""
 
     def __post_init__(self) -> None:
-        _one_of("dataset.split.by", self.by, ("auto", "records", "blocks"))
+        one_of("dataset.split.by", self.by, ("auto", "records", "blocks"))
         _between("dataset.split.validation", self.validation, 0.0, 0.5, open_ends=True)
         _between("dataset.split.test", self.test, 0.0, 0.5, open_ends=True)
         _between("dataset.split.gap", self.gap, 0, 2**31)
@@ -57,7 +57,7 @@ class DatasetSettings:
     split: SplitSettings = field(default_factory=SplitSettings)
 
     def __post_init__(self) -> None:
-        _one_of("dataset.unknown", self.unknown, ("error", "drop", "replace"))
+        one_of("dataset.unknown", self.unknown, ("error", "drop", "replace"))
 
 
 @dataclass
@@ -90,7 +90,7 @@ class TrainSettings:
         _between("train.weight_decay", self.weight_decay, 0.0, 10.0)
         _between("train.clip", self.clip, 0.0, 1e9, open_ends=True)
         _between("train.patience", self.patience, 0, 2**31)
-        _one_of("train.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
+        one_of("train.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
         if self.threads is not None:
             _between("train.threads", self.threads, 1, 1024)
 
@@ -198,7 +198,7 @@ def check_stages(stages: Iterable[str]) -> tuple[str, ...]:
     """The stages in their order; ConfigError on an unknown name or none."""
     chosen = list(stages)
     for name in chosen:
-        _one_of("stages", name, STAGES)
+        one_of("stages", name, STAGES)
     if not chosen:
         raise ConfigError(f"stages=[] names none; choose from {', '.join(STAGES)}")
     return tuple(name for name in STAGES if name in chosen)
@@ -217,7 +217,8 @@ def _find(target: str, where: str, package: str) -> type:
     return found
 
 
-def _one_of(where: str, value: Any, allowed: Iterable[str]) -> None:
+def one_of(where: str, value: Any, allowed: Iterable[str]) -> None:
+    """ConfigError, with what is allowed, where a setting has another value."""
     if value not in allowed:
         raise ConfigError(f"{where}={value!r} is not one of {', '.join(allowed)}")
 

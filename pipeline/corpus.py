@@ -110,11 +110,6 @@ class CorpusWriter:
                 stream.close()
 
     @property
-    def length(self) -> int:
-        """Codes written so far."""
-        return self._length
-
-    @property
     def record_count(self) -> int:
         """Records written so far."""
         return len(self._spans)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.exhibits import Page, show
+from pipeline.stages import write_atomically
 
 TITLES = {"ingest": "Data", "train": "Training", "sample": "Samples", "postprocess": "Results"}
 HEADLINES = (
@@ -51,9 +52,7 @@ def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path
         **_contents(manifest, Page(run_dir, path.parent)),
         policy=_policy(style, script), style=Markup(style), script=Markup(script),
     )  # fmt: skip
-    draft = path.with_name(f".{path.name}.partial")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, text)
     return path
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from xopen import xopen
 
+from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Sample
 from pipeline.errors import ConfigError, DataError
 
@@ -28,8 +29,7 @@ class Text(Domain):
     family: ClassVar[str] = "text"
 
     def __post_init__(self) -> None:
-        if self.records not in UNITS:
-            raise ConfigError(f"domain.records={self.records!r} is not one of {', '.join(UNITS)}")
+        one_of("domain.records", self.records, UNITS)
         try:
             "".encode(self.encoding)
         except LookupError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from pipeline.config import one_of
 from pipeline.domain import Exhibit, Findings, Record, References, Render
 from pipeline.errors import ConfigError, ToolError
 from pipeline.genome.blast_embedded import EmbeddedBlast
@@ -58,8 +59,8 @@ class LocalBlast(Render):
     family: ClassVar[str] = "genome"
 
     def __post_init__(self) -> None:
-        _one_of("blast.program", self.program, PROGRAMS)
-        _one_of("blast.task", self.task, TASKS)
+        one_of("blast.program", self.program, PROGRAMS)
+        one_of("blast.task", self.task, TASKS)
         _positive(evalue=self.evalue, max_hits=self.max_hits, timeout_s=self.timeout_s)
         if self.word_size is not None and self.word_size < 4:
             raise ConfigError(f"blast.word_size={self.word_size} is too small; BLAST takes 4 and more")
@@ -154,7 +155,7 @@ class NcbiBlast(Render):
                     f"blast.{name}={value!r}: NCBI asks for your e-mail address and the program's name; "
                     "set blast.email=you@example.org, or blast=local"
                 )
-        _one_of("blast.program", self.program, NCBI_PROGRAMS)
+        one_of("blast.program", self.program, NCBI_PROGRAMS)
         _positive(
             evalue=self.evalue, max_hits=self.max_hits, max_queries=self.max_queries, timeout_s=self.timeout_s
         )
@@ -230,11 +231,6 @@ def _findings(
     found = summarise(searched, limit, database, what, out_dir)
     exhibit = Exhibit("BLAST hits of the samples", (table,), "Columns as in BLAST's outfmt 6.")
     return replace(found, exhibits=(*found.exhibits, exhibit), files=(table, *found.files))
-
-
-def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{name}={value!r} is not one of {', '.join(allowed)}")
 
 
 def _positive(**settings: float) -> None:

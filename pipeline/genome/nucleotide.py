@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
 from pipeline.errors import ConfigError
 from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS, read_fasta
@@ -59,8 +60,7 @@ class Nucleotide(Domain):
     open_ended: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.iupac not in POLICIES:
-            raise ConfigError(f"domain.iupac={self.iupac!r} is not one of {', '.join(POLICIES)}")
+        one_of("domain.iupac", self.iupac, POLICIES)
         if not 1 <= self.min_length_bp <= self.max_length_bp:
             raise ConfigError(
                 f"domain.min_length_bp={self.min_length_bp} must lie between 1 and "

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from pipeline.config import one_of
 from pipeline.errors import ConfigError
 from pipeline.models.state import State
 
@@ -25,8 +26,7 @@ class Recurrent:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise ConfigError(f"model.cell={self.cell!r} is not one of {', '.join(CELLS)}")
+        one_of("model.cell", self.cell, CELLS)
         for name in ("hidden_size", "num_layers"):
             if not 1 <= getattr(self, name) <= 65_536:
                 raise ConfigError(f"model.{name}={getattr(self, name)} is not between 1 and 65536")

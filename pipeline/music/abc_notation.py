@@ -141,9 +141,3 @@ def split_length(text: str) -> tuple[str, str]:
     """
     head = text.rstrip("0123456789/")
     return head, text[len(head) :]
-
-
-def place(text: str, offset: int) -> tuple[int, int]:
-    """Line and column, both from 1, of an offset in a text."""
-    line = text.count("\n", 0, offset) + 1
-    return line, offset - (text.rfind("\n", 0, offset) + 1) + 1

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.music.abc_notation import format_length, parse_length, place, tokenize
+from pipeline.music.abc_notation import format_length, parse_length, tokenize
 
 
 def kinds(body: str) -> list[str]:
@@ -52,7 +52,3 @@ def test_every_tune_book_is_kept(book):
 @given(st.fractions(min_value=Fraction(1, 64), max_value=64))
 def test_lengths_go_both_ways(length):
     assert parse_length(format_length(length)) == length
-
-
-def test_places_count_from_one():
-    assert place("ab\ncd", 4) == (2, 2)
