@@ -19,7 +19,7 @@ def fit_markov(corpus: Corpus, domain: Domain) -> Markov:
     """
     return best_markov(
         corpus.codes, corpus.segments_of("train"), corpus.segments_of("validation"),
-        len(corpus.alphabet), ORDERS, complement=_complement_codes(corpus, domain), start_code=BOS,
+        len(corpus.alphabet), ORDERS, complement=corpus.complement_codes(domain), start_code=BOS,
     )  # fmt: skip
 
 
@@ -32,12 +32,3 @@ def evaluate_markov(markov: Markov, corpus: Corpus, subset: str) -> Tally:
     tally.add_surprisal(nats, corpus.codes[positions], positions)
     return tally
 
-
-def _complement_codes(corpus: Corpus, domain: Domain) -> np.ndarray | None:
-    """Code to code of the complement, ``(vocab_size,)``, where the domain has one."""
-    if domain.complement is None:
-        return None
-    table = np.arange(len(corpus.alphabet))
-    for symbol, partner in domain.complement.items():
-        table[corpus.alphabet.code(symbol)] = corpus.alphabet.code(partner)
-    return table

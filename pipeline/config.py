@@ -78,6 +78,9 @@ class TrainSettings:
     """Largest gradient norm."""
     patience: int = 12
     """Validations, of at most 40 in all, without a gain before training ends early; 0 never."""
+    reverse_complement: bool = True
+    """Learn reverse complements too, where the domain has a complement: each epoch reads every piece one way
+    or the other."""
     accelerator: str = "auto"
     """auto, cpu, gpu (CUDA) or mps."""
     threads: int | None = None

@@ -64,6 +64,15 @@ class Corpus:
         spans = self.segments_of(subset)
         return int((spans[:, 1] - spans[:, 0]).sum())
 
+    def complement_codes(self, domain: Domain) -> np.ndarray | None:
+        """Code to code of the complement, ``(vocab_size,)``, where the domain has one."""
+        if domain.complement is None:
+            return None
+        table = np.arange(len(self.alphabet))
+        for symbol, partner in domain.complement.items():
+            table[self.alphabet.code(symbol)] = self.alphabet.code(partner)
+        return table
+
     def records(self, subset: str, domain: Domain) -> Iterator[Record]:
         """The records, or parts of records, of a subset, decoded one at a time."""
         for start, stop, _, record in self.segments[self.segments[:, 2] == SUBSETS.index(subset)]:

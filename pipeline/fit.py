@@ -58,7 +58,12 @@ def fit(inputs: TrainInputs, out_dir: Path) -> None:
     pl.seed_everything(inputs.seed, verbose=False)
     corpus, settings = inputs.corpus, inputs.settings
     model = build(inputs.model, "model").build(len(corpus.alphabet))
-    lanes = Lanes.for_training(corpus.codes, corpus.segments_of("train"), settings.batch, settings.time)
+    # Where sequences have an end, the end symbol would come first in a reversed one.
+    reversible = settings.reverse_complement and inputs.domain.open_ended
+    lanes = Lanes.for_training(
+        corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
+        corpus.complement_codes(inputs.domain) if reversible else None,
+    )  # fmt: skip
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
     if finished:

@@ -4,11 +4,13 @@ Segments (long ones cut into pieces) of similar length run side by side, one in 
 *wave*: window after window of `time` symbols, the model's state carried from one to the next, until all
 have ended. A wave starts from the empty state, a segment from the begin symbol, and a later piece of one from
 the symbol before it; so no state ever leaks from one record into another, and padding stays small because
-neighbours are equally long.
+neighbours are equally long. A piece that is read backwards, as its reverse complement, runs from its last
+position down: its start lies above its stop.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +30,14 @@ POOL_WAVES = 16
 
 class Window(NamedTuple):
     """One step: `inputs` and `targets` are ``(batch, time)`` int64, `fresh` where the state starts empty,
-    `positions` ``(batch, time)`` says where in the corpus each target lies."""
+    `positions` ``(batch, time)`` says where in the corpus each target lies, `backwards` ``(batch,)`` which rows
+    are reverse complements, whose positions run downwards."""
 
     inputs: np.ndarray
     targets: np.ndarray
     fresh: bool
     positions: np.ndarray
+    backwards: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Lanes:
     """The windows of some segments of a corpus, in a fixed or a shuffled order.
 
     `segments` is ``(n, 2)``: half-open starts and stops in `codes`. Longer ones than `piece_length` are cut
-    into pieces of that length, and when shuffled, longer ones than `long` in two: None never cuts.
+    into pieces of that length, and when shuffled, longer ones than `long` in two: None never cuts. Where
+    `complement`, ``(vocab_size,)`` code to code, is given, a shuffled piece is read backwards, as its
+    reverse complement, with probability one half: another half each epoch.
     """
 
     codes: np.ndarray
@@ -50,18 +56,30 @@ class Lanes:
     time: int
     piece_length: int | None = None
     long: int | None = None
+    complement: np.ndarray | None = None
 
     @classmethod
-    def for_training(cls, codes: np.ndarray, segments: np.ndarray, batch: int, time: int) -> "Lanes":
+    def for_training(
+        cls,
+        codes: np.ndarray,
+        segments: np.ndarray,
+        batch: int,
+        time: int,
+        complement: np.ndarray | None = None,
+    ) -> "Lanes":
         """Pieces short enough to fill the batch; of little data fewer lanes, for the sake of more steps."""
         total = int((segments[:, 1] - segments[:, 0]).sum())
         batch = max(1, min(batch, total // (time * LEAST_STEPS)))
-        return cls(codes, segments, batch, time, max(time, -(-total // batch)), LONG_WINDOWS * time)
+        piece_length, long = max(time, -(-total // batch)), LONG_WINDOWS * time
+        return cls(codes, segments, batch, time, piece_length, long, complement)
 
     def waves(self, rng: np.random.Generator | None) -> list[np.ndarray]:
-        """Pieces in groups of at most `batch`: each ``(rows, 2)``; shuffled where `rng` is given."""
+        """Pieces in groups of at most `batch`: each ``(rows, 2)`` of start and stop, the start above the stop
+        where read backwards; shuffled where `rng` is given."""
         pieces = self._pieces(rng)
         lengths = pieces[:, 1] - pieces[:, 0]
+        if rng and self.complement is not None:
+            pieces = np.where(rng.random((len(pieces), 1)) < 0.5, pieces[:, ::-1] - 1, pieces)
         if rng is None:
             pieces = pieces[np.argsort(-lengths, kind="stable")]
             return [pieces[at : at + self.batch] for at in range(0, len(pieces), self.batch)]
@@ -91,22 +109,40 @@ class Lanes:
 
     def _stride(self, wave: np.ndarray) -> tuple[int, int]:
         """The longest length in a wave, and the width of its windows: as equal as can be, at most `time`."""
-        longest = int((wave[:, 1] - wave[:, 0]).max())
+        longest = int(np.abs(wave[:, 1] - wave[:, 0]).max())
         count = -(-longest // self.time)
         return longest, -(-longest // count)
 
     def _window(self, starts: np.ndarray, stops: np.ndarray, offset: int, width: int) -> Window:
-        positions = starts + np.arange(offset, offset + width)
-        outside = positions >= stops
-        positions = np.minimum(positions, stops - 1)
-        targets = self.codes[positions].astype(np.int64)
-        inputs = np.empty_like(targets)
-        inputs[:, 1:] = targets[:, :-1]
-        inputs[:, 0] = self.codes[np.maximum(positions[:, 0] - 1, 0)]
+        way = np.where(starts > stops, -1, 1)
+        backwards = way[:, 0] < 0
+        positions = starts + way * np.arange(offset, offset + width)
+        outside = (stops - positions) * way <= 0
+        positions = np.where(outside, stops - way, positions)
+        targets = self._read(positions, backwards)
+        before = np.clip(positions[:, :1] - way, 0, len(self.codes) - 1)
+        inputs = np.concatenate([self._read(before, backwards), targets[:, :-1]], axis=1)
         if offset == 0:
-            inputs[np.isin(starts[:, 0], self.segments[:, 0]), 0] = BOS
+            inputs[self._begin(starts[:, 0], backwards), 0] = BOS
         targets[outside] = PADDING
-        return Window(inputs, targets, offset == 0, positions)
+        return Window(inputs, targets, offset == 0, positions, backwards)
+
+    def _read(self, positions: np.ndarray, backwards: np.ndarray) -> np.ndarray:
+        codes = self.codes[positions].astype(np.int64)
+        if backwards.any():
+            codes[backwards] = self.complement[codes[backwards]]
+        return codes
+
+    def _begin(self, starts: np.ndarray, backwards: np.ndarray) -> np.ndarray:
+        """Which pieces begin where a segment does, or, read backwards, where one ends."""
+        edges = np.where(backwards, starts + 1, starts)
+        found = [each[np.minimum(np.searchsorted(each, edges), len(each) - 1)] for each in self._edges]
+        return np.where(backwards, found[1], found[0]) == edges
+
+    @cached_property
+    def _edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and stops of the segments, each sorted, to look them up."""
+        return np.sort(self.segments[:, 0]), np.sort(self.segments[:, 1])
 
     def _pieces(self, rng: np.random.Generator | None) -> np.ndarray:
         lengths = self.segments[:, 1] - self.segments[:, 0]

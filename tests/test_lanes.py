@@ -63,7 +63,7 @@ def test_the_first_windows_can_be_left_out(lengths, skip):
 
 @pytest.mark.parametrize("step", [0, 1, 7, 23, 60])
 def test_a_feed_started_at_any_step_goes_on_as_an_unbroken_one(step):
-    lanes = Lanes.for_training(CODES, segments_of([90, 50, 300, 7]), 4, 7)
+    lanes = Lanes.for_training(CODES, segments_of([90, 50, 300, 7]), 4, 7, np.arange(len(CODES) + 3))
     unbroken, resumed = Feed(lanes, 5, 80), Feed(lanes, 5, 10)
     resumed.start_at(step)
     for expected, found in zip(list(unbroken)[step : step + 10], resumed, strict=True):
@@ -118,3 +118,42 @@ def tunes_corpus(tmp_path_factory) -> Corpus:
     files = locate(None, [Source("package:music21/corpus/airdsAirs/book2.abc")], domain.suits)
     ingest(files, domain, SplitSettings(), "error", 0, folder)
     return Corpus.open(folder)
+
+
+@given(lengths, sizes, sizes, st.integers(0, 5))
+def test_a_row_read_backwards_is_that_of_the_reverse_complement(lengths, batch, time, seed):
+    """Row for row equal to the forward row of a text whose strand was turned round by hand."""
+    complement = np.concatenate([[0, 1, 2], np.arange(len(CODES) + 2, 2, -1)])
+    segments, last = segments_of(lengths), len(CODES) - 1
+    turned, turned_segments = complement[CODES[::-1]], len(CODES) - segments[:, ::-1]
+    lanes = Lanes.for_training(CODES, segments, batch, time, complement)
+    mirror = Lanes(turned, turned_segments, lanes.batch, time)
+    seen = Counter()
+    waves = lanes.waves(np.random.default_rng(seed))
+    for wave in waves:
+        back = wave[:, 0] > wave[:, 1]
+        mirrored = np.where(back[:, None], last - wave, wave)
+        expected = [
+            np.where(back[:, None], b, f)
+            for f, b in zip(_inputs(lanes, mirrored), _inputs(mirror, mirrored), strict=True)
+        ]
+        for window, inputs in zip(lanes.windows([wave]), expected, strict=True):
+            real = window.targets != PADDING
+            assert np.array_equal(window.inputs[real], inputs[real])
+            assert np.array_equal(window.backwards, back)
+            read = np.where(back[:, None], complement[CODES[window.positions]], CODES[window.positions])
+            assert np.array_equal(window.targets[real], read[real])
+            seen.update(window.positions[real].tolist())
+    assert seen == Counter(p for start, stop in segments.tolist() for p in range(start, stop))
+
+
+def _inputs(lanes: Lanes, wave: np.ndarray) -> list[np.ndarray]:
+    return [window.inputs for window in lanes.windows([np.clip(wave, 0, len(CODES))])]
+
+
+def test_half_of_the_pieces_are_read_backwards_and_none_where_nothing_is_shuffled():
+    lanes = Lanes.for_training(CODES, segments_of([20] * 400), 8, 20, np.arange(len(CODES) + 3))
+    pieces = [np.concatenate(lanes.waves(rng)) for rng in (np.random.default_rng(0), None)]
+    shares = [(each[:, 0] > each[:, 1]).mean() for each in pieces]
+    assert 0.4 < shares[0] < 0.6
+    assert shares[1] == 0
