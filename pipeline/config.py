@@ -31,6 +31,8 @@ class SplitSettings:
     """Share of the symbols that is measured once, at the end."""
     gap: int = 200
     """Symbols dropped from training beside each held-out block."""
+    file: str | None = None
+    """Instead of all of the above, a table of record, start, end (from 0, half-open) and subset."""
 
     def __post_init__(self) -> None:
         one_of("dataset.split.by", self.by, ("auto", "records", "blocks"))

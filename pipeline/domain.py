@@ -20,7 +20,9 @@ Symbols = str | tuple[str, ...]
 class Record:
     """One sequence with a name: a stretch of DNA, a tune, a headline.
 
-    `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark.
+    `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark. The
+    metadata of a record cut out of a longer one says where it stood: `source`, the other's name, and `start`,
+    its first symbol counted from 1.
     """
 
     id: str

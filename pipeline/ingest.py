@@ -15,6 +15,7 @@ from pipeline.corpus import SUBSETS, Corpus, CorpusWriter, split_blocks, split_r
 from pipeline.domain import Domain, Exhibit, Record, Rejection
 from pipeline.errors import DataError
 from pipeline.progress import bar
+from pipeline.split_file import PrescribedSplit, split_files
 from pipeline.stages import StageResult
 
 log = logging.getLogger(__name__)
@@ -37,28 +38,39 @@ def ingest(
 
     Raises DataError where nothing is left to learn from, or less than the split needs.
     """
+    prescribed = next((PrescribedSplit(path) for path in split_files(split)), None)
     rejected: Counter[str] = Counter()
     progress = bar("Reading", unit=domain.symbol_name)
-    records = _kept(_read(files, domain), domain, out_dir / "rejected.tsv", rejected)
+    records = _kept(_read(files, domain, prescribed), domain, out_dir / "rejected.tsv", rejected)
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
         for record in records:
             writer.append(record)
+            if prescribed is not None:
+                prescribed.place(record)
             progress.update(len(record.symbols))
         if writer.unknown_count:
             rejected[f"unknown symbols ({unknown})"] = writer.unknown_count
         if not writer.record_count:
             raise DataError(_nothing_kept(files, rejected))
         alphabet = writer.finish()
-    segments = _split(np.load(out_dir / "records.npy"), split, domain.open_ended, seed, files)
+    spans = np.load(out_dir / "records.npy")
+    if prescribed is not None:
+        segments = prescribed.segments(spans)
+    else:
+        segments = _split(spans, split, domain.open_ended, seed)
+    _check_sizes(segments, spans, split, files)
     np.save(out_dir / "segments.npy", segments)
     return _result(Corpus.open(out_dir), alphabet, domain, rejected, out_dir)
 
 
-def _read(files: Sequence[Path], domain: Domain) -> Iterator[Record | Rejection]:
+def _read(
+    files: Sequence[Path], domain: Domain, prescribed: PrescribedSplit | None
+) -> Iterator[Record | Rejection]:
     """All records of all files; of several files, one that cannot be read is a rejection."""
     for path in files:
+        items = domain.read(path)
         try:
-            yield from domain.read(path)
+            yield from prescribed.watch(items, path) if prescribed is not None else items
         except DataError as error:
             if len(files) == 1:
                 raise
@@ -92,28 +104,32 @@ def _kept(
             rows.writerow(("", f"and {rejected.total() - REJECTIONS_LISTED:,} more", ""))
 
 
-def _split(
-    spans: np.ndarray, split: SplitSettings, open_ended: bool, seed: int, files: Sequence[Path]
-) -> np.ndarray:
+def _split(spans: np.ndarray, split: SplitSettings, open_ended: bool, seed: int) -> np.ndarray:
     lengths = spans[:, 1] - spans[:, 0]
     total = int(lengths.sum())
     coarse = len(spans) < FEW_RECORDS[open_ended] or lengths.max() > total * LONG_SHARE[open_ended]
     if split.by == "blocks" or (split.by == "auto" and coarse):
         blocks = max(20, min(100, total // MIN_BLOCK), total // MAX_BLOCK)
         gap = min(split.gap, total // blocks // 8)
-        segments = split_blocks(spans, split.validation, split.test, gap, blocks)
-    else:
-        segments = split_records(spans, split.validation, split.test, np.random.default_rng(seed))
+        return split_blocks(spans, split.validation, split.test, gap, blocks)
+    return split_records(spans, split.validation, split.test, np.random.default_rng(seed))
+
+
+def _check_sizes(
+    segments: np.ndarray, spans: np.ndarray, split: SplitSettings, files: Sequence[Path]
+) -> None:
+    """DataError where a subset is too small to learn from or to measure."""
+    total = int(spans[-1, 1])
     for kind, name in enumerate(SUBSETS):
         chosen = segments[segments[:, 2] == kind]
         size = int((chosen[:, 1] - chosen[:, 0]).sum())
         if size < MIN_HELD_OUT:
             remedy = "" if name == "train" else f", or a larger dataset.split.{name}"
+            remedy = f", or more rows for it in {split.file}" if split.file is not None else remedy
             raise DataError(
                 f"{_names(files)}: {_records(len(spans))} with {total} symbols is too little for the split: "
                 f"{size} symbols fall to {name}, at least {MIN_HELD_OUT} are needed; give more data{remedy}"
             )
-    return segments
 
 
 def _nothing_kept(files: Sequence[Path], rejected: Counter[str]) -> str:

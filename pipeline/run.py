@@ -20,6 +20,7 @@ from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
 from pipeline.sample import prime_of, sample
 from pipeline.sources import Source, locate, resource_folder
+from pipeline.split_file import split_files
 from pipeline.stages import RunFolder, Stage
 from pipeline.train import train
 
@@ -159,8 +160,9 @@ def _stages(
     drawn = {"sample": plain["sample"], **reads}
     made = {"sample": plain["sample"], "render": plain["render"], "blast": plain["blast"], **reads}
     outside = [checkpoint] if checkpoint else []
+    read = [*files, *split_files(dataset.split)] if files else []
     return [
-        Stage("ingest", {"dataset": data, **reads}, do_ingest, inputs=files),
+        Stage("ingest", {"dataset": data, **reads}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
         Stage("sample", drawn, do_sample, ("train",)),
         Stage("postprocess", made, do_postprocess, ("ingest", "train", "sample")),
