@@ -31,4 +31,3 @@ def evaluate_markov(markov: Markov, corpus: Corpus, subset: str) -> Tally:
     tally = Tally(corpus)
     tally.add_surprisal(nats, corpus.codes[positions], positions)
     return tally
-

@@ -30,8 +30,8 @@ POOL_WAVES = 16
 
 class Window(NamedTuple):
     """One step: `inputs` and `targets` are ``(batch, time)`` int64, `fresh` where the state starts empty,
-    `positions` ``(batch, time)`` says where in the corpus each target lies, `backwards` ``(batch,)`` which rows
-    are reverse complements, whose positions run downwards."""
+    `positions` ``(batch, time)`` says where in the corpus each target lies, `backwards` ``(batch,)`` is where
+    a row is a reverse complement, whose positions run downwards."""
 
     inputs: np.ndarray
     targets: np.ndarray
