@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from pipeline.averaging import Average
 from pipeline.checkpoint import KEY
 from pipeline.config import TrainSettings
 from pipeline.corpus import Corpus
@@ -29,6 +31,19 @@ WARM_UP = 0.02
 """Share of the training in which the learning rate rises."""
 FLOOR = 0.01
 """The last learning rate, as a share of the highest."""
+EXPLODED = 4.0
+"""A mean loss above so many times that of guessing is no part of learning."""
+MOST_VALIDATED = 2**19
+"""Symbols of the validation split that are read in each round; of more, stretches evenly spread."""
+
+
+class Exploded(DataError):
+    """The loss is not finite, or far above that of guessing."""
+
+    def __init__(self, what: str, bits: float, step: int, lr: float) -> None:
+        found = f"has exploded to {bits:.3g} bits" if math.isfinite(bits) else "is not finite"
+        super().__init__(f"the {what} {found} at step {step}")
+        self.step, self.lr = step, lr
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class ValidationFeed:
-    """The windows of the whole validation split, always in the same order."""
+    """The windows of the validation split, always the same in the same order."""
 
     lanes: Lanes
 
@@ -103,6 +118,7 @@ class CharModel(pl.LightningModule):
         self._evaluated = Tally(corpus)
         self._evaluation_state: State = None
         self._recent: list[Tensor] = []
+        self.average = Average(model, settings.average)
         self._elapsed_before_s, self._started = 0.0, time.monotonic()
 
     @property
@@ -123,21 +139,19 @@ class CharModel(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Window, batch_idx: int) -> None:
         """Log what the last steps gave; a loss that is not finite ends the training."""
+        self.average.update(self.global_step)
         if len(self._recent) < self.trainer.log_every_n_steps and batch_idx + 1 < len(self.feed):
             return
         bits = float(torch.stack(self._recent).mean()) / math.log(2)
         self._recent.clear()
-        if not math.isfinite(bits):
-            raise DataError(
-                f"the training loss is not finite at step {self.global_step}; what was good before is kept; "
-                "lower train.lr or train.clip"
-            )
+        self._check(bits, "training loss")
         self.log_dict({"train_bits": bits, "train_perplexity": 2**bits}, prog_bar=True)
         self.log("learning_rate", self.optimizers().param_groups[0]["lr"])
 
     def on_validation_epoch_start(self) -> None:
-        """Begin the tally of the whole validation split."""
+        """Begin the tally of the validation split, with the averaged weights where there are any."""
         self._evaluated.reset()
+        self.average.exchange()
 
     def validation_step(self, window: Window) -> None:
         """Tally one window of the validation split."""
@@ -147,10 +161,17 @@ class CharModel(pl.LightningModule):
         self._evaluated.add(logits, cpu_window, window.targets)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the bits of the whole validation split."""
+        """Log the bits of the validation split."""
+        self.average.exchange()
         bits = self._evaluated.bits
+        self._check(bits, "validation loss")
         nats = bits * math.log(2)
         self.log_dict({"validation_bits": bits, "validation_perplexity": 2**bits, "validation_loss": nats})
+
+    def on_fit_start(self) -> None:
+        """What a checkpoint brought goes to where the model is."""
+        self._state = move_data_to_device(self._state, self.device)
+        self.average.to_device()
 
     def on_train_epoch_end(self) -> None:
         """A round is over; so is the training where the time is up."""
@@ -161,7 +182,7 @@ class CharModel(pl.LightningModule):
         return self.feed
 
     def val_dataloader(self) -> ValidationFeed:
-        return ValidationFeed(evaluation_lanes(self.corpus, "validation"))
+        return ValidationFeed(evaluation_lanes(self.corpus, "validation", MOST_VALIDATED))
 
     def configure_optimizers(self) -> dict[str, Any]:
         # Decay pulls weights, not biases, towards zero.
@@ -178,10 +199,12 @@ class CharModel(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what makes the file stand alone, and what makes a resumed run equal an unbroken one."""
         checkpoint[KEY] = self.about
+        if "optimizer_states" not in checkpoint:  # only weights, for use
+            checkpoint["state_dict"] = self.average.replacing(checkpoint["state_dict"])
         checkpoint["resume"] = {
             "carried_state": self._state, "elapsed_s": self.elapsed_s,
             "random_state": torch.get_rng_state(), "schedule": vars(self.schedule),
-            "finished": bool(self.trainer.should_stop),
+            "finished": bool(self.trainer.should_stop), "average": self.average.values,
         }  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -189,8 +212,13 @@ class CharModel(pl.LightningModule):
         resume = checkpoint["resume"]
         self._state = resume["carried_state"]
         self._elapsed_before_s, self._started = resume["elapsed_s"], time.monotonic()
+        self.average.load(resume["average"])
         torch.set_rng_state(resume["random_state"])
         self.feed.start_at(checkpoint["global_step"])
+
+    def _check(self, bits: float, what: str) -> None:
+        if not bits <= EXPLODED * math.log2(len(self.corpus.alphabet)):
+            raise Exploded(what, bits, self.global_step, self.settings.lr)
 
     def _rate(self, step: int) -> float:
         progress = self.schedule.progress(step, self.elapsed_s if self.schedule.budget_s else 0.0)
@@ -201,6 +229,4 @@ class CharModel(pl.LightningModule):
 
 
 def _as_tensors(window: Window) -> Window:
-    return window._replace(
-        inputs=torch.from_numpy(window.inputs), targets=torch.from_numpy(window.targets)
-    )
+    return window._replace(inputs=torch.from_numpy(window.inputs), targets=torch.from_numpy(window.targets))

@@ -78,6 +78,9 @@ class TrainSettings:
     """How strongly weights, not biases, are pulled towards zero."""
     clip: float = 1.0
     """Largest gradient norm."""
+    average: float = 0.0
+    """Validate and keep a moving average of the weights: each step this share of it stays, such as 0.995; 0
+    keeps the weights themselves."""
     patience: int = 12
     """Validations, of at most 40 in all, without a gain before training ends early; 0 never."""
     reverse_complement: bool = True
@@ -94,6 +97,7 @@ class TrainSettings:
         _between("train.lr", self.lr, 0.0, 10.0, open_ends=True)
         _between("train.weight_decay", self.weight_decay, 0.0, 10.0)
         _between("train.clip", self.clip, 0.0, 1e9, open_ends=True)
+        _between("train.average", self.average, 0.0, 0.9999)
         _between("train.patience", self.patience, 0, 2**31)
         one_of("train.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
         if self.threads is not None:

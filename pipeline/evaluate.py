@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.alphabet import SPECIALS
 from pipeline.corpus import Corpus
-from pipeline.lanes import PADDING, Lanes, Window
+from pipeline.lanes import PADDING, Lanes, Window, spread
 
 EVALUATION_LANES = 256
 EVALUATION_TIME = 256
@@ -67,9 +67,15 @@ class Tally:
         }
 
 
-def evaluation_lanes(corpus: Corpus, subset: str) -> Lanes:
-    """The windows of a split, never cut: every symbol has all its context."""
-    return Lanes(corpus.codes, corpus.segments_of(subset), EVALUATION_LANES, EVALUATION_TIME)
+def evaluation_lanes(corpus: Corpus, subset: str, most: int | None = None) -> Lanes:
+    """The windows of a split, never cut: every symbol has all its context.
+
+    Of a split of more than `most` symbols, stretches that are spread evenly over it.
+    """
+    segments = corpus.segments_of(subset)
+    if most is not None:
+        segments = spread(segments, most)
+    return Lanes(corpus.codes, segments, EVALUATION_LANES, EVALUATION_TIME)
 
 
 @torch.inference_mode()

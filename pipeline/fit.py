@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
-from pipeline.char_model import CharModel, Feed, Schedule
+from pipeline.char_model import MOST_VALIDATED, CharModel, Exploded, Feed, Schedule
 from pipeline.checkpoint import WholeFiles, describe
 from pipeline.config import TrainSettings, build
 from pipeline.corpus import Corpus
@@ -53,8 +53,12 @@ class TrainInputs:
     seed: int
 
 
-def fit(inputs: TrainInputs, out_dir: Path) -> None:
-    """Train, or go on from ``last.ckpt``; leaves best.ckpt, last.ckpt and the loggers' files in `out_dir`."""
+def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
+    """Train, or go on from ``last.ckpt``; leaves best.ckpt, last.ckpt and the loggers' files in `out_dir`.
+
+    Returns what is to be said of a training that exploded after it had learned something; DataError where
+    it had not.
+    """
     pl.seed_everything(inputs.seed, verbose=False)
     corpus, settings = inputs.corpus, inputs.settings
     model = build(inputs.model, "model").build(len(corpus.alphabet))
@@ -67,7 +71,7 @@ def fit(inputs: TrainInputs, out_dir: Path) -> None:
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
     if finished:
-        return
+        return None
     about = describe(inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name)
     feed = Feed(lanes, inputs.seed, schedule.steps_per_round)
     module = CharModel(model, corpus, settings, schedule, feed, about)
@@ -77,6 +81,8 @@ def fit(inputs: TrainInputs, out_dir: Path) -> None:
             # Lightning advises workers and logging intervals that do not fit in-memory windows.
             warnings.filterwarnings("ignore", module="pytorch_lightning")
             trainer.fit(module, ckpt_path=last if last.exists() else None)
+    except Exploded as error:
+        return _after_explosion(error, trainer, math.log2(len(corpus.alphabet)), out_dir)
     except RuntimeError as error:
         if "out of memory" in str(error):
             raise DataError(
@@ -87,6 +93,22 @@ def fit(inputs: TrainInputs, out_dir: Path) -> None:
         # Lightning's way to end on Ctrl-C, which it ignores from then on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from None
+    return None
+
+
+def _after_explosion(error: Exploded, trainer: pl.Trainer, guessing_bits: float, out_dir: Path) -> str:
+    """What is said where there is a checkpoint better than guessing, which the run then goes on with."""
+    remedy = f"lower train.lr (now {error.lr:g}) or train.clip"
+    score, best = trainer.checkpoint_callback.best_model_score, out_dir / "best.ckpt"
+    if score is None or not float(score) < guessing_bits or not best.exists():
+        raise DataError(f"{error}, before anything was learned; {remedy}") from None
+    step = torch.load(best, map_location="cpu", weights_only=True)["global_step"]
+    line = (
+        f"{error}: training ended there, and the best checkpoint is kept and used, {best.name} "
+        f"of step {step} with {float(score):.3f} bits on validation; {remedy}"
+    )
+    log.warning("%s", line)
+    return line
 
 
 def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step: int) -> pl.Trainer:
@@ -157,7 +179,7 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
     total = per_epoch * inputs.settings.max_epochs
     if inputs.budget_s is not None:
         total = max(1, int(inputs.budget_s / _step_seconds(inputs, model, lanes)))
-    validated = inputs.corpus.size_of("validation") * VALIDATION_SHARE
+    validated = min(inputs.corpus.size_of("validation"), MOST_VALIDATED) * VALIDATION_SHARE
     per_round = max(total / ROUNDS, min(validated / (lanes.batch * lanes.time), total / 4), 1)
     rounds = max(1, round(total / per_round))
     # With a budget it is the clock that ends the training, even where the trial was three times too slow.

@@ -24,6 +24,8 @@ LEAST_STEPS = 32
 LONG_WINDOWS = 8
 """A segment of more windows than this is cut once at random: records of equal length, and of like build from
 start to end, would otherwise show the model all their beginnings at once, then all their ends."""
+STRETCH = 8_192
+"""Of segments that are too long, stretches of this length are read: long against what a model remembers."""
 POOL_WAVES = 16
 """Pieces are sorted by length within random pools of so many waves: similar length, random company."""
 
@@ -157,6 +159,20 @@ class Lanes:
             edges = np.unique(np.concatenate([[start], np.arange(start + first, stop, limit), [stop]]))
             pieces.append(np.column_stack([edges[:-1], edges[1:]]))
         return np.concatenate(pieces)
+
+
+def spread(segments: np.ndarray, most: int) -> np.ndarray:
+    """The segments, or evenly spread stretches of them with about `most` codes, where they have more."""
+    lengths = segments[:, 1] - segments[:, 0]
+    total = int(lengths.sum())
+    if total <= most:
+        return segments
+    counts = -(-lengths // STRETCH)
+    nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    begins, ends = np.repeat(segments, counts, axis=0).T
+    starts = begins + nth * STRETCH
+    chosen = np.arange(max(1, len(starts) * most // total)) * total // most
+    return np.column_stack([starts, np.minimum(starts + STRETCH, ends)])[chosen]
 
 
 def _cut_once(segments: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:

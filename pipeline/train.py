@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -36,15 +36,16 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     torch.set_num_threads(inputs.settings.threads or THREADS)
     size = _size_line(inputs)
     log.info("%s", size)
+    notes = []
     if inputs.checkpoint is None:
-        fit(inputs, out_dir)
+        notes += filter(None, [fit(inputs, out_dir)])
     else:
         _adopt(inputs, out_dir)
     chosen = load(out_dir / "best.ckpt")
     log.info("Fitting Markov models to compare with")
     markov = fit_markov(inputs.corpus, inputs.domain)
     tally = evaluate(chosen.model, inputs.corpus, "test", device_of(inputs.settings))
-    return _result(inputs, out_dir, chosen, tally, markov, size)
+    return _result(inputs, out_dir, chosen, tally, markov, (size, *notes))
 
 
 def _adopt(inputs: TrainInputs, out_dir: Path) -> None:
@@ -59,7 +60,7 @@ def _adopt(inputs: TrainInputs, out_dir: Path) -> None:
 
 
 def _result(
-    inputs: TrainInputs, out_dir: Path, chosen: Loaded, tally: Tally, markov: Markov, size: str
+    inputs: TrainInputs, out_dir: Path, chosen: Loaded, tally: Tally, markov: Markov, notes: Sequence[str]
 ) -> StageResult:
     unit, corpus = inputs.domain.symbol_name, inputs.corpus
     null = evaluate_markov(markov, corpus, "test")
@@ -67,13 +68,13 @@ def _result(
     scores = _write_scores({name: tally, markov_name: null}, unit, out_dir / "scores.tsv")
     best = f"best Markov model ({markov_name.removeprefix('Markov ')}) {null.bits:.3f}"
     line = f"{tally.bits:.3f} bits per {unit} on the test split, {best}: {_verdict(tally, null)}"
-    exhibits = [Exhibit("Bits on the test split", (scores,), f"{line}. {size}")]
+    exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]))]
     if (out_dir / "metrics.csv").exists():
         baseline = {f"{markov_name} (validation)": evaluate_markov(markov, corpus, "validation").bits}
         curves = learning_curves(_metrics(out_dir), out_dir / "learning_curves.svg", unit, baseline)
         exhibits.append(Exhibit("Learning curves", (curves,)))
     return StageResult(
-        summary=(line,),
+        summary=(line, *notes[1:]),
         figures={
             "test_bits": tally.bits, "markov_bits": null.bits, "markov_order": markov.order, "model": name,
             "parameters": sum(p.numel() for p in chosen.model.parameters()),

@@ -224,6 +224,24 @@ def test_a_training_that_died_and_went_on_equals_an_unbroken_one(
     assert_same_learning(unbroken, tmp_path / "run")
 
 
+def test_averaged_weights_are_kept_and_gone_on_with_to_the_bit(text_file, tmp_path, monkeypatch, unbroken):
+    overrides = ("dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, "train.average=0.99")
+    run_pipeline(tmp_path / "whole", *overrides)
+    with monkeypatch.context() as patched, pytest.raises(PowerCut):
+        patched.setattr(CharModel, "training_step", dying_at(150))
+        run_pipeline(tmp_path / "broken", *overrides)
+    run_pipeline(tmp_path / "broken", *overrides, f"run={tmp_path / 'broken'}")
+    assert_same_learning(tmp_path / "whole", tmp_path / "broken")
+    # The average is only looked at: what is learned is as without it, what is kept is not.
+    last, last_plain = (
+        torch.load(folder / "train" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (tmp_path / "whole", unbroken)
+    )
+    assert all(torch.equal(last[name], last_plain[name]) for name in last)
+    kept, kept_plain = (weights_of(folder)["readout.weight"] for folder in (tmp_path / "whole", unbroken))
+    assert not torch.equal(kept, kept_plain)
+
+
 def test_a_loss_that_is_not_finite_ends_in_a_clear_error(text_file, tmp_path, monkeypatch):
     forward = RecurrentModel.forward
 
@@ -232,8 +250,33 @@ def test_a_loss_that_is_not_finite_ends_in_a_clear_error(text_file, tmp_path, mo
         return logits * math.nan, state
 
     monkeypatch.setattr(RecurrentModel, "forward", exploding)
-    with pytest.raises(DataError, match=r"loss is not finite at step \d+.*lower train\.lr or train\.clip"):
+    with pytest.raises(DataError, match=r"loss is not finite at step \d+.*lower train\.lr .* or train\.clip"):
         run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY)
+
+
+def test_a_loss_that_explodes_ends_the_training_and_the_run_goes_on_with_the_best(
+    text_file, tmp_path, monkeypatch
+):
+    step = CharModel.training_step
+    half = 250
+
+    def training_step(module, window):
+        return step(module, window) * (math.inf if module.global_step == half else 1)
+
+    monkeypatch.setattr(CharModel, "training_step", training_step)
+    manifest = run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS)
+    said = manifest["stages"]["train"]["summary"]
+    assert any("the best checkpoint is kept and used, best.ckpt of step" in line for line in said), said
+    assert all(torch.isfinite(weight).all() for weight in weights_of(tmp_path / "run").values())
+    kept = torch.load(tmp_path / "run" / "train" / "last.ckpt", weights_only=True)
+    assert 0 < kept["global_step"] <= half
+    assert all(torch.isfinite(weight).all() for weight in kept["state_dict"].values())
+
+
+def test_a_learning_rate_far_too_high_ends_in_a_clear_error(text_file, tmp_path):
+    wild = ("train.lr=9.9", "train.clip=1e8", "train.weight_decay=10")
+    with pytest.raises(DataError, match=r"before anything was learned; lower train\.lr \(now 9\.9\)"):
+        run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, *wild)
 
 
 def test_training_stops_where_nothing_is_gained(text_file, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.alphabet import BOS
 from pipeline.char_model import Feed
 from pipeline.corpus import Corpus
-from pipeline.lanes import PADDING, Lanes
+from pipeline.lanes import PADDING, STRETCH, Lanes, spread
 
 CODES = np.arange(3, 10_003, dtype=np.uint16)  # every code once, so that a code tells its place
 
@@ -92,6 +92,25 @@ def test_evaluation_never_cuts():
     segments = segments_of([300, 5, 80, 80])
     waves = Lanes(CODES, segments, 2, 10).waves(None)
     assert sorted(map(tuple, np.concatenate(waves).tolist())) == sorted(map(tuple, segments.tolist()))
+
+
+@given(st.lists(st.integers(1, 100_000), min_size=1, max_size=20), st.integers(STRETCH, 300_000))
+def test_stretches_are_spread_evenly_over_the_segments(lengths, most):
+    segments = segments_of(lengths)
+    chosen, total = spread(segments, most), sum(lengths)
+    if total <= most:
+        assert chosen is segments
+        return
+    assert np.all(chosen[:, 0] < chosen[:, 1])
+    assert np.all(chosen[1:, 0] >= chosen[:-1, 1])
+    assert np.all(chosen[:, 1] - chosen[:, 0] <= STRETCH)
+    assert all(((segments[:, 0] <= a) & (b <= segments[:, 1])).any() for a, b in chosen)
+
+
+def test_about_as_much_is_read_as_asked_for():
+    chosen = spread(segments_of([100_000] * 70), 500_000)
+    assert (chosen[:, 1] - chosen[:, 0]).sum() == pytest.approx(500_000, rel=0.05)
+    assert chosen[-1, 1] > 6_800_000
 
 
 def test_lanes_become_fewer_where_the_data_would_not_fill_them():
