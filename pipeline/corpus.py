@@ -6,8 +6,9 @@ have an end), ``marks.bin`` (one byte a code, where the domain has marks), ``rec
 that every code in the file is predicted exactly once.
 """
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -138,11 +139,32 @@ class CorpusWriter:
         self._spans.append((self._length, self._length + len(codes)))
         self._length += len(codes)
 
+    @property
+    def spans(self) -> np.ndarray:
+        """``(records, 2)`` starts and stops, in codes, of the records written so far."""
+        return np.array(self._spans, np.int64).reshape(-1, 2)
+
+    def read_back(self, numbers: Collection[int]) -> Iterator[Record]:
+        """Records written so far, by their numbers from 0, in their order and without marks."""
+        self._codes.flush()
+        self._records.flush()
+        alphabet = self.fixed or Alphabet(self._seen)
+        dtype = np.dtype(alphabet.dtype if self.fixed else np.uint16)
+        count = len(self._spans)
+        with (self.folder / "records.tsv").open(encoding="utf-8") as table:
+            next(table)
+            for number, line in enumerate(itertools.islice(table, count)):
+                if number in numbers:
+                    start, stop = self._spans[number]
+                    where = self.folder / "codes.bin"
+                    codes = np.fromfile(where, dtype, stop - start, offset=start * dtype.itemsize)
+                    name, _, metadata = line.split("\t", 2)
+                    yield Record(name, alphabet.decode(codes), json.loads(metadata))
+
     def finish(self) -> Alphabet:
         """Settle the alphabet and write all but the segments; call once, after the last record."""
         self.__exit__()
-        spans = np.array(self._spans, np.int64).reshape(-1, 2)
-        np.save(self.folder / "records.npy", spans)
+        np.save(self.folder / "records.npy", self.spans)
         alphabet = self.fixed or Alphabet(sorted(self._seen))
         if self.fixed is None:
             self._settle_codes(alphabet)

@@ -138,6 +138,11 @@ class Domain(abc.ABC):
         """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""
         return None
 
+    def variants(self, record: Record) -> Iterator[Record]:
+        """The same record in other words, such as a tune in other keys: learned beside it where it is in the
+        training split, and nowhere else. Each has an id of its own."""
+        yield from ()
+
     def part_id(self, record_id: str, start: int, stop: int) -> str:
         """The name of a part of a record, from symbol `start` to `stop` (half-open, from 0)."""
         return f"{record_id}/{start + 1}-{stop}"

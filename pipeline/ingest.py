@@ -52,15 +52,16 @@ def ingest(
             rejected[f"unknown symbols ({unknown})"] = writer.unknown_count
         if not writer.record_count:
             raise DataError(_nothing_kept(files, rejected))
+        spans = writer.spans
+        if prescribed is not None:
+            segments = prescribed.segments(spans)
+        else:
+            segments = _split(spans, split, domain.open_ended, seed)
+        _check_sizes(segments, spans, split, files)
+        segments = _with_variants(segments, writer, domain)
         alphabet = writer.finish()
-    spans = np.load(out_dir / "records.npy")
-    if prescribed is not None:
-        segments = prescribed.segments(spans)
-    else:
-        segments = _split(spans, split, domain.open_ended, seed)
-    _check_sizes(segments, spans, split, files)
     np.save(out_dir / "segments.npy", segments)
-    return _result(Corpus.open(out_dir), alphabet, domain, rejected, out_dir)
+    return _result(Corpus.open(out_dir), alphabet, domain, len(spans), rejected, out_dir)
 
 
 def _read(
@@ -132,6 +133,20 @@ def _check_sizes(
             )
 
 
+def _with_variants(segments: np.ndarray, writer: CorpusWriter, domain: Domain) -> np.ndarray:
+    """Write the variants of the training records, of those only that are in no other subset even in part."""
+    if type(domain).variants is Domain.variants:
+        return segments
+    spans, train = writer.spans, SUBSETS.index("train")
+    whole = (segments[:, :2] == spans[segments[:, 3]]).all(axis=1) & (segments[:, 2] == train)
+    for record in writer.read_back(set(segments[whole, 3].tolist())):
+        for variant in domain.variants(record):
+            writer.append(variant)
+    added = writer.spans[len(spans) :]
+    numbers = np.arange(len(spans), len(spans) + len(added))
+    return np.concatenate([segments, np.column_stack([added, np.full(len(added), train), numbers])])
+
+
 def _nothing_kept(files: Sequence[Path], rejected: Counter[str]) -> str:
     reasons = ", ".join(f"{reason} ({count})" for reason, count in rejected.most_common(5)) or "it is empty"
     return f"{_names(files)}: no record could be kept: {reasons}; give a file with whole records"
@@ -147,27 +162,31 @@ def _records(count: int) -> str:
 
 
 def _result(
-    corpus: Corpus, alphabet: Alphabet, domain: Domain, rejected: Counter[str], out_dir: Path
+    corpus: Corpus, alphabet: Alphabet, domain: Domain, records: int, rejected: Counter[str], out_dir: Path
 ) -> StageResult:
+    """What is told of a corpus whose first `records` records were read, and whose others are variants."""
     table = out_dir / "corpus.tsv"
     with table.open("w", encoding="utf-8") as stream:
         stream.write(f"subset\tsegments\t{domain.symbol_name}s\tshare\n")
         for name in SUBSETS:
             size = corpus.size_of(name)
             stream.write(f"{name}\t{len(corpus.segments_of(name))}\t{size}\t{size / len(corpus.codes):.1%}\n")
-    records = len(corpus.record_spans)
+    symbols, variants = int(corpus.record_spans[records - 1, 1]), len(corpus.record_spans) - records
+    added = len(corpus.codes) - symbols
+    beside = f", {variants:,} variants for training with {added:,} more" if variants else ""
     dropped = f", {rejected.total():,} rejected" if rejected else ""
     line = (
-        f"{_records(records)} with {len(corpus.codes):,} {domain.symbol_name}s "
-        f"over {len(alphabet.symbols)} symbols{dropped}"
+        f"{_records(records)} with {symbols:,} {domain.symbol_name}s "
+        f"over {len(alphabet.symbols)} symbols{beside}{dropped}"
     )
     exhibits = [Exhibit("Corpus and split", (table,), line)]
     if rejected:
         exhibits.append(Exhibit("Rejected while reading", (out_dir / "rejected.tsv",)))
+    more = {"variants": variants, "variant_symbols": added} if variants else {}
     return StageResult(
-        kept={"records": records, "symbols": len(corpus.codes)},
+        kept={"records": records, "symbols": symbols, **more},
         rejected=dict(rejected),
         summary=(line,),
-        figures={"records": records, "symbols": len(corpus.codes), "vocab_size": len(alphabet)},
+        figures={"records": records, "symbols": symbols, **more, "vocab_size": len(alphabet)},
         exhibits=tuple(exhibits),
     )

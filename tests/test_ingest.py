@@ -8,10 +8,12 @@ import pytest
 from tiny import SHARED, compose_config, some_dna, some_text, some_tunes
 
 from pipeline.config import SplitSettings, build
-from pipeline.corpus import SUBSETS, Corpus
+from pipeline.corpus import SUBSETS, Corpus, CorpusWriter
+from pipeline.domain import Record
 from pipeline.errors import DataError, PipelineError
 from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
+from pipeline.music.abc_domain import Abc
 from pipeline.stages import StageResult
 from pipeline.text import Text
 
@@ -94,6 +96,43 @@ def test_the_split_can_be_asked_for(text_file, tmp_path):
     spans = np.load(tmp_path / "blocks" / "records.npy")
     assert len(np.load(tmp_path / "records" / "segments.npy")) == len(spans)
     assert len(np.load(tmp_path / "blocks" / "segments.npy")) > len(spans)
+
+
+# --- variants ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("split", [SplitSettings(), SplitSettings(by="blocks", gap=0)])
+def test_variants_are_learned_of_training_records_and_of_no_other(abc_file, tmp_path, split):
+    plain, more = Abc(), Abc(transpose=2)
+    without = ingested(abc_file, tmp_path / "plain", plain, split)
+    result = ingested(abc_file, tmp_path / "more", more, split)
+    found = {
+        name: {subset: list(corpus.records(subset, domain)) for subset in SUBSETS}
+        for name, domain in (("plain", plain), ("more", more))
+        for corpus in [Corpus.open(tmp_path / name)]
+    }
+    for subset in ("validation", "test"):
+        assert found["more"][subset] == found["plain"][subset]
+    learned, known = found["more"]["train"], found["plain"]["train"]
+    assert learned[: len(known)] == known
+    whole = [record for record in known if "/" not in record.id]  # the parts have a neighbour held out
+    expected = [variant for record in whole for variant in more.variants(record)]
+    assert learned[len(known) :] == expected
+    assert len(whole) >= 40 and len(expected) == 4 * len(whole)
+    assert without.kept["records"] == result.kept["records"] == 60
+    assert (result.kept["variants"], result.kept["symbols"]) == (len(expected), without.kept["symbols"])
+    assert f"{len(expected)} variants for training" in result.summary[0]
+
+
+def test_records_are_read_back_as_they_were_written(tmp_path):
+    records = [Record("a", "zebra", {"k": "v\nw"}), Record("b c", "yak"), Record("d", "ox")]
+    with CorpusWriter(tmp_path, Text(), "error") as writer:
+        for record in records:
+            writer.append(record)
+        for record in writer.read_back({0, 1}):
+            writer.append(Record(record.id * 2, record.symbols[::-1]))
+        assert [*writer.read_back({0, 2, 3})] == [records[0], records[2], Record("aa", "arbez")]
+        writer.finish()
 
 
 # --- what cannot be read ----------------------------------------------------------------------------------

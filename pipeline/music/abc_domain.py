@@ -7,6 +7,7 @@ The sequence of a tune is its meter, unit note length and key, one a line, then 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +21,13 @@ from pipeline.music.layout import lay_out
 from pipeline.music.likeness import melody_key
 from pipeline.music.normal_form import Keep, NotNormal, normalise_body
 from pipeline.music.render import count
+from pipeline.music.transpose import NotMovable, transposed
 from pipeline.music.tune import Problem, Tune
 
 _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
              "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
+MOST_SEMITONES = 11
+_PIPES = "highland pipes"
 _HOW_MADE = ("model", "temperature", "seed", "index", "bits_per_symbol")
 _CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
 _PRIME_FIELD = re.compile(r"\s*([A-Za-z]):[ \t]*")
@@ -43,8 +47,17 @@ class Abc(Domain):
     chord_symbols: bool = True
     slurs: bool = False
     valid_only: bool = True
+    transpose: int = 0
+    """Semitones up and down by which tunes of the training split are learned in other keys, too."""
 
     family: ClassVar[str] = "music"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.transpose <= MOST_SEMITONES:
+            raise ConfigError(
+                f"domain.transpose={self.transpose} is out of range: 0, which is none, to {MOST_SEMITONES} "
+                "semitones up and down are allowed"
+            )
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the tunes of an ABC file, plain or compressed.
@@ -96,6 +109,8 @@ class Abc(Domain):
         metadata = {_METADATA[name]: value for name, value in header.items() if name in _METADATA and value}
         if raw.encoding != "utf-8":
             metadata["encoding"] = raw.encoding
+        if re.match(r"(?i:hp)\b", header["K"]):
+            metadata["instrument"] = _PIPES
         return Tune(meter, unit, key, body, metadata)
 
     @property
@@ -105,6 +120,17 @@ class Abc(Domain):
     def duplicate_key(self, record: Record) -> bytes | None:
         """The melody of the first eight bars, beat by beat, whatever its key and octave."""
         return melody_key(tune_of(str(record.symbols)))
+
+    def variants(self, record: Record) -> Iterator[Record]:
+        """The tune in other keys, as far as it can be written and played in them; pipes have but one."""
+        if record.metadata.get("instrument") == _PIPES:
+            return
+        tune = tune_of(str(record.symbols))
+        for semitones in range(-self.transpose, self.transpose + 1):
+            if semitones:
+                with suppress(NotMovable):
+                    moved = transposed(tune, semitones)
+                    yield Record(f"{record.id} {semitones:+d}", moved.text)
 
     def shuffle_start(self, symbols: Symbols) -> int:
         """Where the body starts, after the three lines of the header; 0 where there are not three."""
