@@ -74,6 +74,8 @@ class TrainSettings:
     """Symbols per lane and step: how far back-propagation through time goes."""
     lr: float = 5e-3
     """Highest learning rate, after a short warm-up; then it falls along a cosine to a hundredth."""
+    find_lr: bool = False
+    """Find the highest learning rate by a short trial instead; its curve is shown in the report."""
     weight_decay: float = 0.01
     """How strongly weights, not biases, are pulled towards zero."""
     clip: float = 1.0
@@ -89,7 +91,7 @@ class TrainSettings:
     accelerator: str = "auto"
     """auto, cpu, gpu (CUDA) or mps."""
     threads: int | None = None
-    """CPU threads; by default as many as there are cores."""
+    """CPU threads; by default one or as many as there are cores, whichever a short trial finds faster."""
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "batch", "time"):
@@ -143,7 +145,8 @@ class Config:
     render: Any = None
     blast: Any = None
     budget: str | None = None
-    """Training time such as 90s or 10m, instead of all epochs."""
+    """Training time such as 90s or 10m, instead of all epochs; a short trial then chooses what is not given
+    of the model's size, the batch and the time steps."""
     checkpoint: str | None = None
     """A checkpoint to use instead of training."""
     seed: int = 0

@@ -3,7 +3,6 @@
 import logging
 import math
 import signal
-import time
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
@@ -27,6 +26,7 @@ from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.lanes import Lanes
 from pipeline.progress import bar
+from pipeline.trial import fastest, stepper
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ VALIDATION_SHARE = 3.5
 """A round trains on so many times the symbols that its validation reads: a tenth of the time."""
 LEAST_GAIN = 2e-4
 """Bits per symbol that a validation must gain to count as one."""
-TRIAL_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,19 @@ class TrainInputs:
     budget_s: float | None
     checkpoint: Path | None
     seed: int
+    explicit: tuple[str, ...] | None = None
+    """Settings that the user gave, which a budget leaves as they are; None: all."""
+
+
+def lanes_of(inputs: TrainInputs) -> Lanes:
+    """The lanes of the training split."""
+    corpus, settings = inputs.corpus, inputs.settings
+    # Where sequences have an end, the end symbol would come first in a reversed one.
+    reversible = settings.reverse_complement and inputs.domain.open_ended
+    return Lanes.for_training(
+        corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
+        corpus.complement_codes(inputs.domain) if reversible else None,
+    )  # fmt: skip
 
 
 def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
@@ -62,12 +74,7 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     pl.seed_everything(inputs.seed, verbose=False)
     corpus, settings = inputs.corpus, inputs.settings
     model = build(inputs.model, "model").build(len(corpus.alphabet))
-    # Where sequences have an end, the end symbol would come first in a reversed one.
-    reversible = settings.reverse_complement and inputs.domain.open_ended
-    lanes = Lanes.for_training(
-        corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
-        corpus.complement_codes(inputs.domain) if reversible else None,
-    )  # fmt: skip
+    lanes = lanes_of(inputs)
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
     if finished:
@@ -178,28 +185,14 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
     per_epoch = lanes.steps(lanes.waves(rng))
     total = per_epoch * inputs.settings.max_epochs
     if inputs.budget_s is not None:
-        total = max(1, int(inputs.budget_s / _step_seconds(inputs, model, lanes)))
+        copy, device = deepcopy(model), device_of(inputs.settings)
+        step = stepper(copy, len(inputs.corpus.alphabet), lanes.batch, lanes.time, device)
+        total = max(1, int(inputs.budget_s / fastest(step)))
     validated = min(inputs.corpus.size_of("validation"), MOST_VALIDATED) * VALIDATION_SHARE
     per_round = max(total / ROUNDS, min(validated / (lanes.batch * lanes.time), total / 4), 1)
     rounds = max(1, round(total / per_round))
     # With a budget it is the clock that ends the training, even where the trial was three times too slow.
     return Schedule(rounds * (3 if inputs.budget_s else 1), max(1, round(total / rounds)), inputs.budget_s)
-
-
-def _step_seconds(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> float:
-    """How long a training step takes on this machine, by trial on a copy of the model."""
-    device = device_of(inputs.settings)
-    model = deepcopy(model).to(device).train()
-    seconds = math.inf
-    for number, window in enumerate(lanes.windows(lanes.waves(None))):
-        started = time.perf_counter()
-        logits, _ = model(torch.from_numpy(window.inputs).to(device), None)
-        logits.float().logsumexp(-1).mean().backward()
-        if number:
-            seconds = min(seconds, time.perf_counter() - started)
-        if number == TRIAL_STEPS:
-            break
-    return seconds if math.isfinite(seconds) else 0.1
 
 
 def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:

@@ -62,6 +62,22 @@ def learning_curves(
     return save_svg(figure, path)
 
 
+def rate_search(rows: Iterable[Mapping[str, float]], chosen: float, path: Path, unit_name: str) -> Path:
+    """The smoothed loss while the learning rate rose, and the rate chosen.
+
+    A row has ``learning_rate`` and ``bits``.
+    """
+    figure = new_figure()
+    axes = figure.subplots()
+    rates, bits = np.array([(row["learning_rate"], row["bits"]) for row in rows]).T
+    axes.semilogx(rates, bits, color=COLOURS["samples"], lw=1.8)
+    axes.axvline(chosen, color=OTHER_COLOURS[0], lw=1.2, ls=(0, (5, 3)), label=f"chosen, {chosen:g}")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel(f"bits per {unit_name}")
+    axes.legend(loc="upper left")
+    return save_svg(figure, path)
+
+
 def _curve(rows: Iterable[Mapping[str, float]], name: str) -> np.ndarray:
     """Steps and values, shape (2, points), of the rows that have the value and have it finite."""
     points = [(row["step"], row[name]) for row in rows if np.isfinite(row.get(name, np.nan))]

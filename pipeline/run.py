@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -49,7 +50,8 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
         _start_logging(folder)
         log.info("%s", run_folder.path)
         try:
-            for stage in _stages(settings, plain, files, domain, renders, run_folder):
+            explicit = _explicit(overrides)
+            for stage in _stages(settings, plain, explicit, files, domain, renders, run_folder):
                 if stage.name in wanted:
                     _check_prime_before(stage, settings, domain, run_folder)
                     run_folder.run(stage, _donors(settings, sweep))
@@ -121,6 +123,7 @@ def _renders(config: DictConfig) -> tuple[Render, ...]:
 def _stages(
     settings: Config,
     plain: Mapping[str, Any],
+    explicit: tuple[str, ...],
     files: list[Path],
     domain: Domain,
     renders: tuple[Render, ...],
@@ -141,9 +144,10 @@ def _stages(
         return ingest(files, domain, dataset.split, dataset.unknown, seed, out_dir)
 
     def do_train(out_dir: Path):  # noqa: ANN202
-        return train(
-            TrainInputs(corpus(), domain, plain["model"], settings.train, budget_s, checkpoint, seed), out_dir
+        inputs = TrainInputs(
+            corpus(), domain, plain["model"], settings.train, budget_s, checkpoint, seed, explicit
         )
+        return train(inputs, out_dir)
 
     def do_sample(out_dir: Path):  # noqa: ANN202
         return sample(best, domain, settings.sample, seed, out_dir)
@@ -157,6 +161,8 @@ def _stages(
     machine = ("threads", "accelerator")
     training = {name: value for name, value in plain["train"].items() if name not in machine}
     learned = {"model": plain["model"], "train": training, "budget": settings.budget}
+    if settings.budget is not None:
+        learned["explicit"] = explicit
     drawn = {"sample": plain["sample"], **reads}
     made = {"sample": plain["sample"], "render": plain["render"], "blast": plain["blast"], **reads}
     outside = [checkpoint] if checkpoint else []
@@ -167,6 +173,16 @@ def _stages(
         Stage("sample", drawn, do_sample, ("train",)),
         Stage("postprocess", made, do_postprocess, ("ingest", "train", "sample")),
     ]
+
+
+def _explicit(overrides: list[str]) -> tuple[str, ...]:
+    """Settings of the model and its training that the user gave, also by an experiment."""
+    given = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
+    keys = set(given)
+    if name := given.get("experiment"):
+        content = yaml.safe_load((resource_folder("conf") / "experiment" / f"{name}.yaml").read_text("utf-8"))
+        keys |= {f"{group}.{key}" for group in ("model", "train") for key in content.get(group, {})}
+    return tuple(sorted(key for key in keys if key.startswith(("model.", "train."))))
 
 
 def _files(settings: Config, domain: Domain) -> list[Path]:

@@ -14,8 +14,10 @@ from pipeline.domain import Exhibit
 from pipeline.errors import DataError
 from pipeline.evaluate import Tally, evaluate
 from pipeline.fit import TrainInputs, device_of, fit
+from pipeline.learning_rate import TABLE
 from pipeline.nulls import Markov
-from pipeline.plots import learning_curves
+from pipeline.plan import planned
+from pipeline.plots import learning_curves, rate_search
 from pipeline.stages import StageResult
 
 log = logging.getLogger(__name__)
@@ -33,19 +35,21 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     Writes best.ckpt, last.ckpt, metrics.csv, TensorBoard events, learning_curves.svg, scores.tsv.
     Raises DataError where the loss is not finite, or a given checkpoint is of another alphabet.
     """
-    torch.set_num_threads(inputs.settings.threads or THREADS)
-    size = _size_line(inputs)
-    log.info("%s", size)
     notes = []
     if inputs.checkpoint is None:
+        inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
+        notes += [_size_line(inputs), *filter(None, [chosen_by_trial])]
+        for line in notes:
+            log.info("%s", line)
         notes += filter(None, [fit(inputs, out_dir)])
     else:
+        torch.set_num_threads(inputs.settings.threads or THREADS)
         _adopt(inputs, out_dir)
     chosen = load(out_dir / "best.ckpt")
     log.info("Fitting Markov models to compare with")
     markov = fit_markov(inputs.corpus, inputs.domain)
     tally = evaluate(chosen.model, inputs.corpus, "test", device_of(inputs.settings))
-    return _result(inputs, out_dir, chosen, tally, markov, (size, *notes))
+    return _result(inputs, out_dir, chosen, tally, markov, notes)
 
 
 def _adopt(inputs: TrainInputs, out_dir: Path) -> None:
@@ -71,8 +75,15 @@ def _result(
     exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]))]
     if (out_dir / "metrics.csv").exists():
         baseline = {f"{markov_name} (validation)": evaluate_markov(markov, corpus, "validation").bits}
-        curves = learning_curves(_metrics(out_dir), out_dir / "learning_curves.svg", unit, baseline)
+        curves = learning_curves(
+            _rows(out_dir / "metrics.csv"), out_dir / "learning_curves.svg", unit, baseline
+        )
         exhibits.append(Exhibit("Learning curves", (curves,)))
+    if (out_dir / TABLE).exists():
+        found = rate_search(
+            _rows(out_dir / TABLE), inputs.settings.lr, out_dir / "learning_rate_search.svg", unit
+        )
+        exhibits.append(Exhibit("Search of the learning rate", (found,)))
     return StageResult(
         summary=(line, *notes[1:]),
         figures={
@@ -114,9 +125,11 @@ def _write_scores(tallies: Mapping[str, Tally], unit: str, path: Path) -> Path:
     return path
 
 
-def _metrics(out_dir: Path) -> list[dict[str, float]]:
-    with (out_dir / "metrics.csv").open(encoding="utf-8") as stream:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(stream)]
+def _rows(path: Path) -> list[dict[str, float]]:
+    """Rows of numbers, of a .csv or .tsv file."""
+    with path.open(encoding="utf-8") as stream:
+        rows = csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t")
+        return [{k: float(v) for k, v in row.items() if v} for row in rows]
 
 
 def _size_line(inputs: TrainInputs) -> str:
