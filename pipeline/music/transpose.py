@@ -8,8 +8,8 @@ what accidentals reach, in their bar and over ties, stays as it was, without bei
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.music import fields
 from pipeline.music.abc_notation import ALTERATIONS, Token, parse_note, split_length, tokenize
@@ -32,8 +32,7 @@ class NotMovable(ValueError):
     """A tune that cannot be written in the other key; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """So many semitones, spelled as so many fifths; ``semitones - 7 * fifths`` is whole octaves."""
 
     semitones: int
@@ -85,6 +84,8 @@ class _Mover:
 
     def _token(self, token: Token) -> str:
         kind, text = token.kind, token.text
+        if kind in ("unknown", "field"):  # a lone accidental, say, would join that of the next note
+            raise NotMovable(f"unknown symbol {text!r}")
         if kind == "note":
             return _note(text, self.interval)
         if kind in ("chord", "grace"):
@@ -134,6 +135,8 @@ def _key(key: str, interval: Interval) -> str:
     if match is None:
         raise NotMovable(f"unknown key {key!r}")
     step, alteration = interval.moved(match[1], {"": 0, "#": 1, "b": -1}[match[2]])
+    if alteration not in _TONIC_SIGNS:
+        raise NotMovable(f"no name for the key in place of {key}")
     return step + _TONIC_SIGNS[alteration] + key[match.end() :]
 
 

@@ -85,6 +85,10 @@ def test_what_cannot_be_written_is_not_moved():
         moved("c[K:C#]c[K:Cb]c|]", 1)
     with pytest.raises(NotMovable, match="unknown key"):
         moved("c[K:none]c|]", 1)
+    with pytest.raises(NotMovable, match="unknown symbol"):
+        moved("^^^F|]", 2)
+    with pytest.raises(NotMovable, match="unknown symbol"):
+        moved("K:D\nF|]", 2)
 
 
 # --- real tunes -------------------------------------------------------------------------------------------
