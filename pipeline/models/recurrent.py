@@ -1,13 +1,17 @@
-"""Recurrent networks with fused kernels: the simple RNN, the LSTM and the GRU.
+"""Recurrent networks: the simple RNN, the LSTM and the GRU, on the CPU by kernels of our own.
 
 Sources: Elman, "Finding structure in time" (1990); Hochreiter and Schmidhuber, "Long short-term memory"
 (1997); Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014); the forget gate's
-bias of one: Jozefowicz et al., "An empirical exploration of recurrent network architectures" (2015).
+bias of one: Jozefowicz et al., "An empirical exploration of recurrent network architectures" (2015); one
+matrix for embedding and read-out: Press and Wolf, "Using the output embedding to improve language models"
+(2017); normalised layers: Ba et al., "Layer normalization" (2016).
 """
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout, embedding
 
 from pipeline.config import one_of
 from pipeline.errors import ConfigError
@@ -21,9 +25,19 @@ class Recurrent:
     """An embedding, `num_layers` recurrent layers of `hidden_size` units, and a linear read-out."""
 
     cell: str = "lstm"
+    """rnn, lstm or gru."""
     hidden_size: int = 128
+    """Units of a layer, and numbers of an embedding."""
     num_layers: int = 2
+    """Layers, one upon the other."""
     dropout: float = 0.0
+    """Share of units silenced while training, between layers and before the read-out."""
+    residual: bool = False
+    """Whether each layer adds to its input instead of replacing it."""
+    layer_norm: bool = False
+    """Whether the input of each layer and of the read-out is normalised."""
+    tied: bool = False
+    """Whether the read-out has the embedding's matrix instead of one of its own."""
 
     def __post_init__(self) -> None:
         one_of("model.cell", self.cell, CELLS)
@@ -52,17 +66,73 @@ class RecurrentModel(nn.Module):
     def __init__(self, settings: Recurrent, vocab_size: int) -> None:
         super().__init__()
         size, layers = settings.hidden_size, settings.num_layers
+        self.settings = settings
         self.embedding = nn.Embedding(vocab_size, size)
         self.layers = CELLS[settings.cell](
             size, size, layers, batch_first=True, dropout=settings.dropout if layers > 1 else 0.0
+        )
+        self.norms = nn.ModuleList(
+            nn.LayerNorm(size) if settings.layer_norm else nn.Identity() for _ in range(layers + 1)
         )
         self.dropout = nn.Dropout(settings.dropout)
         self.readout = nn.Linear(size, vocab_size)
         self._initialise(settings)
 
     def forward(self, symbols: Tensor, state: State = None) -> tuple[Tensor, State]:
-        hidden, state = self.layers(self.embedding(symbols), state)
-        return self.readout(self.dropout(hidden)), state
+        plain = not (self.settings.residual or self.settings.layer_norm)
+        if plain and not self._by_kernels(symbols):
+            hidden, state = self.layers(self.embedding(symbols), state)
+            return self.readout(self.dropout(hidden)), state
+        hidden, state = self._by_layers(symbols, state)
+        # Read out in the order in which it lies: of the two orders only the logits, which are small, change.
+        return self.readout(self.dropout(self.norms[-1](hidden))).transpose(0, 1), state
+
+    def _by_kernels(self, symbols: Tensor) -> bool:
+        """Whether our own kernels are the faster ones: on a GPU torch's are, and for a single step."""
+        return symbols.device.type == "cpu" and symbols.shape[1] > 1 and not torch.jit.is_tracing()
+
+    def _by_layers(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+        """Hidden states ``(time, batch, hidden_size)`` of the last layer, and the state to go on from."""
+        run = self._kernel if self._by_kernels(symbols) else self._torch_layer
+        codes, table = symbols.t().contiguous(), self.embedding.weight
+        shape = self.settings.num_layers, len(symbols), self.settings.hidden_size
+        parts = (state,) if isinstance(state, Tensor) else state
+        if parts is None:
+            parts = tuple(table.new_zeros(shape) for _ in range(2 if self.settings.cell == "lstm" else 1))
+        hidden, lasts = None, []
+        for layer in range(self.settings.num_layers):
+            normed = self.norms[layer](table if hidden is None else hidden)
+            before = tuple(part[layer] for part in parts)
+            out, last = run(layer, normed, codes if hidden is None else None, before)
+            if self.settings.residual:
+                out = out + (embedding(codes, table) if hidden is None else hidden)
+            between = self.training and layer + 1 < self.settings.num_layers
+            hidden = dropout(out, self.settings.dropout, between)
+            lasts.append(last)
+        state = tuple(torch.stack(part) for part in zip(*lasts, strict=True))
+        return hidden, state if self.settings.cell == "lstm" else state[0]
+
+    def _kernel(
+        self, layer: int, inputs: Tensor, codes: Tensor | None, before: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        from pipeline.models import recurrence  # compiled code: late, since sampling needs none
+
+        run = {"rnn": recurrence.RNNLayer, "lstm": recurrence.LSTMLayer, "gru": recurrence.GRULayer}
+        out = run[self.settings.cell].apply(inputs, codes, *before, *self.layers.all_weights[layer])
+        out, *cell = out if isinstance(out, tuple) else (out,)
+        return out, (out[-1], *cell)
+
+    def _torch_layer(
+        self, layer: int, inputs: Tensor, codes: Tensor | None, before: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        run = {"rnn": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}[self.settings.cell]
+        inputs = inputs if codes is None else embedding(codes, inputs)
+        states = tuple(part[None].contiguous() for part in before)
+        out, *last = run(
+            inputs, states if len(states) > 1 else states[0], self.layers.all_weights[layer],
+            True, 1, 0.0, self.training, False, False,
+        )  # fmt: skip
+        return out, tuple(part[0] for part in last)
 
     def _initialise(self, settings: Recurrent) -> None:
         for name, parameter in self.layers.named_parameters():
@@ -78,3 +148,7 @@ class RecurrentModel(nn.Module):
                     # PyTorch's order of gates is input, forget, cell, output.
                     parameter.data[settings.hidden_size : 2 * settings.hidden_size] = 1.0
         nn.init.zeros_(self.readout.bias)
+        if settings.tied:
+            # As small as a read-out's, or the first logits would be in the tens.
+            nn.init.normal_(self.embedding.weight, std=settings.hidden_size**-0.5)
+            self.readout.weight = self.embedding.weight
