@@ -35,7 +35,8 @@ def gated_scan(gates: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     """
     if gates.device.type == "cpu" and gates.dtype == start.dtype == torch.float32:
         return CompiledScan.apply(gates, start)
-    return parallel_scan(gates, start)
+    # The gates of mixed precision are too coarse to multiply a few hundred of them.
+    return parallel_scan(gates.to(torch.promote_types(gates.dtype, torch.float32)), start)
 
 
 def parallel_scan(gates: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,8 +23,8 @@ LONGEST_WAVE = 10_000.0
 """Steps per radian of the slowest rotation."""
 
 TransformerState = tuple[Tensor, Tensor]
-"""Keys and values of at most `context - 1` steps, ``(num_layers, 2, batch, heads, past, hidden_size / heads)``
-with the keys rotated; and how many steps there were in all, a scalar."""
+"""Keys and values ``(num_layers, 2, batch, heads, past, head_size)`` of at most `context - 1` steps,
+the keys rotated; and how many steps there were in all, a scalar."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +124,13 @@ class Layer(nn.Module):
             nn.init.normal_(weight, std=(2 * settings.num_layers * weight.shape[1]) ** -0.5)
 
     def forward(
-        self, hidden: Tensor, before: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor | None
+        self, hidden: Tensor, before: Tensor, turn: Tensor, seen: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The block's output, and the keys and values of `before` and of these steps, joined."""
         mixed = self.inward(self.attention_norm(hidden)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = mixed.permute(2, 0, 3, 1, 4)
-        both = torch.cat([before, torch.stack([_rotate(key, turn), value])], -2)
-        found = scaled_dot_product_attention(
-            _rotate(query, turn), *both, seen, self.rate if self.training else 0.0
-        )
+        query, key = _rotate(mixed[:, :, :2], turn).permute(2, 0, 3, 1, 4)
+        both = torch.cat([before, torch.stack([key, mixed[:, :, 2].transpose(1, 2)])], -2)
+        found = scaled_dot_product_attention(query, *both, seen, self.rate if self.training else 0.0)
         hidden = hidden + self.dropout(self.outward(found.transpose(1, 2).flatten(2)))
         gate, content = self.expand(self.perceptron_norm(hidden)).chunk(2, -1)
         return hidden + self.dropout(self.contract(silu(gate) * content)), both
@@ -148,16 +146,17 @@ def _within_reach(time: int, past: int, context: int, device: torch.device) -> T
     return (distance >= 0) & (distance < context)
 
 
-def _rotations(first: int, time: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines ``(time, head_size / 2)`` of the steps from `first` on."""
+def _rotations(first: int, time: int, like: Tensor) -> Tensor:
+    """The steps from `first` on as complex numbers of length one, ``(time, head_size / 2)``."""
     half = like.shape[-1] // 2
     # In double precision: after a million steps single precision has lost the fast angles.
     speeds = LONGEST_WAVE ** -(torch.arange(half, dtype=torch.float64) / half)
     angles = torch.arange(first, first + time, dtype=torch.float64)[:, None] * speeds
-    return angles.cos().to(like), angles.sin().to(like)
+    single = torch.complex64 if like.dtype != torch.float64 else torch.complex128
+    return torch.polar(torch.ones_like(angles), angles).to(like.device, single)
 
 
-def _rotate(vectors: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    cosine, sine = turn
-    one, other = vectors.chunk(2, -1)
-    return torch.cat([one * cosine - other * sine, one * sine + other * cosine], -1)
+def _rotate(vectors: Tensor, turn: Tensor) -> Tensor:
+    """Vectors ``(batch, time, 2, heads, head_size)``, each pair of numbers turned as a complex one."""
+    pairs = vectors.to(turn.dtype.to_real()).unflatten(-1, (-1, 2))
+    return torch.view_as_real(torch.view_as_complex(pairs) * turn[:, None, None]).flatten(-2)

@@ -52,6 +52,13 @@ def test_the_compiled_scan_equals_the_loop(shape):
         torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5)
 
 
+def test_gates_of_half_the_precision_are_scanned_in_single():
+    gates, start = numbers(2, 13, 7, torch.float32)
+    outputs, last = gated_scan(gates.bfloat16(), start)
+    assert outputs.dtype == last.dtype == torch.float32
+    torch.testing.assert_close(outputs, plain_loop(gates.bfloat16().float(), start)[0])
+
+
 def test_rows_in_several_threads_equal_rows_in_one(monkeypatch):
     gates, start = numbers(5, 64, 3 * LEAST_SHARE // (5 * 64), torch.float32)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
