@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.alphabet import BOS
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain
-from pipeline.evaluate import Tally
+from pipeline.evaluate import Tally, evaluation_lanes
 from pipeline.nulls import Markov, best_markov
 
 ORDERS = range(0, 17)
@@ -23,9 +23,9 @@ def fit_markov(corpus: Corpus, domain: Domain) -> Markov:
     )  # fmt: skip
 
 
-def evaluate_markov(markov: Markov, corpus: Corpus, subset: str) -> Tally:
-    """Its surprisal over a split, counted as for a network."""
-    spans = corpus.segments_of(subset)
+def evaluate_markov(markov: Markov, corpus: Corpus, subset: str, most: int | None = None) -> Tally:
+    """Its surprisal over a split, or over the part of it that `evaluation_lanes` reads, counted as there."""
+    spans = evaluation_lanes(corpus, subset, most).segments
     nats = -markov.log_probabilities(corpus.codes, spans)
     positions = np.concatenate([np.arange(start, stop) for start, stop in spans])
     tally = Tally(corpus)

@@ -46,6 +46,10 @@ class Exploded(DataError):
         self.step, self.lr = step, lr
 
 
+SPARE = 3
+"""With a budget, so many times the rounds that a trial expects: the clock ends the training."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How long training goes on: `rounds` of `steps_per_round` steps, each followed by a validation and a
@@ -55,6 +59,11 @@ class Schedule:
     steps_per_round: int
     budget_s: float | None = None
 
+    @property
+    def expected_rounds(self) -> int:
+        """With a budget, rounds are far more than the clock will allow."""
+        return max(1, self.rounds // SPARE if self.budget_s else self.rounds)
+
     def progress(self, step: int, elapsed_s: float) -> float:
         """From 0 to 1, by steps or by time, whichever is further."""
         done = step / (self.rounds * self.steps_per_round)
@@ -62,10 +71,13 @@ class Schedule:
 
 
 class Feed:
-    """The training windows, epoch after epoch, handed out a round at a time; starts at any step."""
+    """The training windows, epoch after epoch, handed out a round at a time; starts at any step.
 
-    def __init__(self, lanes: Lanes, seed: int, steps_per_round: int) -> None:
-        self.lanes, self.seed, self.steps_per_round = lanes, seed, steps_per_round
+    `study` is what a model found when it studied the corpus, where it did: each window gets its part.
+    """
+
+    def __init__(self, lanes: Lanes, seed: int, steps_per_round: int, study: Any = None) -> None:
+        self.lanes, self.seed, self.steps_per_round, self.study = lanes, seed, steps_per_round, study
         self.start_at(0)
 
     def start_at(self, step: int) -> None:
@@ -87,8 +99,12 @@ class Feed:
             waves = self.waves(epoch)
             steps = self.lanes.steps(waves)
             if skip < steps:
-                yield from map(_as_tensors, self.lanes.windows(waves, skip))
+                yield from map(self._complete, self.lanes.windows(waves, skip))
             skip = max(0, skip - steps)
+
+    def _complete(self, window: Window) -> Window:
+        evidence = self.study.of_window(window) if self.study else ()
+        return _as_tensors(window)._replace(evidence=evidence)
 
 
 @dataclass(frozen=True)
@@ -126,9 +142,15 @@ class CharModel(pl.LightningModule):
         """Seconds of training so far, those before an interruption included."""
         return self._elapsed_before_s + time.monotonic() - self._started
 
+    @property
+    def validation_bits(self) -> float:
+        """Bits per symbol of what was validated last."""
+        return self._evaluated.bits
+
     def training_step(self, window: Window) -> Tensor:
         """Mean nats per symbol of one window; the state goes on to the next."""
-        logits, state = self.model(window.inputs, None if window.fresh else self._state)
+        evidence = [window.evidence] if window.evidence else []
+        logits, state = self.model(window.inputs, None if window.fresh else self._state, *evidence)
         self._state = detach(state)
         # Padded places have no loss, but count in the mean: a half-empty window weighs half.
         total = cross_entropy(
@@ -163,7 +185,7 @@ class CharModel(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the bits of the validation split."""
         self.average.exchange()
-        bits = self._evaluated.bits
+        bits = self.validation_bits
         self._check(bits, "validation loss")
         nats = bits * math.log(2)
         self.log_dict({"validation_bits": bits, "validation_perplexity": 2**bits, "validation_loss": nats})

@@ -88,6 +88,8 @@ class TrainSettings:
     reverse_complement: bool = True
     """Learn reverse complements too, where the domain has a complement: each epoch reads every piece one way
     or the other."""
+    previews: list[str] = field(default_factory=lambda: [""])
+    """Starts that the model continues now and then while it learns, shown in the report and TensorBoard."""
     accelerator: str = "auto"
     """auto, cpu, gpu (CUDA) or mps."""
     threads: int | None = None

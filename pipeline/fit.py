@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
-from pipeline.char_model import MOST_VALIDATED, CharModel, Exploded, Feed, Schedule
+from pipeline.char_model import MOST_VALIDATED, SPARE, CharModel, Exploded, Feed, Schedule
 from pipeline.checkpoint import WholeFiles, describe
 from pipeline.config import TrainSettings, build
 from pipeline.corpus import Corpus
@@ -27,6 +27,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.lanes import Lanes
 from pipeline.progress import bar
 from pipeline.trial import fastest, stepper
+from pipeline.watch import PREVIEWS, Watch, primes_of
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     if finished:
         return None
     about = describe(inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name)
-    feed = Feed(lanes, inputs.seed, schedule.steps_per_round)
+    study = _study(model, inputs, out_dir)
+    feed = Feed(lanes, inputs.seed, schedule.steps_per_round, study)
     module = CharModel(model, corpus, settings, schedule, feed, about)
     trainer = _trainer(inputs, schedule, out_dir, first_step)
     try:
@@ -100,7 +102,16 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
         # Lightning's way to end on Ctrl-C, which it ignores from then on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from None
+    if study:
+        study.close()
     return None
+
+
+def _study(model: nn.Module, inputs: TrainInputs, out_dir: Path) -> Any:
+    """What a model of a kind that studies the corpus before it is trained found there; None of others."""
+    if not hasattr(model, "study"):
+        return None
+    return model.study(inputs.corpus, inputs.corpus.complement_codes(inputs.domain), out_dir)
 
 
 def _after_explosion(error: Exploded, trainer: pl.Trainer, guessing_bits: float, out_dir: Path) -> str:
@@ -120,7 +131,8 @@ def _after_explosion(error: Exploded, trainer: pl.Trainer, guessing_bits: float,
 
 def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step: int) -> pl.Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    device = device_of(inputs.settings)
+    device, corpus = device_of(inputs.settings), inputs.corpus
+    primes = primes_of(inputs.settings.previews, inputs.domain, corpus.alphabet)
     callbacks: list[Callback] = [
         ModelCheckpoint(
             out_dir, "best", monitor="validation_bits", save_weights_only=True, enable_version_counter=False
@@ -130,6 +142,7 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
             out_dir, "last", monitor=None, enable_version_counter=False, save_on_train_epoch_end=True
         ),
         ProgressBar(inputs.domain.symbol_name),
+        Watch(primes, corpus.alphabet, inputs.domain.open_ended, out_dir / PREVIEWS, first_step),
     ]
     if inputs.settings.patience:
         stop = EarlyStopping("validation_bits", min_delta=LEAST_GAIN, patience=inputs.settings.patience)
@@ -191,8 +204,9 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
     validated = min(inputs.corpus.size_of("validation"), MOST_VALIDATED) * VALIDATION_SHARE
     per_round = max(total / ROUNDS, min(validated / (lanes.batch * lanes.time), total / 4), 1)
     rounds = max(1, round(total / per_round))
-    # With a budget it is the clock that ends the training, even where the trial was three times too slow.
-    return Schedule(rounds * (3 if inputs.budget_s else 1), max(1, round(total / rounds)), inputs.budget_s)
+    return Schedule(
+        rounds * (SPARE if inputs.budget_s else 1), max(1, round(total / rounds)), inputs.budget_s
+    )
 
 
 def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:

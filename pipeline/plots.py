@@ -37,26 +37,37 @@ def save_svg(figure: Figure, path: Path) -> Path:
 def learning_curves(
     rows: Iterable[Mapping[str, float]], path: Path, unit_name: str, baseline: Mapping[str, float]
 ) -> Path:
-    """Bits per symbol of the training and validation splits against steps, and null models as level lines.
+    """Bits per symbol of the training and validation splits against steps, the gap between them, null models
+    as level lines, and the learning rate.
 
-    A row has ``step`` and either or both of ``train_bits`` and ``validation_bits``; `unit_name` is what one
-    symbol is called, `baseline` maps a name to bits.
+    A row has ``step`` and some of ``train_bits``, ``validation_bits`` and ``learning_rate``; `unit_name` is
+    what one symbol is called, `baseline` maps a name to bits.
     """
-    figure = new_figure()
-    axes = figure.subplots()
+    figure = new_figure(height_in=3.8)
+    axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     rows = list(rows)
-    train, validation = (_curve(rows, name) for name in ("train_bits", "validation_bits"))
-    axes.plot(*train, color="#9ca3af", lw=1.2, label="training")
+    train, validation, rate = (
+        _curve(rows, name) for name in ("train_bits", "validation_bits", "learning_rate")
+    )
+    below.plot(*rate, color=OTHER_COLOURS[3], lw=1.2)
+    axes.plot(*train, color="#d1d5db", lw=0.8)
+    smooth = _means_between(*train, validation[0])
+    axes.plot(validation[0], smooth, color="#6b7280", lw=1.4, label="training")
     marker = "o" if validation.shape[1] <= 60 else ""
     axes.plot(*validation, color=COLOURS["samples"], lw=1.8, marker=marker, ms=3, label="validation")
     if validation.shape[1]:
+        gap = f"gap, {validation[1][-1] - smooth[-1]:+.3f} at the end"
+        axes.fill_between(
+            validation[0], smooth, validation[1], color=COLOURS["samples"], alpha=0.1, label=gap
+        )
         step, bits = validation[:, validation[1].argmin()]
         axes.plot(step, bits, "o", ms=9, mfc="none", color=COLOURS["samples"], label=f"best, {bits:.3f}")
     for number, (name, bits) in enumerate(baseline.items()):
         style = {"color": OTHER_COLOURS[number % len(OTHER_COLOURS)], "lw": 1.2, "ls": (0, (5, 3))}
         axes.axhline(bits, label=f"{name}, {bits:.3f}", **style)
     _limit_to_what_matters(axes, train[1], validation[1], list(baseline.values()))
-    axes.set_xlabel("training step")
+    below.set_xlabel("training step")
+    below.set_ylabel("learning rate")
     axes.set_ylabel(f"bits per {unit_name}")
     axes.legend(loc="upper right")
     return save_svg(figure, path)
@@ -82,6 +93,14 @@ def _curve(rows: Iterable[Mapping[str, float]], name: str) -> np.ndarray:
     """Steps and values, shape (2, points), of the rows that have the value and have it finite."""
     points = [(row["step"], row[name]) for row in rows if np.isfinite(row.get(name, np.nan))]
     return np.array(points, float).reshape(-1, 2).T
+
+
+def _means_between(steps: np.ndarray, values: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The mean value up to each end, from the end before; not a number where there is none."""
+    number = np.searchsorted(ends, steps)
+    inside = number < len(ends)
+    sums, counts = (np.bincount(number[inside], each, len(ends)) for each in (values[inside], None))
+    return np.divide(sums, counts, out=np.full(len(ends), np.nan), where=counts > 0)
 
 
 def _limit_to_what_matters(

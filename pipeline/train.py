@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 
+from pipeline.advice import advise
 from pipeline.baseline import evaluate_markov, fit_markov
+from pipeline.char_model import MOST_VALIDATED
 from pipeline.checkpoint import Loaded, load
 from pipeline.config import build
 from pipeline.domain import Exhibit
@@ -19,6 +21,7 @@ from pipeline.nulls import Markov
 from pipeline.plan import planned
 from pipeline.plots import learning_curves, rate_search
 from pipeline.stages import StageResult
+from pipeline.watch import PREVIEWS, show_previews
 
 log = logging.getLogger(__name__)
 
@@ -74,16 +77,9 @@ def _result(
     line = f"{tally.bits:.3f} bits per {unit} on the test split, {best}: {_verdict(tally, null)}"
     exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]))]
     if (out_dir / "metrics.csv").exists():
-        baseline = {f"{markov_name} (validation)": evaluate_markov(markov, corpus, "validation").bits}
-        curves = learning_curves(
-            _rows(out_dir / "metrics.csv"), out_dir / "learning_curves.svg", unit, baseline
-        )
-        exhibits.append(Exhibit("Learning curves", (curves,)))
-    if (out_dir / TABLE).exists():
-        found = rate_search(
-            _rows(out_dir / TABLE), inputs.settings.lr, out_dir / "learning_rate_search.svg", unit
-        )
-        exhibits.append(Exhibit("Search of the learning rate", (found,)))
+        validated = evaluate_markov(markov, corpus, "validation", MOST_VALIDATED).bits
+        exhibits += _how_it_learned(inputs, out_dir, {f"{markov_name} (validation)": validated})
+        notes = [*notes, *filter(None, [exhibits[1].caption])]
     return StageResult(
         summary=(line, *notes[1:]),
         figures={
@@ -93,6 +89,24 @@ def _result(
         },
         exhibits=tuple(exhibits),
     )  # fmt: skip
+
+
+def _how_it_learned(inputs: TrainInputs, out_dir: Path, baseline: Mapping[str, float]) -> list[Exhibit]:
+    """The learning curves with advice, what the model wrote meanwhile, the search of the learning rate."""
+    unit, rows = inputs.domain.symbol_name, _rows(out_dir / "metrics.csv")
+    symbols_per_step = inputs.settings.batch * inputs.settings.time
+    advice = advise(rows, symbols_per_step / inputs.corpus.size_of("train"))
+    curves = learning_curves(rows, out_dir / "learning_curves.svg", unit, baseline)
+    exhibits = [Exhibit("Learning curves", (curves,), advice or "")]
+    if previews := show_previews(out_dir / PREVIEWS):
+        shown = out_dir / "previews.txt"
+        shown.write_text(previews, encoding="utf-8")
+        exhibits.append(Exhibit("What it wrote while learning", (shown,), "With the same random numbers."))
+    if (out_dir / TABLE).exists():
+        path = out_dir / "learning_rate_search.svg"
+        search = rate_search(_rows(out_dir / TABLE), inputs.settings.lr, path, unit)
+        exhibits.append(Exhibit("Search of the learning rate", (search,)))
+    return exhibits
 
 
 def _markov_name(markov: Markov) -> str:

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from pipeline.advice import advise
+
+
+def rows_of(validation, training) -> list[dict[str, float]]:
+    """Ten training measurements before each validation."""
+    rows = []
+    for number, (v, t) in enumerate(zip(validation, training, strict=True)):
+        rows += [{"step": number * 100 + k * 10 + 9, "train_bits": t} for k in range(10)]
+        rows.append({"step": number * 100 + 99, "validation_bits": v})
+    return rows
+
+
+ROUNDS = np.arange(20)
+
+
+@pytest.mark.parametrize(
+    ("validation", "training", "expected"),
+    [
+        (3 - 0.05 * ROUNDS, 3.02 - 0.05 * ROUNDS, "underfitting: the loss was still falling, by 0.4"),
+        (
+            2 + 0.01 * (ROUNDS - 6) ** 2,
+            2.5 - 0.05 * ROUNDS,
+            "overfitting since epoch 3.5: validation rose by 1.6",
+        ),
+        (
+            2 + 0.9**ROUNDS,
+            1.5 + 0.9**ROUNDS,
+            "data-limited: validation 2.135, training 1.635 bits, a gap of 0.5",
+        ),
+        (
+            2 + 0.5**ROUNDS,
+            2 + 0.5**ROUNDS,
+            "neither over- nor underfitting: validation 2.000, training 2.000",
+        ),
+    ],
+)
+def test_what_the_curves_say(validation, training, expected):
+    assert advise(rows_of(validation, training), epochs_per_step=0.005).startswith(expected)
+
+
+def test_few_validations_say_nothing():
+    assert advise(rows_of([3, 2], [3, 2]), 0.1) is None
+    assert advise([], 0.1) is None
