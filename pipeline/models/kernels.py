@@ -137,8 +137,8 @@ def lstm_backward(
     gates: Array, cell_before: Array, squashed: Array, arriving: Array, error: Array, cell_error: Array
 ) -> None:
     """`error` ``(batch, size)`` is the gradient of the hidden state, as later steps give it, to which
-    `arriving` is added; `cell_error`, that of the cell after, becomes that of the cell before, and `gates` those
-    of what is given to them."""
+    `arriving` is added; `cell_error`, that of the cell after, becomes that of the cell before, and `gates`
+    those of what is given to them."""
     size = error.shape[1]
     for row in range(error.shape[0]):
         gate, old, flat, cell = gates[row], cell_before[row], squashed[row], cell_error[row]

@@ -1,0 +1,57 @@
+"""Our training step without its trainer: the same windows, carried state, loss, clipping and optimizer."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from pipeline.alphabet import SPECIALS, Alphabet
+from pipeline.char_model import CharModel, Feed, Schedule
+from pipeline.config import TrainSettings
+from pipeline.corpus import SUBSETS, Corpus
+from pipeline.lanes import Lanes
+
+ENDLESS = 10**6
+"""Steps: more than any measurement makes."""
+
+
+def random_corpus(symbols: str, length: int) -> Corpus:
+    """One long record of independent symbols, of which a small part is held out."""
+    codes = np.random.default_rng(0).integers(len(SPECIALS), len(SPECIALS) + len(symbols), length, np.uint16)
+    edges = [0, length * 98 // 100, length * 99 // 100, length]
+    segments = [[edges[n], edges[n + 1], n, 0] for n in range(len(SUBSETS))]
+    return Corpus(
+        Path(), Alphabet(symbols), (), codes, None, np.array(segments), np.array([[0, length]])
+    )
+
+
+class BareLoop:
+    """Calling it makes one training step."""
+
+    def __init__(self, model: Any, corpus: Corpus, batch: int, time: int) -> None:
+        settings = TrainSettings(batch=batch, time=time)
+        torch.manual_seed(0)
+        self.model = model.build(len(corpus.alphabet))
+        lanes = Lanes.for_training(corpus.codes, corpus.segments_of("train"), batch, time)
+        feed = Feed(lanes, 0, ENDLESS)
+        self.module = CharModel(self.model, corpus, settings, Schedule(1, ENDLESS), feed, {})
+        made = self.module.configure_optimizers()
+        self.optimizer, self.schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+        # Whole waves only: what is left over at the end of an epoch is narrow, and its steps are short.
+        full = (window for window in feed if len(window.inputs) == lanes.batch)
+        first = next(full)
+        self.symbols = first.inputs.numel()
+        self.windows, self.steps = itertools.chain([first], full), itertools.count(1)
+
+    def __call__(self) -> None:
+        loss = self.module.training_step(next(self.windows))
+        self.optimizer.zero_grad()
+        loss.backward()
+        clip_grad_norm_(self.model.parameters(), self.module.settings.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        self.module.average.update(next(self.steps))
+        self.module._recent.clear()
