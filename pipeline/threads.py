@@ -1,8 +1,8 @@
 """How many threads train fastest: found by a short trial, not by counting cores.
 
 Two threads on two cores are faster only where nothing else runs and the products are large; on a busy
-machine they wait for each other and are slower than one. The number changes the order of sums, and so the last
-bits of the weights: whoever must get the same bytes again has to keep the number that was found.
+machine they wait for each other and are slower than one. The number changes the order of sums, and so the
+last bits of the weights: whoever must get the same bytes again has to keep the number that was found.
 """
 
 import math
