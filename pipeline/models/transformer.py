@@ -32,7 +32,7 @@ class Transformer:
     """An embedding, `num_layers` blocks of attention and a gated perceptron, a linear read-out."""
 
     hidden_size: int = 128
-    num_layers: int = 3
+    num_layers: int = 2
     heads: int = 4
     context: int = 256
     dropout: float = 0.0
