@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.alphabet import BOS
@@ -21,6 +21,8 @@ def segments_of(lengths: list[int], gap: int = 2) -> np.ndarray:
 
 lengths = st.lists(st.integers(1, 300), min_size=1, max_size=25)
 sizes = st.integers(1, 20)
+settings.register_profile("busy", deadline=None)  # a busy machine is no failure
+settings.load_profile("busy")
 
 
 @given(lengths, sizes, sizes, st.integers(0, 5))

@@ -11,7 +11,6 @@ from pipeline.fit import TrainInputs
 from pipeline.plan import PLAN, Plan, Trial, _for_budget, planned
 from pipeline.run import _explicit
 from pipeline.text import Text
-from pipeline.threads import best_threads
 
 LSTM = {"_target_": "pipeline.models.recurrent.Recurrent", "cell": "lstm", "hidden_size": 10, "num_layers": 2}
 
@@ -117,18 +116,6 @@ def test_threads_that_were_given_are_used(make_inputs, tmp_path):
 def test_small_steps_get_one_thread_without_a_trial(make_inputs):
     plan, _ = Trial(make_inputs(None), 8).begin(None, 4, 8)
     assert plan.threads == 1
-
-
-def test_the_faster_number_of_threads_wins():
-    import time
-
-    before = torch.get_num_threads()
-    try:
-        slow_together = best_threads(lambda: time.sleep(0.01 * torch.get_num_threads()), 2)
-        fast_together = best_threads(lambda: time.sleep(0.02 / torch.get_num_threads()), 2)
-        assert (slow_together, fast_together) == (1, 2)
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_explicit_settings_are_those_of_the_command_line_and_of_an_experiment():
