@@ -30,7 +30,11 @@ def node_of(family: str) -> dict:
 
 def small(family: str, vocab_size: int = VOCAB) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build(node_of(family), "model").build(vocab_size).double()
+    model = build(node_of(family), "model").build(vocab_size).double()
+    if hasattr(model, "text"):
+        letters = np.random.default_rng(2).integers(1, vocab_size - 2, 400).astype(np.uint8)
+        model.text = torch.from_numpy(np.concatenate([[0], letters, [0]]).astype(np.uint8))
+    return model
 
 
 def symbols(*shape: int) -> torch.Tensor:
@@ -40,7 +44,7 @@ def symbols(*shape: int) -> torch.Tensor:
 def tensors_of(state) -> list[torch.Tensor]:
     if isinstance(state, tuple):
         return [tensor for part in state for tensor in tensors_of(part)]
-    return [state]
+    return [state] if isinstance(state, torch.Tensor) else []
 
 
 def in_pieces(model: torch.nn.Module, inputs: torch.Tensor, widths: list[int]) -> torch.Tensor:

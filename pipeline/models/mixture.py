@@ -1,0 +1,178 @@
+"""A recurrent network mixed with what can be looked up: counts after contexts of many orders, and copies.
+
+Network and sources meet in the exponent: logits = network + sum of gate × evidence, the gates from a small
+network that sees the evidence, its confidences, how right each source was about the last symbol, and the
+recurrent state. Sources: Mahoney, "Adaptive weighing of context models for lossless data compression" (2005);
+Silva et al., "GeCo3" (2020), a network that mixes context models of DNA. What can be found is
+`pipeline/lookup`. Training sees the evidence of a piece as if the piece were not in the training text.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.alphabet import SPECIALS
+from pipeline.config import one_of
+from pipeline.corpus import Corpus
+from pipeline.errors import ConfigError
+from pipeline.lookup.library import Library, letters_of
+from pipeline.lookup.reader import DENSE, LIKELIEST, SCALE, Layout, Reading
+from pipeline.lookup.study import Study
+from pipeline.models.recurrent import Recurrent
+from pipeline.models.state import State
+
+FIRST_GATE = 0.1
+ORDERS = (1, 2, 3, 4, 6, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The network's sizes, and what is looked up."""
+
+    cell: str = "lstm"
+    """lstm or gru."""
+    hidden_size: int = 64
+    """Units of a layer."""
+    num_layers: int = 2
+    """Recurrent layers."""
+    dropout: float = 0.0
+    """Share of units silenced while training, between layers and before the read-out."""
+    orders: list[int] = field(default_factory=lambda: list(ORDERS))
+    """Lengths of the contexts that are counted, where the alphabet has at most 8 symbols."""
+    copy_after: int = 12
+    """Symbols that must agree before a place of the training text is followed."""
+    repeat_after: int = 12
+    """The same of a place of the sequence itself."""
+    gate_size: int = 64
+    """Units of the network that weighs the sources."""
+
+    def __post_init__(self) -> None:
+        Recurrent(self.cell, self.hidden_size, self.num_layers, self.dropout)
+        one_of("model.cell", self.cell, ("lstm", "gru"))
+        for order in [*self.orders, self.copy_after, self.repeat_after]:
+            if not 1 <= order <= 32:
+                raise ConfigError(f"model.orders, copy_after, repeat_after: {order} is not between 1 and 32")
+        if not 1 <= self.gate_size <= 65_536:
+            raise ConfigError(f"model.gate_size={self.gate_size} is not between 1 and 65536")
+
+    def __str__(self) -> str:
+        return f"mixture of {self.cell} {self.num_layers}x{self.hidden_size} and look-ups"
+
+    def build(self, vocab_size: int) -> "MixtureModel":
+        """A freshly initialised model over `vocab_size` codes, which has nothing yet to look things up in."""
+        return MixtureModel(self, vocab_size)
+
+
+class Place:
+    """Where a reading stands, carried in a model's state; a call that is given one uses it up."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+
+class MixtureModel(nn.Module):
+    """``(symbols, state) -> (logits, state)``; in training also with the evidence of a study.
+
+    The text that it looks things up in is a buffer, part of every checkpoint.
+    """
+
+    def __init__(self, settings: Mixture, vocab_size: int) -> None:
+        super().__init__()
+        letters = vocab_size - len(SPECIALS)
+        orders = tuple(settings.orders) if letters <= DENSE else ()
+        self.layout = Layout(letters, orders, (settings.copy_after, settings.repeat_after))
+        self.leaning = 1.0
+        size, seen = settings.hidden_size, self.layout.values
+        network = Recurrent(settings.cell, size, settings.num_layers, settings.dropout).build(vocab_size)
+        self.network = network
+        self.evidence_in = nn.Linear(seen, size)
+        if not self.layout.dense:
+            self.letter_in = nn.EmbeddingBag(2 * letters + 1, size, mode="sum")
+        self.gate = nn.Sequential(
+            nn.Linear(seen + size, settings.gate_size), nn.Tanh(),
+            nn.Linear(settings.gate_size, self.layout.channels),
+        )  # fmt: skip
+        nn.init.normal_(self.gate[2].weight, std=0.01)
+        nn.init.constant_(self.gate[2].bias, FIRST_GATE)
+        self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
+        self.register_buffer("complement", torch.zeros(0, dtype=torch.uint8))
+        self.register_load_state_dict_pre_hook(_make_room)
+        self._library: Library | None = None
+
+    def study(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> Study:
+        """Take the training split as the text to look things up in; its evidence, for training."""
+        study = Study.of(self.layout, corpus, complement, folder)
+        self.text = torch.from_numpy(study.library.text)
+        if study.library.complement is not None:
+            self.complement = torch.from_numpy(study.library.complement)
+        self._library = study.library
+        return study
+
+    def lean(self, share: float) -> None:
+        """How far long contexts and copies of the training text are believed: 1 as learned, 0 not at all."""
+        self.leaning = share
+
+    @property
+    def library(self) -> Library:
+        """The text, indexed when it is first asked for."""
+        if self._library is None:
+            complement = self.complement.cpu().numpy() if len(self.complement) else None
+            self._library = Library(self.layout, self.text.cpu().numpy(), complement)
+        return self._library
+
+    def forward(
+        self, symbols: Tensor, state: State = None, evidence: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, State]:
+        before, place = state if state is not None else (None, None)
+        if evidence is None:
+            evidence, place = self._look_up(symbols, place)
+        values = evidence[0].to(symbols.device, self.evidence_in.weight.dtype) / SCALE
+        letters = evidence[1].to(symbols.device)
+        inputs = self.network.embedding(symbols) + self.evidence_in(values)
+        if not self.layout.dense:
+            inputs = inputs + self._letters_in(values, letters)
+        hidden, after = self.network.layers(inputs, before)
+        gates = self.gate(torch.cat([values, hidden], -1))
+        logits = self.network.readout(self.network.dropout(hidden))
+        return self._mixed(logits, gates, values, letters), (after, place)
+
+    def _mixed(self, logits: Tensor, gates: Tensor, values: Tensor, letters: Tensor) -> Tensor:
+        layout, specials = self.layout, len(SPECIALS)
+        strengths = values[..., : layout.channels * layout.width]
+        weighed = gates.unsqueeze(-1) * strengths.unflatten(-1, (layout.channels, layout.width))
+        if layout.dense:
+            none = weighed.new_zeros(*weighed.shape[:2], specials)
+            return logits + torch.cat([none, weighed.sum(-2)], -1)
+        # A letter of 0 stands for none found: its strength is 0, so that it may go anywhere.
+        codes = (letters.long() + specials - 1).flatten(-2)
+        return logits.scatter_add(-1, codes, weighed.flatten(-2))
+
+    def _letters_in(self, values: Tensor, letters: Tensor) -> Tensor:
+        """What was found in copies, as a weighed sum of embeddings: one set a channel."""
+        shape = letters.shape[:2]
+        offset = torch.tensor([0, self.layout.letters], device=letters.device).view(1, 1, 2, 1)
+        names = torch.where(letters > 0, letters.long() + offset, 0).flatten(2).flatten(0, 1)
+        weights = values[..., : 2 * LIKELIEST].flatten(0, 1)
+        return self.letter_in(names, per_sample_weights=weights).unflatten(0, shape)
+
+    def _look_up(self, symbols: Tensor, place: Place | None) -> tuple[tuple[Tensor, Tensor], Place | None]:
+        rows, time = symbols.shape
+        if not len(self.text):
+            values = torch.zeros(rows, time, self.layout.values, dtype=torch.int8)
+            return (values, torch.zeros(rows, time, 2, self.layout.width, dtype=torch.uint8)), None
+        reading = place.reading if place is not None else self.library.begin(rows)
+        letters = letters_of(symbols.cpu().numpy())
+        reading, values, names = self.library.read_on(reading, letters, self.leaning)
+        return (torch.from_numpy(values), torch.from_numpy(names)), Place(reading)
+
+
+def _make_room(model: MixtureModel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """The text of a checkpoint is as long as it is."""
+    for name in ("text", "complement"):
+        held = state_dict.get(prefix + name)
+        if held is not None and held.dtype == torch.uint8 and held.ndim == 1:
+            setattr(model, name, torch.empty_like(held))
+    model._library = None
