@@ -35,7 +35,7 @@ COST = 2.0
 """A symbol drawn step by step costs as much as so many learned."""
 SHARE = 0.03
 """Of the training, what previews may take; one is made in any case, at the end."""
-MOST_VALUES = 20_000
+MOST_VALUES = 5_000
 """Values of a tensor that its histogram counts, evenly spread; with all, large models would wait for it."""
 
 
