@@ -33,69 +33,79 @@ def no_experts(rows: int) -> Experts:
     """Nobody follows anything yet."""
     shape = (rows, EXPERTS)
     return Experts(
-        np.zeros(rows, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.float32),
+        np.zeros(rows, np.int64), np.zeros(shape, np.int32), np.zeros(shape, np.float32),
         np.zeros(shape, np.float32),
     )  # fmt: skip
 
 
+# Loops over experts call no functions with arrays: numba would count references at each call.
+
+
 @njit(cache=True)
-def follow(experts: Experts, row: int, text: np.ndarray, letter: int, stop: int, banned: np.ndarray) -> None:
-    """Judge every expert by the letter that came, and move it on; those that failed, or reach a break, `stop`
-    or a banned stretch ``(n, 2)``, are dropped."""
+def follow(
+    pointers: np.ndarray, gains: np.ndarray, hits: np.ndarray, count: int, text: np.ndarray, letter: int,
+    stop: int, banned: np.ndarray,
+) -> int:  # fmt: skip
+    """Judge each of `count` experts by the letter that came, and move it on; those that failed, or reach a
+    break, `stop` or a banned stretch ``(n, 2)``, are dropped. Gives how many are left."""
     kept = 0
-    pointers, gains, hits = experts.pointers[row], experts.gains[row], experts.hits[row]
-    for at in range(experts.count[row]):
-        pointer = pointers[at]
-        sure = min(max(hits[at], 0.3), 0.99)
-        hit = text[pointer] == letter
-        gain = gains[at] * MEMORY + math.log(4 * sure if hit else 4 * (1 - sure) / 3)
-        pointer += 1
-        if gain > LEAST_GAIN and _may_follow(pointer, text, stop, banned):
-            pointers[kept] = pointer
-            gains[kept] = gain
-            hits[kept] = hits[at] * MEMORY + (1 - MEMORY) * hit
-            kept += 1
-    experts.count[row] = kept
-
-
-@njit(inline="always")
-def propose(
-    experts: Experts, row: int, pointer: int, text: np.ndarray, stop: int, banned: np.ndarray
-) -> None:
-    """Let a new expert follow a place, unless one does, or there is no room."""
-    count = experts.count[row]
-    if count == EXPERTS or not _may_follow(pointer, text, stop, banned):
-        return
-    pointers = experts.pointers[row]
     for at in range(count):
-        if pointers[at] == pointer:
-            return
-    pointers[count] = pointer
-    experts.gains[row, count] = FIRST_GAIN
-    experts.hits[row, count] = FIRST_HITS
-    experts.count[row] = count + 1
+        pointer, rate = pointers[at], np.float64(hits[at])
+        sure = min(max(rate, 0.3), 0.99)
+        right, wrong = 4 * sure, 4 * (1 - sure) / 3
+        hit = text[pointer] == letter
+        gain = gains[at] * MEMORY + math.log(right if hit else wrong)
+        pointer += 1
+        allowed = pointer < stop and text[pointer] != 0
+        for ban in range(len(banned)):
+            allowed &= not banned[ban, 0] <= pointer < banned[ban, 1]
+        # Written in any case, over one that was dropped: whether an expert fails cannot be foreseen, and a
+        # branch taken wrongly costs more than all else here.
+        pointers[kept] = pointer
+        gains[kept] = gain
+        hits[kept] = rate * MEMORY + (1 - MEMORY) * hit
+        kept += np.int64(allowed) & np.int64(gain > LEAST_GAIN)
+    return kept
 
 
 @njit(cache=True)
-def vote(experts: Experts, row: int, text: np.ndarray, votes: np.ndarray) -> tuple[float, float]:
-    """Add the experts' weights to `votes` ``(letters,)``; the gain and the hit rate of the best one."""
+def propose(
+    pointers: np.ndarray, gains: np.ndarray, hits: np.ndarray, count: int, places: np.ndarray,
+    text: np.ndarray, stop: int, banned: np.ndarray,
+) -> int:  # fmt: skip
+    """Let new experts follow some places ``(n,)``, but for those that one of the `count` follows, while there
+    is room. Gives how many experts there are now."""
+    for nth in range(len(places)):
+        if count == EXPERTS:
+            break
+        pointer = places[nth]
+        allowed = pointer < stop and text[pointer] != 0
+        for ban in range(len(banned)):
+            allowed &= not banned[ban, 0] <= pointer < banned[ban, 1]
+        for at in range(count):
+            if pointers[at] == pointer:
+                allowed = False
+                break
+        if allowed:
+            pointers[count] = pointer
+            gains[count] = FIRST_GAIN
+            hits[count] = FIRST_HITS
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def vote(
+    pointers: np.ndarray, gains: np.ndarray, hits: np.ndarray, count: int, text: np.ndarray,
+    votes: np.ndarray,
+) -> tuple[float, float]:  # fmt: skip
+    """Set `votes` ``(letters,)`` to sums of the experts' weights; the gain and the hit rate of the best."""
     votes[:] = 0.0
     best, best_hits = 0.0, 0.0
-    pointers, gains, hits = experts.pointers[row], experts.gains[row], experts.hits[row]
-    for at in range(experts.count[row]):
+    for at in range(count):
         gain = gains[at]
         weight = math.exp(min(gain, LARGEST_GAIN)) * max(hits[at] - 0.25, 0.0)
         votes[text[pointers[at]] - 1] += weight
         if gain > best:
             best, best_hits = gain, hits[at]
     return best, best_hits
-
-
-@njit(inline="always")
-def _may_follow(pointer: int, text: np.ndarray, stop: int, banned: np.ndarray) -> bool:
-    if pointer >= stop or text[pointer] == 0:
-        return False
-    for at in range(len(banned)):  # noqa: SIM110  numba has no all()
-        if banned[at, 0] <= pointer < banned[at, 1]:
-            return False
-    return True

@@ -31,7 +31,7 @@ class Layout:
 
     ``values`` int8: `channels` × `width` strengths, in nats times SCALE; then confidences; then each
     channel's last score. ``letters`` uint8: which letters the copies' strengths are for, where the
-    alphabet is not dense.
+    alphabet is not dense; 0 for none.
     """
 
     letters: int
@@ -121,151 +121,190 @@ def read(
     whose counts are left out, and `banned` its stretches that no copy may follow. `leaning` from 0 to 1 is
     how far long contexts and copies of the training text are believed.
     """
-    rows, time = letters.shape
-    width = reading.last.shape[2]
-    alphabet = len(index.first) - 2
-    counts, votes = np.zeros(alphabet, np.int64), np.zeros(alphabet)
-    for row in range(rows):
-        for step in range(time):
-            letter = letters[row, step]
-            out, names = values[row, step], likeliest[row, step]
-            _score(reading, row, letter, out)
-            _take_in(index, own, banned, copies, reading, row, letter)
-            _count_channels(index, own, orders, smoothing, leaning, reading, row, counts, out)
-            base = (len(orders) + 2) * width + len(orders)
-            for channel in range(2):
-                experts = reading.training if channel == 0 else reading.itself
-                text = index.text if channel == 0 else reading.history[row]
-                best, hits = vote(experts, row, text, votes)
-                trust = leaning if channel == 0 else 1.0
-                place = base + 3 * channel
-                out[place] = _quantised(trust * best / 5)
-                out[place + 1] = _quantised(trust * hits * 4)
-                out[place + 2] = _quantised(trust * math.log1p(experts.count[row]))
-                _copy_channel(votes, trust, width, len(orders) + channel, out, names[channel])
-            for channel in range(len(orders) + 2):
-                for at in range(width):
-                    reading.last[row, channel, at] = out[channel * width + at]
-            for channel in range(2):
-                reading.last_letters[row, len(orders) + channel] = names[channel]
+    for row in range(len(letters)):
+        _read_row(
+            index, own, banned, orders, smoothing, copies, leaning, reading, row, letters[row], values[row],
+            likeliest[row],
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _read_row(
+    index: ContextIndex, own: ContextIndex, banned: np.ndarray, orders: np.ndarray, smoothing: np.ndarray,
+    copies: tuple[int, int], leaning: float, reading: Reading, row: int, letters: np.ndarray,
+    values: np.ndarray, likeliest: np.ndarray,
+) -> None:  # fmt: skip
+    # Arrays are taken out of their tuples here: numba counts references whenever a tuple is passed on.
+    text, places, following, ranks, marks, first = index
+    own_text, _, own_following, own_ranks, own_marks, own_first = own
+    history, heads, links = reading.history[row], reading.heads[row], reading.links[row]
+    intervals, own_intervals = reading.intervals[row], reading.own[row]
+    last, last_letters = reading.last[row], reading.last_letters[row]
+    _, pointers, gains, hits = reading.training
+    pointers, gains, hits = pointers[row], gains[row], hits[row]
+    _, own_pointers, own_gains, own_hits = reading.itself
+    own_pointers, own_gains, own_hits = own_pointers[row], own_gains[row], own_hits[row]
+    experts, own_experts, length = reading.training.count[row], reading.itself.count[row], reading.length[row]
+    counts, votes = np.zeros(len(first) - 2, np.int64), np.zeros(len(first) - 2)
+    own_places = np.zeros(PROPOSALS, np.int64)
+    nothing, leaves_out, dense = banned[:0], len(own_text) > 1, last.shape[1] == len(first) - 2
+    if length == 0:
+        begin(intervals, len(text))
+        begin(own_intervals, len(own_text))
+
+    for step in range(len(letters)):
+        letter, out, names = letters[step], values[step], likeliest[step]
+        _score(last, last_letters, dense, letter, out)
+        history[length] = letter
+        length += 1
+        if letter == 0:
+            begin(intervals, len(text))
+            begin(own_intervals, len(own_text))
+            experts = own_experts = 0
+        else:
+            experts = follow(pointers, gains, hits, experts, text, letter, len(text), banned)
+            own_experts = follow(
+                own_pointers, own_gains, own_hits, own_experts, history, letter, length, nothing
+            )
+            grow(ranks, marks, first, intervals, letter)
+            if leaves_out:
+                grow(own_ranks, own_marks, own_first, own_intervals, letter)
+            low, high = _places_alike(intervals, copies[0])
+            experts = propose(pointers, gains, hits, experts, places[low:high], text, len(text), banned)
+            found = _own_places_alike(copies[1], history, heads, links, length, own_places)
+            own_experts = propose(
+                own_pointers, own_gains, own_hits, own_experts, own_places[:found], history, length, nothing
+            )
+        _count_channels(
+            intervals, own_intervals, orders, smoothing, leaning, leaves_out, following, ranks, marks,
+            own_following, own_ranks, own_marks, counts, out,
+        )  # fmt: skip
+        best, best_hits = vote(pointers, gains, hits, experts, text, votes)
+        _copy_channel(votes, best, best_hits, experts, leaning, 0, last, out, names[0])
+        best, best_hits = vote(own_pointers, own_gains, own_hits, own_experts, history, votes)
+        _copy_channel(votes, best, best_hits, own_experts, 1.0, 1, last, out, names[1])
+        last[:] = out[: last.size].reshape(last.shape)
+        last_letters[len(orders) :] = names
+
+    reading.training.count[row], reading.itself.count[row], reading.length[row] = experts, own_experts, length
 
 
 @njit(cache=True)
-def _score(reading: Reading, row: int, letter: int, out: np.ndarray) -> None:
+def _score(last: np.ndarray, last_letters: np.ndarray, dense: bool, letter: int, out: np.ndarray) -> None:
     """How strongly each channel had held the letter that came."""
-    channels, width = reading.last.shape[1:]
+    channels, width = last.shape
     scores = out[len(out) - channels :]
     for channel in range(channels):
         scores[channel] = 0
         for at in range(width):
-            named = reading.last_letters[row, channel, at]
-            if letter and letter == (named if named else at + 1):
-                scores[channel] = reading.last[row, channel, at]
+            if letter and letter == (at + 1 if dense else last_letters[channel, at]):
+                scores[channel] = last[channel, at]
 
 
 @njit(cache=True)
-def _take_in(
-    index: ContextIndex, own: ContextIndex, banned: np.ndarray, copies: tuple[int, int], reading: Reading,
-    row: int, letter: int,
-) -> None:  # fmt: skip
-    history, length = reading.history[row], reading.length[row]
-    history[length] = letter
-    reading.length[row] = length + 1
-    if letter == 0:
-        begin(index, reading.intervals[row])
-        begin(own, reading.own[row])
-        reading.training.count[row] = 0
-        reading.itself.count[row] = 0
-        return
-    nothing = banned[:0]
-    follow(reading.training, row, index.text, letter, len(index.text), banned)
-    follow(reading.itself, row, history, letter, length + 1, nothing)
-    grow(index, reading.intervals[row], letter)
-    grow(own, reading.own[row], letter)
-    _propose_places(index, banned, copies[0], reading, row)
-    _propose_own_places(copies[1], reading, row)
-
-
-@njit(cache=True)
-def _propose_places(
-    index: ContextIndex, banned: np.ndarray, least: int, reading: Reading, row: int
-) -> None:
-    """Places of the training text after the longest context that agrees, and next to it in the order of
-    contexts: those agree the furthest back."""
-    intervals = reading.intervals[row]
+def _places_alike(intervals: np.ndarray, least: int) -> tuple[int, int]:
+    """Rows of the index after the longest context that agrees, and next to it in the order of contexts:
+    those agree the furthest back. Empty where fewer than `least` letters do."""
     low, high = intervals[least]
     if low == high:
-        return
+        return 0, 0
     order = least
     while order + 1 < len(intervals) and intervals[order + 1, 0] < intervals[order + 1, 1]:
         order += 1
     middle = (intervals[order, 0] + intervals[order, 1]) // 2
-    for at in range(max(low, middle - PROPOSALS), min(high, middle + PROPOSALS)):
-        propose(reading.training, row, index.places[at], index.text, len(index.text), banned)
+    return max(low, middle - PROPOSALS), min(high, middle + PROPOSALS)
 
 
 @njit(cache=True)
-def _propose_own_places(least: int, reading: Reading, row: int) -> None:
-    """The last places of the sequence itself after the same letters."""
-    history, length = reading.history[row], reading.length[row]
+def _own_places_alike(
+    least: int, history: np.ndarray, heads: np.ndarray, links: np.ndarray, length: int, places: np.ndarray
+) -> int:
+    """Put the last places of the sequence itself after the same `least` letters into `places`; how many."""
     if length < least:
-        return
+        return 0
     key = np.uint64(0)
     for at in range(length - least, length):
         if history[at] == 0:
-            return
+            return 0
         key = (key + np.uint64(history[at])) * np.uint64(0x9E3779B97F4A7C15)
     head = np.int64(key >> np.uint64(52))
-    place = np.int64(reading.heads[row, head])
+    place = np.int64(heads[head])
+    links[length] = place
+    heads[head] = length
+    found = 0
     for _ in range(PROPOSALS):
         if place < 0:
             break
-        same = True
-        for back in range(1, least + 1):
-            if history[place - back] != history[length - back]:
-                same = False
-                break
-        if same:
-            propose(reading.itself, row, place, history, length, np.zeros((0, 2), np.int64))
-        place = np.int64(reading.links[row, place])
-    reading.links[row, length] = reading.heads[row, head]
-    reading.heads[row, head] = length
+        back = 1
+        while back <= least and history[place - back] == history[length - back]:
+            back += 1
+        places[found] = place
+        found += back > least
+        place = np.int64(links[place])
+    return found
 
 
 @njit(cache=True)
 def _count_channels(
-    index: ContextIndex, own: ContextIndex, orders: np.ndarray, smoothing: np.ndarray, leaning: float,
-    reading: Reading, row: int, counts: np.ndarray, out: np.ndarray,
+    intervals: np.ndarray, own_intervals: np.ndarray, orders: np.ndarray, smoothing: np.ndarray,
+    leaning: float, leaves_out: bool, following: np.ndarray, ranks: np.ndarray, marks: np.ndarray,
+    own_following: np.ndarray, own_ranks: np.ndarray, own_marks: np.ndarray, counts: np.ndarray,
+    out: np.ndarray,
 ) -> None:  # fmt: skip
-    width = reading.last.shape[2]
-    confidences = (len(orders) + 2) * width
+    size = own_size = -1
     for channel in range(len(orders)):
-        order = orders[channel]
+        low, high = intervals[orders[channel]]
+        own_low, own_high = own_intervals[orders[channel]]
+        same = high - low == size and own_high - own_low == own_size
+        if same and smoothing[channel] == smoothing[channel - 1]:
+            # One context ends with the other: as many places are the same places.
+            _repeat_channel(channel, len(orders), len(counts), out)
+            continue
+        size, own_size = high - low, own_high - own_low
         counts[:] = 0
-        low, high = reading.intervals[row, order]
-        add_counts(index, low, high, 1, counts)
-        low, high = reading.own[row, order]
-        add_counts(own, low, high, -1, counts)
-        total = 0
-        for at in range(width):
-            total += counts[at]
-        alpha = smoothing[channel]
-        trust = leaning if alpha < 1 else 1.0
-        for at in range(width):
-            strength = math.log((counts[at] + alpha) * width / (total + width * alpha))
-            out[channel * width + at] = _quantised(trust * strength)
-        out[confidences + channel] = _quantised(trust * math.log1p(total) / 2)
+        add_counts(following, ranks, marks, low, high, 1, counts)
+        if leaves_out:
+            add_counts(own_following, own_ranks, own_marks, own_low, own_high, -1, counts)
+        _count_channel(counts, channel, len(orders), smoothing[channel], leaning, out)
+
+
+@njit(cache=True)
+def _count_channel(
+    counts: np.ndarray, channel: int, orders: int, alpha: float, leaning: float, out: np.ndarray
+) -> None:
+    width, total = len(counts), counts.sum()
+    trust = leaning if alpha < 1 else 1.0
+    for at in range(width):
+        strength = math.log((counts[at] + alpha) * width / (total + width * alpha))
+        out[channel * width + at] = _quantised(trust * strength)
+    out[(orders + 2) * width + channel] = _quantised(trust * math.log1p(total) / 2)
+
+
+@njit(cache=True)
+def _repeat_channel(channel: int, orders: int, width: int, out: np.ndarray) -> None:
+    for at in range(channel * width, (channel + 1) * width):
+        out[at] = out[at - width]
+    confidence = (orders + 2) * width + channel
+    out[confidence] = out[confidence - 1]
 
 
 @njit(cache=True)
 def _copy_channel(
-    votes: np.ndarray, trust: float, width: int, channel: int, out: np.ndarray, names: np.ndarray
-) -> None:
+    votes: np.ndarray, best: float, best_hits: float, experts: int, trust: float, which: int,
+    last: np.ndarray, out: np.ndarray, names: np.ndarray,
+) -> None:  # fmt: skip
+    """What the experts of one text say: `which` is 0 for the training text, 1 for the sequence itself."""
+    channels, width = last.shape
+    channel = channels - 2 + which
+    place = channels * width + channels - 2 + SCALARS * which
+    out[place] = _quantised(trust * best / 5)
+    out[place + 1] = _quantised(trust * best_hits * 4)
+    out[place + 2] = _quantised(trust * math.log1p(experts))
     for at in range(width):
         letter = at
         if len(votes) > width:
             letter = np.argmax(votes)
-            names[at] = letter + 1
+            names[at] = letter + 1 if votes[letter] > 0 else 0
         out[channel * width + at] = _quantised(trust * math.log1p(votes[letter]) / 3)
         if len(votes) > width:
             votes[letter] = 0.0
