@@ -30,6 +30,11 @@ class Library:
         """The library of some pieces of letters."""
         return cls(layout, both_strands(pieces, complement), complement)
 
+    def extended(self, piece: np.ndarray) -> "Library":
+        """The same with one more piece of letters."""
+        forward = self.text if self.complement is None else self.text[: len(self.text) // 2 + 1]
+        return Library.of(self.layout, [forward[1:-1], piece], self.complement)
+
     @cached_property
     def index(self) -> ContextIndex:
         """All of the text."""

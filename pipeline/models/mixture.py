@@ -105,11 +105,17 @@ class MixtureModel(nn.Module):
     def study(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> Study:
         """Take the training split as the text to look things up in; its evidence, for training."""
         study = Study.of(self.layout, corpus, complement, folder)
-        self.text = torch.from_numpy(study.library.text)
-        if study.library.complement is not None:
-            self.complement = torch.from_numpy(study.library.complement)
-        self._library = study.library
+        self._keep(study.library)
         return study
+
+    def _keep(self, library: Library) -> None:
+        self._library, self.text = library, torch.from_numpy(library.text)
+        if library.complement is not None:
+            self.complement = torch.from_numpy(library.complement)
+
+    def remember(self, codes: np.ndarray) -> None:
+        """Add a sequence to the text that things are looked up in."""
+        self._keep(self.library.extended(letters_of(codes)))
 
     def lean(self, share: float) -> None:
         """How far long contexts and copies of the training text are believed: 1 as learned, 0 not at all."""
@@ -134,7 +140,7 @@ class MixtureModel(nn.Module):
         inputs = self.network.embedding(symbols) + self.evidence_in(values)
         if not self.layout.dense:
             inputs = inputs + self._letters_in(values, letters)
-        hidden, after = self.network.layers(inputs, before)
+        hidden, after = self.network.hidden(inputs, before)
         gates = self.gate(torch.cat([values, hidden], -1))
         logits = self.network.readout(self.network.dropout(hidden))
         return self._mixed(logits, gates, values, letters), (after, place)

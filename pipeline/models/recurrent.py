@@ -83,29 +83,38 @@ class RecurrentModel(nn.Module):
         if plain and not self._by_kernels(symbols):
             hidden, state = self.layers(self.embedding(symbols), state)
             return self.readout(self.dropout(hidden)), state
-        hidden, state = self._by_layers(symbols, state)
+        hidden, state = self._by_layers(self.embedding.weight, symbols.t().contiguous(), state)
         # Read out in the order in which it lies: of the two orders only the logits, which are small, change.
         return self.readout(self.dropout(self.norms[-1](hidden))).transpose(0, 1), state
 
-    def _by_kernels(self, symbols: Tensor) -> bool:
-        """Whether our own kernels are the faster ones: on a GPU torch's are, and for a single step."""
-        return symbols.device.type == "cpu" and symbols.shape[1] > 1 and not torch.jit.is_tracing()
+    def hidden(self, inputs: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Hidden states of the last layer for inputs of any kind, both ``(batch, time, hidden_size)``."""
+        if not (self.settings.residual or self.settings.layer_norm or self._by_kernels(inputs)):
+            return self.layers(inputs, state)
+        hidden, state = self._by_layers(inputs.transpose(0, 1).contiguous(), None, state)
+        return self.norms[-1](hidden).transpose(0, 1), state
 
-    def _by_layers(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
-        """Hidden states ``(time, batch, hidden_size)`` of the last layer, and the state to go on from."""
-        run = self._kernel if self._by_kernels(symbols) else self._torch_layer
-        codes, table = symbols.t().contiguous(), self.embedding.weight
-        shape = self.settings.num_layers, len(symbols), self.settings.hidden_size
+    def _by_kernels(self, inputs: Tensor) -> bool:
+        """Whether our own kernels are the faster ones: on a GPU torch's are, and for a single step."""
+        return inputs.device.type == "cpu" and inputs.shape[1] > 1 and not torch.jit.is_tracing()
+
+    def _by_layers(self, inputs: Tensor, codes: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """Hidden states ``(time, batch, hidden_size)`` of the last layer, and the state to go on from; the
+        inputs are time-major too, or with codes ``(time, batch)`` the embedding's matrix."""
+        steps = inputs if codes is None else codes
+        run = self._kernel if self._by_kernels(steps.transpose(0, 1)) else self._torch_layer
+        shape = self.settings.num_layers, steps.shape[1], self.settings.hidden_size
         parts = (state,) if isinstance(state, Tensor) else state
         if parts is None:
-            parts = tuple(table.new_zeros(shape) for _ in range(2 if self.settings.cell == "lstm" else 1))
+            parts = tuple(inputs.new_zeros(shape) for _ in range(2 if self.settings.cell == "lstm" else 1))
         hidden, lasts = None, []
         for layer in range(self.settings.num_layers):
-            normed = self.norms[layer](table if hidden is None else hidden)
+            normed = self.norms[layer](inputs if hidden is None else hidden)
             before = tuple(part[layer] for part in parts)
             out, last = run(layer, normed, codes if hidden is None else None, before)
             if self.settings.residual:
-                out = out + (embedding(codes, table) if hidden is None else hidden)
+                first = inputs if codes is None else embedding(codes, inputs)
+                out = out + (first if hidden is None else hidden)
             between = self.training and layer + 1 < self.settings.num_layers
             hidden = dropout(out, self.settings.dropout, between)
             lasts.append(last)
