@@ -1,8 +1,10 @@
 """The evidence of a whole training split, made once before training: each piece as if it were new."""
 
 import itertools
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -24,11 +26,13 @@ LEAST_PIECE = 1_000
 @dataclass(frozen=True)
 class Study:
     """`values` ``(strands, symbols of the corpus, layout.values)`` and `letters` ``(…, 2, layout.width)``:
-    the evidence for the symbol at each position, in files that are read as they are needed."""
+    the evidence for the symbol at each position, in `files` that are read as they are needed. They have no
+    names, so that none is left behind however a training ends."""
 
     library: Library
     values: np.ndarray
     letters: np.ndarray
+    files: tuple[IO[bytes], IO[bytes]]
 
     @classmethod
     def of(cls, layout: Layout, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> "Study":
@@ -56,12 +60,13 @@ class Study:
     @classmethod
     def _empty(cls, library: Library, symbols: int, folder: Path) -> "Study":
         layout, strands = library.layout, 1 if library.complement is None else 2
-        values, letters = folder / "evidence.bin", folder / "evidence_letters.bin"
-        width = 1 if layout.dense else layout.width
+        files = tempfile.TemporaryFile(dir=folder), tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        named = 1 if layout.dense else symbols
         return cls(
             library,
-            np.memmap(values, np.int8, "w+", shape=(strands, symbols, layout.values)),
-            np.memmap(letters, np.uint8, "w+", shape=(strands, symbols if not layout.dense else 1, 2, width)),
+            np.memmap(files[0], np.int8, "w+", shape=(strands, symbols, layout.values)),
+            np.memmap(files[1], np.uint8, "w+", shape=(strands, named, 2, layout.width)),
+            files,
         )
 
     def of_window(self, window: Window) -> tuple[Tensor, Tensor]:
@@ -73,9 +78,9 @@ class Study:
         return values, torch.from_numpy(self.letters[strands, window.positions])
 
     def close(self) -> None:
-        """Remove the files."""
-        for array in (self.values, self.letters):
-            Path(array.filename).unlink(missing_ok=True)
+        """Let go of the files."""
+        for file in self.files:
+            file.close()
 
     def _fill(self, corpus: Corpus, segments: np.ndarray) -> None:
         held_out = corpus.segments_of("validation")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.alphabet import SPECIALS
 from pipeline.config import one_of
 from pipeline.corpus import Corpus
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.lookup.library import Library, letters_of
 from pipeline.lookup.reader import DENSE, LIKELIEST, SCALE, Layout, Reading
 from pipeline.lookup.study import Study
@@ -25,6 +25,7 @@ from pipeline.models.recurrent import Recurrent
 from pipeline.models.state import State
 
 FIRST_GATE = 0.1
+MOST_LETTERS = 255
 ORDERS = (1, 2, 3, 4, 6, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24)
 
 
@@ -82,6 +83,11 @@ class MixtureModel(nn.Module):
     def __init__(self, settings: Mixture, vocab_size: int) -> None:
         super().__init__()
         letters = vocab_size - len(SPECIALS)
+        if letters > MOST_LETTERS:
+            raise ConfigError(
+                f"model: this one looks things up among at most {MOST_LETTERS} symbols, and the data have "
+                f"{letters}; choose another model"
+            )
         orders = tuple(settings.orders) if letters <= DENSE else ()
         self.layout = Layout(letters, orders, (settings.copy_after, settings.repeat_after))
         self.leaning = 1.0
@@ -133,17 +139,20 @@ class MixtureModel(nn.Module):
         self, symbols: Tensor, state: State = None, evidence: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, State]:
         before, place = state if state is not None else (None, None)
+        embedded = self.network.embedding(symbols)  # first, because it refuses codes that are none
         if evidence is None:
             evidence, place = self._look_up(symbols, place)
         values = evidence[0].to(symbols.device, self.evidence_in.weight.dtype) / SCALE
         letters = evidence[1].to(symbols.device)
-        inputs = self.network.embedding(symbols) + self.evidence_in(values)
+        inputs = embedded + self.evidence_in(values)
         if not self.layout.dense:
             inputs = inputs + self._letters_in(values, letters)
         hidden, after = self.network.hidden(inputs, before)
         gates = self.gate(torch.cat([values, hidden], -1))
         logits = self.network.readout(self.network.dropout(hidden))
-        return self._mixed(logits, gates, values, letters), (after, place)
+        # A trace, as TensorBoard makes one, knows of tensors only.
+        state = after if torch.jit.is_tracing() else (after, place)
+        return self._mixed(logits, gates, values, letters), state
 
     def _mixed(self, logits: Tensor, gates: Tensor, values: Tensor, letters: Tensor) -> Tensor:
         layout, specials = self.layout, len(SPECIALS)
@@ -176,9 +185,19 @@ class MixtureModel(nn.Module):
 
 
 def _make_room(model: MixtureModel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """The text of a checkpoint is as long as it is."""
-    for name in ("text", "complement"):
-        held = state_dict.get(prefix + name)
-        if held is not None and held.dtype == torch.uint8 and held.ndim == 1:
-            setattr(model, name, torch.empty_like(held))
+    """The text of a checkpoint is as long as it is. Raises DataError where nothing can be looked up in it:
+    compiled code would read beyond its tables."""
+    text, complement = (state_dict.get(prefix + name) for name in ("text", "complement"))
+    if text is None or complement is None:
+        return  # which loading itself reports
+    letters = model.layout.letters
+    for name, held, allowed in (("text", text, None), ("complement", complement, (0, letters + 1))):
+        if held.dtype != torch.uint8 or held.ndim != 1 or (allowed and len(held) not in allowed):
+            raise DataError(f"{name} of shape {tuple(held.shape)} and type {held.dtype} is none; train again")
+        if len(held) and int(held.max()) > letters:
+            raise DataError(f"{name} has letter {int(held.max())}, of {letters}; train again")
+    mirrored = complement.long()
+    if not torch.equal(mirrored[mirrored], torch.arange(len(mirrored), device=mirrored.device)):
+        raise DataError("complement does not lead back to each letter; train again")
+    model.text, model.complement = torch.empty_like(text), torch.empty_like(complement)
     model._library = None

@@ -1,0 +1,223 @@
+"""What the mixture promises beside what every family does: its text, its training, damaged files."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from tiny import some_dna, some_tunes
+
+from pipeline.alphabet import BOS, SPECIALS, Alphabet
+from pipeline.checkpoint import KEY, describe, load
+from pipeline.config import SplitSettings, TrainSettings
+from pipeline.corpus import Corpus
+from pipeline.errors import ConfigError, DataError
+from pipeline.evaluate import evaluate
+from pipeline.fit import TrainInputs, fit
+from pipeline.genome.nucleotide import Nucleotide
+from pipeline.ingest import ingest
+from pipeline.lookup.library import Library
+from pipeline.models.mixture import Mixture
+from pipeline.music.abc_domain import Abc
+from pipeline.sampling.engine import Request, draw
+
+NODE = {
+    "_target_": "pipeline.models.mixture.Mixture", "hidden_size": 6, "num_layers": 1, "orders": [1, 2, 11],
+    "gate_size": 5,
+}  # fmt: skip
+DNA, LARGE = Alphabet("ACGT"), Alphabet("abcdefghijklmnopqrstuvwxyz")
+
+
+def text_of(alphabet: Alphabet, size: int = 300, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, len(alphabet) - len(SPECIALS) + 1, size).astype(np.uint8)
+
+
+def model_of(alphabet: Alphabet, seed: int = 3):
+    """A model with a text, and gates that open."""
+    torch.manual_seed(seed)
+    settings = {name: value for name, value in NODE.items() if name != "_target_"}
+    model = Mixture(**settings).build(len(alphabet)).eval()
+    complement = np.array([0, 4, 3, 2, 1], np.uint8) if alphabet is DNA else None
+    library = Library.of(model.layout, [text_of(alphabet)], complement)
+    model.text = torch.from_numpy(library.text)
+    if complement is not None:
+        model.complement = torch.from_numpy(complement)
+    return model
+
+
+def codes_of(alphabet: Alphabet, rows: int = 3) -> torch.Tensor:
+    """Sequences of which one is a copy of the model's text."""
+    x = np.stack([text_of(alphabet, 60, seed) for seed in range(rows)]).astype(np.int64)
+    return torch.from_numpy(np.pad(x + len(SPECIALS) - 1, ((0, 0), (1, 0)), constant_values=BOS))
+
+
+def content(model, alphabet: Alphabet) -> dict:
+    weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    return {"state_dict": weights, KEY: describe(NODE, alphabet)}
+
+
+@pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
+def test_a_checkpoint_brings_the_text_along(alphabet, tmp_path):
+    model, inputs = model_of(alphabet), codes_of(alphabet)
+    torch.save(content(model, alphabet), tmp_path / "best.ckpt")
+    loaded = load(tmp_path / "best.ckpt").model
+    expected = model(inputs)[0]
+    assert torch.equal(loaded(inputs)[0], expected)
+    model.text, model._library = torch.zeros(0, dtype=torch.uint8), None
+    assert not torch.allclose(model(inputs)[0], expected)
+
+
+@pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
+@pytest.mark.parametrize("widths", [[1] * 61, [40, 1, 20]], ids=["ones", "mixed"])
+def test_calls_of_any_width_give_the_logits_of_one(alphabet, widths):
+    model, inputs = model_of(alphabet), codes_of(alphabet)
+    state, parts = None, []
+    for part in inputs.split(widths, 1):
+        logits, state = model(part, state)
+        parts.append(logits)
+    torch.testing.assert_close(torch.cat(parts, 1), model(inputs)[0])
+
+
+@pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
+def test_a_model_that_believes_copies_goes_on_with_one(alphabet):
+    model, text = model_of(alphabet), text_of(alphabet)
+    torch.nn.init.zeros_(model.gate[2].weight)
+    torch.nn.init.constant_(model.gate[2].bias, 3.0)
+    letters = alphabet.decode(text.astype(np.int64) + len(SPECIALS) - 1)
+    request = Request(2, 90, seed=1, prime=letters[:30], open_ended=True, temperature=0)
+    for sample in draw(model, alphabet, request):
+        assert sample.symbols == letters[:90]
+    model.lean(0.0)
+    assert next(iter(draw(model, alphabet, request))).symbols != letters[:90]
+
+
+@pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
+def test_a_sample_is_the_same_among_any_number(alphabet):
+    model = model_of(alphabet)
+    many, one = (
+        list(draw(model, alphabet, Request(count, 40, seed=5, open_ended=True))) for count in (66, 1)
+    )
+    assert many[0] == one[0]
+    assert len({sample.symbols for sample in many}) == 66
+
+
+def test_a_code_that_is_none_is_refused_before_it_is_looked_up():
+    with pytest.raises(IndexError):
+        model_of(DNA)(torch.tensor([[BOS, 7, 200]]))
+
+
+def test_a_trace_has_the_logits_of_the_model():
+    model, inputs = model_of(DNA), codes_of(DNA, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(model, inputs)
+    torch.testing.assert_close(traced(inputs)[0], model(inputs)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("text", torch.zeros(9), "text of shape (9,) and type torch.float32"),
+        ("text", torch.zeros(3, 3, dtype=torch.uint8), "text of shape (3, 3)"),
+        ("text", torch.tensor([0, 1, 5, 0], dtype=torch.uint8), "text has letter 5, of 4"),
+        ("text", "ACGT", "no attribute"),
+        ("text", None, "Missing key"),
+        ("complement", torch.arange(5), "complement of shape (5,) and type torch.int64"),
+        ("complement", torch.zeros(4, dtype=torch.uint8), "complement of shape (4,)"),
+        ("complement", torch.tensor([0, 4, 3, 2, 9], dtype=torch.uint8), "complement has letter 9, of 4"),
+        ("complement", torch.tensor([0, 4, 4, 2, 1], dtype=torch.uint8), "does not lead back"),
+        ("complement", None, "Missing key"),
+    ],
+)
+def test_a_damaged_text_is_an_error(name, value, message, tmp_path):
+    whole = content(model_of(DNA), DNA)
+    whole["state_dict"][f"model.{name}"] = value
+    if value is None:
+        del whole["state_dict"][f"model.{name}"]
+    torch.save(whole, tmp_path / "best.ckpt")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path / "best.ckpt")
+    assert "best.ckpt: the checkpoint does not fit together" in str(caught.value)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell": "rnn"}, "model.cell"),
+        ({"orders": [3, 0]}, "0 is not between 1 and 32"),
+        ({"copy_after": 33}, "33 is not between 1 and 32"),
+        ({"gate_size": 0}, "model.gate_size=0 is not between 1 and 65536"),
+    ],
+)
+def test_settings_out_of_range(settings, message):
+    with pytest.raises(ConfigError) as caught:
+        Mixture(**settings)
+    assert message in str(caught.value)
+
+
+def test_too_many_symbols_are_an_error():
+    Mixture().build(255 + len(SPECIALS))
+    with pytest.raises(ConfigError, match="at most 255 symbols, and the data have 256"):
+        Mixture().build(256 + len(SPECIALS))
+
+
+@pytest.fixture
+def inputs_of(tmp_path):
+    """A tiny training on DNA or tunes."""
+
+    def make(kind: str, epochs: int = 2) -> TrainInputs:
+        folder = tmp_path / f"{kind}_corpus"
+        domain = Nucleotide() if kind == "dna" else Abc()
+        if not folder.exists():
+            folder.mkdir()
+            path = tmp_path / ("some.fa" if kind == "dna" else "some.abc")
+            path.write_text(">one\n" + some_dna(6_000) if kind == "dna" else some_tunes(40))
+            ingest([path], domain, SplitSettings(), "error", 0, folder)
+        settings = TrainSettings(max_epochs=epochs, batch=8, time=16, previews=[], accelerator="cpu")
+        return TrainInputs(Corpus.open(folder), domain, NODE, settings, None, None, 0)
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["dna", "tunes"])
+def test_a_training_learns_and_leaves_a_model_with_its_text(kind, inputs_of, tmp_path):
+    inputs, folder = inputs_of(kind), tmp_path / "train"
+    folder.mkdir()
+    assert fit(inputs, folder) is None
+    assert not list(folder.glob("evidence*"))
+    model, corpus = load(folder / "best.ckpt").model, inputs.corpus
+    assert (len(model.complement) > 0) == (kind == "dna")
+    train = int((corpus.codes[corpus.segments_of("train")[0, 0] :][:50] >= len(SPECIALS)).sum())
+    assert len(model.text) > train
+    untrained = Mixture(hidden_size=6, num_layers=1).build(len(corpus.alphabet))
+    assert evaluate(model, corpus, "test").bits < evaluate(untrained, corpus, "test").bits
+
+
+def test_a_broken_training_goes_on_as_if_it_had_not_been(inputs_of, tmp_path, monkeypatch):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    fit(inputs_of("dna"), whole)
+
+    from pipeline.char_model import CharModel
+
+    ends = CharModel.on_train_epoch_end
+
+    def dies(self: CharModel) -> None:
+        ends(self)
+        if self.trainer.current_epoch == 1:
+            raise OSError("the machine went off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CharModel, "on_train_epoch_end", dies)
+        with pytest.raises(OSError, match="went off"):
+            fit(inputs_of("dna"), broken)
+    assert (broken / "last.ckpt").exists()
+    fit(inputs_of("dna"), broken)
+    one, two = (torch.load(folder / "last.ckpt", weights_only=True) for folder in (whole, broken))
+    assert one["global_step"] == two["global_step"]
+    for name, tensor in one["state_dict"].items():
+        assert torch.equal(tensor, two["state_dict"][name]), name
+    assert not list(broken.glob("evidence*"))
