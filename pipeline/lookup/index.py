@@ -83,7 +83,8 @@ def _sorted_places(text: np.ndarray, letters: int, depth: int) -> np.ndarray:
 def _count(following: np.ndarray, ranks: np.ndarray, marks: np.ndarray) -> None:
     running = np.zeros(ranks.shape[1], np.int32)
     for block in range(len(ranks)):
-        ranks[block] = running
+        for letter in range(len(running)):
+            ranks[block, letter] = running[letter]
         for row in range(block * STRIDE, min((block + 1) * STRIDE, len(following))):
             letter = following[row]
             running[letter] += 1

@@ -183,10 +183,21 @@ def _read_row(
         _copy_channel(votes, best, best_hits, experts, leaning, 0, last, out, names[0])
         best, best_hits = vote(own_pointers, own_gains, own_hits, own_experts, history, votes)
         _copy_channel(votes, best, best_hits, own_experts, 1.0, 1, last, out, names[1])
-        last[:] = out[: last.size].reshape(last.shape)
-        last_letters[len(orders) :] = names
+        _remember(out, names, last, last_letters)
 
     reading.training.count[row], reading.itself.count[row], reading.length[row] = experts, own_experts, length
+
+
+@njit(cache=True)
+def _remember(out: np.ndarray, names: np.ndarray, last: np.ndarray, last_letters: np.ndarray) -> None:
+    # In loops: assigned as whole arrays, they take numba seconds to compile.
+    channels, width = last.shape
+    for channel in range(channels):
+        for at in range(width):
+            last[channel, at] = out[channel * width + at]
+    for copies in range(2):
+        for at in range(width):
+            last_letters[channels - 2 + copies, at] = names[copies, at]
 
 
 @njit(cache=True)
@@ -205,7 +216,7 @@ def _score(last: np.ndarray, last_letters: np.ndarray, dense: bool, letter: int,
 def _places_alike(intervals: np.ndarray, least: int) -> tuple[int, int]:
     """Rows of the index after the longest context that agrees, and next to it in the order of contexts:
     those agree the furthest back. Empty where fewer than `least` letters do."""
-    low, high = intervals[least]
+    low, high = intervals[least, 0], intervals[least, 1]
     if low == high:
         return 0, 0
     order = least
@@ -253,8 +264,9 @@ def _count_channels(
 ) -> None:  # fmt: skip
     size = own_size = -1
     for channel in range(len(orders)):
-        low, high = intervals[orders[channel]]
-        own_low, own_high = own_intervals[orders[channel]]
+        order = orders[channel]
+        low, high = intervals[order, 0], intervals[order, 1]
+        own_low, own_high = own_intervals[order, 0], own_intervals[order, 1]
         same = high - low == size and own_high - own_low == own_size
         if same and smoothing[channel] == smoothing[channel - 1]:
             # One context ends with the other: as many places are the same places.
@@ -272,7 +284,9 @@ def _count_channels(
 def _count_channel(
     counts: np.ndarray, channel: int, orders: int, alpha: float, leaning: float, out: np.ndarray
 ) -> None:
-    width, total = len(counts), counts.sum()
+    width, total = len(counts), 0
+    for at in range(width):
+        total += counts[at]
     trust = leaning if alpha < 1 else 1.0
     for at in range(width):
         strength = math.log((counts[at] + alpha) * width / (total + width * alpha))

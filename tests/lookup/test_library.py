@@ -201,3 +201,10 @@ def test_stretches_are_read_both_ways_as_if_new(workers):
 
 def test_special_codes_are_breaks():
     assert letters_of(np.array([0, 1, 2, 3, 4, 257])).tolist() == [0, 0, 0, 1, 2, 255]
+
+
+@pytest.mark.parametrize("complement", [None, DNA], ids=["one strand", "both"])
+def test_a_library_with_one_more_piece_is_that_of_all(complement):
+    pieces = [random_letters(size, seed=size) for size in (300, 200, 100)]
+    extended = Library.of(LAYOUT, pieces[:2], complement).extended(pieces[2])
+    np.testing.assert_array_equal(extended.text, Library.of(LAYOUT, pieces, complement).text)
