@@ -24,6 +24,7 @@ from pipeline.corpus import Corpus
 from pipeline.curves import Curves
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
+from pipeline.evaluate import evaluation_lanes
 from pipeline.lanes import Lanes
 from pipeline.progress import bar
 from pipeline.trial import fastest, stepper
@@ -35,6 +36,8 @@ ROUNDS = 40
 """Validations and checkpoints in a whole training, at most."""
 VALIDATION_SHARE = 3.5
 """A round trains on so many times the symbols that its validation reads: a tenth of the time."""
+NARROW = 16
+"""Rows of a batch, fewer of which take as long."""
 LEAST_GAIN = 2e-4
 """Bits per symbol that a validation must gain to count as one."""
 
@@ -201,12 +204,18 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
         copy, device = deepcopy(model), device_of(inputs.settings)
         step = stepper(copy, len(inputs.corpus.alphabet), lanes.batch, lanes.time, device)
         total = max(1, int(inputs.budget_s / fastest(step)))
-    validated = min(inputs.corpus.size_of("validation"), MOST_VALIDATED) * VALIDATION_SHARE
+    validated = _validation_cost(inputs.corpus) * VALIDATION_SHARE
     per_round = max(total / ROUNDS, min(validated / (lanes.batch * lanes.time), total / 4), 1)
     rounds = max(1, round(total / per_round))
     return Schedule(
         rounds * (SPARE if inputs.budget_s else 1), max(1, round(total / rounds)), inputs.budget_s
     )
+
+
+def _validation_cost(corpus: Corpus) -> int:
+    """Symbols of a validation, those of a narrow batch counted as if it were wide: they take as long."""
+    lanes = evaluation_lanes(corpus, "validation", MOST_VALIDATED)
+    return sum(max(len(w), NARROW) * int((w[:, 1] - w[:, 0]).max()) for w in lanes.waves(None))
 
 
 def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:
