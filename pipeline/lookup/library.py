@@ -9,7 +9,8 @@ import numpy as np
 
 from pipeline.alphabet import SPECIALS
 from pipeline.lookup.index import ContextIndex, both_strands, build_index
-from pipeline.lookup.reader import Layout, Reading, enlarged, new_reading, read
+from pipeline.lookup.layout import Layout
+from pipeline.lookup.reader import Reading, enlarged, new_reading, read
 
 FIRST_CAPACITY = 1_024
 

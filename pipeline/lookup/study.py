@@ -14,8 +14,8 @@ from pipeline.alphabet import SPECIALS
 from pipeline.corpus import Corpus
 from pipeline.errors import ConfigError
 from pipeline.lanes import Window
+from pipeline.lookup.layout import Layout
 from pipeline.lookup.library import Library, letters_of, read_left_out
-from pipeline.lookup.reader import Layout
 from pipeline.progress import bar
 
 MOST_SYMBOLS = 2**25

@@ -18,8 +18,9 @@ from pipeline.alphabet import SPECIALS
 from pipeline.config import one_of
 from pipeline.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
+from pipeline.lookup.layout import DENSE, LIKELIEST, SCALE, Layout
 from pipeline.lookup.library import Library, letters_of
-from pipeline.lookup.reader import DENSE, LIKELIEST, SCALE, Layout, Reading
+from pipeline.lookup.reader import Reading
 from pipeline.lookup.study import Study
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.state import State

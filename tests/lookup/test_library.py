@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from pipeline.lookup.layout import Layout
 from pipeline.lookup.library import Library, letters_of, read_left_out
-from pipeline.lookup.reader import Layout
 
 DNA = np.array([0, 4, 3, 2, 1], np.uint8)
 LAYOUT = Layout(4, (1, 2, 3, 8, 11, 16), (12, 12))

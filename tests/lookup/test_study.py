@@ -15,8 +15,8 @@ from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
 from pipeline.lanes import Lanes, Window
 from pipeline.lookup import study as study_module
+from pipeline.lookup.layout import Layout
 from pipeline.lookup.library import Library, letters_of
-from pipeline.lookup.reader import Layout
 from pipeline.lookup.study import Study
 from pipeline.text import Text
 
