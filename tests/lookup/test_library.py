@@ -208,3 +208,10 @@ def test_a_library_with_one_more_piece_is_that_of_all(complement):
     pieces = [random_letters(size, seed=size) for size in (300, 200, 100)]
     extended = Library.of(LAYOUT, pieces[:2], complement).extended(pieces[2])
     np.testing.assert_array_equal(extended.text, Library.of(LAYOUT, pieces, complement).text)
+
+
+def test_what_is_left_out_is_the_same_stretch_on_both_strands():
+    library = Library.of(LAYOUT, [random_letters(500)], DNA)
+    (start, stop), (low, high) = library.without(100, 180).banned
+    assert (start, stop) == (100, 180)
+    np.testing.assert_array_equal(DNA[library.text[low:high][::-1]], library.text[start:stop])
