@@ -56,6 +56,23 @@ def test_top_p_keeps_the_fewest_that_hold_p():
     assert set(np.flatnonzero(drawn_shares(Decoder(top_p=1e-9), LOGITS))) == {3}
 
 
+def test_min_p_keeps_what_is_not_far_below_the_likeliest():
+    probabilities = LOGITS.softmax(-1)[0]
+    share = float(probabilities[2] / probabilities[3])
+    assert set(np.flatnonzero(drawn_shares(Decoder(min_p=share - 0.01), LOGITS))) == {2, 3}
+    assert set(np.flatnonzero(drawn_shares(Decoder(min_p=share + 0.01), LOGITS))) == {3}
+
+
+def test_typical_keeps_what_is_as_surprising_as_expected():
+    # The likeliest tells less than the entropy of 1.4 bits, the middle ones nearly that.
+    logits = torch.tensor([[0.7, 0.1, 0.1, 0.1]], dtype=torch.float64).log()
+    entropy = 0.7 * math.log2(1 / 0.7) + 0.3 * math.log2(10)
+    assert abs(math.log2(10) - entropy) > abs(math.log2(1 / 0.7) - entropy)
+    assert set(np.flatnonzero(drawn_shares(Decoder(typical=0.5), logits))) == {0}
+    logits = torch.tensor([[0.4, 0.15, 0.15, 0.15, 0.15]], dtype=torch.float64).log()
+    assert set(np.flatnonzero(drawn_shares(Decoder(typical=0.5), logits))) == {1, 2, 3, 4}
+
+
 logit_rows = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
 
 
@@ -64,10 +81,12 @@ logit_rows = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
     st.floats(0, 3),
     st.sampled_from([None, 1, 3]),
     st.sampled_from([None, 0.2, 0.9]),
+    st.sampled_from([None, 0.1, 1.0]),
+    st.sampled_from([None, 0.2, 0.9]),
     st.floats(0, 1, exclude_max=True),
 )
-def test_a_forbidden_code_is_never_chosen(row, temperature, top_k, top_p, number):
-    decoder = Decoder(temperature, top_k, top_p, forbidden=(0, 3))
+def test_a_forbidden_code_is_never_chosen(row, temperature, top_k, top_p, min_p, typical, number):
+    decoder = Decoder(temperature, top_k, top_p, (0, 3), min_p, typical)
     logits = torch.tensor([row], dtype=torch.float64)
     assert decoder.probabilities(logits).sum().item() == pytest.approx(1.0)
     assert decoder.choose(logits, torch.tensor([number], dtype=torch.float64)).item() in (1, 2)
@@ -114,6 +133,27 @@ def test_a_sequence_with_an_end_stops_there():
     assert ended and len(ended) < len(samples)
     assert all(len(sample.symbols) < 8 for sample in ended)
     assert all(len(sample.symbols) == 8 for sample in samples if not sample.ended)
+
+
+def test_drawing_may_begin_with_any_sample():
+    every = drawn(count=BLOCK + 5)
+    for first in (3, BLOCK - 1, BLOCK + 2):
+        assert list(draw(small_model(), ALPHABET, dataclasses.replace(REQUEST, count=BLOCK + 5), first)) == (
+            every[first:]
+        )
+
+
+def test_primes_of_several_lengths_go_around():
+    primes = ("ACG", "", "GATTACA")
+    samples = drawn(count=7, primes=primes)
+    for sample in samples:
+        prime = primes[sample.index % 3]
+        assert sample.symbols.startswith(prime) and len(sample.symbols) == 30
+        assert sample.prime_length == len(prime)
+    # The same prime and random numbers give the same sequence, whatever else is in the block.
+    alone = drawn(count=7, prime="GATTACA")
+    assert [s.symbols for s in samples[2::3]] == [s.symbols for s in alone[2::3]]
+    assert drawn(count=BLOCK + 2, primes=primes)[:7] == samples
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -14,6 +14,7 @@ from torch import nn
 
 from pipeline.alphabet import BOS, EOS, UNKNOWN, Alphabet
 from pipeline.domain import Sample, Symbols
+from pipeline.sampling.controls import Controls
 from pipeline.sampling.decoders import Decoder
 
 BLOCK = 64
@@ -23,7 +24,9 @@ BLOCK = 64
 class Request:
     """What to draw: `count` sequences of at most `length` symbols, the prime included.
 
-    Where `open_ended`, no end symbol is drawn and every sequence has exactly `length` symbols.
+    Where `open_ended`, no end symbol is drawn and every sequence has exactly `length` symbols. Where there
+    are `primes`, they take the place of `prime`: sequence i begins with number i modulo their count.
+    `controls` change the logits before a symbol is chosen; log-probabilities stay the model's own.
     """
 
     count: int
@@ -34,20 +37,29 @@ class Request:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
+    typical: float | None = None
+    primes: tuple[Symbols, ...] = ()
+    controls: Controls | None = None
 
     def decoder(self) -> Decoder:
         """The decoder with what must never be drawn."""
         never = (BOS, UNKNOWN, EOS) if self.open_ended else (BOS, UNKNOWN)
-        return Decoder(self.temperature, self.top_k, self.top_p, never)
+        return Decoder(self.temperature, self.top_k, self.top_p, never, self.min_p, self.typical)
 
 
 @torch.inference_mode()
-def draw(model: nn.Module, alphabet: Alphabet, request: Request) -> Iterator[Sample]:
-    """Yield the samples in the order of their indices, a block at a time."""
-    prime = torch.from_numpy(alphabet.encode(request.prime, where="sample.prime").astype(np.int64))
-    for first in range(0, request.count, BLOCK):
-        rows = min(BLOCK, request.count - first)
-        yield from _draw_block(model, alphabet, request, prime, range(first, first + rows))
+def draw(model: nn.Module, alphabet: Alphabet, request: Request, first: int = 0) -> Iterator[Sample]:
+    """Yield the samples from number `first` on in the order of their indices, a block at a time."""
+    primes = [
+        alphabet.encode(prime, where="sample.prime").astype(np.int64)
+        for prime in request.primes or (request.prime,)
+    ]
+    for start in range(first - first % BLOCK, request.count, BLOCK):
+        indices = range(start, min(start + BLOCK, request.count))
+        for sample in _draw_block(model, alphabet, request, primes, indices):
+            if sample.index >= first:
+                yield sample
 
 
 def uniforms(seed: int, index: int, count: int) -> np.ndarray:
@@ -57,39 +69,54 @@ def uniforms(seed: int, index: int, count: int) -> np.ndarray:
 
 
 def _draw_block(
-    model: nn.Module, alphabet: Alphabet, request: Request, prime: torch.Tensor, indices: range
+    model: nn.Module, alphabet: Alphabet, request: Request, primes: list[np.ndarray], indices: range
 ) -> Iterator[Sample]:
-    decoder = request.decoder()
-    steps = max(0, request.length - len(prime))
-    numbers = np.zeros((BLOCK, steps))
-    for row, index in enumerate(indices):
-        numbers[row] = uniforms(request.seed, index, steps)
-    numbers = torch.from_numpy(numbers)
-    inputs = torch.cat([torch.tensor([BOS]), prime]).expand(BLOCK, -1)
-    drawn = np.full((BLOCK, steps), EOS, np.int64)
+    # Rows beyond the count have primes too: a block is the same, however many are wanted of it.
+    starts = [primes[(indices.start + row) % len(primes)] for row in range(BLOCK)]
+    begun = torch.tensor([min(len(start), request.length) for start in starts])
+    codes, numbers = _given(request, starts, indices)
     nats = torch.zeros(BLOCK, dtype=torch.float64)
-    alive = torch.zeros(BLOCK, dtype=torch.bool)
-    alive[: len(indices)] = True
+    alive = torch.arange(BLOCK) < len(indices)
+    decoder = request.decoder()
+    steering = request.controls.begin(starts, indices) if request.controls else None
+    common = int(begun.min())
+    inputs = torch.cat([torch.full((BLOCK, 1), BOS), codes[:, :common]], 1)
     state = None
-    for step in range(steps):
+    for step in range(common, request.length):
         logits, state = model(inputs, state)
         logits = logits[:, -1].double()
-        codes = decoder.choose(logits, numbers[:, step])
-        nats += torch.where(alive, logits.log_softmax(-1).gather(-1, codes[:, None])[:, 0], 0.0)
-        codes = torch.where(alive, codes, EOS)
-        drawn[:, step] = codes.numpy()
-        alive = alive & (codes != EOS)
+        drawing = alive & (step >= begun)
+        steered = logits if steering is None else steering.adjust(logits, drawing)
+        chosen = torch.where(drawing, decoder.choose(steered, numbers[:, step]), codes[:, step])
+        nats += torch.where(drawing, logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0], 0.0)
+        if steering is not None:
+            steering.advance(chosen, drawing)
+        codes[:, step] = chosen
+        alive = alive & ~(drawing & (chosen == EOS))
         if not alive.any():
             break
-        inputs = codes[:, None]
+        inputs = chosen[:, None]
     for row, index in enumerate(indices):
-        yield _sample(alphabet, request, prime.numpy(), drawn[row], float(nats[row]), index)
+        yield _sample(alphabet, request, codes[row].numpy(), len(starts[row]), float(nats[row]), index)
+
+
+def _given(request: Request, starts: list[np.ndarray], indices: range) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is known before: codes ``(BLOCK, length)``, the primes and then the end symbol, and the random
+    number for each of them."""
+    codes = torch.full((BLOCK, request.length), EOS)
+    numbers = torch.zeros(BLOCK, request.length, dtype=torch.float64)
+    for row, start in enumerate(starts):
+        begun = min(len(start), request.length)
+        codes[row, :begun] = torch.from_numpy(start[:begun])
+        if row < len(indices):
+            drawn = uniforms(request.seed, indices[row], request.length - begun)
+            numbers[row, begun:] = torch.from_numpy(drawn)
+    return codes, numbers
 
 
 def _sample(
-    alphabet: Alphabet, request: Request, prime: np.ndarray, codes: np.ndarray, nats: float, index: int
+    alphabet: Alphabet, request: Request, codes: np.ndarray, begun: int, nats: float, index: int
 ) -> Sample:
     ends = np.flatnonzero(codes == EOS)
     codes = codes[: ends[0]] if len(ends) else codes
-    symbols = alphabet.decode(np.concatenate([prime, codes]))
-    return Sample(index, request.seed, symbols, len(prime), bool(len(ends)), nats)
+    return Sample(index, request.seed, alphabet.decode(codes), begun, bool(len(ends)), nats)

@@ -1,0 +1,34 @@
+"""What steers the drawing of symbols: it changes the logits of each step, given what was drawn so far.
+
+Read next: `constraints.py`, what can be asked for.
+"""
+
+import abc
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+
+class Steering(abc.ABC):
+    """Steers the rows of one block, from their primes on."""
+
+    @abc.abstractmethod
+    def adjust(self, logits: Tensor, drawing: Tensor) -> Tensor:
+        """New logits ``(rows, vocab_size)`` for those given, float64; rows not in `drawing` are as they were.
+
+        Raises ConfigError where nothing may follow.
+        """
+
+    @abc.abstractmethod
+    def advance(self, codes: Tensor, drawing: Tensor) -> None:
+        """Take note of the codes ``(rows,)`` that were drawn, in the rows in `drawing`."""
+
+
+class Controls(abc.ABC):
+    """Begins a steering for each block."""
+
+    @abc.abstractmethod
+    def begin(self, starts: Sequence[np.ndarray], indices: range) -> Steering:
+        """Steer rows that begin with these codes: the first are the samples of these `indices`, the others
+        are never drawn."""
