@@ -49,8 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="wall time of reading and training (10; the play 3)")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder of real data")
     parser.add_argument("--keep", type=Path, help="keep the run in this folder")
-    parser.add_argument("overrides", nargs="*", help="further settings of the pipeline, such as seed=1")
-    arguments = parser.parse_args()
+    parser.epilog = "Anything else is a setting of the pipeline, such as seed=1."
+    arguments, overrides = parser.parse_known_args()
+    arguments.overrides = overrides
     if not arguments.data.is_dir() and arguments.task != "folk":
         parser.error(f"{arguments.data}: no such folder; --data says where the real data is")
     return arguments
