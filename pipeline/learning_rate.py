@@ -24,8 +24,7 @@ RISEN = 1.3
 """The search ends where the smoothed loss is so many times its lowest."""
 BACK = 10.0
 """So many times below the rate of the lowest loss is the most that a long training bears; the rate where the
-loss falls fastest is rather low. Half way between them, as powers, lies what whole trainings on tunes did
-best with (0.005 for 192 units in batches of 16)."""
+loss falls fastest is rather low. What is chosen lies half way between them, as powers."""
 TABLE = "learning_rate_search.tsv"
 
 

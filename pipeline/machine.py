@@ -1,4 +1,4 @@
-"""Settings of the process that decide how fast small models train; made before torch is imported.
+"""Settings of the process that decide how fast small models train; made before torch and numba are imported.
 
 Two traps. glibc hands freed memory back to the system, which clears it page by page when it is taken again:
 40% of a small LSTM's step. And OpenMP's threads spin while they wait: on a machine that does anything else at
@@ -8,13 +8,22 @@ the same time they keep each other from working, and a step takes up to a hundre
 import ctypes
 import os
 import platform
+import tempfile
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and values of mallopt(3)
 
 
 def prepare() -> None:
-    """Keep up to 1 GiB of freed memory, and let waiting threads sleep unless the user has said otherwise."""
+    """Keep up to 1 GiB of freed memory, and let waiting threads sleep unless the user has said otherwise.
+
+    Compiled loops are kept beside their sources or below the home folder; where neither can be written, in
+    the system's temporary folder.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if not any(os.access(place, os.W_OK) for place in (Path(__file__).parent, Path.home())):
+        kept = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(kept))
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_MAX, 0)

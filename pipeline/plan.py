@@ -5,8 +5,8 @@ and learns, as before.
 
 A budget is spent on the largest model that still sees enough symbols for each of its parameters: smaller
 models learn faster at first, larger ones further. Hoffmann et al., "Training compute-optimal large language
-models" (2022), found 20 for language; ours are from trials on two cores with tunes and fly DNA, of which a
-symbol says far less.
+models" (2022), found 20 symbols a parameter for language. Ours are of that order, and larger for few symbols,
+each of which says less; they have not been tuned.
 """
 
 import json
