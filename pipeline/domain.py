@@ -118,6 +118,8 @@ class Domain(abc.ABC):
     """The symbols in their fixed order, or None: the sorted symbols of the data."""
     complement: ClassVar[Mapping[str, str] | None] = None
     """Symbol to symbol, where the reverse complement of a sequence is as likely as itself."""
+    wildcards: ClassVar[Mapping[str, str]] = {}
+    """What each letter that stands for one of several symbols stands for, as in motifs."""
     mark_names: ClassVar[tuple[str, ...]] = ()
     """Names of the values of `Record.marks`."""
     open_ended: ClassVar[bool] = False

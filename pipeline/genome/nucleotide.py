@@ -56,6 +56,10 @@ class Nucleotide(Domain):
     symbol_name: ClassVar[str] = "base"
     alphabet: ClassVar[tuple[str, ...]] = ("A", "C", "G", "T")
     complement: ClassVar[Mapping[str, str]] = {"A": "T", "C": "G", "G": "C", "T": "A"}
+    wildcards: ClassVar[Mapping[str, str]] = {
+        "U": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "B": "CGT", "D": "AGT",
+        "H": "ACT", "V": "ACG", "N": "ACGT",
+    }  # fmt: skip
     mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
     open_ended: ClassVar[bool] = True
 
