@@ -1,11 +1,13 @@
 """Our training step without its trainer: the same windows, carried state, loss, clipping and optimizer."""
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from pipeline.alphabet import SPECIALS, Alphabet
@@ -26,6 +28,33 @@ def random_corpus(symbols: str, length: int) -> Corpus:
     return Corpus(
         Path(), Alphabet(symbols), (), codes, None, np.array(segments), np.array([[0, length]])
     )
+
+
+@dataclass(frozen=True)
+class TorchLstm:
+    """The fused LSTM that torch brings, between an embedding and a read-out."""
+
+    hidden_size: int
+    num_layers: int
+
+    def __str__(self) -> str:
+        return f"torch's lstm {self.num_layers}x{self.hidden_size}"
+
+    def build(self, vocab_size: int) -> nn.Module:
+        """A freshly initialised model over `vocab_size` codes."""
+        return _TorchLstmModel(self, vocab_size)
+
+
+class _TorchLstmModel(nn.Module):
+    def __init__(self, settings: TorchLstm, vocab_size: int) -> None:
+        super().__init__()
+        size = settings.hidden_size
+        self.embedding, self.readout = nn.Embedding(vocab_size, size), nn.Linear(size, vocab_size)
+        self.lstm = nn.LSTM(size, size, settings.num_layers, batch_first=True)
+
+    def forward(self, symbols: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
+        hidden, state = self.lstm(self.embedding(symbols), state)
+        return self.readout(hidden), state
 
 
 class BareLoop:
