@@ -15,8 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import ConfigError
+from pipeline.limits import between, one_of
+from pipeline.sampling.settings import SampleSettings, ScoreSettings
 
-STAGES = ("ingest", "train", "sample", "postprocess", "report")
+STAGES = ("ingest", "train", "sample", "postprocess", "score", "report")
+USUAL_STAGES = tuple(name for name in STAGES if name != "score")
 
 
 @dataclass
@@ -36,9 +39,9 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         one_of("dataset.split.by", self.by, ("auto", "records", "blocks"))
-        _between("dataset.split.validation", self.validation, 0.0, 0.5, open_ends=True)
-        _between("dataset.split.test", self.test, 0.0, 0.5, open_ends=True)
-        _between("dataset.split.gap", self.gap, 0, 2**31)
+        between("dataset.split.validation", self.validation, 0.0, 0.5, open_ends=True)
+        between("dataset.split.test", self.test, 0.0, 0.5, open_ends=True)
+        between("dataset.split.gap", self.gap, 0, 2**31)
 
 
 @dataclass
@@ -97,42 +100,15 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "batch", "time"):
-            _between(f"train.{name}", getattr(self, name), 1, 2**31)
-        _between("train.lr", self.lr, 0.0, 10.0, open_ends=True)
-        _between("train.weight_decay", self.weight_decay, 0.0, 10.0)
-        _between("train.clip", self.clip, 0.0, 1e9, open_ends=True)
-        _between("train.average", self.average, 0.0, 0.9999)
-        _between("train.patience", self.patience, 0, 2**31)
+            between(f"train.{name}", getattr(self, name), 1, 2**31)
+        between("train.lr", self.lr, 0.0, 10.0, open_ends=True)
+        between("train.weight_decay", self.weight_decay, 0.0, 10.0)
+        between("train.clip", self.clip, 0.0, 1e9, open_ends=True)
+        between("train.average", self.average, 0.0, 0.9999)
+        between("train.patience", self.patience, 0, 2**31)
         one_of("train.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
         if self.threads is not None:
-            _between("train.threads", self.threads, 1, 1024)
-
-
-@dataclass
-class SampleSettings:
-    """How new sequences are drawn."""
-
-    count: int = 16
-    """How many sequences."""
-    length: int = 500
-    """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own."""
-    temperature: float = 1.0
-    """Logits are divided by it: below 1 safer, above 1 wilder, 0 greedy."""
-    top_k: int | None = None
-    """Draw from the k likeliest symbols only."""
-    top_p: float | None = None
-    """Draw from the likeliest symbols that together hold this probability (nucleus sampling)."""
-    prime: str = ""
-    """The start of every sequence, which the model continues."""
-
-    def __post_init__(self) -> None:
-        _between("sample.count", self.count, 1, 2**31)
-        _between("sample.length", self.length, 1, 2**31)
-        _between("sample.temperature", self.temperature, 0.0, 100.0)
-        if self.top_k is not None:
-            _between("sample.top_k", self.top_k, 1, 2**16)
-        if self.top_p is not None:
-            _between("sample.top_p", self.top_p, 0.0, 1.0, open_low=True)
+            between("train.threads", self.threads, 1, 1024)
 
 
 @dataclass
@@ -144,6 +120,7 @@ class Config:
     model: Any = None
     train: TrainSettings = field(default_factory=TrainSettings)
     sample: SampleSettings = field(default_factory=SampleSettings)
+    score: ScoreSettings = field(default_factory=ScoreSettings)
     render: Any = None
     blast: Any = None
     budget: str | None = None
@@ -154,10 +131,10 @@ class Config:
     seed: int = 0
     run: str | None = None
     """A run folder to go on with."""
-    stages: list[str] = field(default_factory=lambda: list(STAGES))
+    stages: list[str] = field(default_factory=lambda: list(USUAL_STAGES))
 
     def __post_init__(self) -> None:
-        _between("seed", self.seed, 0, 2**32 - 1)
+        between("seed", self.seed, 0, 2**32 - 1)
 
 
 def build(node: Any, where: str, package: str = "pipeline") -> Any:
@@ -229,22 +206,3 @@ def _find(target: str, where: str, package: str) -> type:
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         raise ConfigError(f"{where}._target_={target!r} is not a kind that this pipeline has ({package}.…)")
     return found
-
-
-def one_of(where: str, value: Any, allowed: Iterable[str]) -> None:
-    """ConfigError, with what is allowed, where a setting has another value."""
-    if value not in allowed:
-        raise ConfigError(f"{where}={value!r} is not one of {', '.join(allowed)}")
-
-
-def _between(
-    where: str, value: float, low: float, high: float, open_ends: bool = False, open_low: bool = False
-) -> None:
-    inside = low <= value <= high
-    if (open_ends and value in (low, high)) or (open_low and value == low):
-        inside = False
-    if not inside:
-        how = "above" if open_ends or open_low else "at least"
-        end = "below" if open_ends else "at most"
-        allowed = f"{how} {low:.15g} and {end} {high:.15g} is allowed"
-        raise ConfigError(f"{where}={value} is out of range: {allowed}")

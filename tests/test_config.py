@@ -90,7 +90,7 @@ def test_the_experiments_of_the_origin_have_its_sizes():
 def test_the_page_shows_every_setting_with_its_default():
     """conf/config.yaml and the schema agree on what there is."""
     page = yaml.safe_load((CONF / "config.yaml").read_text())
-    groups = {"dataset", "domain", "model", "train", "sample", "render", "blast"}
+    groups = {"dataset", "domain", "model", "train", "sample", "score", "render", "blast"}
     assert set(page) - {"defaults", "hydra"} == {f.name for f in fields(Config)} - groups
     defaults = Config()
     for name in set(page) - {"defaults", "hydra"}:

@@ -1,0 +1,120 @@
+"""The settings of drawing and scoring, a sentence each."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import ConfigError
+from pipeline.limits import between
+
+
+@dataclass
+class GridSettings:
+    """The same seed under several temperatures and after several primes, `sample.count` sequences each."""
+
+    temperatures: list[float] = field(default_factory=list)
+    """Instead of `sample.temperature`."""
+    primes: list[str] = field(default_factory=list)
+    """Instead of `sample.prime`."""
+
+    def __post_init__(self) -> None:
+        for temperature in self.temperatures:
+            between("sample.grid.temperatures", temperature, 0.0, 100.0)
+
+
+@dataclass
+class FillSettings:
+    """A span between two given sides: `sample.prime` on its left, `right` on its right."""
+
+    right: str | None = None
+    """The right side, to the sequence's end."""
+    shortest: int = 10
+    """Symbols of the span, at least."""
+    longest: int = 10
+    """Symbols of the span, at most; candidates have all lengths in turn."""
+    candidates: int = 200
+    """Spans that are drawn; the `sample.count` after which the right side is likeliest are kept."""
+
+    def __post_init__(self) -> None:
+        between("sample.fill.shortest", self.shortest, 1, 2**31)
+        between("sample.fill.longest", self.longest, self.shortest, 2**31)
+        between("sample.fill.candidates", self.candidates, 1, 2**31)
+
+
+@dataclass
+class SampleSettings:
+    """How new sequences are drawn."""
+
+    count: int = 16
+    """How many sequences."""
+    length: int = 500
+    """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own."""
+    temperature: float = 1.0
+    """Logits are divided by it: below 1 safer, above 1 wilder, 0 greedy."""
+    top_k: int | None = None
+    """Draw from the k likeliest symbols only."""
+    top_p: float | None = None
+    """Draw from the likeliest symbols that together hold this probability (nucleus sampling)."""
+    min_p: float | None = None
+    """Draw from symbols that are at least this share as likely as the likeliest."""
+    typical: float | None = None
+    """Draw from the symbols whose surprisal is nearest to the expected one, which together hold this
+    probability."""
+    repetition_penalty: float = 1.0
+    """Log-probabilities of symbols drawn not long ago are multiplied by it: above 1 repeats less."""
+    repetition_window: int = 16
+    """How many of the last symbols count as drawn not long ago."""
+    copying: float = 1.0
+    """How far a model that looks things up may lean on long contexts and copies of its training text, from
+    0, not at all, to 1, as it learned; without effect on models that look nothing up."""
+    constraints: list[Any] = field(default_factory=list)
+    """What every sequence must keep, such as {kind: motifs, never: [GAATTC]}; see sampling/constraints.py."""
+    prime: str = ""
+    """The start of every sequence, which the model continues; @FILE takes records of a file in turn, and
+    heldout those of the test split."""
+    prime_length: int | None = None
+    """Symbols taken of each record that is a prime; all of it, if not given."""
+    primes: list[str] = field(default_factory=list)
+    """Several starts, taken in turn."""
+    beam: int | None = None
+    """Search instead of drawing: keep so many beginnings, and return the `count` best sequences."""
+    length_penalty: float = 0.7
+    """Beam search ranks by log-probability over length to this power: 0 favours short sequences."""
+    grid: GridSettings = field(default_factory=GridSettings)
+    fill: FillSettings = field(default_factory=FillSettings)
+
+    def __post_init__(self) -> None:
+        between("sample.count", self.count, 1, 2**31)
+        between("sample.length", self.length, 1, 2**31)
+        between("sample.temperature", self.temperature, 0.0, 100.0)
+        for name, high in (("top_k", 2**16), ("prime_length", 2**31), ("beam", 4096)):
+            if getattr(self, name) is not None:
+                between(f"sample.{name}", getattr(self, name), 1, high)
+        for name in ("top_p", "min_p", "typical"):
+            if getattr(self, name) is not None:
+                between(f"sample.{name}", getattr(self, name), 0.0, 1.0, open_low=True)
+        between("sample.repetition_penalty", self.repetition_penalty, 0.0, 100.0, open_low=True)
+        between("sample.repetition_window", self.repetition_window, 1, 2**16)
+        between("sample.copying", self.copying, 0.0, 1.0)
+        between("sample.length_penalty", self.length_penalty, 0.0, 10.0)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.prime and self.primes:
+            raise ConfigError("sample.prime and sample.primes: only one of them may be given")
+        ways = {
+            "sample.beam": self.beam is not None, "sample.fill": self.fill.right is not None,
+            "sample.grid": bool(self.grid.temperatures or self.grid.primes),
+        }  # fmt: skip
+        chosen = [name for name, given in ways.items() if given]
+        if len(chosen) > 1:
+            raise ConfigError(f"{' and '.join(chosen)}: only one of them may be given")
+        if self.beam is not None and (self.constraints or self.repetition_penalty != 1):
+            raise ConfigError("sample.beam searches without constraints and penalties; leave out one of them")
+
+
+@dataclass
+class ScoreSettings:
+    """Which sequences the stage `score` reads."""
+
+    path: str | None = None
+    """A file, folder or 'GLOB' of sequences, in a format that the domain reads."""
