@@ -12,6 +12,7 @@ warp time?" (2018).
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from pipeline.errors import ConfigError
 from pipeline.models.products import Linear
 from pipeline.models.scan import gated_scan
+
+if TYPE_CHECKING:
+    from pipeline.models.steps import Net
 
 LONGEST_MEMORY = 256
 """Steps that the slowest unit remembers when training begins."""
@@ -75,6 +79,12 @@ class MinGruModel(nn.Module):
             hidden, last = layer(hidden, state[number] if state else None)
             carried.append(last)
         return self.readout(self.dropout(self.norm(hidden))), tuple(carried)
+
+    def stepper(self, int8: bool = False) -> "Net":
+        """The weights as compiled sampling reads them; its products are in single precision."""
+        from pipeline.models import stepping  # compiled code: late, since training needs none
+
+        return stepping.of_min_gru(self, int8)
 
 
 class Layer(nn.Module):

@@ -8,6 +8,7 @@ matrix for embedding and read-out: Press and Wolf, "Using the output embedding t
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from torch.nn.functional import dropout, embedding
 from pipeline.config import one_of
 from pipeline.errors import ConfigError
 from pipeline.models.state import State
+
+if TYPE_CHECKING:
+    from pipeline.models.steps import Net
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -93,6 +97,12 @@ class RecurrentModel(nn.Module):
             return self.layers(inputs, state)
         hidden, state = self._by_layers(inputs.transpose(0, 1).contiguous(), None, state)
         return self.norms[-1](hidden).transpose(0, 1), state
+
+    def stepper(self, int8: bool = False) -> "Net":
+        """The weights as compiled sampling reads them."""
+        from pipeline.models import stepping  # compiled code: late, since training needs none
+
+        return stepping.of_recurrent(self, int8)
 
     def _by_kernels(self, inputs: Tensor) -> bool:
         """Whether our own kernels are the faster ones: on a GPU torch's are, and for a single step."""

@@ -1,0 +1,74 @@
+"""From a model's weights to those of `steps`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.models import steps
+from pipeline.models.tiles import aligned, pack, padded
+
+if TYPE_CHECKING:
+    from pipeline.models.min_gru import MinGruModel
+    from pipeline.models.recurrent import RecurrentModel
+
+Array = np.ndarray
+
+
+@torch.no_grad()
+def of_recurrent(model: "RecurrentModel", int8: bool) -> steps.Net:
+    """The network of an RNN, an LSTM or a GRU; with `int8` all but the first and the last matrix are."""
+    settings, layers = model.settings, model.layers.all_weights
+    size, cell = settings.hidden_size, settings.cell
+    matrices = [layers[0][1]] + [matrix for layer in layers[1:] for matrix in layer[:2]]
+    panels = pack(np.stack([_array(matrix.t()) for matrix in matrices]), int8)
+    inputs, hiddens = ([layer[at] for layer in layers] for at in (2, 3))
+    if cell == "gru":
+        # The hidden state's part in the last gate has a bias of its own.
+        fresh = np.stack([_array(bias[2 * size :]) for bias in hiddens])
+        hiddens = [torch.cat([bias[: 2 * size], 0 * bias[2 * size :]]) for bias in hiddens]
+    biases = [one + other for one, other in zip(inputs, hiddens, strict=True)]
+    given = model.norms[0](model.embedding.weight).double() @ layers[0][0].double().t() + biases[0]
+    frame = _frame(model, given, torch.stack(biases), model.norms, settings.residual, settings.layer_norm)
+    if cell == "gru":
+        return steps.GRU(frame, panels, fresh, np.zeros_like(frame.biases[0]))
+    return {"lstm": steps.LSTM, "rnn": steps.RNN}[cell](frame, panels)
+
+
+@torch.no_grad()
+def of_min_gru(model: "MinGruModel", int8: bool) -> steps.Net:
+    """The network of a minimal GRU; with `int8` all but the last matrix are."""
+    inward, outward = ([getattr(layer, name) for layer in model.layers] for name in ("inward", "outward"))
+    biases = torch.stack([linear.bias for linear in inward])
+    norms = [*(layer.norm for layer in model.layers), model.norm]
+    matrices = (np.stack([_array(linear.weight.t()) for linear in part]) for part in (inward, outward))
+    frame = _frame(model, biases[:1], biases, norms, True, True)
+    return steps.MinGRU(frame, *(pack(each, int8) for each in matrices))
+
+
+def _frame(
+    model: torch.nn.Module, looked_up: Tensor, biases: Tensor, norms: Sequence[torch.nn.Module],
+    residual: bool, normed: bool,
+) -> steps.Frame:  # fmt: skip
+    readout, embedding = model.readout, model.embedding.weight
+    plain = torch.ones(len(biases) + 1, embedding.shape[1])
+    gains = torch.stack([norm.weight for norm in norms]) if normed else plain
+    shifts = torch.stack([norm.bias for norm in norms]) if normed else plain
+    return steps.Frame(
+        _array(embedding), _wide(looked_up), _wide(biases), _array(gains), _array(shifts),
+        pack(_array(readout.weight.t())[None]), _wide(readout.bias[None])[0], residual, normed,
+    )  # fmt: skip
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().float().numpy())
+
+
+def _wide(tensor: Tensor) -> Array:
+    """Filled with zeros up to a whole number of panels."""
+    rows, columns = tensor.shape
+    wide = aligned((rows, padded(columns)))
+    wide[:, :columns] = _array(tensor)
+    return wide

@@ -1,0 +1,278 @@
+"""Whole samples drawn by compiled code, for models that give their weights for it (`pipeline.models.steps`).
+
+A thread takes a chunk of samples and goes through it with a number of rows; a row whose sample has ended
+begins with the next. The softmax is in double precision; every sample has its own random numbers, and every
+row its own order of additions: neither threads nor rows nor chunks change a sample.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from pipeline.alphabet import EOS
+from pipeline.models.steps import Net, Room, advance, copy, room, state
+from pipeline.models.tiles import BARE, ROWS
+from pipeline.sampling import philox
+
+Array = np.ndarray
+ROWS_AT_ONCE = 16 * ROWS
+"""Rows for which the weights are read once."""
+SAMPLES_A_ROW = 4
+MOST_CODES = 2**25
+"""Codes that one thread may hold."""
+CLOSE = 600.0
+"""Nats by which a weight may lie below the largest without being lost."""
+
+
+class Rule(NamedTuple):
+    """How a symbol is chosen from logits, as `decoders.Decoder` says it."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    allowed: Array
+    """Which codes may be chosen, ``(vocab_size,)`` bool."""
+
+
+class Starts(NamedTuple):
+    """Where samples begin: that with index i at place i modulo their number."""
+
+    states: Array
+    """``(starts, numbers of a state)``, after all that is given but the last code."""
+    codes: Array
+    """The last code given, ``(starts,)``."""
+    steps: Array
+    """How many symbols may follow, ``(starts,)``, at least one."""
+
+
+class Desk(NamedTuple):
+    """Of each row, which sample it has, its last code, how many symbols may follow and its next random
+    numbers; and room for the weights of all codes."""
+
+    owner: Array
+    codes: Array
+    left: Array
+    numbers: Array
+    weights: Array
+
+
+def starts_of(net: Net, given: list[Array], steps: list[int]) -> Starts:
+    """The starts after each of the `given` codes ``(length,)``, the first of which is BOS."""
+    states = state(net, len(given))
+    space = room(net, 1)
+    for at, codes in enumerate(given):
+        if len(codes) > 1:  # or it need not be compiled
+            _read(net, states[at : at + 1], np.ascontiguousarray(codes[:-1, None]), 1, space)
+    return Starts(states, np.array([codes[-1] for codes in given]), np.array(steps))
+
+
+def draw(
+    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, threads: int
+) -> Iterator[tuple[int, Array, float]]:
+    """Draw the samples with these indices, in their order.
+
+    Yields index, codes, of which the last may be EOS, and their log-probability in nats.
+    """
+    # Where samples end at different times, several for each row keep all rows at work to the end.
+    most = ROWS_AT_ONCE * (SAMPLES_A_ROW if rule.allowed[EOS] else 1)
+    most = max(1, min(most, MOST_CODES // int(starts.steps.max()), -(-len(indices) // max(threads, 1))))
+    chunks = (indices[at : at + most] for at in range(0, len(indices), most))
+    with ThreadPoolExecutor(max(threads, 1), "sampling") as pool:
+        waiting = deque()
+        for chunk in chunks:
+            waiting.append((chunk, pool.submit(draw_chunk, net, starts, rule, seed, chunk, ROWS_AT_ONCE)))
+            if len(waiting) > threads:
+                yield from _each(*waiting.popleft())
+        while waiting:
+            yield from _each(*waiting.popleft())
+
+
+def _each(indices: range, drawn: Future) -> Iterator[tuple[int, Array, float]]:
+    codes, lengths, nats = drawn.result()
+    for at, index in enumerate(indices):
+        yield index, codes[at, : lengths[at]], float(nats[at])
+
+
+def draw_chunk(
+    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, rows: int
+) -> tuple[Array, Array, Array]:
+    """Draw the samples with these indices, `rows` at a time.
+
+    Returns codes ``(samples, steps)``, how many of them were drawn, the end included, and their
+    log-probabilities in nats, both ``(samples,)``.
+    """
+    samples = len(indices)
+    rows = _whole_tiles(min(rows, samples))
+    codes = np.empty((samples, starts.steps.max()), np.uint16)
+    lengths, nats = np.zeros(samples, np.int64), np.zeros(samples)
+    desk = Desk(
+        np.arange(rows), np.zeros(rows, np.int64), np.zeros(rows, np.int64),
+        np.zeros((rows, philox.BLOCK)), np.zeros(len(rule.allowed)),
+    )  # fmt: skip
+    _draw(
+        net, starts, rule, np.uint64(seed & (2**64 - 1)), indices.start, state(net, rows), room(net, rows),
+        desk, codes, lengths, nats,
+    )  # fmt: skip
+    return codes, lengths, nats
+
+
+class Stepping:
+    """Stands for a model where each step's logits are needed: ``(symbols, state) -> (logits, state)``.
+
+    Logits are those of the last step alone, ``(batch, 1, vocab_size)``; the state given is used up.
+    """
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+
+    def __call__(self, symbols: Tensor, carried: Array | None = None) -> tuple[Tensor, Array]:
+        rows = _whole_tiles(len(symbols))
+        carried = state(self.net, rows) if carried is None else carried
+        space = room(self.net, rows)
+        _read(self.net, carried, np.ascontiguousarray(symbols.t().numpy()), len(symbols), space)
+        logits = space.logits[: len(symbols), : len(self.net.frame.embedding)]
+        return torch.from_numpy(logits)[:, None], carried
+
+
+def _whole_tiles(rows: int) -> int:
+    return 1 if rows == 1 else -(-rows // ROWS) * ROWS
+
+
+@njit(**BARE)
+def _read(net: Net, carried: Array, codes: Array, count: int, space: Room) -> None:
+    """Take states on by codes ``(time, rows)``."""
+    for at in range(codes.shape[0]):
+        advance(net, carried, codes[at], count, space)
+
+
+@njit(**BARE)
+def _draw(
+    net: Net, starts: Starts, rule: Rule, seed: np.uint64, first: int, carried: Array, space: Room,
+    desk: Desk, drawn: Array, lengths: Array, nats: Array,
+) -> None:  # fmt: skip
+    samples, (rows, size) = len(lengths), (len(carried), len(rule.allowed))
+    owner, codes, left, numbers, weights = desk
+    count = following = min(rows, samples)
+    for row in range(count):
+        codes[row], left[row] = _start(starts, first + row, carried[row])
+    while count:
+        advance(net, carried, codes, count, space)
+        # Backwards: the row that takes an ended one's place has been looked at.
+        for row in range(count - 1, -1, -1):
+            sample = owner[row]
+            step = lengths[sample]
+            if step % philox.BLOCK == 0:
+                philox.fill(seed, np.uint64(first + sample), step // philox.BLOCK, numbers[row])
+            number = numbers[row, step % philox.BLOCK]
+            code, log_probability = choose(space.logits[row, :size], rule, number, weights)
+            drawn[sample, step], codes[row] = code, code
+            nats[sample] += log_probability
+            lengths[sample] += 1
+            left[row] -= 1
+            if code != EOS and left[row]:
+                continue
+            if following < samples:
+                owner[row] = following
+                codes[row], left[row] = _start(starts, first + following, carried[row])
+                following += 1
+                continue
+            count -= 1
+            owner[row], codes[row], left[row] = owner[count], codes[count], left[count]
+            copy(numbers[count], numbers[row])
+            copy(carried[count], carried[row])
+
+
+@njit(**BARE)
+def _start(starts: Starts, index: int, carried: Array) -> tuple[int, int]:
+    """Code and number of steps with which a sample begins; `carried` becomes its state."""
+    which = index % len(starts.codes)
+    copy(starts.states[which], carried)
+    return starts.codes[which], starts.steps[which]
+
+
+@njit(**BARE)
+def choose(logits: Array, rule: Rule, number: float, weights: Array) -> tuple[int, float]:
+    """A code, and its log-probability under the model; `weights` is scratch space."""
+    size = len(logits)
+    top, best = -np.inf, -1
+    for code in range(size):
+        top = max(top, np.float64(logits[code]))
+        if rule.allowed[code] and (best < 0 or logits[code] > logits[best]):
+            best = code
+    total, limit = 0.0, np.float64(logits[best])
+    for code in range(size):
+        weights[code] = math.exp(logits[code] - top)
+        total += weights[code]
+    if rule.temperature > 0:
+        again = rule.temperature != 1.0 or top - limit > CLOSE
+        best = _place(weights, number * _leave(logits, limit, again, rule, weights))
+    return best, logits[best] - top - math.log(total)
+
+
+@njit(**BARE)
+def _leave(logits: Array, limit: float, again: bool, rule: Rule, weights: Array) -> float:
+    """Set to zero the weights of what is not drawn; the sum of the others."""
+    size, kept = len(logits), 0.0
+    for code in range(size):
+        if not rule.allowed[code]:
+            weights[code] = 0.0
+        elif again:
+            weights[code] = math.exp((logits[code] - limit) / rule.temperature)
+        kept += weights[code]
+    if rule.top_k < size:
+        kept = _keep(weights, rule.top_k, np.inf)
+    if rule.top_p < 1.0:
+        kept = _keep(weights, size, rule.top_p * kept)
+    if rule.min_p > 0.0:
+        largest, kept = 0.0, 0.0
+        for code in range(size):
+            largest = max(largest, weights[code])
+        least = rule.min_p * largest
+        for code in range(size):
+            weights[code] = weights[code] if weights[code] >= least else 0.0
+            kept += weights[code]
+    return kept
+
+
+@njit(**BARE)
+def _keep(weights: Array, most: int, enough: float) -> float:
+    """Leave only the largest weights, at most so many, and none after their sum is enough: that sum.
+
+    Of equal weights the first is the largest.
+    """
+    total = 0.0
+    for _ in range(most):
+        best = 0
+        for code in range(1, len(weights)):
+            if weights[code] > weights[best]:
+                best = code
+        if weights[best] <= 0.0:
+            break
+        total += weights[best]
+        weights[best] = -weights[best]
+        if total >= enough:
+            break
+    for code in range(len(weights)):
+        weights[code] = -weights[code] if weights[code] < 0.0 else 0.0
+    return total
+
+
+@njit(**BARE)
+def _place(weights: Array, number: float) -> int:
+    """The first code with which the sum of weights exceeds a number; of rounding's making, the last."""
+    total, last = 0.0, 0
+    for code in range(len(weights)):
+        if weights[code] > 0.0:
+            last = code
+            total += weights[code]
+            if total > number:
+                break
+    return last
