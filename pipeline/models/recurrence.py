@@ -259,7 +259,9 @@ def _over_rows(run: Callable[[slice], Result], rows: int) -> list[Result]:
     if threads == 1:
         return [run(slice(0, rows))]
     edges = [rows * part // threads for part in range(threads + 1)]
-    return list(_pool(threads).map(torch.no_grad()(run), map(slice, edges[:-1], edges[1:])))
+    # A thread has a mode of its own; tensors of this one's may only be written to in the same.
+    mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
+    return list(_pool(threads).map(mode()(run), map(slice, edges[:-1], edges[1:])))
 
 
 @cache

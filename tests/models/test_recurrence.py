@@ -140,3 +140,15 @@ def test_a_tied_model_has_one_matrix_less_and_moderate_first_logits():
     assert size(free) - size(tied) == 50 * 64
     assert tied.readout.weight is tied.embedding.weight
     assert tied(torch.arange(50)[None])[0].abs().max() < 5
+
+
+def test_two_threads_evaluate_in_inference_mode():
+    model, inputs = Recurrent("gru", 8, 2).build(7), torch.randint(0, 7, (32, 5))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.inference_mode():
+            found, _ = model.hidden(model.embedding(inputs))
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(found, model.hidden(model.embedding(inputs))[0])
