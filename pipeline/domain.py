@@ -7,10 +7,12 @@ the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else ch
 
 import abc
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
 
 Symbols = str | tuple[str, ...]
 """A sequence of symbols: a string where every symbol is one character, else a tuple of strings."""
@@ -42,7 +44,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One raw sequence from a model. `log_probability` (nats) is that of the symbols after the prime."""
+    """One raw sequence from a model. `log_probability` (nats) is that of the symbols after the prime.
+
+    `temperature` is what it was drawn with, None where it was searched; `ranked_by` what it was chosen for
+    among others, where it was.
+    """
 
     index: int
     seed: int
@@ -50,6 +56,8 @@ class Sample:
     prime_length: int
     ended: bool
     log_probability: float
+    temperature: float | None = None
+    ranked_by: float | None = None
 
     @property
     def bits_per_symbol(self) -> float:
@@ -157,6 +165,10 @@ class Domain(abc.ABC):
         """The symbols of a starting text given by the user; may add what the domain's grammar implies."""
         return text
 
+    def parse_rest(self, text: str) -> Symbols:
+        """The symbols of a text given by the user as the end of a sequence."""
+        return text
+
     @abc.abstractmethod
     def finish(self, sample: Sample) -> Record | Rejection:
         """Check and normalise one raw sample. A bad one is a Rejection with a reason, never an error."""
@@ -164,7 +176,12 @@ class Domain(abc.ABC):
     @abc.abstractmethod
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """Write the finished records as the domain's own format; metadata of a record says how it was made
-        (keys: model, temperature, seed, index, bits_per_symbol)."""
+        (keys: model, temperature, seed, index, log_probability, bits_per_symbol)."""
+
+    def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
+        """Files for other programs of the surprisal along records: each comes without its symbols, and with
+        the bits of each of them ``(length,)``."""
+        return Findings()
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """Statistics of the samples beside those of the reference groups: tables, plots, verdicts."""

@@ -11,10 +11,11 @@ import numpy as np
 from pipeline.alphabet import BOS, EOS, UNKNOWN
 from pipeline.baseline import fit_markov
 from pipeline.checkpoint import load
-from pipeline.config import SampleSettings, build
+from pipeline.config import build
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Render, Sample
 from pipeline.nulls import shuffle_keeping_pairs
+from pipeline.sampling.settings import SampleSettings
 from pipeline.stages import StageResult, findings_to_result
 
 REFERENCE_SEQUENCES = 200
@@ -58,15 +59,20 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
 
 def _origin(inputs: PostprocessInputs) -> dict[str, str]:
     model = build(load(inputs.checkpoint).about["model"], "model", package="pipeline.models")
-    return {"model": str(model), "temperature": f"{inputs.sample.temperature:g}"}
+    return {"model": str(model)}
 
 
 def _with_origin(record: Record, sample: Sample, origin: Mapping[str, str]) -> Record:
     made = {
-        **origin, "seed": str(sample.seed), "index": str(sample.index),
+        **origin, **_temperature(sample), "seed": str(sample.seed), "index": str(sample.index),
+        "log_probability": f"{sample.log_probability:.3f}",
         "bits_per_symbol": f"{sample.bits_per_symbol:.3f}",
     }  # fmt: skip
     return replace(record, metadata={**record.metadata, **made})
+
+
+def _temperature(sample: Sample) -> dict[str, str]:
+    return {} if sample.temperature is None else {"temperature": f"{sample.temperature:g}"}
 
 
 def _tally(

@@ -19,7 +19,9 @@ from typing import Any
 from pipeline.exhibits import Page, show
 from pipeline.stages import write_atomically
 
-TITLES = {"ingest": "Data", "train": "Training", "sample": "Samples", "postprocess": "Results"}
+TITLES = {
+    "ingest": "Data", "train": "Training", "sample": "Samples", "postprocess": "Results", "score": "Scores",
+}  # fmt: skip
 HEADLINES = (
     ("train", "test_bits", "bits per symbol on the test split"),
     ("train", "markov_bits", "bits of the best Markov model"),

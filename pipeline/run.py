@@ -19,7 +19,10 @@ from pipeline.fit import TrainInputs, device_of
 from pipeline.ingest import ingest
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
-from pipeline.sample import prime_of, sample
+from pipeline.sample import sample
+from pipeline.sampling.constraints import constraints_of
+from pipeline.sampling.primes import HELD_OUT, prime_file, primes_of
+from pipeline.score import files_to_score, score
 from pipeline.sources import Source, locate, resource_folder
 from pipeline.split_file import split_files
 from pipeline.stages import RunFolder, Stage
@@ -39,6 +42,7 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
     build(config.model, "model", package="pipeline.models")
     _check_ahead(settings, domain, wanted)
     files = _files(settings, domain) if "ingest" in wanted else []
+    scored = files_to_score(settings.score, domain) if "score" in wanted else []
     run_folder = RunFolder(folder)
     with run_folder.locked():
         kept = [o for o in overrides if not o.startswith(("run=", "stages="))]
@@ -51,7 +55,7 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
         log.info("%s", run_folder.path)
         try:
             explicit = _explicit(overrides)
-            for stage in _stages(settings, plain, explicit, files, domain, renders, run_folder):
+            for stage in _stages(settings, plain, explicit, files, scored, domain, renders, run_folder):
                 if stage.name in wanted:
                     _check_prime_before(stage, settings, domain, run_folder)
                     run_folder.run(stage, _donors(settings, sweep))
@@ -69,7 +73,8 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
     if settings.budget is not None:
         parse_duration(settings.budget)
     if "sample" in wanted:
-        prime_of(domain, settings.sample)
+        primes_of(domain, settings.sample)
+        constraints_of(settings.sample.constraints)
     if "train" in wanted:
         device_of(settings.train)
     if "train" in wanted and settings.checkpoint:
@@ -79,7 +84,8 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
 def _check_prime_before(stage: Stage, settings: Config, domain: Domain, folder: RunFolder) -> None:
     """Before the long stage, what would only be found after it."""
     if stage.name == "train" and "sample" in settings.stages and (folder / "ingest").is_dir():
-        prime_of(domain, settings.sample, Corpus.open(folder / "ingest").alphabet)
+        corpus = Corpus.open(folder / "ingest")
+        primes_of(domain, settings.sample, corpus.alphabet, corpus)
 
 
 def _donors(settings: Config, sweep: Path | None) -> list[Path]:
@@ -125,6 +131,7 @@ def _stages(
     plain: Mapping[str, Any],
     explicit: tuple[str, ...],
     files: list[Path],
+    scored: list[Path],
     domain: Domain,
     renders: tuple[Render, ...],
     folder: RunFolder,
@@ -150,12 +157,16 @@ def _stages(
         return train(inputs, out_dir)
 
     def do_sample(out_dir: Path):  # noqa: ANN202
-        return sample(best, domain, settings.sample, seed, out_dir)
+        known = corpus() if (folder / "ingest").is_dir() else None
+        return sample(best, domain, settings.sample, seed, out_dir, known)
 
     def do_postprocess(out_dir: Path):  # noqa: ANN202
         raw = folder / "sample" / "samples.jsonl"
         inputs = PostprocessInputs(corpus(), best, raw, domain, settings.sample, renders, seed)
         return postprocess(inputs, out_dir)
+
+    def do_score(out_dir: Path):  # noqa: ANN202
+        return score(best, domain, scored, dataset.unknown, out_dir)
 
     # Where and on how many threads it is trained changes how fast, not what.
     machine = ("threads", "accelerator")
@@ -166,12 +177,17 @@ def _stages(
     drawn = {"sample": plain["sample"], **reads}
     made = {"sample": plain["sample"], "render": plain["render"], "blast": plain["blast"], **reads}
     outside = [checkpoint] if checkpoint else []
+    # A file of primes may be named and be missing where no samples are drawn.
+    primed = [prime_file(settings.sample)] if "sample" in settings.stages else []
+    primed = [path for path in primed if path is not None]
+    source = ("ingest", "train") if settings.sample.prime == HELD_OUT else ("train",)
     read = [*files, *split_files(dataset.split)] if files else []
     return [
         Stage("ingest", {"dataset": data, **reads}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
-        Stage("sample", drawn, do_sample, ("train",)),
+        Stage("sample", drawn, do_sample, source, primed, keeps_partial=True),
         Stage("postprocess", made, do_postprocess, ("ingest", "train", "sample")),
+        Stage("score", {"unknown": dataset.unknown, **reads}, do_score, ("train",), scored),
     ]
 
 

@@ -1,55 +1,142 @@
 """The third stage: a checkpoint to raw sequences, `samples.jsonl`."""
 
+import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import load
-from pipeline.config import SampleSettings
-from pipeline.domain import Domain, Exhibit, Symbols
-from pipeline.errors import ConfigError
-from pipeline.progress import track
-from pipeline.sampling.engine import Request, draw
+from pipeline.corpus import Corpus
+from pipeline.domain import Domain, Exhibit, Sample
+from pipeline.progress import bar
+from pipeline.sampling.primes import primes_of
+from pipeline.sampling.requests import Drawing
+from pipeline.sampling.settings import SampleSettings
 from pipeline.stages import StageResult
 
 SHOWN = 3
+SHEET_SYMBOLS = 120
+"""Symbols of a sequence on a contact sheet, after its prime."""
+
+
+@dataclass
+class _Tally:
+    """What is known of all samples without keeping them."""
+
+    count: int = 0
+    symbols: int = 0
+    first: list[Sample] = field(default_factory=list)
+
+    def add(self, sample: Sample) -> None:
+        self.count += 1
+        self.symbols += len(sample.symbols)
+        if self.count <= SHOWN:
+            self.first.append(sample)
 
 
 def sample(
-    checkpoint: Path, domain: Domain, settings: SampleSettings, seed: int, out_dir: Path
-) -> StageResult:
-    """Draw `settings.count` sequences and write one JSON line each, in the order of their indices.
+    checkpoint: Path, domain: Domain, settings: SampleSettings, seed: int, out_dir: Path,
+    corpus: Corpus | None = None,
+) -> StageResult:  # fmt: skip
+    """Draw the sequences and write one JSON line each, in the order of their indices.
 
-    Raises ConfigError where the prime has a symbol that the model does not know, or leaves no room.
+    A file of the same settings that was broken off is gone on with, and ends as if it had not been. Raises
+    ConfigError where the prime has a symbol that the model does not know, or leaves no room, and where
+    constraints cannot be kept.
     """
     loaded = load(checkpoint)
-    prime = prime_of(domain, settings, loaded.alphabet)
-    request = Request(
-        settings.count, settings.length, seed, prime, domain.open_ended,
-        settings.temperature, settings.top_k, settings.top_p,
-    )  # fmt: skip
-    started, symbols, samples = time.perf_counter(), 0, []
-    drawn = draw(loaded.model, loaded.alphabet, request)
-    with (out_dir / "samples.jsonl").open("w", encoding="utf-8") as stream, _one_thread():
-        for each in track(drawn, "Sampling", settings.count, "sequence"):
-            stream.write(each.to_json() + "\n")
-            symbols += len(each.symbols)
-            samples = [*samples, each][:SHOWN]
-    speed = symbols / (time.perf_counter() - started)
+    primes = primes_of(domain, settings, loaded.alphabet, corpus)
+    drawing = Drawing(loaded, domain, settings, seed, primes)
+    path = out_dir / "samples.jsonl"
+    tally = _Tally()
+    if not drawing.searches:
+        for each in _whole_lines(path):
+            tally.add(each)
+    speed = _draw(drawing, path, tally, domain.symbol_name)
     shown = out_dir / "first_samples.txt"
-    shown.write_text("\n\n".join("".join(each.symbols) for each in samples) + "\n", encoding="utf-8")
+    shown.write_text("\n\n".join("".join(each.symbols) for each in tally.first) + "\n", encoding="utf-8")
+    exhibits = [Exhibit("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")]
+    if len(drawing.cells) > 1:
+        exhibits.append(_contact_sheet(drawing, path, out_dir / "contact_sheet.tsv"))
     unit = domain.symbol_name
-    line = f"{settings.count} sequences of {symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
+    line = f"{tally.count} sequences of {tally.symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
     return StageResult(
-        kept={"samples": settings.count, "symbols": symbols},
+        kept={"samples": tally.count, "symbols": tally.symbols},
         summary=(line,),
         figures={"symbols_per_second": round(speed)},
-        exhibits=(Exhibit("As the model wrote them", (shown,), f"The first {len(samples)}, unchanged."),),
+        exhibits=tuple(exhibits),
     )
+
+
+def _draw(drawing: Drawing, path: Path, tally: _Tally, unit: str) -> float:
+    """Append the samples that are not there yet; symbols a second."""
+    before, started = tally.symbols, time.perf_counter()
+    with (
+        path.open("w" if drawing.searches else "a", encoding="utf-8") as stream,
+        bar("Sampling", drawing.count, "sequence") as progress,
+        _one_thread(),
+    ):
+        progress.update(tally.count)
+        for each in drawing.samples(tally.count):
+            stream.write(each.to_json() + "\n")
+            tally.add(each)
+            progress.update()
+            rate = (tally.symbols - before) / (time.perf_counter() - started)
+            progress.set_postfix_str(f"{rate:,.0f} {unit}s/s", refresh=False)
+    return (tally.symbols - before) / (time.perf_counter() - started)
+
+
+def _whole_lines(path: Path) -> Iterator[Sample]:
+    """The samples of a file that was broken off; a part of a line at its end is cut away."""
+    if not path.exists():
+        return
+    whole = 0
+    with path.open("rb") as stream:
+        for line in stream:
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            yield Sample.from_json(line.decode("utf-8"))
+    with path.open("r+b") as stream:
+        stream.truncate(whole)
+
+
+def _contact_sheet(drawing: Drawing, path: Path, sheet: Path) -> Exhibit:
+    """A table of the first sequence of each cell: primes down, temperatures across."""
+    with path.open(encoding="utf-8") as stream:
+        # A cell's first sample opens its lines.
+        firsts = [
+            Sample.from_json(line)
+            for number, line in enumerate(stream)
+            if number % drawing.settings.count == 0
+        ]
+    across = len(drawing.settings.grid.temperatures) or 1
+    rows = [firsts[start : start + across] for start in range(0, len(firsts), across)]
+    with sheet.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(["after", *(f"temperature {each.temperature:g}" for each in rows[0])])
+        for row in rows:
+            table.writerow([_line(row[0].symbols[: row[0].prime_length]) or "nothing", *map(_cell, row)])
+    count = drawing.settings.count
+    caption = (
+        f"The first of {count} in each cell, all from the same random numbers; in brackets its number among "
+        "the samples and its bits per symbol."
+    )
+    return Exhibit("Contact sheet", (sheet,), caption)
+
+
+def _cell(sample: Sample) -> str:
+    drawn = sample.symbols[sample.prime_length :]
+    more = "…" if len(drawn) > SHEET_SYMBOLS else ""
+    return f"{_line(drawn[:SHEET_SYMBOLS])}{more} [{sample.index + 1}; {sample.bits_per_symbol:.2f}]"
+
+
+def _line(symbols: Iterable[str] | Sequence[str]) -> str:
+    return " ".join("".join(symbols).split())
 
 
 @contextmanager
@@ -61,21 +148,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def prime_of(domain: Domain, settings: SampleSettings, alphabet: Alphabet | None = None) -> Symbols:
-    """The symbols that every sample starts with; ConfigError where they are not of the domain's grammar, not
-    in `alphabet`, where one is given, or leave no room for more."""
-    prime = domain.parse_prime(settings.prime) if settings.prime else ""
-    for position, symbol in enumerate(prime, start=1):
-        if alphabet is not None and symbol not in alphabet:
-            raise ConfigError(
-                f"sample.prime: symbol {symbol!r} at position {position} is not among what the model learns, "
-                f"{alphabet}; leave it out or replace it"
-            )
-    if len(prime) >= settings.length:
-        raise ConfigError(
-            f"sample.prime has {len(prime)} symbols and sample.length={settings.length} leaves no room for "
-            "more; raise sample.length"
-        )
-    return prime

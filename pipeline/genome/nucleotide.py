@@ -4,10 +4,12 @@ Read next: `fasta.py` and `stretches.py` (in), `statistics.py` (beside real DNA)
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
 
 from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
@@ -23,6 +25,7 @@ SUFFIXES = {
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _END_BASES = 64
+_HOW_MADE = ("model", "temperature", "seed", "index", "log_probability")
 
 
 def reverse_complement(sequence: str) -> str:
@@ -117,6 +120,10 @@ class Nucleotide(Domain):
                 )
         return prime
 
+    def parse_rest(self, text: str) -> str:
+        """As a prime."""
+        return self.parse_prime(text)
+
     def finish(self, sample: Sample) -> Record | Rejection:
         """A record of A, C, G and T, named by the sample's index from 1."""
         sequence = "".join(sample.symbols)
@@ -143,6 +150,20 @@ class Nucleotide(Domain):
             files=(path,),
         )
 
+    def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
+        """`surprisal.bedgraph`, bits along the sequences of the file that was read."""
+        path = out_dir / "surprisal.bedgraph"
+        with path.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write('track type=bedGraph name="surprisal" description="bits per base"\n')
+            for record, bits in tracks:
+                # Of its id the first word names a sequence for other programs.
+                name = record.metadata.get("source", record.id).split()[0]
+                start = int(record.metadata.get("start", 1)) - 1
+                for place, value in enumerate(bits.tolist(), start):
+                    stream.write(f"{name}\t{place}\t{place + 1}\t{value:.3f}\n")
+        caption = "Surprisal in bits per base, for genome browsers."
+        return Findings(exhibits=(Exhibit("Surprisal track", (path,), caption),), files=(path,))
+
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """GC, length and k-mer spectra beside those of the reference groups."""
         from pipeline.genome.statistics import compare_groups
@@ -158,7 +179,7 @@ class Nucleotide(Domain):
 def _description(record: Record) -> str:
     """How the sequence was made, in the words of a FASTA header."""
     made = record.metadata
-    known = [f"{key}={made[key]}" for key in ("model", "temperature", "seed", "index") if key in made]
+    known = [f"{key}={made[key]}" for key in _HOW_MADE if key in made]
     if "bits_per_symbol" in made:
         known.append(f"bits_per_base={made['bits_per_symbol']}")
     text = " ".join(["synthetic DNA, from no organism,", *known, f"length={len(record.symbols)}"])

@@ -57,6 +57,14 @@ def enlarged(reading: Reading, capacity: int) -> Reading:
     return reading._replace(history=history, links=links)
 
 
+def chosen_rows(reading: Reading, rows: np.ndarray) -> Reading:
+    """A reading of its own for each of these rows ``(n,)``, which may be repeated."""
+    return Reading(*(
+        Experts(*(each[rows] for each in part)) if isinstance(part, Experts) else part[rows]
+        for part in reading
+    ))  # fmt: skip
+
+
 @njit(cache=True, nogil=True)
 def read(
     index: ContextIndex, own: ContextIndex, banned: np.ndarray, orders: np.ndarray, smoothing: np.ndarray,

@@ -20,7 +20,7 @@ from pipeline.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
 from pipeline.lookup.layout import DENSE, LIKELIEST, SCALE, Layout
 from pipeline.lookup.library import Library, letters_of
-from pipeline.lookup.reader import Reading
+from pipeline.lookup.reader import Reading, chosen_rows
 from pipeline.lookup.study import Study
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.state import State
@@ -73,6 +73,10 @@ class Place:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
+
+    def select(self, rows: Tensor) -> "Place":
+        """The place of these rows of a batch."""
+        return Place(chosen_rows(self.reading, rows.cpu().numpy()))
 
 
 class MixtureModel(nn.Module):

@@ -28,7 +28,7 @@ _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "
              "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
 MOST_SEMITONES = 11
 _PIPES = "highland pipes"
-_HOW_MADE = ("model", "temperature", "seed", "index", "bits_per_symbol")
+_HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
 _PRIME_FIELD = re.compile(r"\s*([A-Za-z]):[ \t]*")
 _PRIME_VALUES = {"M": re.compile(r"C\||C(?![A-Za-z])|none|\d+/\d+"), "L": re.compile(r"1/\d+")}

@@ -1,0 +1,88 @@
+"""Beam search: the likeliest sequences that a few beginnings at a time lead to.
+
+Source: Lowerre, "The Harpy speech recognition system" (1976); lengths are made comparable by dividing by a
+power of them, as in Wu et al., "Google's neural machine translation system" (2016).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.alphabet import BOS, EOS, Alphabet
+from pipeline.domain import Sample
+from pipeline.models.state import BatchAxes
+from pipeline.sampling.engine import Request
+
+
+@dataclass(frozen=True)
+class _Found:
+    codes: tuple[int, ...]
+    nats: float
+    ended: bool
+    rank: float
+
+
+@torch.inference_mode()
+def search(
+    model: nn.Module, alphabet: Alphabet, request: Request, width: int, length_penalty: float
+) -> Iterator[Sample]:
+    """The `request.count` best sequences after each prime, the best first; as many beginnings are kept, or
+    `width`, whichever is more.
+
+    They are ranked by log-probability over the number of symbols drawn to the power of `length_penalty`.
+    """
+    axes, width = BatchAxes(model), max(width, request.count)
+    for which, prime in enumerate(request.primes or (request.prime,)):
+        start = alphabet.encode(prime, where="sample.prime").astype(np.int64)
+        found = _best(model, axes, request, start, width, length_penalty)
+        for place, each in enumerate(found[: request.count]):
+            index = which * request.count + place
+            symbols = alphabet.decode([*start, *each.codes])
+            yield Sample(
+                index, request.seed, symbols, len(start), each.ended, each.nats, ranked_by=each.rank
+            )
+
+
+def _best(
+    model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, width: int, power: float
+) -> list[_Found]:
+    never = list(request.decoder().forbidden)
+    inputs = torch.from_numpy(np.concatenate([[BOS], start]))[None]
+    nats, codes, state = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 0, dtype=torch.int64), None
+    found: list[_Found] = []
+    for drawn in range(1, request.length - len(start) + 1):
+        logits, state = model(inputs, state)
+        steps = logits[:, -1].double().log_softmax(-1)
+        steps[:, never] = -torch.inf
+        totals = nats[:, None] + steps
+        if not request.open_ended:
+            found += _ended(codes, totals[:, EOS], drawn**power)
+            totals[:, EOS] = -torch.inf
+        nats, rows, latest = _widest(totals, width)
+        codes, state = torch.cat([codes[rows], latest[:, None]], 1), axes.select(state, rows)
+        inputs = latest[:, None]
+        found = sorted(found, key=lambda each: -each.rank)[:width]
+        # Without the power no continuation is likelier than what it continues.
+        if power == 0 and len(found) == width and found[-1].nats >= float(nats.max()):
+            return found
+    divisor = codes.shape[1] ** power
+    rest = [
+        _Found(tuple(c), n, False, n / divisor) for c, n in zip(codes.tolist(), nats.tolist(), strict=True)
+    ]
+    whole = rest if request.open_ended or not found else []
+    return sorted([*found, *whole], key=lambda each: -each.rank)
+
+
+def _ended(codes: Tensor, nats: Tensor, divisor: float) -> list[_Found]:
+    pairs = zip(codes.tolist(), nats.tolist(), strict=True)
+    return [_Found(tuple(before), total, True, total / divisor) for before, total in pairs]
+
+
+def _widest(totals: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The best continuations: their log-probabilities, the rows that they continue, and with which code."""
+    possible = int(totals.isfinite().sum())
+    best, places = totals.flatten().topk(min(width, possible))
+    return best, places // totals.shape[1], places % totals.shape[1]

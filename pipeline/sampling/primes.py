@@ -1,0 +1,94 @@
+"""Where sequences start: a text, several, the records of a file, or those of the test split."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alphabet import Alphabet
+from pipeline.corpus import Corpus
+from pipeline.domain import Domain, Record, Symbols
+from pipeline.errors import ConfigError
+from pipeline.sampling.settings import SampleSettings
+
+HELD_OUT = "heldout"
+MOST = 10_000
+"""Records of a file that are primes, at most."""
+
+
+def prime_file(settings: SampleSettings) -> Path | None:
+    """The file that `sample.prime` names; ConfigError where it is missing."""
+    if not settings.prime.startswith("@"):
+        return None
+    path = Path(settings.prime[1:]).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"sample.prime={settings.prime}: there is no file {path.resolve()}")
+    return path
+
+
+def primes_of(
+    domain: Domain, settings: SampleSettings, alphabet: Alphabet | None = None, corpus: Corpus | None = None
+) -> tuple[Symbols, ...]:
+    """The starts of the samples, which they take in turn; for a grid, those of its rows.
+
+    Without a corpus nothing is known of held-out primes. Raises ConfigError where one is not of the domain's
+    grammar, not in `alphabet`, where one is given, or leaves no room for more.
+    """
+    texts = settings.grid.primes or settings.primes or [settings.prime]
+    if texts != [settings.prime] or not (settings.prime == HELD_OUT or settings.prime.startswith("@")):
+        primes = [domain.parse_prime(text) if text else "" for text in texts]
+    elif settings.prime != HELD_OUT:
+        primes = _of_file(domain, prime_file(settings), settings.prime_length)
+    elif corpus is not None:
+        primes = _held_out(domain, settings, corpus)
+    else:
+        return ()
+    for prime in primes:
+        _check(prime, settings, alphabet)
+    return tuple(primes)
+
+
+def _of_file(domain: Domain, path: Path, length: int | None) -> list[Symbols]:
+    records = (each for each in domain.read(path) if isinstance(each, Record))
+    primes = [record.symbols[:length] for record in islice(records, MOST)]
+    if not primes:
+        raise ConfigError(f"sample.prime=@{path}: the file has no record that this domain can read")
+    return primes
+
+
+def _held_out(domain: Domain, settings: SampleSettings, corpus: Corpus) -> list[Symbols]:
+    """The starts of test records or, of long ones, stretches, evenly spread, one for each sample."""
+    if settings.prime_length is None:
+        raise ConfigError("sample.prime=heldout: set sample.prime_length, the symbols to take of each record")
+    return list(_stretches(domain, corpus, settings.prime_length, settings.count))
+
+
+def _stretches(domain: Domain, corpus: Corpus, length: int, count: int) -> Iterator[Symbols]:
+    spans = corpus.segments_of("test")
+    long_enough = spans[spans[:, 1] - spans[:, 0] >= length]
+    if not len(long_enough):
+        raise ConfigError(
+            f"sample.prime_length={length}: no record of the test split is as long; the longest has "
+            f"{int((spans[:, 1] - spans[:, 0]).max())} symbols"
+        )
+    # A sequence that has an end has a start, too, and is continued from there.
+    step = length if domain.open_ended else 2**62
+    starts = np.concatenate([np.arange(a, b - length + 1, step) for a, b in long_enough[:, :2]])
+    chosen = starts[np.linspace(0, len(starts) - 1, min(count, len(starts))).round().astype(int)]
+    for start in chosen:
+        yield corpus.alphabet.decode(corpus.codes[start : start + length])
+
+
+def _check(prime: Symbols, settings: SampleSettings, alphabet: Alphabet | None) -> None:
+    for position, symbol in enumerate(prime, start=1):
+        if alphabet is not None and symbol not in alphabet:
+            raise ConfigError(
+                f"sample.prime: symbol {symbol!r} at position {position} is not among what the model learns, "
+                f"{alphabet}; leave it out or replace it"
+            )
+    if len(prime) >= settings.length:
+        raise ConfigError(
+            f"sample.prime has {len(prime)} symbols and sample.length={settings.length} leaves no room for "
+            "more; raise sample.length"
+        )

@@ -1,0 +1,88 @@
+"""From settings to what the engine draws: one request, or one for each cell of a grid."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from torch import nn
+
+from pipeline.alphabet import Alphabet
+from pipeline.checkpoint import Loaded
+from pipeline.domain import Domain, Sample, Symbols
+from pipeline.sampling.beam import search
+from pipeline.sampling.constraints import Language, constraints_of
+from pipeline.sampling.engine import Request, draw
+from pipeline.sampling.fill import fill
+from pipeline.sampling.settings import SampleSettings
+from pipeline.sampling.steering import Repetition, controls_of
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A model, what it is asked for, and the domain that says what a sequence is."""
+
+    loaded: Loaded
+    domain: Domain
+    settings: SampleSettings
+    seed: int
+    primes: tuple[Symbols, ...] = ("",)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The symbols that the model knows."""
+        return self.loaded.alphabet
+
+    @property
+    def searches(self) -> bool:
+        """Whether the best are looked for, which is done as a whole, instead of drawing one by one."""
+        return self.settings.beam is not None or self.settings.fill.right is not None
+
+    @cached_property
+    def cells(self) -> list[Request]:
+        """The requests: more than one for a grid, where all temperatures of a prime stand together."""
+        grid = self.settings.grid
+        if not (grid.temperatures or grid.primes):
+            return [self._request(self.settings.temperature, self.primes)]
+        temperatures = grid.temperatures or [self.settings.temperature]
+        return [self._request(t, (prime,)) for prime in self.primes for t in temperatures]
+
+    @property
+    def count(self) -> int:
+        """How many samples there will be."""
+        return len(self.cells) * self.settings.count
+
+    def samples(self, first: int = 0) -> Iterator[Sample]:
+        """The samples from number `first` on. Raises ConfigError where constraints cannot be kept."""
+        settings, model = self.settings, self._model()
+        if settings.beam is not None:
+            yield from search(model, self.alphabet, self.cells[0], settings.beam, settings.length_penalty)
+            return
+        if settings.fill.right is not None:
+            right = self.domain.parse_rest(settings.fill.right)
+            with_end = not self.domain.open_ended
+            yield from fill(model, self.alphabet, self.cells[0], settings.fill, right, with_end)
+            return
+        for number, request in enumerate(self.cells):
+            before = number * settings.count
+            for sample in draw(model, self.alphabet, request, max(0, first - before)):
+                yield replace(sample, index=before + sample.index, temperature=request.temperature)
+
+    def _model(self) -> nn.Module:
+        if hasattr(self.loaded.model, "lean"):
+            self.loaded.model.lean(self.settings.copying)
+        return self.loaded.model
+
+    def _request(self, temperature: float, primes: tuple[Symbols, ...]) -> Request:
+        settings = self.settings
+        repetition = None
+        if settings.repetition_penalty != 1:
+            repetition = Repetition(settings.repetition_penalty, settings.repetition_window)
+        language, length = Language.of(self.domain, self.alphabet), settings.length
+        if settings.fill.right is not None:  # what is drawn is a span, which has no end of its own
+            language, length = replace(language, open_ended=True), len(primes[0]) + settings.fill.longest
+        wishes = constraints_of(settings.constraints)
+        return Request(
+            settings.count, length, self.seed, primes[0], language.open_ended, temperature,
+            settings.top_k, settings.top_p, settings.min_p, settings.typical,
+            primes if len(primes) > 1 else (), controls_of(wishes, language, length, repetition),
+        )  # fmt: skip

@@ -1,0 +1,93 @@
+"""A stage beside the others: how surprising given sequences are to the model, symbol by symbol."""
+
+import csv
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alphabet import Alphabet
+from pipeline.checkpoint import load
+from pipeline.domain import Domain, Exhibit, Record
+from pipeline.errors import ConfigError, DataError
+from pipeline.progress import track
+from pipeline.sampling.scoring import surprisals
+from pipeline.sampling.settings import ScoreSettings
+from pipeline.sources import locate
+from pipeline.stages import StageResult, findings_to_result
+
+Scored = tuple[Record, np.ndarray]
+"""A record, and the bits of each of its symbols."""
+
+
+def files_to_score(settings: ScoreSettings, domain: Domain) -> list[Path]:
+    """The files that `score.path` names; ConfigError where it names none."""
+    if settings.path is None:
+        raise ConfigError("stages=[score]: set score.path=FILE, FOLDER or 'GLOB', the sequences to be scored")
+    return locate(settings.path, [], domain.suits)
+
+
+def score(checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out_dir: Path) -> StageResult:
+    """Write `records.tsv`, a row a sequence, `symbols.tsv`, a row a symbol, and the domain's tracks.
+
+    Raises DataError where no sequence can be read, or one has a symbol that the model does not know and
+    `unknown` is "error".
+    """
+    loaded = load(checkpoint)
+    records = (each for file in files for each in domain.read(file) if isinstance(each, Record))
+    known = (_known(each, loaded.alphabet, unknown) for each in records)
+    ours, for_model = itertools.tee(known)
+    codes = (loaded.alphabet.encode(each.symbols, "replace") for each in for_model)
+    nats = surprisals(loaded.model, codes, not domain.open_ended)
+    scored = ((each, found[: len(each.symbols)] / np.log(2)) for each, found in zip(ours, nats, strict=True))
+    raw = out_dir / "bits.f32"
+    heads = _write_tables(track(scored, "Scoring", unit="sequence"), out_dir, raw)
+    if not heads:
+        raise DataError(f"{files[0]}: no sequence of score.path can be read as this domain")
+    bits = np.memmap(raw, np.float32, "r")
+    ends = np.cumsum([size for _, size in heads])
+    tracks = zip((head for head, _ in heads), np.split(bits, ends[:-1]), strict=True)
+    findings = domain.write_tracks(tracks, out_dir)
+    mean, unit = float(bits.mean(dtype=np.float64)), domain.symbol_name
+    del bits, tracks
+    raw.unlink()
+    result = findings_to_result([findings], {"sequences": len(heads), "symbols": int(ends[-1])})
+    table = Exhibit("Sequences by surprisal", (out_dir / "records.tsv",), "Of each symbol: symbols.tsv.")
+    return replace(
+        result, exhibits=(table, *result.exhibits), figures={**result.figures, "scored_bits": mean},
+        summary=(f"{len(heads)} sequences have {mean:.3f} bits per {unit}", *result.summary),
+    )  # fmt: skip
+
+
+def _known(record: Record, alphabet: Alphabet, unknown: str) -> Record:
+    """The record as the model reads it."""
+    return replace(record, symbols=alphabet.decode(alphabet.encode(record.symbols, unknown, record.id)))
+
+
+def _write_tables(scored: Iterable[Scored], out_dir: Path, raw: Path) -> list[tuple[Record, int]]:
+    """Write both tables and all bits as float32; the records without their symbols, and how many they had."""
+    heads = []
+    with (
+        (out_dir / "records.tsv").open("w", encoding="utf-8", newline="") as by_record,
+        (out_dir / "symbols.tsv").open("w", encoding="utf-8", newline="") as by_symbol,
+        raw.open("wb") as numbers,
+    ):
+        records, symbols = (
+            csv.writer(each, delimiter="\t", lineterminator="\n") for each in (by_record, by_symbol)
+        )
+        records.writerow(("record", "symbols", "bits", "bits_per_symbol"))
+        symbols.writerow(("record", "position", "symbol", "bits"))
+        for record, bits in scored:
+            size = len(record.symbols)
+            records.writerow((record.id, size, f"{bits.sum():.3f}", f"{bits.mean():.4f}" if size else ""))
+            symbols.writerows(_rows(record, bits))
+            numbers.write(bits.astype(np.float32).tobytes())
+            heads.append((replace(record, symbols=""), size))
+    return heads
+
+
+def _rows(record: Record, bits: np.ndarray) -> Iterator[tuple[str, int, str, str]]:
+    for position, (symbol, value) in enumerate(zip(record.symbols, bits.tolist(), strict=True), start=1):
+        yield record.id, position, symbol, f"{value:.4f}"
