@@ -1,7 +1,22 @@
 """Generate sequences in a domain: genomes and music.
 
 Start with `conf/config.yaml` (every setting on one page), then `pipeline/stages.py` (the way of
-the data), then `pipeline/text.py` (the smallest domain).
+the data), then `pipeline/text.py` (the smallest domain). From other programs: `load` and `generate`.
 """
 
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["generate", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load` and `generate`, found late: with them comes torch, which `machine.prepare` must precede."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pipeline import machine
+
+    machine.prepare()
+    from pipeline import generation
+
+    return getattr(generation, name)

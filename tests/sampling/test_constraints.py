@@ -3,17 +3,19 @@
 import dataclasses
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from pipeline.alphabet import Alphabet
 from pipeline.errors import ConfigError
 from pipeline.genome.nucleotide import Nucleotide, reverse_complement
 from pipeline.models.recurrent import Recurrent
 from pipeline.sampling.automaton import Automaton, Viability
-from pipeline.sampling.constraints import Language, constraints_of
+from pipeline.sampling.constraints import KINDS, Language, constraints_of
 from pipeline.sampling.engine import BLOCK, Request, draw
 from pipeline.sampling.steering import Repetition, controls_of
 
@@ -31,6 +33,16 @@ def drawn(language: Language, *wishes: dict, length: int = 60, count: int = 20, 
     controls = controls_of(constraints_of(wishes), language, length)
     request = Request(count, length, 5, open_ended=language.open_ended, controls=controls)
     return list(draw(model_of(language), language.alphabet, dataclasses.replace(request, **changes)))
+
+
+def test_every_example_of_the_readme_can_be_drawn():
+    page = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    examples = [yaml.safe_load(text) for text in re.findall(r"^\| `(\{kind: .*?\})` \|", page, re.MULTILINE)]
+    assert {each["kind"] for each in examples} == set(KINDS)
+    for each in examples:
+        assert len(drawn(DNA, each)) == 20
+    (several,) = re.findall(r"sample\.constraints='(.*)'", page)
+    assert len(drawn(DNA, *yaml.safe_load(several))) == 20
 
 
 def test_a_part_of_the_alphabet():
