@@ -35,6 +35,8 @@ class Alphabet:
         self.single_characters = all(len(symbol) == 1 for symbol in self.symbols)
         self.dtype = np.dtype(np.uint8 if len(self) <= 2**8 else np.uint16)
         self._table = self._character_table() if self.single_characters else None
+        if self.single_characters:
+            self._points = np.array([ord(s) for s in ("\ufffd",) * len(SPECIALS) + self.symbols], "<u4")
 
     def __len__(self) -> int:
         """The vocabulary size, special symbols included."""
@@ -74,8 +76,11 @@ class Alphabet:
 
     def decode(self, codes: Sequence[int] | np.ndarray) -> Symbols:
         """The inverse of `encode`; special symbols are left out, unknown ones show as U+FFFD."""
-        kept = ("\ufffd" if c == UNKNOWN else self.symbols[c - len(SPECIALS)] for c in codes if c > EOS)
-        return "".join(kept) if self.single_characters else tuple(kept)
+        codes = np.asarray(codes, np.int64)
+        codes = codes[codes > EOS]
+        if self.single_characters:
+            return self._points[codes].tobytes().decode("utf-32-le", "surrogatepass")
+        return tuple("\ufffd" if code == UNKNOWN else self.symbols[code - len(SPECIALS)] for code in codes)
 
     def __str__(self) -> str:
         shown = " ".join("␣" if s == " " else repr(s)[1:-1] for s in self.symbols[:100])
