@@ -57,7 +57,7 @@ def score(checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out
     table = Exhibit("Sequences by surprisal", (out_dir / "records.tsv",), "Of each symbol: symbols.tsv.")
     return replace(
         result, exhibits=(table, *result.exhibits), figures={**result.figures, "scored_bits": mean},
-        summary=(f"{len(heads)} sequences have {mean:.3f} bits per {unit}", *result.summary),
+        summary=(f"sequences scored: {len(heads)}, with {mean:.3f} bits per {unit}", *result.summary),
     )  # fmt: skip
 
 

@@ -85,4 +85,5 @@ class Drawing:
             settings.count, length, self.seed, primes[0], language.open_ended, temperature,
             settings.top_k, settings.top_p, settings.min_p, settings.typical,
             primes if len(primes) > 1 else (), controls_of(wishes, language, length, repetition),
+            settings.int8,
         )  # fmt: skip
