@@ -78,7 +78,7 @@ def tinyshakespeare(data: Path, folder: Path) -> list[str]:
 TASKS = {
     "fly4": Task(
         "bits per base of D. melanogaster chromosome 4 (dm3)", fly4, Nucleotide(),
-        ("model=mixture", "model.hidden_size=128", "model.dropout=0.1", "train.batch=32"),
+        ("model=mixture", "model.hidden_size=96", "model.dropout=0.1", "train.batch=32"),
         published={
             "GeCo3 -l 16, goes on learning": (1.631, 1.915, 1.203),
             "context mixing, orders 1-24, frozen": (1.727, 1.991, 1.330),
