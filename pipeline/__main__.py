@@ -48,11 +48,18 @@ def main() -> None:
     """Run the command line; the exit status is 0, 1 for an error, 130 for an interrupt."""
     machine.prepare()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, instead of printing and leaving
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _terminated)
     ConfigStore.instance().store("schema", Config)
     with _errors_as_messages():
         sys.argv[1:] = _as_hydra_wants(_going_on(sys.argv[1:]))
         job()
+
+
+def _terminated(*_: object) -> None:
+    """The same end as by Ctrl-C, also where a shell that runs us in the background has Ctrl-C ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

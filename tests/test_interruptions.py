@@ -15,6 +15,14 @@ from pipeline.char_model import CharModel
 from pipeline.domain import Sample
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Ctrl-C counts, even where the tests run in the background of a shell that has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupting(function, call: int):
     """The function, with a Ctrl-C at one of its calls."""
     calls = []
@@ -74,6 +82,11 @@ def test_a_signal_from_outside_while_training(text_file, tmp_path, number):
     assert process.returncode == 130
     assert err.startswith("error: stopped; what was finished is kept")
     assert err.count("\n") == 2
+
+
+def test_a_run_in_the_background_can_be_terminated(text_file, tmp_path):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a shell does before it starts one
+    test_a_signal_from_outside_while_training(text_file, tmp_path, signal.SIGTERM)
 
 
 def test_an_error_after_a_finished_stage_says_how_to_go_on(type_in, text_file, tmp_path, monkeypatch):
