@@ -24,3 +24,12 @@ def between(
         end = "below" if open_ends else "at most"
         allowed = f"{how} {low:.15g} and {end} {high:.15g} is allowed"
         raise ConfigError(f"{where}={value} is out of range: {allowed}")
+
+
+def model_sizes(settings: Any, *names: str) -> None:
+    """ConfigError where one of a model family's sizes, or its dropout, is out of range."""
+    for name in names:
+        if not 1 <= getattr(settings, name) <= 65_536:
+            raise ConfigError(f"model.{name}={getattr(settings, name)} is not between 1 and 65536")
+    if not 0 <= settings.dropout < 1:
+        raise ConfigError(f"model.dropout={settings.dropout} is not at least 0 and below 1")

@@ -141,7 +141,7 @@ def _line(symbols: Iterable[str] | Sequence[str]) -> str:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """More threads gain nothing on one step of a small model, and would change the rounding."""
+    """For models that torch steps: more threads gain nothing on one step, and would change the rounding."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

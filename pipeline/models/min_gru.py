@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from pipeline.errors import ConfigError
+from pipeline.limits import model_sizes
 from pipeline.models.products import Linear
 from pipeline.models.scan import gated_scan
 
@@ -43,11 +43,7 @@ class MinGru:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "num_layers", "expansion"):
-            if not 1 <= getattr(self, name) <= 65_536:
-                raise ConfigError(f"model.{name}={getattr(self, name)} is not between 1 and 65536")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"model.dropout={self.dropout} is not at least 0 and below 1")
+        model_sizes(self, "hidden_size", "num_layers", "expansion")
 
     def __str__(self) -> str:
         return f"min_gru {self.num_layers}x{self.hidden_size}"

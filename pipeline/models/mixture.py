@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.alphabet import SPECIALS
-from pipeline.config import one_of
 from pipeline.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
+from pipeline.limits import model_sizes, one_of
 from pipeline.lookup.layout import DENSE, LIKELIEST, SCALE, Layout
 from pipeline.lookup.library import Library, letters_of
 from pipeline.lookup.reader import Reading, chosen_rows
@@ -52,13 +52,11 @@ class Mixture:
     """Units of the network that weighs the sources."""
 
     def __post_init__(self) -> None:
-        Recurrent(self.cell, self.hidden_size, self.num_layers, self.dropout)
         one_of("model.cell", self.cell, ("lstm", "gru"))
+        model_sizes(self, "hidden_size", "num_layers", "gate_size")
         for order in [*self.orders, self.copy_after, self.repeat_after]:
             if not 1 <= order <= 32:
                 raise ConfigError(f"model.orders, copy_after, repeat_after: {order} is not between 1 and 32")
-        if not 1 <= self.gate_size <= 65_536:
-            raise ConfigError(f"model.gate_size={self.gate_size} is not between 1 and 65536")
 
     def __str__(self) -> str:
         return f"mixture of {self.cell} {self.num_layers}x{self.hidden_size} and look-ups"

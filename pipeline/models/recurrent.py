@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding
 
-from pipeline.config import one_of
-from pipeline.errors import ConfigError
+from pipeline.limits import model_sizes, one_of
 from pipeline.models.state import State
 
 if TYPE_CHECKING:
@@ -45,11 +44,7 @@ class Recurrent:
 
     def __post_init__(self) -> None:
         one_of("model.cell", self.cell, CELLS)
-        for name in ("hidden_size", "num_layers"):
-            if not 1 <= getattr(self, name) <= 65_536:
-                raise ConfigError(f"model.{name}={getattr(self, name)} is not between 1 and 65536")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"model.dropout={self.dropout} is not at least 0 and below 1")
+        model_sizes(self, "hidden_size", "num_layers")
 
     def __str__(self) -> str:
         return f"{self.cell} {self.num_layers}x{self.hidden_size}"

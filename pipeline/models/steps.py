@@ -98,7 +98,7 @@ def state(net: Net, rows: int) -> Array:
 def advance(net: Net, carried: Array, codes: Array, count: int, space: Room) -> None:
     """Go on by `codes` in the first `count` rows: `carried` becomes the state after them, `space.logits`
     those of what follows. Only for compiled code."""
-    raise NotImplementedError
+    raise TypeError("a step of the model can only be made from compiled code")
 
 
 @njit(**BARE)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, silu
 
 from pipeline.errors import ConfigError
+from pipeline.limits import model_sizes
 from pipeline.models.products import Linear
 
 LONGEST_WAVE = 10_000.0
@@ -38,16 +39,12 @@ class Transformer:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "num_layers", "heads", "context"):
-            if not 1 <= getattr(self, name) <= 65_536:
-                raise ConfigError(f"model.{name}={getattr(self, name)} is not between 1 and 65536")
+        model_sizes(self, "hidden_size", "num_layers", "heads", "context")
         if self.hidden_size % (2 * self.heads):
             raise ConfigError(
                 f"model.hidden_size={self.hidden_size} is not a multiple of twice model.heads={self.heads}: "
                 "every head needs an even share; change either"
             )
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"model.dropout={self.dropout} is not at least 0 and below 1")
 
     def __str__(self) -> str:
         return f"transformer {self.num_layers}x{self.hidden_size}"
