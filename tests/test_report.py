@@ -23,7 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 HOSTILE = (
     '</pre><script>alert("x")</script><img src="http://127.0.0.1:8642/x.png" onerror="alert(1)">&amp;"\''
 )
-BROWSERS_OWN = re.compile(r"(clients\d|accounts|update|optimizationguide-pa)\.google(apis)?\.com[:/]")
+BROWSERS_OWN = re.compile(r"(clients\d|accounts|update|optimizationguide-pa|www)\.google(apis)?\.com[:/]")
 """What Chromium asks for on its own account, whatever the page."""
 SECTIONS = ("ingest", "train", "sample", "postprocess", "settings")
 
