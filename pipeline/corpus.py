@@ -9,7 +9,7 @@ that every code in the file is predicted exactly once.
 import itertools
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -75,14 +75,22 @@ class Corpus:
         return table
 
     def records(self, subset: str, domain: Domain) -> Iterator[Record]:
-        """The records, or parts of records, of a subset, decoded one at a time."""
-        for start, stop, _, record in self.segments[self.segments[:, 2] == SUBSETS.index(subset)]:
-            first, last = self.record_spans[record]
-            name = self.record_ids[record]
-            if (start, stop) != (first, last):
-                name = domain.part_id(name, int(start - first), int(stop - first))
-            marks = self.marks[start:stop].tobytes() if self.marks is not None else None
-            yield Record(name, self.alphabet.decode(self.codes[start:stop]), marks=marks)
+        """The records, or parts of records, of a subset, decoded one at a time in their order; the metadata
+        of a part says where it stood, as that of every record cut out of another."""
+        chosen = self.segments[self.segments[:, 2] == SUBSETS.index(subset)]
+        with (self.folder / "records.tsv").open(encoding="utf-8") as table:
+            lines = enumerate(itertools.islice(table, 1, None))
+            number, name, metadata = -1, "", {}
+            for start, stop, _, record in chosen[np.argsort(chosen[:, 3], kind="stable")].tolist():
+                if record != number:
+                    number, line = next(each for each in lines if each[0] == record)
+                    name, _, text = line.rstrip("\n").split("\t", 2)
+                    metadata = json.loads(text)
+                first, last = self.record_spans[record].tolist()
+                marks = self.marks[start:stop].tobytes() if self.marks is not None else None
+                symbols = self.alphabet.decode(self.codes[start:stop])
+                whole = Record(name, symbols, metadata, marks)
+                yield whole if (start, stop) == (first, last) else _part(whole, start - first, domain)
 
     @cached_property
     def record_ids(self) -> list[str]:
@@ -90,6 +98,17 @@ class Corpus:
         with (self.folder / "records.tsv").open(encoding="utf-8") as stream:
             next(stream)
             return [line.split("\t", 1)[0] for line in stream]
+
+
+def _part(record: Record, offset: int, domain: Domain) -> Record:
+    """A part named by its place: `record` has its symbols, and the name and metadata of the whole."""
+    place = {
+        "source": record.metadata.get("source", record.id),
+        "start": str(int(record.metadata.get("start", 1)) + offset),
+    }
+    stop = offset + len(record.symbols)
+    known = {key: value for key, value in record.metadata.items() if key != "end"}
+    return replace(record, id=domain.part_id(record.id, offset, stop), metadata={**known, **place})
 
 
 class CorpusWriter:

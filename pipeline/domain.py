@@ -173,6 +173,13 @@ class Domain(abc.ABC):
     def finish(self, sample: Sample) -> Record | Rejection:
         """Check and normalise one raw sample. A bad one is a Rejection with a reason, never an error."""
 
+    def audit(
+        self, records: Sequence[Record], references: References, out_dir: Path
+    ) -> tuple[Sequence[Record], Findings]:
+        """Compare the samples with the training records for copies, before they are written: the records to
+        keep, flagged ones with the metadata `copied`, dropped ones as rejections in the findings."""
+        return records, Findings()
+
     @abc.abstractmethod
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """Write the finished records as the domain's own format; metadata of a record says how it was made

@@ -37,24 +37,37 @@ class PostprocessInputs:
 
 def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     """Check and write the samples, compare them with the reference groups, run the renders."""
-    with inputs.samples.open(encoding="utf-8", newline="\n") as stream:
-        raw = [Sample.from_json(line) for line in stream]
-    origin = _origin(inputs)
-    records, rejected = [], []
-    for each in raw:
-        finished = inputs.domain.finish(each)
-        if isinstance(finished, Rejection):
-            rejected.append(finished)
-        else:
-            records.append(_with_origin(finished, each, origin))
-    findings = [_tally(raw, records, rejected, out_dir)]
+    first, records, rejected = _finished(inputs)
+    raw = len(records) + len(rejected)
+    findings = [Findings(rejections=tuple(rejected))]
     if records:
-        references = _references(inputs, raw)
+        references = _references(inputs, first)
+        records, audited = inputs.domain.audit(records, references, out_dir)
+        findings.append(audited)
+    if records:
         findings.append(inputs.domain.write(records, out_dir))
         findings.append(inputs.domain.compare(records, references, out_dir))
         findings += [render(records, references, out_dir, inputs.seed) for render in inputs.renders]
+    findings.insert(0, _tally(raw, len(records), out_dir))
     _write_rejections(findings, out_dir / "rejected.tsv")
-    return findings_to_result(findings, {"raw": len(raw), "records": len(records)})
+    return findings_to_result(findings, {"raw": raw, "records": len(records)})
+
+
+def _finished(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], list[Rejection]]:
+    """The first samples as they were drawn, and all of them finished: of millions only this is kept."""
+    origin = _origin(inputs)
+    first, records, rejected = [], [], []
+    with inputs.samples.open(encoding="utf-8", newline="\n") as stream:
+        for line in stream:
+            sample = Sample.from_json(line)
+            if len(first) < REFERENCE_SEQUENCES:
+                first.append(sample)
+            finished = inputs.domain.finish(sample)
+            if isinstance(finished, Rejection):
+                rejected.append(finished)
+            else:
+                records.append(_with_origin(finished, sample, origin))
+    return first, records, rejected
 
 
 def _origin(inputs: PostprocessInputs) -> dict[str, str]:
@@ -75,14 +88,12 @@ def _temperature(sample: Sample) -> dict[str, str]:
     return {} if sample.temperature is None else {"temperature": f"{sample.temperature:g}"}
 
 
-def _tally(
-    raw: Sequence[Sample], records: Sequence[Record], rejected: Sequence[Rejection], out_dir: Path
-) -> Findings:
-    if not rejected:
+def _tally(raw: int, kept: int, out_dir: Path) -> Findings:
+    if kept == raw:
         return Findings()
-    exhibit = Exhibit("Rejected samples", (out_dir / "rejected.tsv",), f"{len(rejected)} of {len(raw)}.")
-    line = f"{len(records)} of {len(raw)} samples kept; the others are listed in postprocess/rejected.tsv"
-    return Findings(exhibits=(exhibit,), summary=(line,), rejections=tuple(rejected))
+    exhibit = Exhibit("Rejected samples", (out_dir / "rejected.tsv",), f"{raw - kept} of {raw}.")
+    line = f"{kept} of {raw} samples kept; the others are listed in postprocess/rejected.tsv"
+    return Findings(exhibits=(exhibit,), summary=(line,))
 
 
 def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
@@ -93,19 +104,19 @@ def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
             rows.writerows((r.where, r.reason, r.detail) for r in finding.rejections)
 
 
-def _references(inputs: PostprocessInputs, raw: Sequence[Sample]) -> References:
+def _references(inputs: PostprocessInputs, first: Sequence[Sample]) -> References:
     """Markov samples (at temperature 1) and shuffled samples, as many and as long as the samples; held-out
     real sequences as long as they, but as many as there are: what is real should be known best.
     """
     corpus, domain = inputs.corpus, inputs.domain
-    count = min(len(raw), REFERENCE_SEQUENCES)
+    count = len(first)
     rng = np.random.default_rng([inputs.seed, 1])
     markov = fit_markov(corpus, domain)
     never = (BOS, UNKNOWN, EOS) if domain.open_ended else (BOS, UNKNOWN)
     drawn = markov.sample(
         count, inputs.sample.length, rng, end_code=None if domain.open_ended else EOS, forbidden=never
     )
-    shuffled = (_shuffle(inputs, each, rng) for each in raw[:count])
+    shuffled = (_shuffle(inputs, each, rng) for each in first)
     groups = {
         "held-out real": list(_held_out(inputs, REFERENCE_SEQUENCES)),
         f"Markov order {markov.order}": _records(corpus, drawn, "markov"),

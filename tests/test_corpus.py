@@ -113,6 +113,18 @@ def test_a_part_of_a_record_is_named_by_its_place(tmp_path):
     assert parts == {"chr1:3-6": "GTAC", "chr2": "TTTT"}
 
 
+def test_a_part_of_a_record_says_where_it_stood_in_the_source(tmp_path):
+    place = {"source": "chrX", "start": "101", "end": "108", "description": "an X"}
+    records = [Record("chr1", "ACGT"), Record("chrX:101-108", "ACGTACGT", place)]
+    corpus = write_corpus(tmp_path, Nucleotide(), records)
+    segments = np.array([(1, 4, 0, 0), (4, 12, 1, 1), (6, 8, 2, 1)])
+    parts = dataclasses.replace(corpus, segments=segments)
+    found = {name: [r.metadata for r in parts.records(name, Nucleotide())] for name in SUBSETS}
+    assert found["train"] == [{"source": "chr1", "start": "2"}]
+    assert found["validation"] == [place]
+    assert found["test"] == [{"source": "chrX", "start": "103", "description": "an X"}]
+
+
 @pytest.mark.parametrize("name", ["corpus.json", "codes.bin", "records.npy", "segments.npy"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
 def test_a_damaged_corpus_is_an_error_that_says_what_to_do(tmp_path, name, damage):
