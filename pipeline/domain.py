@@ -133,6 +133,10 @@ class Domain(abc.ABC):
     open_ended: ClassVar[bool] = False
     """True where sequences have no natural end: the end symbol is neither learned nor sampled."""
 
+    larger_unit: ClassVar[str | None] = None
+    """What sequences are made of whatever their symbols, such as notes: bits per unit compare models whose
+    symbols differ."""
+
     @abc.abstractmethod
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the records of one file.
@@ -147,6 +151,10 @@ class Domain(abc.ABC):
     def duplicate_key(self, record: Record) -> bytes | None:
         """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""
         return None
+
+    def count_units(self, symbols: Symbols) -> int:
+        """How many of `larger_unit` a sequence has."""
+        return 0
 
     def variants(self, record: Record) -> Iterator[Record]:
         """The same record in other words, such as a tune in other keys: learned beside it where it is in the

@@ -53,9 +53,14 @@ class Tally:
         self.counts += np.bincount(kinds, minlength=len(self.counts))
 
     @property
+    def total_bits(self) -> float:
+        """The bits of all symbols together."""
+        return float(self.nats.sum() / np.log(2))
+
+    @property
     def bits(self) -> float:
         """Mean bits per symbol."""
-        return float(self.nats.sum() / max(1, self.counts.sum()) / np.log(2))
+        return self.total_bits / max(1, int(self.counts.sum()))
 
     @property
     def bits_by_mark(self) -> dict[str, float]:

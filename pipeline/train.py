@@ -75,6 +75,10 @@ def _result(
     scores = _write_scores({name: tally, markov_name: null}, unit, out_dir / "scores.tsv")
     best = f"best Markov model ({markov_name.removeprefix('Markov ')}) {null.bits:.3f}"
     line = f"{tally.bits:.3f} bits per {unit} on the test split, {best}: {_verdict(tally, null)}"
+    units = sum(inputs.domain.count_units(record.symbols) for record in corpus.records("test", inputs.domain))
+    per_unit = {f"test_bits_per_{inputs.domain.larger_unit}": tally.total_bits / units} if units else {}
+    if units:
+        line += f"; {tally.total_bits / units:.3f} bits per {inputs.domain.larger_unit}"
     exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]))]
     if (out_dir / "metrics.csv").exists():
         validated = evaluate_markov(markov, corpus, "validation", MOST_VALIDATED).bits
@@ -85,7 +89,7 @@ def _result(
         figures={
             "test_bits": tally.bits, "markov_bits": null.bits, "markov_order": markov.order, "model": name,
             "parameters": sum(p.numel() for p in chosen.model.parameters()),
-            **{f"test_bits_{mark}": bits for mark, bits in tally.bits_by_mark.items()},
+            **per_unit, **{f"test_bits_{mark}": bits for mark, bits in tally.bits_by_mark.items()},
         },
         exhibits=tuple(exhibits),
     )  # fmt: skip

@@ -51,6 +51,7 @@ class Abc(Domain):
     """Semitones up and down by which tunes of the training split are learned in other keys, too."""
 
     family: ClassVar[str] = "music"
+    larger_unit: ClassVar[str] = "note"
 
     def __post_init__(self) -> None:
         if not 0 <= self.transpose <= MOST_SEMITONES:
@@ -120,6 +121,15 @@ class Abc(Domain):
     def duplicate_key(self, record: Record) -> bytes | None:
         """The melody of the first eight bars, beat by beat, whatever its key and octave."""
         return melody_key(tune_of(str(record.symbols)))
+
+    def count_units(self, symbols: Symbols) -> int:
+        """The notes and chords that are struck, tied ones once; none without a header."""
+        try:
+            notes = tune_of(str(symbols)).reading.notes
+        except ValueError:
+            return 0
+        held = [False, *(note.tied for note in notes)]
+        return sum(bool(note.pitches) and not tied for note, tied in zip(notes, held, strict=False))
 
     def variants(self, record: Record) -> Iterator[Record]:
         """The tune in other keys, as far as it can be written and played in them; pipes have but one."""

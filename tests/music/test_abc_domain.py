@@ -182,3 +182,9 @@ def test_broken_reference_groups_are_no_error(tmp_path, tunes):
     assert table[0].split("\t")[1:4] == ["samples", "held-out real", "shuffled"]
     assert all(path.is_file() for path in findings.files)
     Abc().compare([], References({}, lambda: iter(())), tmp_path)
+
+
+def test_notes_are_counted_that_are_struck():
+    header = "M:4/4\nL:1/8\nK:C\n"
+    assert Abc().count_units(header + "C2 z2 [CE]2 D-D|]") == 3
+    assert Abc().count_units("C2 D2|]") == 0
