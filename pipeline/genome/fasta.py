@@ -1,15 +1,27 @@
 """Stream FASTA in blocks: a gigabyte on one line and millions of tiny records take the same memory.
 
 Source: the format as NCBI describes it (https://blast.ncbi.nlm.nih.gov/doc/blast-topics/); lines that start
-with ``;``, ``#`` or ``!`` are comments, as Biopython's "fasta-blast" has them. Read next: `stretches.py`.
+with ``;``, ``#`` or ``!`` are comments, as Biopython's "fasta-blast" has them. Read next: `scan.py`, the
+loop over the bytes, and `stretches.py`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.genome.files import BLOCK_BYTES, BYTE_ORDER_MARK, Letters, Title, read_blocks, read_head
+from pipeline.genome.scan import (
+    CUT_HEADER,
+    EVENTS,
+    FULL,
+    NO_HEADER,
+    ODD_SYMBOL,
+    classes_of,
+    scan,
+)
 
 IUPAC = b"ACGTRYSWKMBDHVN"
 """Nucleotide codes. Source: IUPAC-IUB, Nucleic Acids Research 13 (1985) 3021."""
@@ -23,8 +35,10 @@ MAX_TITLE_BYTES = 2**16
 PROTEIN_ONLY = "EFIJLOPQXZ*"
 """Amino acid letters that no nucleotide has."""
 
-_COMMENT = re.compile(rb"^[;#!][^\n]*", re.MULTILINE)
-_PIR = re.compile(rb"(?:P1|F1|DL|DC|RL|RC|N1|N3|XX);")
+PIR_MARKS = {b"P1;", b"F1;", b"DL;", b"DC;", b"RL;", b"RC;", b"N1;", b"N3;", b"XX;"}
+TOO_LONG = "this header has more than 65,536 characters; is a line end missing?"
+
+_COMMENTS = np.isin(np.arange(256), list(COMMENT_MARKS))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -37,10 +51,17 @@ def read_fasta(
     (both from 1) for a letter that is not allowed.
     """
     head = read_head(path)
-    scanner = _Scanner(path, allowed, old_mac=b"\r" in head and b"\n" not in head)
+    return parse_fasta(path, head, read_blocks(path, block_bytes), allowed)
+
+
+def parse_fasta(
+    path: Path, head: bytes, blocks: Iterable[bytes], allowed: bytes = ANY_LETTERS, first_line: int = 1
+) -> Iterator[Title | Letters]:
+    """The same for blocks of FASTA from anywhere, which start as `head` does, on `first_line` of the file."""
+    scanner = _Scanner(path, allowed, first_line, old_mac=b"\r" in head and b"\n" not in head)
     skip = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
-    for block in read_blocks(path, block_bytes):
-        yield from scanner.feed(block[skip:])
+    for block in blocks:
+        yield from scanner.feed(block[skip:] if skip else block)
         skip = max(0, skip - len(block))
     yield from scanner.finish()
 
@@ -48,13 +69,13 @@ def read_fasta(
 class _Scanner:
     """Where we are in the file, between two blocks."""
 
-    def __init__(self, path: Path, allowed: bytes, old_mac: bool) -> None:
-        self.path = path
-        self.allowed = allowed + WHITESPACE
-        self.old_mac = old_mac
-        self.line, self.column = 1, 1
+    def __init__(self, path: Path, allowed: bytes, first_line: int, old_mac: bool) -> None:
+        self.path, self.allowed, self.old_mac = path, allowed, old_mac
+        self.classes = classes_of(PLAIN, allowed, WHITESPACE)
+        self.place = np.array([first_line, 0, False, False], np.int64)
+        self.letters = np.empty(0, np.uint8)
+        self.events = np.empty((EVENTS, 5), np.int64)
         self.titles = 0
-        self.in_comment = False
         self.held = b""
 
     def feed(self, block: bytes) -> Iterator[Title | Letters]:
@@ -62,96 +83,73 @@ class _Scanner:
         if self.old_mac:
             block = block.replace(b"\r", b"\n")
         data, self.held = self.held + block, b""
-        position = 0
-        while position < len(data):
-            if self.column == 1 and data[position] == ord(">"):
-                end = data.find(b"\n", position)
-                if (end if end >= 0 else len(data)) - position > MAX_TITLE_BYTES:
-                    raise self.error("this header has more than 65,536 characters; is a line end missing?")
-                if end < 0:
-                    self.held = data[position:]
-                    return
-                yield self.title(data[position + 1 : end])
-                position = end + 1
-            else:
-                end = data.find(b"\n>", position) + 1 or len(data)
-                found = self.letters(data[position:end])
-                if found.bases:
-                    yield found
-                position = end
+        array = np.frombuffer(data, np.uint8)
+        if len(self.letters) < len(data):
+            self.letters = np.empty(len(data), np.uint8)
+        position, why = 0, FULL
+        while why == FULL:
+            why, position, count, found, other = scan(
+                array, position, self.classes, _COMMENTS, self.place, self.letters, self.events
+            )
+            text, done = self.letters[:count].tobytes(), 0
+            for start, end, before, line, odd in self.events[:found].tolist():
+                if before > done:
+                    yield Letters(text[done:before], not odd)
+                done = before
+                yield self.title(data[start + 1 : end], line)
+            if count > done:
+                yield Letters(text[done:] if done else text, not other)
+        self._stop(why, position, data)
+
+    def _stop(self, why: int, position: int, data: bytes) -> None:
+        """Remember what the block leaves open. Raises DataError for what cannot be read."""
+        if why == ODD_SYMBOL:
+            symbol = data[position : position + 1].decode("latin-1")
+            codes = "ACGTU" if IUPAC[4:5] not in self.allowed else IUPAC.decode()
+            raise self.error(
+                position, f"symbol {symbol!r} is not an IUPAC nucleotide ({codes}); {_remedy(symbol)}"
+            )
+        if why == NO_HEADER:
+            found = data[position : position + 20].split()[0].decode("latin-1")
+            raise self.error(
+                position, f"found {found!r} before any header; FASTA starts with a line such as '>name'"
+            )
+        if why == CUT_HEADER:
+            self.held = data[position:]
+            if len(self.held) > MAX_TITLE_BYTES:
+                raise self.error(position, TOO_LONG)
+        self.place[1] -= position
 
     def finish(self) -> Iterator[Title]:
         """The header that ends the file without a line end."""
         if self.held:
-            yield self.title(self.held[1:])
+            yield self.title(self.held[1:], int(self.place[0]))
         if not self.titles:
             raise DataError(f"{self.path}: no FASTA record is in it; a header is a line such as '>name'")
 
-    def title(self, raw: bytes) -> Title:
-        if _PIR.match(raw):
-            raise self.error(
-                f"'>{raw[:3].decode()}' is a header of the PIR (NBRF) format, not of FASTA; convert the file"
+    def title(self, raw: bytes, line: int) -> Title:
+        if len(raw) > MAX_TITLE_BYTES:
+            raise DataError(f"{self.path}:{line}:1: {TOO_LONG}")
+        if raw[2:3] == b";" and raw[:3] in PIR_MARKS:
+            raise DataError(
+                f"{self.path}:{line}:1: '>{raw[:3].decode()}' is a header of the PIR (NBRF) format, not of "
+                "FASTA; convert the file"
             )
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
         self.titles += 1
-        name, *description = _CONTROL.sub(" ", text).split(None, 1) or [f"unnamed_{self.titles}"]
-        found = Title(name, description[0].rstrip() if description else "", self.line)
-        self.line += 1
-        return found
+        if not text.isprintable():
+            text = _CONTROL.sub(" ", text)
+        words = text.split(None, 1)
+        if len(words) == 2:
+            return Title(words[0], words[1].rstrip(), line)
+        return Title(words[0] if words else f"unnamed_{self.titles}", "", line)
 
-    def letters(self, part: bytes) -> Letters:
-        """The letters of a piece that starts where we are and ends before a header or at a block's end."""
-        text = self.without_comments(part) if self.in_comment else part
-        rest = text.translate(None, PLAIN + b"\n")
-        odd = rest.translate(None, self.allowed)
-        if odd and any(mark in odd for mark in COMMENT_MARKS):
-            text = self.without_comments(text)
-            rest = text.translate(None, PLAIN + b"\n")
-            odd = rest.translate(None, self.allowed)
-        if not self.titles and text.strip():
-            self.skip(text[: len(text) - len(text.lstrip())])
-            found = text.split(maxsplit=1)[0][:20].decode("latin-1")
-            raise self.error(f"found {found!r} before any header; FASTA starts with a line such as '>name'")
-        if odd:
-            raise self.symbol_error(text)
-        self.skip(part)
-        if not rest:
-            return Letters(text.replace(b"\n", b""), plain=True)
-        bases = text.translate(None, WHITESPACE)
-        return Letters(bases, plain=not rest.strip(WHITESPACE))
-
-    def without_comments(self, part: bytes) -> bytes:
-        """The piece with comments taken out of their lines, whose ends stay, so that positions hold."""
-        first = b""
-        if self.in_comment or self.column > 1:
-            first, mark, part = part.partition(b"\n")
-            first, part = (b"" if self.in_comment else first), mark + part
-            self.in_comment = self.in_comment and not mark
-        if not self.in_comment:
-            last = part[part.rfind(b"\n") + 1 :]
-            whole_lines = b"\n" in part or not first
-            self.in_comment = whole_lines and last[:1] in (b";", b"#", b"!")
-        return first + _COMMENT.sub(b"", part)
-
-    def skip(self, part: bytes) -> None:
-        """Move line and column behind the piece."""
-        lines = part.count(b"\n")
-        self.line += lines
-        self.column = len(part) - part.rfind(b"\n") if lines else self.column + len(part)
-
-    def symbol_error(self, text: bytes) -> DataError:
-        wrong = re.search(b"[^" + re.escape(self.allowed) + b"]", text)
-        start = wrong.start() if wrong else 0
-        self.skip(text[:start])
-        symbol = text[start : start + 1].decode("latin-1")
-        codes = "ACGTU" if IUPAC[4:5] not in self.allowed else IUPAC.decode()
-        return self.error(f"symbol {symbol!r} is not an IUPAC nucleotide ({codes}); {_remedy(symbol)}")
-
-    def error(self, what: str) -> DataError:
-        return DataError(f"{self.path}:{self.line}:{self.column}: {what}")
+    def error(self, position: int, what: str) -> DataError:
+        line, line_start = int(self.place[0]), int(self.place[1])
+        return DataError(f"{self.path}:{line}:{position - line_start + 1}: {what}")
 
 
 def _remedy(symbol: str) -> str:

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from pipeline.errors import DataError
 
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 2**18
 """Read at a time: large enough to be fast, small enough to stay in the processor's cache."""
 
 HEAD_BYTES = 2**14
@@ -68,7 +68,8 @@ def open_plain(path: Path) -> BinaryIO:
             return path.open("rb")
         from xopen import xopen
 
-        return xopen(path, "rb", threads=0, format=kinds[0])
+        # A thread of this process decompresses gzip beside the parser; of the others it would be programs.
+        return xopen(path, "rb", threads=1 if kinds[0] == "gz" else 0, format=kinds[0])
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check permissions") from error
 
