@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.domain import Record, Rejection
 from pipeline.genome.files import Letters, Title
+from pipeline.genome.scan import EVENTS, find_runs
 from pipeline.genome.soft_mask import without_false_mask
 
 POLICIES = ("split", "random", "error")
@@ -24,10 +25,14 @@ CHOICES = {
 }  # fmt: skip
 """The bases that a code stands for. Source: IUPAC-IUB, Nucleic Acids Research 13 (1985) 3021."""
 
-_RUNS = re.compile(rb"(?P<bases>[ACGTUacgtu]+)|(?P<unknown>[Nn.\-]+)|(?P<code>[^ACGTUacgtuNn.\-]+)")
-_CODE = re.compile(rb"[RYSWKMBDHVryswkmbdhv]")
-_TO_DNA = bytes.maketrans(b"Uu", b"Tt")
-_REASONS = {"unknown": "N or gap left out", "code": "IUPAC code left out"}
+_BASES, _UNKNOWN, _CODE = range(3)
+_KINDS = np.full(256, _CODE, np.uint8)
+_KINDS[list(b"ACGTUacgtu")] = _BASES
+_KINDS[list(b"Nn.-")] = _UNKNOWN
+_REASONS = {_UNKNOWN: "N or gap left out", _CODE: "IUPAC code left out"}
+_ONE_CODE = re.compile(rb"[RYSWKMBDHVryswkmbdhv]")
+_TO_DNA = bytes.maketrans(b"acgtuU", b"ACGTTT")
+_SMALL = bytes(letter >> 5 & 1 for letter in range(256))
 
 
 def cut_stretches(
@@ -46,10 +51,14 @@ def cut_stretches(
     cutter = _Cutter(where, min_length, max_length, iupac, soft_mask)
     for part in without_false_mask(parts, where) if soft_mask else parts:
         if isinstance(part, Title):
-            yield from cutter.open(part)
+            cutter.open(part)
         else:
-            yield from cutter.extend(part)
-    yield from cutter.close()
+            cutter.extend(part)
+        if cutter.found:
+            yield from cutter.found
+            cutter.found.clear()
+    cutter.close()
+    yield from cutter.found
 
 
 @dataclass
@@ -61,108 +70,116 @@ class _Cutter:
     max_length: int
     iupac: str
     soft_mask: bool
+    found: list[Record | Rejection] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     title: Title | None = None
     skipped: bool = False
     position: int = 0
     chunks: list[bytes] = field(default_factory=list)
     buffered: int = 0
-    gap_kind: str = ""
+    gap_kind: int = _BASES
     gap_start: int = 0
     replaced: int = 0
 
-    def open(self, title: Title) -> Iterator[Record | Rejection]:
-        yield from self.close()
+    def open(self, title: Title) -> None:
+        """Begin a record; of several with the same name the first is kept."""
+        self.close()
         self.title, self.position, self.replaced = title, 0, 0
         # Eight bytes a name, since there may be millions.
-        key = int.from_bytes(hashlib.blake2b(title.name.encode(), digest_size=8).digest())
+        key = hash(title.name)
         self.skipped = key in self.seen
         self.seen.add(key)
         if self.skipped:
             at = f"{self.where}:{title.line}" if title.line else self.where
-            yield Rejection(at, "duplicate id", title.name)
+            self.found.append(Rejection(at, "duplicate id", title.name))
 
-    def extend(self, letters: Letters) -> Iterator[Record | Rejection]:
+    def extend(self, letters: Letters) -> None:
+        """Go on with the record."""
         if self.skipped:
             return
         if letters.plain:
-            yield from self._add(letters.bases)
+            self._add(letters.bases)
             return
         bases = self._choose(letters.bases) if self.iupac == "random" else letters.bases
-        for run in _RUNS.finditer(bases):
-            if run.lastgroup == "bases":
-                yield from self._add(run.group().translate(_TO_DNA))
-            else:
-                yield from self._skip(str(run.lastgroup), len(run.group()))
+        array, runs, start = np.frombuffer(bases, np.uint8), np.empty((EVENTS, 2), np.int64), 0
+        while start < len(bases):
+            count, _ = find_runs(array, start, _KINDS, runs)
+            for kind, end in runs[:count].tolist():
+                if kind == _BASES:
+                    self._add(bases[start:end])
+                else:
+                    self._skip(kind, end - start)
+                start = end
 
-    def close(self) -> Iterator[Record | Rejection]:
+    def close(self) -> None:
+        """End the record."""
         if self.title is None or self.skipped:
             return
         if not self.position:
-            yield Rejection(f"{self.where}:{self.title.name}", "empty record")
-        yield from self._end_gap()
-        yield from self._end_stretch(whole=self.buffered == self.position)
+            self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))
+        self._end_gap()
+        self._end_stretch(whole=self.buffered == self.position)
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
-            yield Rejection(self.where, "IUPAC codes replaced at random (kept)", detail)
+            self.found.append(Rejection(self.where, "IUPAC codes replaced at random (kept)", detail))
         self.title = None
 
-    def _add(self, bases: bytes) -> Iterator[Record | Rejection]:
-        yield from self._end_gap()
+    def _add(self, bases: bytes) -> None:
+        if self.gap_kind:
+            self._end_gap()
         self.chunks.append(bases)
         self.buffered += len(bases)
         self.position += len(bases)
-        while self.buffered > self.max_length:
-            joined = b"".join(self.chunks)
-            start = self.position - self.buffered
-            yield self._record(joined[: self.max_length], start, whole=False)
-            self.chunks = [joined[self.max_length :]]
-            self.buffered -= self.max_length
+        if self.buffered > self.max_length:
+            joined, start = b"".join(self.chunks), self.position - self.buffered
+            done = (self.buffered - 1) // self.max_length * self.max_length
+            for at in range(0, done, self.max_length):
+                self._record(joined[at : at + self.max_length], start + at, whole=False)
+            self.chunks = [joined[done:]]
+            self.buffered -= done
 
-    def _skip(self, kind: str, length: int) -> Iterator[Record | Rejection]:
-        yield from self._end_stretch(whole=False)
+    def _skip(self, kind: int, length: int) -> None:
+        self._end_stretch(whole=False)
         if kind != self.gap_kind:
-            yield from self._end_gap()
+            self._end_gap()
             self.gap_kind, self.gap_start = kind, self.position
         self.position += length
 
-    def _end_gap(self) -> Iterator[Rejection]:
+    def _end_gap(self) -> None:
         if self.gap_kind:
             length = self.position - self.gap_start
-            yield Rejection(self._place(self.gap_start, length), _REASONS[self.gap_kind], f"{length} bases")
-            self.gap_kind = ""
+            place = self._place(self.gap_start, length)
+            self.found.append(Rejection(place, _REASONS[self.gap_kind], f"{length} bases"))
+            self.gap_kind = _BASES
 
-    def _end_stretch(self, whole: bool) -> Iterator[Record | Rejection]:
+    def _end_stretch(self, whole: bool) -> None:
         if not self.buffered:
             return
         bases, start = b"".join(self.chunks), self.position - self.buffered
         self.chunks, self.buffered = [], 0
         if len(bases) < self.min_length:
             reason = f"stretch shorter than {self.min_length} bases"
-            yield Rejection(self._place(start, len(bases)), reason, f"{len(bases)} bases")
+            self.found.append(Rejection(self._place(start, len(bases)), reason, f"{len(bases)} bases"))
         else:
-            yield self._record(bases, start, whole)
+            self._record(bases, start, whole)
 
-    def _record(self, bases: bytes, start: int, whole: bool) -> Record:
+    def _record(self, bases: bytes, start: int, whole: bool) -> None:
         title, end = self.title, start + len(bases)
         # A letter of ASCII is small where bit 5 is set.
-        marks = (np.frombuffer(bases, np.uint8) >> 5 & 1).tobytes() if self.soft_mask else None
-        return Record(
-            id=title.name if whole else f"{title.name}:{start + 1}-{end}",
-            symbols=bases.upper().decode("ascii"),
-            metadata={
-                "source": title.name,
-                "start": str(start + 1),
-                "end": str(end),
-                "description": title.description,
-            },
-            marks=marks,
-        )
+        marks = bases.translate(_SMALL) if self.soft_mask else None
+        metadata = {
+            "source": title.name,
+            "start": str(start + 1),
+            "end": str(end),
+            "description": title.description,
+        }
+        name = title.name if whole else f"{title.name}:{start + 1}-{end}"
+        self.found.append(Record(name, bases.translate(_TO_DNA).decode("ascii"), metadata, marks))
 
     def _choose(self, bases: bytes) -> bytes:
         """Each code becomes one of its bases, by a hash of its place: the same in every run."""
         pieces, done = [], 0
-        for code in _CODE.finditer(bases):
+        for code in _ONE_CODE.finditer(bases):
             place = f"{self.title.name}:{self.position + code.start()}".encode()
             choices = CHOICES[code.group().decode().upper()].encode()
             chosen = choices[hashlib.blake2b(place, digest_size=8).digest()[0] % len(choices)]
