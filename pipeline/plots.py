@@ -1,6 +1,6 @@
 """One look for every plot: small SVG figures whose bytes depend on nothing but the data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 COLOURS = {"samples": "#c2410c", "held-out real": "#0f766e", "shuffled": "#9ca3af"}
 OTHER_COLOURS = ("#4f46e5", "#a16207", "#be185d", "#0369a1")
+MOST_POINTS = 200
+"""Points of a group that `spread` shows."""
 
 matplotlib.rcParams.update({
     "font.family": "DejaVu Sans", "font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False,
@@ -86,6 +88,28 @@ def rate_search(rows: Iterable[Mapping[str, float]], chosen: float, path: Path, 
     axes.set_xlabel("learning rate")
     axes.set_ylabel(f"bits per {unit_name}")
     axes.legend(loc="upper left")
+    return save_svg(figure, path)
+
+
+def spread(values: Mapping[str, Sequence[float]], label: str, path: Path) -> Path:
+    """A row for each group: its values as points, the middle half as a bar, the median as a line."""
+    figure = new_figure(6.4, 0.9 + 0.45 * len(values))
+    axes = figure.subplots()
+    names = list(values)[::-1]
+    rng = np.random.default_rng(0)
+    for row, name in enumerate(names):
+        shown = np.asarray(values[name])
+        if not len(shown):
+            continue
+        low, median, high = np.quantile(shown, (0.25, 0.5, 0.75))
+        axes.barh(row, high - low, 0.55, low, color=colour(name), alpha=0.2, zorder=2)
+        axes.vlines(median, row - 0.275, row + 0.275, color=colour(name), lw=2, zorder=4)
+        points = shown[:: max(1, len(shown) // MOST_POINTS)]
+        height = row + rng.uniform(-0.18, 0.18, len(points))
+        axes.scatter(points, height, s=7, color=colour(name), alpha=0.5, lw=0, zorder=3)
+    axes.set_yticks(range(len(names)), [f"{name} ({len(values[name])})" for name in names])
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel(label)
     return save_svg(figure, path)
 
 

@@ -113,7 +113,7 @@ def _number(value: float) -> float | str:
 
 
 def _plot(evalues: Mapping[str, Sequence[float]], limit: float, path: Path) -> Path:
-    from pipeline.genome.statistics_plots import spread
+    from pipeline.plots import spread
 
     shown = {
         group: [-math.log10(min(max(value, SMALLEST_EVALUE), limit)) for value in values]

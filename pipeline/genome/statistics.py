@@ -246,9 +246,10 @@ def _figures(rows: Sequence[Row]) -> dict[str, float | str | None]:
 def _plots(groups: Mapping[str, Sequence[str]], spectra: Sequence[Row], out_dir: Path) -> tuple[Path, ...]:
     # matplotlib takes a second to load, and only plots need it.
     from pipeline.genome import statistics_plots as draw
+    from pipeline.plots import spread
 
     shares = {name: [100 * gc_content(text) for text in group if text] for name, group in groups.items()}
-    plots = [draw.spread(shares, "GC content of a sequence, %", out_dir / "gc.svg")]
+    plots = [spread(shares, "GC content of a sequence, %", out_dir / "gc.svg")]
     if spectra:
         series: dict[str, list[float]] = {}
         for row in spectra:
