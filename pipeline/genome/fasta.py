@@ -6,7 +6,7 @@ loop over the bytes, and `stretches.py`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,27 +38,39 @@ PROTEIN_ONLY = "EFIJLOPQXZ*"
 PIR_MARKS = {b"P1;", b"F1;", b"DL;", b"DC;", b"RL;", b"RC;", b"N1;", b"N3;", b"XX;"}
 TOO_LONG = "this header has more than 65,536 characters; is a line end missing?"
 
+Describe = Callable[[str, bytes], str]
+"""What is wrong with a letter that is not among the allowed ones, and what to do about it."""
+
 _COMMENTS = np.isin(np.arange(256), list(COMMENT_MARKS))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def read_fasta(
-    path: Path, allowed: bytes = ANY_LETTERS, block_bytes: int = BLOCK_BYTES
+    path: Path,
+    allowed: bytes = ANY_LETTERS,
+    block_bytes: int = BLOCK_BYTES,
+    describe: Describe | None = None,
 ) -> Iterator[Title | Letters]:
     """Yield each record's title, then its letters in one or more pieces, each letter one of `allowed`.
 
     Raises DataError for a file that is missing, empty, damaged, binary or not FASTA, and with line and column
-    (both from 1) for a letter that is not allowed.
+    (both from 1) for a letter that is not allowed, in the words of `describe`, by default those for bases.
     """
     head = read_head(path)
-    return parse_fasta(path, head, read_blocks(path, block_bytes), allowed)
+    return parse_fasta(path, head, read_blocks(path, block_bytes), allowed, 1, describe)
 
 
 def parse_fasta(
-    path: Path, head: bytes, blocks: Iterable[bytes], allowed: bytes = ANY_LETTERS, first_line: int = 1
+    path: Path,
+    head: bytes,
+    blocks: Iterable[bytes],
+    allowed: bytes = ANY_LETTERS,
+    first_line: int = 1,
+    describe: Describe | None = None,
 ) -> Iterator[Title | Letters]:
     """The same for blocks of FASTA from anywhere, which start as `head` does, on `first_line` of the file."""
     scanner = _Scanner(path, allowed, first_line, old_mac=b"\r" in head and b"\n" not in head)
+    scanner.describe = describe or _not_a_base
     skip = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
     for block in blocks:
         yield from scanner.feed(block[skip:] if skip else block)
@@ -75,6 +87,7 @@ class _Scanner:
         self.place = np.array([first_line, 0, False, False], np.int64)
         self.letters = np.empty(0, np.uint8)
         self.events = np.empty((EVENTS, 5), np.int64)
+        self.describe: Describe = _not_a_base
         self.titles = 0
         self.held = b""
 
@@ -105,10 +118,7 @@ class _Scanner:
         """Remember what the block leaves open. Raises DataError for what cannot be read."""
         if why == ODD_SYMBOL:
             symbol = data[position : position + 1].decode("latin-1")
-            codes = "ACGTU" if IUPAC[4:5] not in self.allowed else IUPAC.decode()
-            raise self.error(
-                position, f"symbol {symbol!r} is not an IUPAC nucleotide ({codes}); {_remedy(symbol)}"
-            )
+            raise self.error(position, f"symbol {symbol!r} {self.describe(symbol, self.allowed)}")
         if why == NO_HEADER:
             found = data[position : position + 20].split()[0].decode("latin-1")
             raise self.error(
@@ -152,11 +162,18 @@ class _Scanner:
         return DataError(f"{self.path}:{line}:{position - line_start + 1}: {what}")
 
 
-def _remedy(symbol: str) -> str:
+def _not_a_base(symbol: str, allowed: bytes) -> str:
+    codes = "ACGTU" if IUPAC[4:5] not in allowed else IUPAC.decode()
+    remedy = remedy_for(symbol)
     if symbol.upper() in PROTEIN_ONLY:
-        return "is this a protein? this domain reads DNA and RNA"
-    if symbol.upper() in IUPAC.decode():
-        return "set domain.iupac=split or domain.iupac=random to read on"
+        remedy = "is this a protein? this domain reads DNA and RNA"
+    elif symbol.upper() in IUPAC.decode():
+        remedy = "set domain.iupac=split or domain.iupac=random to read on"
+    return f"is not an IUPAC nucleotide ({codes}); {remedy}"
+
+
+def remedy_for(symbol: str) -> str:
+    """What to do about a symbol that stands in no sequence of any kind."""
     if symbol == ">":
         return "a header must stand at the start of its line"
     if not symbol.isascii() or symbol < " ":
