@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import DataError
+from pipeline.music.folk_rnn import UNIT, is_spaced, joined
 
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 _SKIPPED_TEXT = re.compile(r"%%begin(text|ps|svg)\b")
 _ACCIDENTALS = re.compile(r"(?:^%%|\bI:)\s*propagate-accidentals\s+(\w+)")
+_FOLK_RNN_LINE = re.compile(r"\s*(?:<s>\s*)?(M:\S+)\s+(?:(L:\S+)\s+)?(K:\S+)\s+(.*?)\s*(?:</s>\s*)?$")
+"""A whole tune on one line, as folk-rnn samples it."""
 _LINES_AT_MOST = 200_000
 """Lines of one tune; a longer stretch without an empty line is no tune."""
 
@@ -69,6 +72,14 @@ def _blocks(path: Path) -> Iterator[_Block]:
     block = _Block(1)
     skipping = False
     for number, (line, encoding) in enumerate(_decoded_lines(path), 1):
+        if (whole := _FOLK_RNN_LINE.match(line)) is not None:
+            if block.lines and _has_tune(block):
+                yield block
+                block = _Block(number)
+            meter, unit, key, notes = whole.groups()
+            yield _Block(number, [*block.lines, meter, unit or f"L:{UNIT}", key, notes], encoding)
+            block = _Block(number + 1)
+            continue
         if skipping or _SKIPPED_TEXT.match(line):
             skipping = not re.match(r"%%end(text|ps|svg)\b", line)
             continue
@@ -156,6 +167,9 @@ def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str) -> Raw
     header = {**inherited, **own}
     voices = tuple(line[2:].split()[0] for line in block.lines[:end] if re.match(r"V:\s*\S", line))
     body, accidentals = _body(block.lines[end:]), _accidentals(block.lines, accidentals)
+    if is_spaced(body):
+        body = joined(body)
+        header["L"] = own.get("L", UNIT)
     return RawTune(block.line, own.get("X", ""), header, body, block.encoding, has_key, voices, accidentals)
 
 
