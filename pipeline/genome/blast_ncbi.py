@@ -5,13 +5,84 @@ tool's name with every search; no more than 50 searches by day. Biopython's call
 runs in a child process. Source: https://blast.ncbi.nlm.nih.gov/doc/blast-help/developerinfo.html
 """
 
-from collections.abc import Iterator
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from xml.etree import ElementTree
 
-from pipeline.errors import ToolError
+from pipeline.config import one_of
+from pipeline.domain import Findings, Record, References, Render
+from pipeline.errors import ConfigError, ToolError
+from pipeline.genome.blast import positive
+from pipeline.genome.blast_summary import Search, summarise
+from pipeline.genome.collect import SAMPLES, collect, write_fasta
 from pipeline.genome.hits import Hit, format_bits, format_evalue
+from pipeline.genome.search import BLASTN
 from pipeline.isolation import call_isolated
+
+log = logging.getLogger(__name__)
+
+NCBI_PROGRAMS = ("blastn",)
+
+
+@dataclass(frozen=True)
+class NcbiBlast(Render):
+    """Search the samples at NCBI, in what is public. Raises ConfigError without an e-mail address."""
+
+    email: str | None = None
+    """Yours, as NCBI asks."""
+    tool: str = "sequence-pipeline"
+    """The program's name, as NCBI asks."""
+    database: str = "core_nt"
+    program: str = "blastn"
+    megablast: bool = False
+    """Finds only close relatives, faster."""
+    entrez_query: str | None = None
+    """Restricts the database, such as "Drosophila melanogaster[organism]"."""
+    evalue: float = 10.0
+    """Hits above this E-value are not listed."""
+    max_hits: int = 50
+    """Database sequences listed per query."""
+    max_queries: int = 20
+    """Samples sent, all in one submission."""
+    timeout_s: float = 1800.0
+    """Give up waiting after this."""
+
+    family: ClassVar[str] = "genome"
+
+    def __post_init__(self) -> None:
+        for name, value in (("email", self.email), ("tool", self.tool)):
+            if not value or (name == "email" and "@" not in value):
+                raise ConfigError(
+                    f"blast.{name}={value!r}: NCBI asks for your e-mail address and the program's name; "
+                    "set blast.email=you@example.org, or blast=local"
+                )
+        one_of("blast.program", self.program, NCBI_PROGRAMS)
+        positive(
+            evalue=self.evalue, max_hits=self.max_hits, max_queries=self.max_queries, timeout_s=self.timeout_s
+        )
+
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write `blast.tsv` and `blast_summary.tsv` of the first `max_queries` samples."""
+        queries = [(SAMPLES, record) for record in records[: self.max_queries] if record.symbols]
+        if not queries:
+            return Findings(summary=("BLAST: no samples to search",))
+        options = {
+            "email": self.email, "tool": self.tool, "program": self.program, "database": self.database,
+            "megablast": self.megablast, "evalue": self.evalue, "max_hits": self.max_hits,
+            "entrez_query": self.entrez_query,
+        }  # fmt: skip
+        log.info("sending %d samples to NCBI and waiting, up to %g s", len(queries), self.timeout_s)
+        with tempfile.TemporaryDirectory(prefix="blast_", dir=out_dir) as folder:
+            path = write_fasta((record for _, record in queries), Path(folder) / "queries.fasta", "q")
+            found = collect(search_ncbi(path, Path(folder), options, self.timeout_s), queries)
+        what = f"NCBI, database {self.database}."
+        return summarise(*found, Search(self.evalue, f"NCBI's {self.database}", what, BLASTN), out_dir)
 
 
 def search_ncbi(queries: Path, folder: Path, options: dict, timeout_s: float) -> Iterator[Hit]:

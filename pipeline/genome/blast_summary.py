@@ -1,8 +1,4 @@
-"""What a search found, in a table, a picture and a few lines: the best hit of every sequence, by group.
-
-Whether the samples' hits are better than chance is told by a rank test of their best E-values against those
-of shuffled sequences: H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50.
-"""
+"""What a search found, in tables, a picture and a few lines: the best hit of every sequence, by group."""
 
 import csv
 import math
@@ -11,95 +7,141 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.domain import Exhibit, Findings
-from pipeline.genome.hits import Hit
+from pipeline.genome.alignments import SHOWN, nearest, write_alignments
+from pipeline.genome.blast_figure import cumulative
+from pipeline.genome.calibration import Comparison, compare, verdict
+from pipeline.genome.collect import SAMPLES, Found, Searched, write_hits
+from pipeline.genome.search import Program
 
-SAMPLES = "samples"
-SHUFFLED = "shuffled"
 COLUMNS = (
     "group", "sequence", "length", "hits", "best_hit", "evalue", "bit_score", "identity_percent",
-    "aligned_length", "query_coverage_percent", "subject_start", "subject_end",
+    "aligned_length", "query_coverage_percent", "strand", "source", "source_start", "source_end",
 )  # fmt: skip
-SMALLEST_EVALUE = 1e-180
-"""BLAST prints 0.0 for anything smaller."""
-FEWEST_RANKED = 5
-"""Smaller groups are not tested: the normal approximation of the rank test is poor for them."""
-LARGEST_P = 0.01
-"""What a p-value may be at most for the samples to be called nearer than shuffled sequences."""
 CAPTION = (
     "An E-value is the number of hits this good that chance alone would give one sequence in a database of "
     "this size; the smallest of N sequences is about N times smaller."
 )
+HITS_CAPTION = (
+    "The twelve columns of BLAST's outfmt 6; then the subject's strand where there are two, the percentage "
+    "of the query in any alignment with that subject, and the place in the sequence that the subject was cut "
+    "from."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """One query: its group, name and length, its best hit if there is one, and how many hits there are."""
+@dataclass(frozen=True)
+class Search:
+    """What was searched: E-values up to `limit` are listed, `database` says where, `what` how."""
 
-    group: str
-    name: str
-    length: int
-    best: Hit | None
-    hits: int
+    limit: float
+    database: str
+    what: str
+    program: Program
 
 
 def summarise(
-    searched: Sequence[Searched], limit: float, database: str, what: str, out_dir: Path
+    hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path
 ) -> Findings:
-    """Write `blast_summary.tsv` and a plot; E-values up to `limit` are listed, `database` says where was
-    searched and `what` how."""
-    table = _write_table(searched, out_dir / "blast_summary.tsv")
+    """Write `blast.tsv`, `blast_summary.tsv`, `blast_comparison.tsv`, `blast_evalues.svg` and, where a
+    sample has a hit, `alignments.txt`."""
     evalues = {group: _evalues(searched, group) for group in dict.fromkeys(one.group for one in searched)}
-    plot = _plot(evalues, limit, out_dir / "blast_evalues.svg")
-    best = best_sample(searched)
-    verdict, p_value = _verdict(evalues, database)
-    figures: dict[str, float | str | None] = {"best E-value": best.best.evalue if best else None}
+    comparisons = compare(evalues)
+    stranded = search.program.stranded
+    plot = cumulative(evalues, search.limit, out_dir / "blast_evalues.svg")
+    groups = _write_groups(evalues, comparisons, out_dir / "blast_comparison.tsv")
+    aligned = write_alignments(searched, search.program, out_dir / "alignments.txt")
+    summary = _write_summary(searched, stranded, out_dir / "blast_summary.tsv")
+    table = write_hits(hits, out_dir / "blast.tsv", stranded)
+    exhibits = [
+        Exhibit("Best E-values of the samples and of what they stand beside", (plot,), CAPTION),
+        Exhibit("The samples' best E-values beside others", (groups,), _groups_caption(comparisons)),
+        Exhibit("Best BLAST hit of every sequence", (summary,), search.what),
+        Exhibit("BLAST hits of the samples", (table,), HITS_CAPTION),
+    ]
+    if aligned:
+        caption = f"The best hits of the {SHOWN} nearest samples; places are those in the source sequence."
+        exhibits.insert(2, Exhibit("Alignments", (aligned,), caption))
+    lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
+    if len(evalues) > 1:
+        lines.append(verdict(comparisons, evalues, search.database))
+    return Findings(
+        exhibits=tuple(exhibits),
+        summary=tuple(lines),
+        figures=_figures(searched, evalues, comparisons, search.limit),
+        files=tuple(file for exhibit in exhibits for file in exhibit.files),
+    )
+
+
+def _figures(
+    searched: Sequence[Searched],
+    evalues: Mapping[str, Sequence[float]],
+    comparisons: Sequence[Comparison],
+    limit: float,
+) -> dict[str, float | str | None]:
+    best = next(iter(nearest(searched)), None)
+    figures: dict[str, float | str | None] = {"best E-value": best.best.hit.evalue if best else None}
     for group, values in evalues.items():
         if group != SAMPLES:
             figures[f"best E-value, {group}"] = _number(min(values))
         figures[f"median best E-value, {group}"] = _number(_median(values, limit))
-    if p_value is not None:
-        figures["p-value, samples nearer than shuffled"] = p_value
-    return Findings(
-        exhibits=(
-            Exhibit("Best BLAST hit of every sequence", (table,), f"{what} {CAPTION}"),
-            Exhibit("Best E-values", (plot,), f"Further right: less likely to be found by chance. {CAPTION}"),
-        ),
-        summary=(_best_line(best, evalues, limit, database), _medians_line(evalues, limit), *verdict),
-        figures=figures,
-        files=(table, plot),
-    )
+    for each in comparisons:
+        figures[f"p-value of best E-values, samples against {each.group}"] = each.p_value
+    return figures
 
 
-def best_sample(searched: Sequence[Searched]) -> Searched | None:
-    """The sample with the smallest E-value, of equal ones that with the largest score."""
-    found = [one for one in searched if one.group == SAMPLES and one.best is not None]
-    return min(found, key=lambda one: (float(one.best.evalue), -float(one.best.bit_score)), default=None)
-
-
-def _write_table(searched: Sequence[Searched], path: Path) -> Path:
+def _write_summary(searched: Sequence[Searched], stranded: bool, path: Path) -> Path:
+    columns = [name for name in COLUMNS if stranded or name != "strand"]
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(COLUMNS)
+        table.writerow(columns)
         for one in searched:
-            hit, cells = one.best, ["no hit"]
-            if hit is not None:
-                coverage = 100 * (hit.query_end - hit.query_start + 1) / one.length
+            cells: list = ["no hit"]
+            if one.best is not None:
+                hit, found = one.best.hit, one.best
                 cells = [
                     hit.subject, hit.evalue, hit.bit_score, hit.identity_percent, hit.length,
-                    f"{coverage:.1f}", hit.subject_start, hit.subject_end,
+                    f"{found.coverage:.1f}", *([hit.strand] if stranded else []),
+                    found.source, found.start, found.end,
                 ]  # fmt: skip
-            empty = [""] * (len(COLUMNS) - 4 - len(cells))
+            empty = [""] * (len(columns) - 4 - len(cells))
             table.writerow((one.group, one.name, one.length, one.hits, *cells, *empty))
     return path
+
+
+def _write_groups(
+    evalues: Mapping[str, Sequence[float]], comparisons: Sequence[Comparison], path: Path
+) -> Path:
+    known = {each.group: each for each in comparisons}
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(
+            ("group", "sequences", "with_a_hit", "best_evalue", "median_evalue",
+             "samples_smaller_share", "p_value", "samples_are")
+        )  # fmt: skip
+        for group, values in evalues.items():
+            each = known.get(group)
+            tested = (f"{each.nearer_share:.3f}", f"{each.p_value:.2g}", each.outcome) if each else ("",) * 3
+            found = sum(map(math.isfinite, values))
+            middle = _median(values, math.inf)
+            table.writerow((group, len(values), found, _words(min(values)), _words(middle), *tested))
+    return path
+
+
+def _groups_caption(comparisons: Sequence[Comparison]) -> str:
+    if not comparisons:
+        return "Groups of fewer than five are not tested."
+    return (
+        "samples_smaller_share: of all pairs of a sample and a sequence of the group, how many in which the "
+        "sample has the smaller E-value, half for equal ones. p_value: Mann-Whitney, two-sided, "
+        f"Holm-corrected for {len(comparisons)} comparisons. "
+        "A sequence without a hit has the largest E-value."
+    )
 
 
 def _evalues(searched: Sequence[Searched], group: str) -> list[float]:
     """Best E-values of a group; infinity where nothing was found."""
     chosen = [one.best for one in searched if one.group == group]
-    return [math.inf if best is None else float(best.evalue) for best in chosen]
+    return [math.inf if best is None else float(best.hit.evalue) for best in chosen]
 
 
 def _median(values: Sequence[float], limit: float) -> float:
@@ -112,27 +154,17 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else "no hit"
 
 
-def _plot(evalues: Mapping[str, Sequence[float]], limit: float, path: Path) -> Path:
-    from pipeline.plots import spread
-
-    shown = {
-        group: [-math.log10(min(max(value, SMALLEST_EVALUE), limit)) for value in values]
-        for group, values in evalues.items()
-    }
-    return spread(shown, f"−log10 of a sequence's best E-value (no hit: {-math.log10(limit):.1f})", path)
-
-
 def _best_line(
-    best: Searched | None, evalues: Mapping[str, Sequence[float]], limit: float, database: str
+    searched: Sequence[Searched], evalues: Mapping[str, Sequence[float]], search: Search
 ) -> str:
     """The best of every group side by side, since the smallest of many E-values is small by itself."""
-    count = len(evalues.get(SAMPLES, ()))
-    text = f"no hit below E = {limit:g} for any of {count} samples"
-    if best is not None:
-        hit = best.best
+    count, ordered = len(evalues.get(SAMPLES, ())), nearest(searched)
+    text = f"no hit below E = {search.limit:g} for any of {count} samples"
+    if ordered:
+        hit = ordered[0].best.hit
         text = (
-            f"best E-value {float(hit.evalue):.2g} ({best.name} ~ {hit.subject}, "
-            f"{float(hit.identity_percent):.1f}% over {hit.length} bp)"
+            f"best E-value {float(hit.evalue):.2g} ({ordered[0].name} ~ {hit.subject}, "
+            f"{float(hit.identity_percent):.1f}% over {hit.length} {search.program.unit})"
         )
     others = []
     for group, values in evalues.items():
@@ -140,7 +172,7 @@ def _best_line(
             # More sequences have a smaller smallest one.
             number = f" (of {len(values)})" if len(values) != count else ""
             others.append(f"{group} {_words(min(values))}{number}")
-    return f"BLAST against {database}: {'; '.join([text, *([', '.join(others)] if others else [])])}"
+    return f"BLAST against {search.database}: {'; '.join([text, *([', '.join(others)] if others else [])])}"
 
 
 def _medians_line(evalues: Mapping[str, Sequence[float]], limit: float) -> str:
@@ -150,35 +182,3 @@ def _medians_line(evalues: Mapping[str, Sequence[float]], limit: float) -> str:
 
 def _words(value: float) -> str:
     return f"{value:.2g}" if math.isfinite(value) else "no hit"
-
-
-def _verdict(evalues: Mapping[str, Sequence[float]], database: str) -> tuple[tuple[str, ...], float | None]:
-    """A line in words and the p-value behind it, where there are shuffled sequences to compare with."""
-    samples, shuffled = evalues.get(SAMPLES, ()), evalues.get(SHUFFLED, ())
-    if not samples or not shuffled:
-        return (), None
-    if min(len(samples), len(shuffled)) < FEWEST_RANKED:
-        return (f"BLAST: too few sequences to tell the samples from shuffled ones ({len(samples)})",), None
-    p_value = smaller_p(samples, shuffled)
-    nearer = "nearer to" if p_value <= LARGEST_P else "no nearer to"
-    test = f"p = {p_value:.1g}, rank test of the best E-values"
-    return (f"BLAST: the samples are {nearer} {database} than shuffled sequences ({test})",), p_value
-
-
-def smaller_p(first: Sequence[float], second: Sequence[float]) -> float:
-    """The one-sided p-value of the Mann-Whitney test that the values of `first` tend to be the smaller ones,
-    by the normal approximation, corrected for ties and continuity; infinity is the worst rank.
-
-    >>> f"{smaller_p([1, 2, 3, 4, 5], [6, 7, 8, 9, math.inf]):.4f}"
-    '0.0061'
-    """
-    count, total = len(first), len(first) + len(second)
-    _, places, ties = np.unique([*first, *second], return_inverse=True, return_counts=True)
-    # Equal values share the mean of their ranks.
-    ranks = (np.cumsum(ties) - (ties - 1) / 2)[places]
-    above_mean = float(ranks[:count].sum()) - count * (total + 1) / 2
-    tied = float((ties.astype(float) ** 3 - ties).sum()) / (total * (total - 1))
-    variance = count * len(second) / 12 * (total + 1 - tied)
-    if variance <= 0:
-        return 1.0
-    return 0.5 * math.erfc(-(above_mean + 0.5) / math.sqrt(2 * variance))

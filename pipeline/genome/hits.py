@@ -3,8 +3,9 @@
 Source: the BLAST Command Line Applications User Manual; for the digits, what BLAST+ 2.12 printed.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ToolError
@@ -13,12 +14,14 @@ COLUMNS = (
     "qseqid", "sseqid", "pident", "length", "mismatch", "gapopen",
     "qstart", "qend", "sstart", "send", "evalue", "bitscore",
 )  # fmt: skip
+TEXT_COLUMNS = ("qseq", "sseq")
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One local alignment. Coordinates count from 1, both ends included; `sstart` is beyond `send` where the
-    subject's other strand was hit. Figures with decimals are kept as printed."""
+    """One local alignment. Coordinates count from 1, both ends included; `subject_start` is beyond
+    `subject_end` where the subject's other strand was hit. Figures with decimals are kept as printed; the
+    aligned texts, with - for gaps, are empty where they are not known."""
 
     query: str
     subject: str
@@ -32,23 +35,38 @@ class Hit:
     subject_end: int
     evalue: str
     bit_score: str
+    query_text: str = ""
+    subject_text: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The twelve columns."""
+        return tuple(str(getattr(self, name)) for name in self.__slots__[: len(COLUMNS)])
 
     @property
     def row(self) -> str:
         """The columns, joined by tabs."""
-        return "\t".join(map(str, astuple(self)))
+        return "\t".join(self.cells)
+
+    @property
+    def strand(self) -> str:
+        """+ or -, of the subject."""
+        return "+" if self.subject_start <= self.subject_end else "-"
 
 
 def parse_hit(line: str, where: str) -> Hit:
-    """The inverse of `Hit.row`. Raises ToolError for anything else."""
+    """A row of twelve columns, or of fourteen with the aligned texts. Raises ToolError for anything else."""
     cells = line.rstrip("\n").split("\t")
     try:
-        name_and_identity, whole, (evalue, bits) = cells[:3], [int(cell) for cell in cells[3:10]], cells[10:]
-        for number in (cells[2], evalue, bits):
-            float(number)
+        names, whole, (evalue, bits, *texts) = cells[:3], [int(cell) for cell in cells[3:10]], cells[10:]
+        numbers = [float(number) for number in (cells[2], evalue, bits)]
+        if len(texts) not in (0, len(TEXT_COLUMNS)) or not all(map(math.isfinite, numbers)):
+            raise ValueError
+        if min(whole[3:]) < 1 or whole[0] < 1 or whole[3] > whole[4]:
+            raise ValueError
     except (ValueError, IndexError):
         raise ToolError(f"{where}: not a row of a BLAST table: {line.strip()[:80]!r}") from None
-    return Hit(*name_and_identity, *whole, evalue, bits)
+    return Hit(*names, *whole, evalue, bits, *texts)
 
 
 def read_hits(path: Path) -> Iterator[Hit]:
@@ -57,15 +75,6 @@ def read_hits(path: Path) -> Iterator[Hit]:
         for number, line in enumerate(lines, start=1):
             if line.strip() and not line.startswith("#"):
                 yield parse_hit(line, f"{path}:{number}")
-
-
-def write_hits(hits: Iterable[Hit], path: Path) -> Path:
-    """A table with a line of column names, as pandas and spreadsheets want it."""
-    with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write("\t".join(COLUMNS) + "\n")
-        for hit in hits:
-            stream.write(hit.row + "\n")
-    return path
 
 
 def format_evalue(value: float) -> str:

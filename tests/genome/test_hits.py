@@ -1,27 +1,30 @@
 """The table of hits: what is written is read back, and nonsense is an error."""
 
-import csv
-
 import pytest
 
 from pipeline.errors import ToolError
-from pipeline.genome.hits import COLUMNS, Hit, format_bits, format_evalue, parse_hit, read_hits, write_hits
+from pipeline.genome.hits import Hit, format_bits, format_evalue, parse_hit, read_hits
 
 HIT = Hit("q0", "chr3L:1-2000", "88.235", 51, 5, 1, 766, 816, 1824, 1774, "1.19e-12", "70.7")
 
 
 def test_rows_round_trip(tmp_path):
     assert parse_hit(HIT.row, "here") == HIT
-    path = write_hits([HIT, HIT], tmp_path / "blast.tsv")
-    with path.open() as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    assert tuple(rows[0]) == COLUMNS
-    assert (rows[1]["sseqid"], rows[1]["sstart"], rows[1]["evalue"]) == ("chr3L:1-2000", "1824", "1.19e-12")
+    assert HIT.strand == "-"
+    path = tmp_path / "hits.tsv"
+    path.write_text(f"# BLASTN 2.12.0+\n{HIT.row}\tAC-T\tACGT\n")
+    assert [(hit.row, hit.query_text, hit.subject_text) for hit in read_hits(path)] == [
+        (HIT.row, "AC-T", "ACGT")
+    ]
 
 
 @pytest.mark.parametrize(
-    "line", ["Segmentation fault", "a\tb\t1.0\t2", HIT.row.replace("51", "many"), HIT.row + "\t1"]
-)
+    "line",
+    [
+        "Segmentation fault", "a\tb\t1.0\t2", HIT.row.replace("51", "many"), HIT.row + "\t1",
+        HIT.row.replace("1.19e-12", "nan"), HIT.row.replace("766", "0"), HIT.row.replace("816", "7"),
+    ],
+)  # fmt: skip
 def test_nonsense_is_an_error_with_its_line(tmp_path, line):
     path = tmp_path / "hits.tsv"
     path.write_text(HIT.row + "\n" + line + "\n")

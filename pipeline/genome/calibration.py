@@ -1,0 +1,137 @@
+"""Are the samples' hits better than chance? Best E-values of the samples ranked against those of each
+reference group.
+
+The test is that of H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50, two-sided,
+with S. Holm's correction for several comparisons, Scandinavian Journal of Statistics 6 (1979) 65. The size
+of an effect is the probability of superiority: how often, of a sample and a sequence of the group taken at
+random, the sample has the smaller E-value, equal ones counted half.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.genome.collect import SAMPLES
+
+REAL = "held-out real"
+FEWEST_RANKED = 5
+"""Smaller groups are not tested: they could hardly be told apart whatever they held."""
+LARGEST_P = 0.01
+"""What a corrected p-value may be at most for two groups to be called different."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The samples beside one reference group: the share of pairs in which the sample has the smaller
+    E-value, and Holm's p-value."""
+
+    group: str
+    nearer_share: float
+    p_value: float
+
+    @property
+    def outcome(self) -> str:
+        """better, worse, or not distinguishable."""
+        if self.p_value > LARGEST_P:
+            return "not distinguishable"
+        return "better" if self.nearer_share > 0.5 else "worse"
+
+
+def compare(evalues: Mapping[str, Sequence[float]]) -> list[Comparison]:
+    """The samples beside every group large enough. Sequences without a hit have the E-value infinity, which
+    is the largest rank."""
+    samples = evalues.get(SAMPLES, ())
+    others = {
+        group: values
+        for group, values in evalues.items()
+        if group != SAMPLES and min(len(values), len(samples)) >= FEWEST_RANKED
+    }
+    ranked = {group: rank(samples, values) for group, values in others.items()}
+    corrected = holm([p_value for _, p_value in ranked.values()])
+    return [
+        Comparison(group, share, p_value)
+        for (group, (share, _)), p_value in zip(ranked.items(), corrected, strict=True)
+    ]
+
+
+def rank(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """The share of pairs in which `first` has the smaller value, and the two-sided p-value.
+
+    >>> share, p_value = rank([1, 2, 3, 4, 5], [6, 7, 8, 9, float("inf")])
+    >>> share, round(p_value, 4)
+    (1.0, 0.0079)
+    """
+    from scipy.stats import mannwhitneyu
+
+    # Ranks are all that counts, and with them infinities need no care.
+    places = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
+    if not places.any():
+        return 0.5, 1.0
+    found = mannwhitneyu(places[: len(first)], places[len(first) :], alternative="two-sided")
+    return 1 - float(found.statistic) / (len(first) * len(second)), float(found.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values corrected for being several, in their order.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values)
+    corrected = np.empty(len(p_values))
+    factors = np.arange(len(p_values), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(np.asarray(p_values)[order] * factors), 1)
+    return corrected.tolist()
+
+
+def verdict(comparisons: Sequence[Comparison], evalues: Mapping[str, Sequence[float]], database: str) -> str:
+    """In words: beside which groups the samples' best hits are better, worse, or as good."""
+    count = len(evalues.get(SAMPLES, ()))
+    if not comparisons:
+        return f"BLAST: too few sequences to tell the samples ({count}) from others by their best hits"
+    parts = []
+    for outcome, words in (
+        ("better", "better than those of"),
+        ("worse", "worse than those of"),
+        ("not distinguishable", "not to be told from those of"),
+    ):
+        named = [_words(each) for each in comparisons if each.outcome == outcome]
+        if named:
+            parts.append(f"{words} {_listed(named)}")
+    text = f"BLAST: the samples' best hits in {database} are {'; '.join(parts)}"
+    return f"{text}. {conclusion(comparisons)} (p of a rank test, Holm-corrected)"
+
+
+def conclusion(comparisons: Sequence[Comparison]) -> str:
+    """What that says of the model beside its null models, all groups but held-out real."""
+    nulls = [each for each in comparisons if each.group != REAL]
+    outcomes = {each.outcome for each in nulls}
+    if not nulls:
+        return "There is no null model to compare with"
+    if outcomes == {"not distinguishable"}:
+        return "By BLAST the model cannot be told from its nulls"
+    if outcomes == {"better"}:
+        return "By BLAST the model differs from all its nulls"
+    named = [each.group for each in nulls if each.outcome == "better"]
+    if named:
+        return f"By BLAST the model is nearer to the data than {_listed(named)}, not than every null"
+    return "By BLAST the model is no nearer to the data than its nulls"
+
+
+def _words(each: Comparison) -> str:
+    return f"{each.group} (smaller E-value in {each.nearer_share:.0%} of pairs, {_p_words(each.p_value)})"
+
+
+def _p_words(value: float) -> str:
+    if value < 1e-16:
+        return "p < 1e-16"
+    return f"p = {value:.1g}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
