@@ -164,7 +164,7 @@ def test_written_files_lie_in_the_folder_and_can_be_read_again(domain, records, 
     finished = finished_records(domain, records)
     findings = domain.write(finished, out_dir)
     assert isinstance(findings, Findings)
-    (written,) = findings.files
+    written = findings.files[0]
     assert written.parent == out_dir
     assert {file for exhibit in findings.exhibits for file in exhibit.files} <= set(out_dir.rglob("*"))
     again = [each for each in domain.read(written) if isinstance(each, Record)]

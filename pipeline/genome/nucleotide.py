@@ -14,10 +14,13 @@ import numpy as np
 from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
 from pipeline.errors import ConfigError
+from pipeline.genome.bedgraph import write_bedgraph
 from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS, read_fasta
 from pipeline.genome.files import read_head
 from pipeline.genome.genbank import is_genbank, read_genbank
+from pipeline.genome.gff import write_gff
 from pipeline.genome.stretches import POLICIES, cut_stretches
+from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
 
 SUFFIXES = {
     ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",
@@ -25,7 +28,6 @@ SUFFIXES = {
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _END_BASES = 64
-_HOW_MADE = ("model", "temperature", "seed", "index", "log_probability")
 
 
 def reverse_complement(sequence: str) -> str:
@@ -54,6 +56,10 @@ class Nucleotide(Domain):
     """Longer stretches are delivered in parts."""
     line_width: int = 70
     """Columns of a line in samples.fasta."""
+    fasta: str = "auto"
+    """Samples are written plain, as bgzf (.gz with indices), or auto: as bgzf above 10 million bases."""
+    orf_min_bp: int = 75
+    """Open reading frames from this length on are written as GFF3, as by NCBI's ORFfinder; 0: none are."""
 
     family: ClassVar[str] = "genome"
     symbol_name: ClassVar[str] = "base"
@@ -75,6 +81,9 @@ class Nucleotide(Domain):
             )
         if not 10 <= self.line_width <= 120:
             raise ConfigError(f"domain.line_width={self.line_width} must lie between 10 and 120 columns")
+        one_of("domain.fasta", self.fasta, FORMS)
+        if self.orf_min_bp < 0:
+            raise ConfigError(f"domain.orf_min_bp={self.orf_min_bp} is negative; 0 means no GFF3")
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the stretches of a FASTA or GenBank file, told apart by their content."""
@@ -135,32 +144,26 @@ class Nucleotide(Domain):
         return Record(f"synthetic_{sample.index + 1:04d}", sequence)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
-        """`samples.fasta`, ready to be pasted into NCBI BLAST."""
-        path = out_dir / "samples.fasta"
-        with path.open("w", encoding="ascii", errors="replace", newline="\n") as stream:
-            for record in records:
-                stream.write(f">{record.id} {_description(record)}\n")
-                sequence = str(record.symbols)
-                for start in range(0, len(sequence), self.line_width):
-                    stream.write(sequence[start : start + self.line_width] + "\n")
+        """`samples.fasta`, ready to be pasted into NCBI BLAST, its index, and GFF3 of its reading frames."""
+        style = FastaStyle(self.line_width, self.fasta, "synthetic DNA", self.symbol_name)
+        files = write_fasta(records, out_dir, style)
         caption = "Synthetic DNA in FASTA format; paste it into https://blast.ncbi.nlm.nih.gov/ as it is."
-        return Findings(
-            exhibits=(Exhibit("Sampled sequences", (path,), caption),) if records else (),
-            figures={"sequences": len(records), "bases": sum(len(record.symbols) for record in records)},
-            files=(path,),
-        )
+        figures = {"sequences": len(records), "bases": sum(len(record.symbols) for record in records)}
+        exhibits = [Exhibit("Sampled sequences", files[:1], caption)] if records else []
+        if self.orf_min_bp and records:
+            frames = out_dir / "samples.gff3"
+            figures["orfs"] = write_gff(records, frames, self.orf_min_bp)
+            caption = (
+                f"{figures['orfs']:,} open reading frames of {self.orf_min_bp} bases or more in GFF3, "
+                "on both strands, for genome browsers."
+            )
+            exhibits.append(Exhibit("Open reading frames", (frames,), caption))
+            files = (*files, frames)
+        return Findings(exhibits=tuple(exhibits), figures=figures, files=files)
 
     def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
         """`surprisal.bedgraph`, bits along the sequences of the file that was read."""
-        path = out_dir / "surprisal.bedgraph"
-        with path.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write('track type=bedGraph name="surprisal" description="bits per base"\n')
-            for record, bits in tracks:
-                # Of its id the first word names a sequence for other programs.
-                name = record.metadata.get("source", record.id).split()[0]
-                start = int(record.metadata.get("start", 1)) - 1
-                for place, value in enumerate(bits.tolist(), start):
-                    stream.write(f"{name}\t{place}\t{place + 1}\t{value:.3f}\n")
+        path = write_bedgraph(tracks, out_dir / "surprisal.bedgraph")
         caption = "Surprisal in bits per base, for genome browsers."
         return Findings(exhibits=(Exhibit("Surprisal track", (path,), caption),), files=(path,))
 
@@ -174,14 +177,3 @@ class Nucleotide(Domain):
         for name, group in references.groups.items():
             groups[name] = [str(record.symbols) for record in group]
         return compare_groups(groups, out_dir)
-
-
-def _description(record: Record) -> str:
-    """How the sequence was made, in the words of a FASTA header."""
-    made = record.metadata
-    known = [f"{key}={made[key]}" for key in _HOW_MADE if key in made]
-    if "bits_per_symbol" in made:
-        known.append(f"bits_per_base={made['bits_per_symbol']}")
-    text = " ".join(["synthetic DNA, from no organism,", *known, f"length={len(record.symbols)}"])
-    # A header is one line, and > or a control character in it misleads other programs.
-    return "".join(letter if letter.isprintable() and letter != ">" else " " for letter in text)

@@ -177,7 +177,7 @@ def test_samples_become_strict_fasta(tmp_path):
     records = [Record(record.id, record.symbols, made) for record in finished]
     findings = DOMAIN.write(records, tmp_path)
     path = tmp_path / "samples.fasta"
-    assert findings.files == (path,)
+    assert findings.files[0] == path
     for strict in ("fasta", "fasta-blast", "fasta-pearson"):
         read = list(SeqIO.parse(path, strict))
         # Biopython 1.88 gives every record of "fasta-blast" the first one's id.
