@@ -32,6 +32,11 @@ class Record:
     metadata: Mapping[str, str] = field(default_factory=dict)
     marks: bytes | None = None
 
+    @property
+    def text(self) -> str:
+        """The symbols, joined."""
+        return "".join(self.symbols)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -65,6 +70,11 @@ class Sample:
         drawn = len(self.symbols) - self.prime_length + self.ended
         return -self.log_probability / max(drawn, 1) / 0.6931471805599453
 
+    @property
+    def text(self) -> str:
+        """The symbols, joined."""
+        return "".join(self.symbols)
+
     def to_json(self) -> str:
         """One line of `samples.jsonl`."""
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False)
@@ -81,8 +91,8 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class Exhibit:
     """A file that the report shows, by its suffix: .tsv a table; .svg, .png a picture; .wav, .mp3, .ogg a
-    player; .txt, .fasta, .abc text; anything else a link. `files` may show several pictures or sounds
-    in a row, under one title."""
+    player; .txt, .fasta, .abc text; .json a contact sheet; anything else a link. `files` may show several
+    pictures or sounds in a row, under one title."""
 
     title: str
     files: tuple[Path, ...]

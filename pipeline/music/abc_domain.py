@@ -1,25 +1,30 @@
 """Tunes in ABC notation as a domain: what is learned, what can be asked for, what is written.
 
-The sequence of a tune is its meter, unit note length and key, one a line, then the body on one line (see
-`normal_form`). Title, source and the rest are kept beside it and not learned.
+The sequence of a tune is its rhythm where that is known, meter, unit note length and key, one a line, then
+the body on one line (see `normal_form`); its symbols are characters or musical tokens (see `music_tokens`).
+Title, source and the rest are kept beside it and not learned.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError
 from pipeline.music import fields
 from pipeline.music.abc_files import RawTune, read_tunes
 from pipeline.music.layout import lay_out
 from pipeline.music.likeness import melody_key
+from pipeline.music.music_tokens import music_tokens
 from pipeline.music.normal_form import Keep, NotNormal, normalise_body
+from pipeline.music.prime import parse_prime
 from pipeline.music.render import count
 from pipeline.music.transpose import NotMovable, transposed
 from pipeline.music.tune import Problem, Tune
@@ -30,18 +35,16 @@ MOST_SEMITONES = 11
 _PIPES = "highland pipes"
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
-_PRIME_FIELD = re.compile(r"\s*([A-Za-z]):[ \t]*")
-_PRIME_VALUES = {"M": re.compile(r"C\||C(?![A-Za-z])|none|\d+/\d+"), "L": re.compile(r"1/\d+")}
-_PRIME_ALLOWED = (
-    "a prime is 'M:6/8 K:Dmaj' or 'M:4/4 L:1/8 K:Em' and then, if wanted, the first notes: meters such as "
-    "C, C|, 6/8; L: 1/4, 1/8, 1/16; keys A to G with # or b and maj, min, mix, dor, phr, lyd or loc"
-)
 
 
 @dataclass(frozen=True)
 class Abc(Domain):
     """Tunes in ABC notation, one voice each."""
 
+    representation: str = "char"
+    """What a symbol is: char, a character, or token, a musical token."""
+    rhythm: bool = True
+    """Tunes of a known rhythm, such as a reel, begin with it."""
     ornaments: bool = True
     grace_notes: bool = True
     chord_symbols: bool = True
@@ -49,16 +52,26 @@ class Abc(Domain):
     valid_only: bool = True
     transpose: int = 0
     """Semitones up and down by which tunes of the training split are learned in other keys, too."""
+    max_copy_notes: int | None = None
+    """Tunes with more notes in a row of a training tune are dropped; None: copies are only flagged."""
 
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
 
+    @property
+    def symbol_name(self) -> str:
+        """What the representation's symbols are called."""
+        return {"char": "character", "token": "token"}[self.representation]
+
     def __post_init__(self) -> None:
+        one_of("domain.representation", self.representation, ("char", "token"))
         if not 0 <= self.transpose <= MOST_SEMITONES:
             raise ConfigError(
                 f"domain.transpose={self.transpose} is out of range: 0, which is none, to {MOST_SEMITONES} "
                 "semitones up and down are allowed"
             )
+        if self.max_copy_notes is not None and self.max_copy_notes < 1:
+            raise ConfigError(f"domain.max_copy_notes={self.max_copy_notes} must be 1 or more, or null")
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the tunes of an ABC file, plain or compressed.
@@ -95,7 +108,10 @@ class Abc(Domain):
         serious = [problem for problem in problems if self.valid_only or problem.reason == "no notes"]
         if serious:
             return Rejection(where, serious[0].reason, f"{name}: {describe(tune, serious[0])}")
-        return Record(name, tune.text, written.metadata)
+        return Record(name, self._symbols(tune.text), written.metadata)
+
+    def _symbols(self, text: str) -> Symbols:
+        return music_tokens(text) if self.representation == "token" else text
 
     def _tune(self, raw: RawTune) -> Tune:
         """The tune in normal form. Raises ValueError for a header that has none, NotNormal for a body."""
@@ -112,7 +128,8 @@ class Abc(Domain):
             metadata["encoding"] = raw.encoding
         if re.match(r"(?i:hp)\b", header["K"]):
             metadata["instrument"] = _PIPES
-        return Tune(meter, unit, key, body, metadata)
+        rhythm = fields.normalise_rhythm(header.get("R", "")) if self.rhythm else ""
+        return Tune(meter, unit, key, body, metadata, rhythm)
 
     @property
     def _keep(self) -> Keep:
@@ -120,12 +137,12 @@ class Abc(Domain):
 
     def duplicate_key(self, record: Record) -> bytes | None:
         """The melody of the first eight bars, beat by beat, whatever its key and octave."""
-        return melody_key(tune_of(str(record.symbols)))
+        return melody_key(tune_of(record.text))
 
     def count_units(self, symbols: Symbols) -> int:
         """The notes and chords that are struck, tied ones once; none without a header."""
         try:
-            notes = tune_of(str(symbols)).reading.notes
+            notes = tune_of("".join(symbols)).reading.notes
         except ValueError:
             return 0
         held = [False, *(note.tied for note in notes)]
@@ -135,50 +152,25 @@ class Abc(Domain):
         """The tune in other keys, as far as it can be written and played in them; pipes have but one."""
         if record.metadata.get("instrument") == _PIPES:
             return
-        tune = tune_of(str(record.symbols))
+        tune = tune_of(record.text)
         for semitones in range(-self.transpose, self.transpose + 1):
             if semitones:
                 with suppress(NotMovable):
                     moved = transposed(tune, semitones)
-                    yield Record(f"{record.id} {semitones:+d}", moved.text)
+                    yield Record(f"{record.id} {semitones:+d}", self._symbols(moved.text))
 
     def shuffle_start(self, symbols: Symbols) -> int:
-        """Where the body starts, after the three lines of the header; 0 where there are not three."""
-        header = re.match(r"(?:[^\n]*\n){3}", str(symbols))
-        return header.end() if header else 0
+        """Where the body starts, behind the header's lines; 0 where there are not three or four of them."""
+        header = re.match(r"(?:R:[^\n]*\n)?(?:[^\n]*\n){3}", "".join(symbols))
+        end = header.end() if header else 0
+        return sum(place < end for place in itertools.accumulate(map(len, symbols), initial=0))
 
     def parse_prime(self, text: str) -> Symbols:
         """The start of a sequence from fields on one line or several, and the notes that may follow K:.
 
         Raises ConfigError, naming what is allowed, for everything else.
         """
-        found: dict[str, str] = {}
-        rest = text.strip()
-        while rest and "K" not in found:
-            match = _PRIME_FIELD.match(rest)
-            if match is None or match[1] not in "MLK":
-                raise ConfigError(f"sample.prime: {rest[:20]!r} is not M:, L: or K:; {_PRIME_ALLOWED}")
-            name, rest = match[1], rest[match.end() :]
-            value = (fields.KEY if name == "K" else _PRIME_VALUES[name]).match(rest)
-            if value is None:
-                raise ConfigError(f"sample.prime: {name}:{rest[:20]} is not known; {_PRIME_ALLOWED}")
-            found[name], rest = value[0], rest[value.end() :].lstrip()
-        return self._prime(found, rest) if found else ""
-
-    def _prime(self, found: dict[str, str], body: str) -> str:
-        if "M" not in found:
-            raise ConfigError(f"sample.prime: M: is missing, which stands first; {_PRIME_ALLOWED}")
-        try:
-            meter = fields.normalise_meter(found["M"])
-            if found.keys() == {"M"}:
-                return f"M:{meter}\n"
-            unit = fields.normalise_unit(found.get("L", ""), meter)
-            if "K" not in found:
-                return f"M:{meter}\nL:{unit}\n"
-            header = Tune(meter, unit, fields.normalise_key(found["K"]), "").header
-            return header + normalise_body(body, meter, unit, self._keep, whole=False)
-        except ValueError as error:
-            raise ConfigError(f"sample.prime: {error}; {_PRIME_ALLOWED}") from error
+        return self._symbols(parse_prime(text, self._keep))
 
     def finish(self, sample: Sample) -> Record | Rejection:
         """A valid tune as a record, everything else as a rejection by its first problem.
@@ -189,9 +181,9 @@ class Abc(Domain):
         if not sample.ended:
             return Rejection(where, "no end within sample.length")
         try:
-            raw = Tune.from_text(str(sample.symbols))
+            raw = Tune.from_text(sample.text)
         except ValueError as error:
-            return Rejection(where, str(error), str(sample.symbols)[:60])
+            return Rejection(where, str(error), sample.text[:60])
         if "\n" in raw.body:
             return Rejection(where, "line break inside the body")
         tune = _close(raw)
@@ -201,7 +193,15 @@ class Abc(Domain):
         metadata = {"title": f"Synthetic tune {sample.index + 1}"}
         if tune.body != raw.body:
             metadata["repaired"] = "final bar line added"
-        return Record(f"tune_{sample.index + 1:04d}", tune.text, metadata)
+        return Record(f"tune_{sample.index + 1:04d}", self._symbols(tune.text), metadata)
+
+    def audit(
+        self, records: Sequence[Record], references: References, out_dir: Path
+    ) -> tuple[Sequence[Record], Findings]:
+        """Name the nearest training tune of each tune; flag copies, or drop them."""
+        from pipeline.music.originality import audit
+
+        return audit(records, references, out_dir, self.max_copy_notes)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """Write all tunes as one book, `tunes.abc`."""
@@ -245,7 +245,7 @@ def _close(tune: Tune) -> Tune:
     bars = tune.reading.bars
     if not bars or bars[-1].right:
         return tune
-    return Tune(tune.meter, tune.unit, tune.key, tune.body + "|]", tune.metadata)
+    return replace(tune, body=tune.body + "|]")
 
 
 def format_tune(record: Record, number: int) -> str:
@@ -253,11 +253,17 @@ def format_tune(record: Record, number: int) -> str:
 
     Raises ValueError where the record's header is not the normal one.
     """
-    tune = tune_of(str(record.symbols))
+    tune = tune_of(record.text)
     facts = [(name, record.metadata[name]) for name in _HOW_MADE if name in record.metadata]
     made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts)
     title = record.metadata.get("title", record.id)
     tempo = f"Q:{fields.beat_length(tune.meter)}={fields.beats_per_minute(tune.meter)}"
-    header = f"M:{tune.meter}\nL:{tune.unit}\n{tempo}\nK:{tune.key}\n"
+    rhythm = f"R:{tune.rhythm}\n" if tune.rhythm else ""
+    header = f"{rhythm}M:{tune.meter}\nL:{tune.unit}\n{tempo}\nK:{tune.key}\n"
     comment = f"% synthetic{': ' + made if made else ''}\n"
+    if "nearest" in record.metadata:
+        comment += f"% nearest training tune: {record.metadata['nearest']}, "
+        comment += f"at a distance of {record.metadata['nearest_distance']} of 1\n"
+    if "copied" in record.metadata:
+        comment += f"% copied: {record.metadata['copied']}\n"
     return f"X:{number}\nT:{title}\n{comment}{header}{lay_out(tune)}\n\n"

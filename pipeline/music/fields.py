@@ -1,6 +1,6 @@
-"""The three header fields that the music needs, in one spelling each: meter, unit note length, key.
+"""The header fields that the music needs, in one spelling each: meter, unit note length, key, and rhythm.
 
-Source: ABC 2.1 §3.1.6 (M:), §3.1.7 (L:), §3.1.14 (K:).
+Source: ABC 2.1 §3.1.6 (M:), §3.1.7 (L:), §3.1.14 (K:), §3.1.16 (R:).
 """
 
 import re
@@ -17,6 +17,13 @@ KEY = re.compile(rf"([A-G])([#b]?)([ \t]*(?i:{_MODE})(?![A-Za-z])|[mM])?(?![A-Za
 _TONIC_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARP_ORDER = "FCGDAEB"
 _TEMPOS = {"2/2": 92, "4/4": 152, "2/4": 104, "3/4": 132, "3/8": 63, "6/8": 112, "9/8": 112, "12/8": 112}
+RHYTHMS = (
+    "air", "barndance", "clog", "highland fling", "hop jig", "hornpipe", "jig", "march", "mazurka", "polka",
+    "reel", "schottische", "slide", "slip jig", "strathspey", "waltz",
+)  # fmt: skip
+"""Kinds of tunes as we spell them; what is none of them is not learned."""
+_RHYTHMS_ALSO = {"double jig": "jig", "single jig": "jig", "slipjig": "slip jig", "fling": "highland fling",
+                 "schottisch": "schottische", "barn dance": "barndance", "hop-jig": "hop jig"}  # fmt: skip
 _ALLOWED_METERS = re.compile(r"(\d{1,2})/(1|2|4|8|16|32)")
 
 
@@ -73,6 +80,17 @@ def signature(key: str) -> dict[str, int]:
     count = sharps(key)
     steps = _SHARP_ORDER[:count] if count >= 0 else _SHARP_ORDER[::-1][:-count]
     return {step: (1 if count > 0 else -1) for step in steps}
+
+
+def normalise_rhythm(text: str) -> str:
+    """One of `RHYTHMS`, or "" for what is none of them.
+
+    >>> [normalise_rhythm(text) for text in ("Reel", " double jig", "sonata")]
+    ['reel', 'jig', '']
+    """
+    text = " ".join(text.lower().split())
+    text = _RHYTHMS_ALSO.get(text, text)
+    return text if text in RHYTHMS else ""
 
 
 def normalise_meter(text: str) -> str:

@@ -55,7 +55,7 @@ class MidiRender(MusicRender):
 
     def _convert(self, record: Record) -> bytes:
         data = midi_bytes(parse_score(record, self.program))
-        tune = tune_of(str(record.symbols))
+        tune = tune_of(record.text)
         joined, written = (
             [pitch for note in played_notes(tune, join_ties=join) for pitch in sorted(note.pitches)]
             for join in (True, False)

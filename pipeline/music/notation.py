@@ -27,7 +27,7 @@ def parse_score(record: Record, program: int) -> "Score":
 
     Raises DataError, starting with a short countable reason, where music21 fails or finds other notes.
     """
-    tune = tune_of(str(record.symbols))
+    tune = tune_of(record.text)
     problems = tune.check()
     if problems:
         raise DataError(f"not valid ABC: {problems[0].reason}")
@@ -65,7 +65,7 @@ def _spelled_for_music21(record: Record) -> str:
     notes, and notes after an ornament."""
     header, body = format_tune(record, 1).split("\nK:", 1)
     key, music = body.split("\n", 1)
-    alterations = iter(tune_of(str(record.symbols)).reading.alterations)
+    alterations = iter(tune_of(record.text).reading.alterations)
     return f"%abc-2.1\n{header}\nK:{key}\n{''.join(_spelled_tokens(music, key, alterations))}"
 
 

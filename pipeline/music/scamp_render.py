@@ -56,7 +56,7 @@ class ScampRender(MusicRender):
         return AudioRender(self.max_tunes, self.program, self.soundfont)
 
     def _job(self, record: Record, folder: Path, seed: int) -> dict[str, Any]:
-        tune = tune_of(str(record.symbols))
+        tune = tune_of(record.text)
         performance = perform(tune, f"{seed}:{record.id}")
         return {
             **asdict(performance),

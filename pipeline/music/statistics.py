@@ -107,7 +107,7 @@ def compare_groups(
     records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
 ) -> Findings:
     """Write `statistics.tsv` and plots into `out_dir`; nothing in a group, however broken, is an error."""
-    each = {name: [tally([str(record.symbols)]) for record in group]
+    each = {name: [tally([record.text]) for record in group]
             for name, group in ({SAMPLES: records} | dict(groups)).items() if group}  # fmt: skip
     tallies = {name: join_tallies(group) for name, group in each.items()}
     compared = _compare(each)

@@ -8,6 +8,7 @@ what accidentals reach, in their bar and over ties, stays as it was, without bei
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -80,7 +81,7 @@ class _Mover:
         """Move the key, and every token of the body."""
         body = "".join(self._token(token) for token in self.tune.tokens)
         key = _key(self.tune.key, self.interval)
-        return Tune(self.tune.meter, self.tune.unit, key, body, self.tune.metadata)
+        return replace(self.tune, key=key, body=body)
 
     def _token(self, token: Token) -> str:
         kind, text = token.kind, token.text

@@ -72,18 +72,21 @@ class Reading:
 
 @dataclass(frozen=True)
 class Tune:
-    """A tune: normalised meter, unit note length and key (see `fields`), and a body in one voice."""
+    """A tune: normalised meter, unit note length and key (see `fields`), and a body in one voice; `rhythm`,
+    such as reel or jig, where it is known."""
 
     meter: str
     unit: str
     key: str
     body: str
     metadata: dict[str, str] = field(default_factory=dict, compare=False)
+    rhythm: str = ""
 
     @property
     def header(self) -> str:
-        """The three fields in their fixed order, one a line."""
-        return f"M:{self.meter}\nL:{self.unit}\nK:{self.key}\n"
+        """The fields in their fixed order, one a line: three, or four where the rhythm is known."""
+        rhythm = f"R:{self.rhythm}\n" if self.rhythm else ""
+        return f"{rhythm}M:{self.meter}\nL:{self.unit}\nK:{self.key}\n"
 
     @property
     def text(self) -> str:
@@ -126,6 +129,7 @@ class Tune:
 
         Raises ValueError, with a short countable reason first, where the header is not `Tune.header`.
         """
+        rhythm, text = _rhythm(text)
         lines = text.split("\n", 3)
         names = [line[:2] for line in lines[:3]]
         if names != ["M:", "L:", "K:"] or len(lines) < 4:
@@ -137,7 +141,18 @@ class Tune:
             raise ValueError("header values are not known") from error
         if [meter, unit, key] != [line[2:] for line in lines[:3]]:
             raise ValueError("header values are not in normal form")
-        return cls(meter, unit, key, lines[3])
+        return cls(meter, unit, key, lines[3], rhythm=rhythm)
+
+
+def _rhythm(text: str) -> tuple[str, str]:
+    """What R: says in the first line, if that is there, and the other lines."""
+    if not text.startswith("R:"):
+        return "", text
+    first, _, rest = text.partition("\n")
+    rhythm = first[2:]
+    if fields.normalise_rhythm(rhythm) != rhythm:
+        raise ValueError("header values are not in normal form")
+    return rhythm, rest
 
 
 def opens_section(bar_line: str) -> bool:

@@ -21,9 +21,28 @@ def sample(text: str, ended: bool = True) -> Sample:
 
 def test_a_tune_becomes_one_regular_sequence(tmp_path):
     (record,) = Abc().read(write(tmp_path, TUNE))
-    assert record.symbols == "M:4/4\nL:1/8\nK:D\nGABcdedB|d2.d2{e}d4:|"
+    assert record.symbols == "R:reel\nM:4/4\nL:1/8\nK:D\nGABcdedB|d2.d2{e}d4:|"
     assert record.id == "book.abc:7"
     assert record.metadata["title"] == "The Lark" and record.metadata["rhythm"] == "reel"
+
+
+def test_a_tune_may_be_musical_tokens(tmp_path):
+    (record,) = Abc(representation="token").read(write(tmp_path, TUNE))
+    assert record.symbols[:6] == ("R:reel\n", "M:4/4\n", "L:1/8\n", "K:D\n", "G", "A")
+    (characters,) = Abc().read(write(tmp_path, TUNE))
+    assert record.text == characters.symbols
+    domain = Abc(representation="token")
+    assert domain.parse_prime("R:slip jig M:9/8 K:Em") == ("R:slip jig\n", "M:9/8\n", "L:1/8\n", "K:Em\n")
+    assert domain.shuffle_start(record.symbols) == 4
+    assert domain.symbol_name == "token" and domain.count_units(record.symbols) == 11
+    sample = Sample(0, 0, record.symbols, 0, True, -1.0)
+    assert domain.finish(sample).symbols == record.symbols
+
+
+def test_a_rhythm_that_is_not_known_is_refused():
+    assert Abc().parse_prime("R:double jig M:6/8") == "R:jig\nM:6/8\n"
+    with pytest.raises(ConfigError, match="R:tango is not known.*slip jig"):
+        Abc().parse_prime("R:tango M:4/4")
 
 
 def test_settings_leave_things_out(tmp_path):
@@ -33,7 +52,7 @@ def test_settings_leave_things_out(tmp_path):
 
 def test_a_file_header_is_inherited_and_ids_are_unique(tmp_path):
     text = "M:6/8\nR:jig\n\nX:1\nK:G\nGAB cde|]\n\nX:1\nL:1/16\nK:A\nM:2/4\nA8|]\n"
-    first, second = Abc().read(write(tmp_path, text))
+    first, second = Abc(rhythm=False).read(write(tmp_path, text))
     assert first.symbols.startswith("M:6/8\nL:1/8\nK:G\n") and first.metadata["rhythm"] == "jig"
     assert (first.id, second.id) == ("book.abc:1", "book.abc:1#2")
     assert second.symbols.startswith("M:2/4\nL:1/16\nK:A\nA8")

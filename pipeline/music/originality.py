@@ -1,0 +1,220 @@
+"""Are the tunes new: the longest melody fragment shared with a training tune, and the nearest training tune.
+
+A melody is the row of its struck notes, the highest of a chord. Each note but the first is one letter: its
+interval from the note before, in semitones within an octave, and whether it is shorter than that one, as
+long, or longer. So neither key, octave, unit of length nor bar lines matter. A fragment of n letters has
+n + 1 notes.
+
+The distance of two tunes is the Levenshtein distance of their letters over the length of the longer, from 0
+to 1 (V. Levenshtein, Soviet Physics Doklady 10 (1966) 707). Held-out real tunes stand beside the samples:
+tunes of one tradition share turns of phrase, and that is no copying.
+"""
+
+import csv
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
+
+from pipeline.domain import Exhibit, Findings, Record, References, Rejection
+from pipeline.lookup.matches import find_matches
+from pipeline.music.tune import Tune
+from pipeline.plots import spread
+
+REAL, SAMPLES = "held-out real", "samples"
+LETTERS = 12 * 3
+FEWEST_NOTES = 16
+"""A shorter fragment is a turn of phrase, never a copy: two bars of a reel."""
+USUAL_SHARE = 0.95
+"""The longest fragments of so many held-out real tunes are no copies either."""
+FEWEST_REAL = 20
+"""Fewer real tunes do not tell what is usual."""
+AT_ONCE = 256
+"""Tunes whose distances to all training tunes are in memory at a time."""
+COLUMNS = (
+    "group", "tune", "notes", "longest_fragment_notes", "from_note", "fragment_in", "fragment_title",
+    "nearest", "nearest_title", "nearest_distance", "copied",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How near one tune comes to the training tunes: `fragment` notes from its note `start` (from 1) on stand
+    in the tune `fragment_in`; of all, `nearest` is the nearest, at `distance`."""
+
+    tune: Record
+    notes: int
+    fragment: int
+    start: int
+    fragment_in: Record | None
+    nearest: Record | None
+    distance: float
+
+
+def melody_letters(text: str) -> np.ndarray:
+    """The letters of a tune's melody, uint8 ``(notes - 1,)``; none of what cannot be read.
+
+    >>> in_c, in_g = "M:4/4\\nL:1/8\\nK:C\\nC2D2E4|]", "M:2/4\\nL:1/8\\nK:G\\nGAB2|]"
+    >>> (melody_letters(in_c) == melody_letters(in_g)).all()
+    np.True_
+    """
+    try:
+        notes = [note for note in Tune.from_text(text).reading.notes if note.pitches]
+    except ValueError:
+        return np.zeros(0, np.uint8)
+    pitches, lengths, held = [], [], False
+    for note in notes:
+        if held and pitches[-1] == max(note.pitches):
+            lengths[-1] += note.duration
+        else:
+            pitches.append(max(note.pitches))
+            lengths.append(note.duration)
+        held = note.tied
+    steps = zip(itertools.pairwise(pitches), itertools.pairwise(lengths), strict=True)
+    letters = ((high - low) % 12 * 3 + (new > old) + (new >= old) for (low, high), (old, new) in steps)
+    return np.fromiter(letters, np.uint8)
+
+
+def audit(
+    records: Sequence[Record], references: References, out_dir: Path, max_copy_notes: int | None
+) -> tuple[list[Record], Findings]:
+    """The tunes to keep, copies among them flagged, and what is to be told; writes `originality.tsv`.
+
+    Tunes that share more than `max_copy_notes` notes in a row with a training tune are dropped; with None
+    they are only flagged, from the length on that few held-out real tunes reach.
+    """
+    training = list(_melodies(references))
+    if not training or not records:
+        return list(records), Findings()
+    groups = {SAMPLES: records, **references.groups}
+    found = {name: _likenesses(group, training) for name, group in groups.items() if group}
+    limit = max_copy_notes if max_copy_notes is not None else usual_limit(found.get(REAL, ()))
+    kept, rejections = [], []
+    for each in found[SAMPLES]:
+        copied = each.fragment > limit
+        if copied and max_copy_notes is not None:
+            what = f"{each.fragment} notes in a row stand in {_name(each.fragment_in)}"
+            rejections.append(Rejection(each.tune.id, "copied", what))
+        else:
+            kept.append(_flagged(each, copied))
+    table = _write_table(found, limit, out_dir / "originality.tsv")
+    fragments = {name: [each.fragment for each in group] for name, group in found.items()}
+    distances = {name: [each.distance for each in group] for name, group in found.items()}
+    plots = (
+        spread(fragments, "longest melody fragment in a training tune, notes", out_dir / "copied_notes.svg"),
+        spread(distances, "melodic distance to the nearest training tune", out_dir / "nearest_tune.svg"),
+    )
+    line = _verdict(found, limit)
+    caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} notes."
+    return kept, Findings(
+        exhibits=(Exhibit("Are the tunes new", plots, caption), Exhibit("Nearest training tunes", (table,))),
+        summary=(line,),
+        figures=_figures(found, limit),
+        files=(table, *plots),
+        rejections=tuple(rejections),
+    )
+
+
+def usual_limit(real: Sequence[Likeness]) -> int:
+    """The longest fragment that is usual: what `USUAL_SHARE` of held-out real tunes do not exceed."""
+    if len(real) < FEWEST_REAL:
+        return 2 * FEWEST_NOTES
+    usual = np.quantile([each.fragment for each in real], USUAL_SHARE, method="higher")
+    return max(FEWEST_NOTES, int(usual))
+
+
+def _melodies(references: References) -> Iterator[tuple[Record, np.ndarray]]:
+    """The training tunes with a melody, each once: in another key it has the same letters."""
+    seen: set[bytes] = set()
+    for record in references.training():
+        letters = melody_letters(record.text)
+        if len(letters) and letters.tobytes() not in seen:
+            seen.add(letters.tobytes())
+            yield record, letters
+
+
+def _likenesses(
+    group: Sequence[Record], training: Sequence[tuple[Record, np.ndarray]]
+) -> list[Likeness]:
+    melodies = [melody_letters(record.text) for record in group]
+    texts = [letters for _, letters in training]
+    batches = list(find_matches(melodies, lambda: texts, LETTERS))
+    lengths, starts, where = (
+        np.concatenate([getattr(batch, name) for batch in batches]) for name in ("length", "start", "text")
+    )
+    likenesses = []
+    for number, (nearest, distance) in enumerate(_nearest(melodies, texts)):
+        at, length = int(where[number]), int(lengths[number])
+        likenesses.append(Likeness(
+            tune=group[number], notes=len(melodies[number]) + 1, fragment=length + 1 if length else 0,
+            start=int(starts[number]) + 1, fragment_in=training[at][0] if at >= 0 else None,
+            nearest=training[nearest][0], distance=distance,
+        ))  # fmt: skip
+    return likenesses
+
+
+def _nearest(melodies: Sequence[np.ndarray], texts: Sequence[np.ndarray]) -> Iterator[tuple[int, float]]:
+    """For each melody the number of the nearest text, and the distance."""
+    choices = [text.tobytes() for text in texts]
+    for first in range(0, len(melodies), AT_ONCE):
+        queries = [melody.tobytes() for melody in melodies[first : first + AT_ONCE]]
+        distances = cdist(queries, choices, scorer=Levenshtein.normalized_distance, dtype=np.float32)
+        for row in distances:
+            best = int(row.argmin())
+            yield best, float(row[best])
+
+
+def _flagged(each: Likeness, copied: bool) -> Record:
+    metadata = {"nearest": _name(each.nearest), "nearest_distance": f"{each.distance:.2f}"}
+    if copied:
+        metadata["copied"] = f"{each.fragment} notes in a row of {_name(each.fragment_in)}"
+    return replace(each.tune, metadata={**each.tune.metadata, **metadata})
+
+
+def _name(record: Record | None) -> str:
+    return "" if record is None else record.metadata.get("title") or record.id
+
+
+def _write_table(found: Mapping[str, Sequence[Likeness]], limit: int, path: Path) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for group, likenesses in found.items():
+            for each in likenesses:
+                inside, nearest = each.fragment_in, each.nearest
+                rows.writerow((
+                    group, each.tune.id, each.notes, each.fragment, each.start,
+                    inside.id if inside else "", _name(inside), nearest.id if nearest else "", _name(nearest),
+                    f"{each.distance:.3f}", "yes" if each.fragment > limit else "",
+                ))  # fmt: skip
+    return path
+
+
+def _share_copied(likenesses: Sequence[Likeness], limit: int) -> float:
+    return sum(each.fragment > limit for each in likenesses) / len(likenesses)
+
+
+def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int) -> str:
+    copies = sum(each.fragment > limit for each in found[SAMPLES])
+    line = f"originality: {copies} of {len(found[SAMPLES])} tunes have over {limit} notes in a row from one"
+    if len(found.get(REAL, ())) < FEWEST_REAL:
+        return f"{line} training tune (too few held-out real tunes to compare with)"
+    # Three standard errors of the share that real tunes have.
+    real, size = _share_copied(found[REAL], limit), len(found[SAMPLES])
+    margin = 3 * np.sqrt(max(real * (1 - real), 1 / size / 4) / size)
+    told = "more than" if copies / size > real + margin else "no more than"
+    return f"{line} training tune, {told} held-out real tunes do ({real:.0%})"
+
+
+def _figures(found: Mapping[str, Sequence[Likeness]], limit: int) -> dict[str, float | str | None]:
+    figures: dict[str, float | str | None] = {"copy limit, notes": limit}
+    for name in (SAMPLES, REAL):
+        if name in found:
+            figures[f"copied, {name}"] = _share_copied(found[name], limit)
+            distances = [each.distance for each in found[name]]
+            figures[f"median distance to the nearest tune, {name}"] = float(np.median(distances))
+    return figures
