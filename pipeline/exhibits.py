@@ -1,4 +1,4 @@
-"""Files as blocks of a web page: a table, a picture, a player, text, or a link, by suffix.
+"""Files as blocks of a web page: a table, a picture, a player, text, a contact sheet, or a link, by suffix.
 
 A block is plain data; `pipeline/report.html.jinja` turns it into HTML and escapes all of it. Nothing
 outside the run folder is ever shown, whatever a manifest says.
@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pipeline.sheet_view import Cell, bands
+
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
+LIGHT_SOUNDS = (".mp3", ".ogg")
+"""What a contact sheet plays; others would fill the page."""
 TEXTS = {".txt", ".fasta", ".abc"}
 
 MOST_ROWS = 200
@@ -33,7 +37,7 @@ NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|nan|inf
 
 @dataclass(frozen=True)
 class Block:
-    """One file as it is shown. `kind`: table, picture, sound, text, link or missing."""
+    """One file as it is shown. `kind`: table, picture, sound, text, sheet, link or missing."""
 
     kind: str
     name: str
@@ -47,6 +51,8 @@ class Block:
     classes: Sequence[str] = ()
     """Of each column: num (aligned right), long (wraps), or neither (one line)."""
     alt: str = ""
+    bands: Sequence[tuple[str, Sequence[Cell]]] = ()
+    """Of a contact sheet: the head of each row, and its cells."""
 
     @property
     def label(self) -> str:
@@ -61,6 +67,10 @@ class Page:
     run_dir: Path
     page_dir: Path
     bytes_left: int = field(default=MOST_PAGE_BYTES)
+    made: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Files of the run by the name of the record that they were made of."""
+    shown: set[str] = field(default_factory=set)
+    """Pictures and sounds that a contact sheet shows, and that nothing after it shows again."""
 
     def link(self, path: Path) -> str:
         """A relative address, with no scheme whatever the name."""
@@ -70,7 +80,8 @@ class Page:
 def show(exhibit: Mapping[str, Any], page: Page) -> dict[str, Any]:
     """Title, caption and blocks of one exhibit of a manifest, the first few apart from the others."""
     title = str(exhibit.get("title", ""))
-    blocks = [_block(str(name), title, page) for name in exhibit.get("files", ())]
+    names = [str(name) for name in exhibit.get("files", ())]
+    blocks = [_block(name, title, page) for name in names if name not in page.shown]
     media = sum(block.kind in ("picture", "sound") for block in blocks) == len(blocks)
     # A score and its sound share a name and stand together, also where some are folded away.
     labels = list(dict.fromkeys(block.label for block in blocks))
@@ -106,6 +117,8 @@ def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
         return _table(path, name, link)
     if suffix in TEXTS:
         return _text(path, name, link)
+    if suffix == ".json":
+        return _sheet(path, name, link, page)
     mime = PICTURES.get(suffix) or SOUNDS.get(suffix)
     size = path.stat().st_size
     if mime is None:
@@ -116,6 +129,32 @@ def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
     source = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
     kind = "picture" if suffix in PICTURES else "sound"
     return Block(kind, name, link, source, alt=f"{title}: {path.stem.replace('_', ' ')}")
+
+
+def _sheet(path: Path, name: str, link: str, page: Page) -> Block:
+    try:
+        found = bands(path, lambda record: _made_of(record, page))
+    except ValueError as error:
+        return Block("link", name, link, note=str(error))
+    return Block("sheet", name, link, bands=found)
+
+
+def _made_of(record: str, page: Page) -> list[Block]:
+    """A picture, a sound, and links to all else that was made of a record."""
+    names = page.made.get(record, ())
+    chosen = [
+        next((name for suffix in suffixes for name in names if name.endswith(suffix)), None)
+        for suffixes in (PICTURES, LIGHT_SOUNDS)
+    ]
+    page.shown.update(name for name in chosen if name)
+    blocks = [_block(name, "Contact sheet", page) for name in chosen if name]
+    for name in names:
+        if name not in chosen:
+            path = Path(name)
+            kind, folder = path.suffix[1:], path.parent.name
+            note = folder if folder.startswith(kind) else f"{folder} {kind}"
+            blocks.append(Block("link", path.name, page.link(page.run_dir / path), note=note))
+    return blocks
 
 
 def _table(path: Path, name: str, link: str) -> Block:

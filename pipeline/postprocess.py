@@ -12,6 +12,7 @@ from pipeline.alphabet import BOS, EOS, UNKNOWN
 from pipeline.baseline import fit_markov
 from pipeline.checkpoint import load
 from pipeline.config import build
+from pipeline.contact_sheet import cells_in_turn
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Render, Sample
 from pipeline.nulls import shuffle_keeping_pairs
@@ -47,7 +48,8 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     if records:
         findings.append(inputs.domain.write(records, out_dir))
         findings.append(inputs.domain.compare(records, references, out_dir))
-        findings += [render(records, references, out_dir, inputs.seed) for render in inputs.renders]
+        in_turn = cells_in_turn(records, inputs.sample)
+        findings += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
     findings.insert(0, _tally(raw, len(records), out_dir))
     _write_rejections(findings, out_dir / "rejected.tsv")
     return findings_to_result(findings, {"raw": raw, "records": len(records)})

@@ -22,6 +22,8 @@ document.addEventListener("click", (event) => {
     const rows = [...body.rows].sort((a, b) => compare(key(a), key(b)));
     body.append(...(down ? rows.reverse() : rows));
   }
+  const zoom = event.target.closest("button.zoom");
+  if (zoom) zoom.setAttribute("aria-expanded", String(zoom.closest(".cell").classList.toggle("large")));
   const copy = event.target.closest("button.copy");
   if (copy) {
     const range = document.createRange();

@@ -51,7 +51,7 @@ def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path
     )  # fmt: skip
     style, script = ((TEMPLATE_DIR / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     text = environment.get_template("report.html.jinja").render(
-        **_contents(manifest, Page(run_dir, path.parent)),
+        **_contents(manifest, Page(run_dir, path.parent, made=_made(manifest))),
         policy=_policy(style, script), style=Markup(style), script=Markup(script),
     )  # fmt: skip
     write_atomically(path, text)
@@ -105,8 +105,21 @@ def _section(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
             ((str(reason), count) for reason, count in stage.get("rejected", {}).items()),
             key=lambda pair: (-pair[1], pair[0]),
         ),
-        "exhibits": [_exhibit(exhibit, stage, page) for exhibit in stage.get("exhibits", ())],
+        "exhibits": [
+            exhibit
+            for each in stage.get("exhibits", ())
+            if (exhibit := _exhibit(each, stage, page))["blocks"] or not each.get("files")
+        ],
     }
+
+
+def _made(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The output files of all stages by their names without a suffix."""
+    found: dict[str, list[str]] = {}
+    for stage in manifest.get("stages", {}).values():
+        for name in stage.get("outputs", {}):
+            found.setdefault(Path(name).stem, []).append(str(name))
+    return found
 
 
 def _exhibit(exhibit: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The third stage: a checkpoint to raw sequences, `samples.jsonl`."""
 
-import csv
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 
 from pipeline.checkpoint import load
+from pipeline.contact_sheet import write_sheet
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Exhibit, Sample
 from pipeline.progress import bar
@@ -19,8 +19,6 @@ from pipeline.sampling.settings import SampleSettings
 from pipeline.stages import StageResult
 
 SHOWN = 3
-SHEET_SYMBOLS = 120
-"""Symbols of a sequence on a contact sheet, after its prime."""
 
 
 @dataclass
@@ -61,7 +59,7 @@ def sample(
     shown.write_text("\n\n".join("".join(each.symbols) for each in tally.first) + "\n", encoding="utf-8")
     exhibits = [Exhibit("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")]
     if len(drawing.cells) > 1:
-        exhibits.append(_contact_sheet(drawing, path, out_dir / "contact_sheet.tsv"))
+        exhibits.insert(0, write_sheet(drawing, domain, path, out_dir / "contact_sheet.json"))
     unit = domain.symbol_name
     line = f"{tally.count} sequences of {tally.symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
     return StageResult(
@@ -103,40 +101,6 @@ def _whole_lines(path: Path) -> Iterator[Sample]:
             yield Sample.from_json(line.decode("utf-8"))
     with path.open("r+b") as stream:
         stream.truncate(whole)
-
-
-def _contact_sheet(drawing: Drawing, path: Path, sheet: Path) -> Exhibit:
-    """A table of the first sequence of each cell: primes down, temperatures across."""
-    with path.open(encoding="utf-8") as stream:
-        # A cell's first sample opens its lines.
-        firsts = [
-            Sample.from_json(line)
-            for number, line in enumerate(stream)
-            if number % drawing.settings.count == 0
-        ]
-    across = len(drawing.settings.grid.temperatures) or 1
-    rows = [firsts[start : start + across] for start in range(0, len(firsts), across)]
-    with sheet.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(["after", *(f"temperature {each.temperature:g}" for each in rows[0])])
-        for row in rows:
-            table.writerow([_line(row[0].symbols[: row[0].prime_length]) or "nothing", *map(_cell, row)])
-    count = drawing.settings.count
-    caption = (
-        f"The first of {count} in each cell, all from the same random numbers; in brackets its number among "
-        "the samples and its bits per symbol."
-    )
-    return Exhibit("Contact sheet", (sheet,), caption)
-
-
-def _cell(sample: Sample) -> str:
-    drawn = sample.symbols[sample.prime_length :]
-    more = "…" if len(drawn) > SHEET_SYMBOLS else ""
-    return f"{_line(drawn[:SHEET_SYMBOLS])}{more} [{sample.index + 1}; {sample.bits_per_symbol:.2f}]"
-
-
-def _line(symbols: Iterable[str] | Sequence[str]) -> str:
-    return " ".join("".join(symbols).split())
 
 
 @contextmanager

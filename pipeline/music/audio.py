@@ -19,7 +19,7 @@ from pipeline.progress import track
 _SILENCE = 0.01
 """Peaks below this share of full scale are silence: a soundfont without the instrument."""
 
-_SHOWN = 4
+_SHOWN = 8
 """Sounds made as Ogg too, for the report, which holds them whole: a megabyte or two each."""
 
 

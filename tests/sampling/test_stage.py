@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tiny import TINY, manifest_of, run_pipeline, some_dna
 
+from pipeline.contact_sheet import read_sheet
 from pipeline.domain import Sample
 from pipeline.errors import ConfigError, DataError
 
@@ -47,10 +48,13 @@ def test_a_grid_is_laid_out_as_a_contact_sheet(again):
     alone = again(AGAIN, "sample.prime=GGG", "sample.temperature=2", "sample.count=2")
     assert [s.symbols for s in alone] == [s.symbols for s in samples[10:]]
     again(AGAIN, *grid)
-    rows = list(csv.reader((again.folder / "sample" / "contact_sheet.tsv").open(), delimiter="\t"))
-    assert rows[0] == ["after", "temperature 0", "temperature 1", "temperature 2"]
-    assert [row[0] for row in rows[1:]] == ["ACGT", "GGG"] and samples[0].symbols[4:] in rows[1][1]
-    assert "Contact sheet" in (again.folder / "report.html").read_text(encoding="utf-8")
+    sheet = read_sheet(again.folder / "sample" / "contact_sheet.json")
+    assert sheet["rows"] == ["ACGT", "GGG"]
+    assert sheet["columns"] == ["temperature 0", "temperature 1", "temperature 2"]
+    shown = [[cell.prime + cell.text for cell in row] for row in sheet["cells"]]
+    assert shown == [[samples[n].symbols for n in firsts] for firsts in ((0, 2, 4), (6, 8, 10))]
+    page = (again.folder / "report.html").read_text(encoding="utf-8")
+    assert page.count('<li class="cell">') == 6 and 'class="letter-0 given">A<' in page
     fasta = (again.folder / "postprocess" / "samples.fasta").read_text()
     assert "temperature=2 seed=0 index=10 log_probability=-" in fasta
 
