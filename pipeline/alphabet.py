@@ -35,6 +35,7 @@ class Alphabet:
         self.single_characters = all(len(symbol) == 1 for symbol in self.symbols)
         self.dtype = np.dtype(np.uint8 if len(self) <= 2**8 else np.uint16)
         self._table = self._character_table() if self.single_characters else None
+        self._bytes = self._byte_table()
         if self.single_characters:
             self._points = np.array([ord(s) for s in ("\ufffd",) * len(SPECIALS) + self.symbols], "<u4")
 
@@ -60,7 +61,12 @@ class Alphabet:
 
         Raises DataError with the position of the first unknown symbol where `unknown` is "error".
         """
-        if isinstance(symbols, str) and self._table is not None:
+        if isinstance(symbols, str) and self._bytes is not None and symbols.isascii():
+            coded = bytearray(symbols, "ascii").translate(self._bytes)
+            codes = np.frombuffer(coded, np.uint8)
+            if UNKNOWN not in coded:
+                return codes
+        elif isinstance(symbols, str) and self._table is not None:
             points = np.frombuffer(symbols.encode("utf-32-le", "surrogatepass"), np.uint32)
             codes = self._table[np.minimum(points, len(self._table) - 1)]
         else:
@@ -92,3 +98,9 @@ class Alphabet:
         table = np.full(max(points, default=0) + 2, UNKNOWN, self.dtype)
         table[points] = np.arange(len(SPECIALS), len(self))
         return table
+
+    def _byte_table(self) -> bytes | None:
+        """The code of every ASCII character, for whole texts at once; None where a code is more than a byte."""
+        if not self.single_characters or self.dtype != np.uint8:
+            return None
+        return bytes(self._codes.get(chr(point), UNKNOWN) for point in range(2**8))

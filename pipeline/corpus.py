@@ -149,7 +149,7 @@ class CorpusWriter:
         if not self.domain.open_ended:
             codes = np.append(codes, codes.dtype.type(EOS))
             marks = marks + b"\x00" if marks is not None else None
-        self._codes.write(codes.tobytes())
+        self._codes.write(codes.data)
         if self._marks is not None:
             self._marks.write(marks if marks is not None else bytes(len(codes)))
         name = " ".join(record.id.split()) or f"record_{len(self._spans) + 1}"
@@ -197,6 +197,8 @@ class CorpusWriter:
             return self._collect(record.symbols), record.marks
         policy = "error" if self.unknown == "error" else "replace"
         codes, marks = self.fixed.encode(record.symbols, policy, record.id), record.marks
+        if self.unknown == "error":
+            return codes, marks
         known = codes != UNKNOWN
         self.unknown_count += int((~known).sum())
         if self.unknown == "drop":
