@@ -32,8 +32,9 @@ def _lines(one: Searched, program: Program) -> Iterator[str]:
     same = sum(map(str.__eq__, hit.query_text, hit.subject_text))
     gaps = sum("-" in pair for pair in zip(hit.query_text, hit.subject_text, strict=True))
     strand = f", strand {hit.strand}" if program.stranded else ""
+    cut_out = "" if hit.subject == found.source else f", in {_plain(hit.subject)}"
     yield f"{_plain(one.name)} ({one.length:,} {program.unit})"
-    yield f"{_plain(found.source)}:{found.start:,}-{found.end:,}{strand}; searched as {_plain(hit.subject)}"
+    yield f"{_plain(found.source)}, {found.start:,} to {found.end:,}{strand}{cut_out}"
     yield (
         f"E = {hit.evalue}, {hit.bit_score} bits, identical {same} of {hit.length} "
         f"({hit.identity_percent}%), gaps {gaps}, query coverage {found.coverage:.1f}%"

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.domain import Exhibit, Findings
 from pipeline.genome.alignments import SHOWN, nearest, write_alignments
 from pipeline.genome.blast_figure import cumulative
-from pipeline.genome.calibration import Comparison, compare, verdict
+from pipeline.genome.calibration import LARGEST_P, Comparison, compare, verdict
 from pipeline.genome.collect import SAMPLES, Found, Searched, write_hits
 from pipeline.genome.search import Program
 
@@ -63,7 +63,7 @@ def summarise(
         exhibits.insert(2, Exhibit("Alignments", (aligned,), caption))
     lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
     if len(evalues) > 1:
-        lines.append(verdict(comparisons, evalues, search.database))
+        lines += verdict(comparisons, evalues, search.database)
     return Findings(
         exhibits=tuple(exhibits),
         summary=tuple(lines),
@@ -133,7 +133,7 @@ def _groups_caption(comparisons: Sequence[Comparison]) -> str:
     return (
         "samples_smaller_share: of all pairs of a sample and a sequence of the group, how many in which the "
         "sample has the smaller E-value, half for equal ones. p_value: Mann-Whitney, two-sided, "
-        f"Holm-corrected for {len(comparisons)} comparisons. "
+        f"Holm-corrected for {len(comparisons)} comparisons; up to {LARGEST_P:g} counts as different. "
         "A sequence without a hit has the largest E-value."
     )
 

@@ -17,7 +17,7 @@ from pipeline.genome.collect import SAMPLES
 REAL = "held-out real"
 FEWEST_RANKED = 5
 """Smaller groups are not tested: they could hardly be told apart whatever they held."""
-LARGEST_P = 0.01
+LARGEST_P = 0.05
 """What a corrected p-value may be at most for two groups to be called different."""
 
 
@@ -85,11 +85,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def verdict(comparisons: Sequence[Comparison], evalues: Mapping[str, Sequence[float]], database: str) -> str:
-    """In words: beside which groups the samples' best hits are better, worse, or as good."""
+def verdict(
+    comparisons: Sequence[Comparison], evalues: Mapping[str, Sequence[float]], database: str
+) -> tuple[str, ...]:
+    """In words: what that says of the model beside its null models, and how it stands to every group."""
     count = len(evalues.get(SAMPLES, ()))
     if not comparisons:
-        return f"BLAST: too few sequences to tell the samples ({count}) from others by their best hits"
+        return (f"BLAST: too few sequences to tell the samples ({count}) from others by their best hits",)
     parts = []
     for outcome, words in (
         ("better", "better than those of"),
@@ -99,24 +101,30 @@ def verdict(comparisons: Sequence[Comparison], evalues: Mapping[str, Sequence[fl
         named = [_words(each) for each in comparisons if each.outcome == outcome]
         if named:
             parts.append(f"{words} {_listed(named)}")
-    text = f"BLAST: the samples' best hits in {database} are {'; '.join(parts)}"
-    return f"{text}. {conclusion(comparisons)} (p of a rank test, Holm-corrected)"
+    return (
+        f"BLAST: {conclusion(comparisons, database)}",
+        f"BLAST: the samples' best hits are {'; '.join(parts)}; p of a rank test, Holm-corrected",
+    )
 
 
-def conclusion(comparisons: Sequence[Comparison]) -> str:
-    """What that says of the model beside its null models, all groups but held-out real."""
-    nulls = [each for each in comparisons if each.group != REAL]
-    outcomes = {each.outcome for each in nulls}
+def conclusion(comparisons: Sequence[Comparison], database: str) -> str:
+    """Whether the samples can be told from the null models, all groups but held-out real."""
+    nulls = {each.group: each.outcome for each in comparisons if each.group != REAL}
+    better = [group for group, outcome in nulls.items() if outcome == "better"]
+    worse = [group for group, outcome in nulls.items() if outcome == "worse"]
     if not nulls:
-        return "There is no null model to compare with"
-    if outcomes == {"not distinguishable"}:
-        return "By BLAST the model cannot be told from its nulls"
-    if outcomes == {"better"}:
-        return "By BLAST the model differs from all its nulls"
-    named = [each.group for each in nulls if each.outcome == "better"]
-    if named:
-        return f"By BLAST the model is nearer to the data than {_listed(named)}, not than every null"
-    return "By BLAST the model is no nearer to the data than its nulls"
+        return "there is no null model to compare the samples with"
+    if not better and not worse:
+        others = _listed(list(nulls), "or")
+        return f"by their best hits in {database} the samples cannot be told from {others}"
+    parts = []
+    if better:
+        parts.append(f"nearer to {database} than {_listed(better)}")
+    if worse:
+        parts.append(f"farther from {database} than {_listed(worse)}")
+    rest = [group for group in nulls if group not in better + worse]
+    told = f", but cannot be told from {_listed(rest, 'or')}" if rest else ""
+    return f"the samples are {' and '.join(parts)}{told}"
 
 
 def _words(each: Comparison) -> str:
@@ -129,9 +137,9 @@ def _p_words(value: float) -> str:
     return f"p = {value:.1g}" if value < 0.1 else f"p = {value:.2f}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], last: str = "and") -> str:
     """
     >>> _listed(["a", "b", "c"])
     'a, b and c'
     """
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -3,6 +3,7 @@ on which chromosome that lies.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -13,6 +14,7 @@ from pipeline.errors import ToolError
 from pipeline.genome.hits import COLUMNS, Hit
 
 SAMPLES = "samples"
+_PLACE = re.compile(r"(.+):([1-9]\d*)-([1-9]\d*)")
 Query = tuple[str, Record]
 """A group and one of its sequences."""
 
@@ -27,9 +29,14 @@ class Subject:
 
     @classmethod
     def of(cls, record: Record) -> "Subject":
-        """The place of a training record, a stretch of a chromosome or a whole."""
+        """The place of a training record, a stretch of a chromosome or a whole. Where the source is itself
+        called by a place, as ``chr4:1001-2000``, it is that of the chromosome."""
         made = record.metadata
-        return cls(record.id, made.get("source", record.id), int(made.get("start", 1)))
+        source, start = made.get("source", record.id), int(made.get("start", 1))
+        place = _PLACE.fullmatch(source)
+        if place:
+            return cls(record.id, place[1], int(place[2]) + start - 1)
+        return cls(record.id, source, start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,9 @@ import pytest
 
 from pipeline.domain import Record, References
 from pipeline.errors import ConfigError, ToolError
-from pipeline.genome import blast_ncbi
 from pipeline.genome.blast import LocalBlast
 from pipeline.genome.blast_embedded import EmbeddedBlast
-from pipeline.genome.blast_ncbi import NcbiBlast
 from pipeline.genome.blast_plus import BlastPlus
-from pipeline.genome.collect import write_fasta
 from pipeline.genome.nucleotide import Nucleotide, reverse_complement
 from pipeline.genome.search import BLASTN, SearchSettings
 
@@ -221,39 +218,3 @@ def test_a_crash_of_the_embedded_blast_is_an_error(tmp_path, monkeypatch, region
     monkeypatch.setattr("pipeline.genome.blast_embedded.call_isolated", crash)
     with pytest.raises(ToolError, match=r"embedded BLAST failed.*signal 11.*blast=none"):
         LocalBlast(program="embedded")(samples_of(regions), references, tmp_path, 1)
-
-
-@pytest.mark.parametrize("email", [None, "", "me"])
-def test_ncbi_wants_an_address(email):
-    with pytest.raises(ConfigError, match=r"blast\.email=.*you@example.org"):
-        NcbiBlast(email=email)
-
-
-@needs_blast_plus
-def test_an_answer_in_xml_gives_the_rows_of_the_table(tmp_path, regions):
-    """What NCBI sends is what blastn writes as "outfmt 5"."""
-    write_fasta(regions[:50], tmp_path / "t.fa", "t")
-    write_fasta(samples_of(regions), tmp_path / "q.fa", "q")
-    search = BlastPlus(SETTINGS)
-    search.build(tmp_path / "t.fa", tmp_path)
-    expected = list(search.search(tmp_path / "q.fa", tmp_path / "db", tmp_path))
-    import subprocess
-
-    command = ["blastn", "-task", "blastn", "-query", "q.fa", "-db", "db", "-outfmt", "5", "-out", "a.xml"]
-    subprocess.run([*command, "-max_target_seqs", "50"], cwd=tmp_path, check=True)
-    text = (tmp_path / "a.xml").read_text()
-    # A database without accessions has the name in the title.
-    for number in range(50):
-        text = text.replace(
-            f"<Hit_def>t{number}</Hit_def>\n  <Hit_accession>{number}<",
-            f"<Hit_def>t{number}</Hit_def>\n  <Hit_accession>t{number}<",
-        )
-    (tmp_path / "a.xml").write_text(text)
-    found = list(blast_ncbi.read_xml(tmp_path / "a.xml"))
-    assert [hit.row for hit in found] == [hit.row for hit in expected]
-    (tmp_path / "a.xml").write_text(text[: len(text) // 2])
-    with pytest.raises(ToolError, match="cut off"):
-        list(blast_ncbi.read_xml(tmp_path / "a.xml"))
-    (tmp_path / "a.xml").write_text("<html></html>")
-    with pytest.raises(ToolError, match="not a BLAST result"):
-        list(blast_ncbi.read_xml(tmp_path / "a.xml"))

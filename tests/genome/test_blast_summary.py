@@ -45,16 +45,19 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_chance_is_called_chance_and_copies_are_called_near(tmp_path):
     rng = random.Random(4)
     chance = [[10 ** rng.gauss(-1, 1) for _ in range(60)] for _ in range(2)]
-    verdict = lines(tmp_path, samples=chance[0], shuffled=chance[1])[-1]
-    assert "are not to be told from those of shuffled (smaller E-value in 5" in verdict
-    assert "By BLAST the model cannot be told from its nulls (p of" in verdict
+    first, second = lines(tmp_path, samples=chance[0], shuffled=chance[1])[-2:]
+    assert first == "BLAST: by their best hits in the training data the samples cannot be told from shuffled"
+    assert "are not to be told from those of shuffled (smaller E-value in 5" in second
     near = [value / 100 for value in chance[0]]
-    verdict = lines(tmp_path, samples=near, shuffled=chance[1])[-1]
-    assert "best hits in the training data are better than those of shuffled (smaller" in verdict
+    first, second = lines(tmp_path, samples=near, shuffled=chance[1], real=near)[-2:]
+    assert first == (
+        "BLAST: the samples are nearer to the training data than shuffled, but cannot be told from real"
+    )
+    assert "best hits are better than those of shuffled (smaller" in second
     # Farther than chance is not nearer.
-    verdict = lines(tmp_path, samples=chance[1], shuffled=near)[-1]
-    assert "are worse than those of shuffled" in verdict
-    assert "no nearer to the data than its nulls" in verdict
+    first, second = lines(tmp_path, samples=chance[1], shuffled=near)[-2:]
+    assert first == "BLAST: the samples are farther from the training data than shuffled"
+    assert "are worse than those of shuffled" in second
 
 
 def test_the_groups_stand_in_a_table_with_their_tests(tmp_path):
