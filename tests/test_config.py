@@ -29,7 +29,7 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-FAMILY = {"Nucleotide": "genome", "Abc": "music", "Text": "text"}
+FAMILY = {"Nucleotide": "genome", "Abc": "music", "Protein": "protein", "Text": "text"}
 
 # --- every file of conf/ ----------------------------------------------------------------------------------
 
@@ -49,12 +49,13 @@ def test_every_data_set_composes_and_builds(dataset):
 @pytest.mark.parametrize("dataset", names("dataset"))
 def test_a_data_set_goes_with_the_renders_of_its_family_and_no_others(dataset, group):
     for name in names(group):
-        address = ["blast.email=me@example.org"] if name == "ncbi" else []
+        address = ["blast.email=me@example.org"] if name in ("ncbi", "ebi") else []
         config = compose_config(
             f"dataset={dataset}", "render=none", "blast=none", f"{group}={name}", *address
         )
         family = FAMILY[config.domain._target_.rsplit(".", 1)[-1]]
-        if name != "none" and family != {"render": "music", "blast": "genome"}[group]:
+        wanted = "protein" if name == "protein" else {"render": "music", "blast": "genome"}[group]
+        if name != "none" and family != wanted:
             with pytest.raises(ConfigError, match=f"but the data set is {family}; leave {group} out"):
                 _renders(config)
         else:

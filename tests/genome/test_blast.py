@@ -4,6 +4,7 @@ import csv
 import gzip
 import os
 import random
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipeline.genome.blast import LocalBlast
 from pipeline.genome.blast_embedded import EmbeddedBlast
 from pipeline.genome.blast_plus import BlastPlus
 from pipeline.genome.nucleotide import Nucleotide, reverse_complement
-from pipeline.genome.search import BLASTN, SearchSettings
+from pipeline.genome.search import BLASTN, BLASTP, SearchSettings
 
 ROOT = Path(__file__).parents[2]
 EMBEDDED_DATA = ROOT / "datasets" / "drosophila" / "upstream.fa.gz"
@@ -187,7 +188,8 @@ BROKEN = {
     "echo oops >&2; exit 3": "blastn ended with status 3: oops",
     'echo this is no table > "$8"': "not a row of a BLAST table",
     "exit 0": "wrote no table",
-    "exec sleep 60": "not done after 1 s",
+    "sleep 60": "not done after 1 s",
+    "while :; do echo nonsense, again and again and again and again; done": "prints without end",
     'printf "q9999\\tt0\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\n" > "$8"': "which it was not given",
 }
 
@@ -218,3 +220,76 @@ def test_a_crash_of_the_embedded_blast_is_an_error(tmp_path, monkeypatch, region
     monkeypatch.setattr("pipeline.genome.blast_embedded.call_isolated", crash)
     with pytest.raises(ToolError, match=r"embedded BLAST failed.*signal 11.*blast=none"):
         LocalBlast(program="embedded")(samples_of(regions), references, tmp_path, 1)
+
+
+@needs_blast_plus
+def test_a_makeblastdb_that_makes_nothing_is_an_error(tmp_path, monkeypatch, regions, references):
+    fake_programs(tmp_path / "bin", monkeypatch, "exit 0", makeblastdb="exit 0")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ToolError, match="makeblastdb on PATH made no database"):
+        LocalBlast(program="blastn")(samples_of(regions), references, tmp_path / "out", 1)
+
+
+@needs_blast_plus
+@pytest.mark.parametrize(
+    "task, word_size", [("megablast", None), ("megablast", 16), ("dc-megablast", None), ("blastn-short", 7)]
+)
+def test_other_tasks_and_words_of_blast_plus(tmp_path, regions, references, task, word_size):
+    findings = LocalBlast(task=task, word_size=word_size)(samples_of(regions)[1:2], references, tmp_path, 1)
+    assert "100.0% over 200 bp" in findings.summary[0]
+
+
+@needs_blast_plus
+def test_a_search_in_a_database_of_the_user_s(tmp_path, regions, references):
+    names = [">gi|7|chr of mine", ">../../x", ">two words"]
+    text = "".join(f"{name}\n{each.symbols}\n" for name, each in zip(names, regions[8:11], strict=True))
+    make = ["makeblastdb", "-in", "-", "-dbtype", "nucl", "-title", "mine", "-out", "mine"]
+    (tmp_path / "a folder").mkdir()
+    subprocess.run(make, cwd=tmp_path / "a folder", input=text, text=True, check=True, capture_output=True)
+    (tmp_path / "out").mkdir()
+    search = LocalBlast(database=str(tmp_path / "a folder" / "mine"))
+    findings = search(samples_of(regions)[1:2], references, tmp_path / "out", 1)
+    assert findings.summary[0].startswith("BLAST against the database mine: best E-value")
+    row = table(tmp_path / "out" / "blast.tsv")[0]
+    assert (row["sseqid"], row["sstrand"], row["qcovs"]) == ("../../x", "-", "100.0")
+    assert (row["source_start"], row["source_end"]) == ("1", "200")
+
+
+def test_a_database_of_the_user_s_needs_blast_plus(tmp_path, monkeypatch):
+    (tmp_path / "mine.nin").touch()
+    with pytest.raises(ConfigError, match=r"only BLAST\+ reads databases of yours"):
+        LocalBlast(program="embedded", database=str(tmp_path / "mine"))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match=r"only BLAST\+ reads databases of yours"):
+        LocalBlast(database=str(tmp_path / "mine"))
+
+
+def test_the_database_of_a_corpus_is_built_once(tmp_path, cache, regions, references):
+    for number in range(2):
+        (tmp_path / f"{number}").mkdir()
+        LocalBlast(program="embedded")(samples_of(regions), references, tmp_path / f"{number}", 1)
+    (listing,) = cache.glob("blast/*/files.json")
+    assert listing.stat().st_mtime < (tmp_path / "1").stat().st_mtime
+    assert (tmp_path / "0" / "blast.tsv").read_bytes() == (tmp_path / "1" / "blast.tsv").read_bytes()
+
+
+@pytest.mark.skipif(not BlastPlus.is_available(BLASTP), reason="BLAST+ is not on PATH")
+def test_both_ways_agree_on_proteins(tmp_path):
+    rng = random.Random(1)
+    letters = "ACDEFGHIKLMNPQRSTVWY"
+    proteins = ["".join(rng.choices(letters, k=300)) for _ in range(40)]
+    (tmp_path / "t.fa").write_text("".join(f">t{at}\n{each}\n" for at, each in enumerate(proteins)))
+    with (tmp_path / "q.fa").open("w") as stream:
+        for number in range(40):
+            piece, rate = rng.choice(proteins)[: rng.choice((30, 100, 250))], rng.choice((0, 0.3, 0.6))
+            text = "".join(rng.choice(letters) if rng.random() < rate else each for each in piece)
+            stream.write(f">q{number}\n{text}\n")
+    found = []
+    for backend in (BlastPlus, EmbeddedBlast):
+        search = backend(SearchSettings(BLASTP, "blastp", 10.0, None, 50, False, 120.0))
+        folder = tmp_path / backend.__name__
+        folder.mkdir()
+        search.build(tmp_path / "t.fa", folder)
+        found.append([hit.row for hit in search.search(tmp_path / "q.fa", folder / "db", folder)])
+    assert len(found[0]) > 40
+    assert found[0] == found[1]
