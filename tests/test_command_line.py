@@ -12,7 +12,7 @@ from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
 from pipeline.domain import Sample
 
-DATA_SETS = ("abc", "drosophila", "folk", "genome", "lercio", "nottingham", "shakespeare", "text")
+DATA_SETS = ("abc", "drosophila", "folk", "genome", "lercio", "nottingham", "protein", "shakespeare", "text")
 
 
 # --- asking -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny import compose_config, some_dna, some_text, some_tunes
+from tiny import compose_config, some_dna, some_proteins, some_text, some_tunes
 
 from pipeline.config import build
 from pipeline.corpus import Corpus, CorpusWriter
@@ -25,6 +25,7 @@ FIXTURES = {
         ">chr1 made up\n" + some_dna(3_000) + ">chr2\n" + some_dna(1_000, seed=2),
         "ACGT",
     ),
+    "protein": ("small.faa", some_proteins(), "MKVL"),
     "abc": ("reels.abc", some_tunes(), "M:4/4 K:G"),
 }
 """For each domain: the name of a small file, its content, and a prime."""

@@ -77,6 +77,13 @@ def some_dna(bases: int = 12_000, seed: int = 1) -> str:
     return "".join(sequence[at : at + 60] + "\n" for at in range(0, bases, 60))
 
 
+def some_proteins(count: int = 60, seed: int = 1) -> str:
+    """Random proteins of 30 to 80 residues as FASTA, which begin with methionine."""
+    rng = random.Random(seed)
+    texts = ["M" + "".join(rng.choices("ACDEFGHIKLMNPQRSTVWY", k=rng.randint(29, 79))) for _ in range(count)]
+    return "".join(f">protein_{n}\n{text}\n" for n, text in enumerate(texts, start=1))
+
+
 def some_tunes(count: int = 60, seed: int = 1) -> str:
     """Valid reels of eight bars, no two alike."""
     rng = random.Random(seed)
