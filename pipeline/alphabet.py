@@ -100,7 +100,7 @@ class Alphabet:
         return table
 
     def _byte_table(self) -> bytes | None:
-        """The code of every ASCII character, for whole texts at once; None where a code is more than a byte."""
+        """The code of every ASCII character, for whole texts; None where a code is more than a byte."""
         if not self.single_characters or self.dtype != np.uint8:
             return None
         return bytes(self._codes.get(chr(point), UNKNOWN) for point in range(2**8))

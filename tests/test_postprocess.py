@@ -28,7 +28,8 @@ class Audited(Text):
 
 def finished(run: Path, domain: Text, out_dir: Path):
     samples = out_dir.with_suffix(".jsonl")
-    drawn = [Sample(index, 1, text, 0, True, -9.5) for index, text in enumerate(("a jig", "a reel", "an air"))]
+    texts = ("a jig", "a reel", "an air")
+    drawn = [Sample(index, 1, text, 0, True, -9.5) for index, text in enumerate(texts)]
     samples.write_text("".join(each.to_json() + "\n" for each in drawn), encoding="utf-8")
     settings = SampleSettings(count=3, length=40)
     corpus = Corpus.open(run / "ingest")

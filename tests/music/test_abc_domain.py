@@ -41,7 +41,7 @@ def test_a_tune_may_be_musical_tokens(tmp_path):
 
 def test_a_rhythm_that_is_not_known_is_refused():
     assert Abc().parse_prime("R:double jig M:6/8") == "R:jig\nM:6/8\n"
-    with pytest.raises(ConfigError, match="R:tango is not known.*slip jig"):
+    with pytest.raises(ConfigError, match=r"R:tango is not known.*slip jig"):
         Abc().parse_prime("R:tango M:4/4")
 
 
