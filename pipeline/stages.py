@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -291,11 +291,26 @@ def _link_or_copy(source: str, target: str) -> None:
 def _environment() -> dict[str, str]:
     """Python, the system, and the version of every package that we depend on."""
     about: dict[str, str] = {"python": platform.python_version(), "platform": platform.platform()}
-    for requirement in requires(DISTRIBUTION) or ():
+    for requirement in _requirements():
         if ";" not in requirement:
             name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
-            about[name] = version(name)
+            about[name] = _version(name)
     return about
+
+
+def _requirements() -> list[str]:
+    """What we depend on; a checkout that was never installed does not say."""
+    try:
+        return requires(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return ["torch", "numpy"]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from tiny import manifest_of
@@ -49,6 +50,14 @@ def test_a_stage_is_made_once(tmp_path):
     assert not opened(tmp_path).run(stage("a", made=made))
     assert made == ["a"]
     assert (tmp_path / "a" / "out.txt").read_text() == "word"
+
+
+def test_a_checkout_that_was_never_installed_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.stages.DISTRIBUTION", "sequence-pipeline-of-nobody")
+    opened(tmp_path).run(stage("a"))
+    environment = manifest_of(tmp_path)["environment"]
+    assert environment["numpy"] == np.__version__
+    assert set(environment) == {"python", "platform", "torch", "numpy"}
 
 
 def test_the_manifest_says_what_was_made(tmp_path):
