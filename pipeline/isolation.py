@@ -9,6 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
+from contextlib import suppress
 from typing import Any
 
 from pipeline.errors import ToolError
@@ -43,15 +46,97 @@ def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> A
         raise ToolError(f"{target} gave no result, though its process ended well") from None
 
 
+class Worker:
+    """A child process that is called again and again; one that dies is replaced at the next call.
+
+    `timeout_s` bounds each call, and `memory_mb` the child's memory where the system can bound it.
+    """
+
+    def __init__(self, target: str, timeout_s: float, memory_mb: int | None = None) -> None:
+        self.target, self.timeout_s = target, timeout_s
+        self._command = [sys.executable, "-m", "pipeline.isolation", target, str(memory_mb or 0)]
+        self._child: subprocess.Popen[str] | None = None
+
+    def __call__(self, arguments: dict[str, Any]) -> Any:
+        """What the function returns. Raises ToolError where it raises, its process dies, or time is up."""
+        if self._child is None:
+            self._child = self._start()
+        child, late = self._child, threading.Event()
+        timer = threading.Timer(self.timeout_s, lambda: (late.set(), child.kill()))
+        timer.start()
+        try:
+            answer = self._ask(child, json.dumps(arguments))
+        finally:
+            timer.cancel()
+        if late.is_set() or not answer.endswith("\n"):
+            self.close()
+            how = f"was not done after {self.timeout_s:g} s" if late.is_set() else _how(child.returncode)
+            raise ToolError(f"{self.target} {how}")
+        result = json.loads(answer)
+        if "error" in result:
+            raise ToolError(f"{self.target}: {result['error']}")
+        return result["result"]
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def _start(self) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
+        with tempfile.TemporaryFile() as printed:
+            return subprocess.Popen(
+                self._command, stdin=pipe, stdout=pipe, stderr=printed, encoding="utf-8", errors="replace"
+            )
+
+    def _ask(self, child: "subprocess.Popen[str]", line: str) -> str:
+        try:
+            child.stdin.write(line + "\n")
+            child.stdin.flush()
+        except BrokenPipeError:
+            return ""
+        return child.stdout.readline()
+
+
+def _how(status: int | None) -> str:
+    return f"ended with signal {-status}" if status is not None and status < 0 else f"ended with {status}"
+
+
 def main() -> None:
-    """The child: arguments on standard input, the result on what was standard output."""
+    """The child: arguments on standard input, the result on what was standard output.
+
+    With a bound of its memory, in megabytes, as the second argument it is a `Worker`'s: a line of each for
+    every call, until the input ends.
+    """
     # Native libraries print to file descriptor 1; keep it for the result alone.
     result_fd = os.dup(1)
     os.dup2(2, 1)
     module, function = sys.argv[1].split(":")
-    result = getattr(importlib.import_module(module), function)(**json.load(sys.stdin))
+    call = getattr(importlib.import_module(module), function)
     with os.fdopen(result_fd, "w") as stream:
-        json.dump(result, stream)
+        if len(sys.argv) == 2:
+            json.dump(call(**json.load(sys.stdin)), stream)
+            return
+        _bound_memory(int(sys.argv[2]) * 2**20)
+        for line in sys.stdin:
+            try:
+                result = {"result": call(**json.loads(line))}
+            except Exception as error:  # told to the parent, which raises it
+                result = {"error": f"{type(error).__name__}: {error}"[:500]}
+            stream.write(json.dumps(result) + "\n")
+            stream.flush()
+
+
+def _bound_memory(most_bytes: int) -> None:
+    if not most_bytes:
+        return
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    with suppress(ValueError, OSError):  # macOS has the limit but may refuse it
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, hard))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pipeline.errors import ToolError
-from pipeline.isolation import call_isolated
+from pipeline.isolation import Worker, call_isolated
 
 
 def call(function: str, timeout_s: float = 30, **arguments):
@@ -84,3 +84,54 @@ def test_bytes_that_are_no_text_do_not_hurt():
 def test_a_slow_child_is_ended():
     with pytest.raises(ToolError, match=r"test_isolation:sleep was not done after 0\.5 s and was ended"):
         call("sleep", timeout_s=0.5)
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def hoard(megabytes: int) -> int:
+    return len(bytearray(megabytes * 2**20))
+
+
+@pytest.fixture
+def worker():
+    made = []
+
+    def make(function: str, timeout_s: float = 30, memory_mb: int | None = None) -> Worker:
+        made.append(Worker(f"{__name__}:{function}", timeout_s, memory_mb))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_a_worker_answers_again_and_again_from_one_process(worker):
+    ask = worker("pid")
+    assert ask({}) == ask({}) != os.getpid()
+    echoing = worker("echo")
+    given = {"text": "perché \u2028 ☃\n", "numbers": [1, 2.5, None]}
+    assert [echoing(given), echoing({})] == [given, {}]
+
+
+def test_a_worker_that_raises_goes_on_and_one_that_dies_is_replaced(worker):
+    ask = worker("die")
+    with pytest.raises(ToolError, match="AttributeError"):
+        ask({"how": "NO SUCH SIGNAL"})
+    for _ in range(2):
+        with pytest.raises(ToolError, match=f"test_isolation:die ended with signal {signal.SIGSEGV:d}"):
+            ask({"how": "SIGSEGV"})
+
+
+def test_a_slow_worker_is_ended(worker):
+    with pytest.raises(ToolError, match=r"test_isolation:sleep was not done after 0\.5 s"):
+        worker("sleep", timeout_s=0.5)({})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
+def test_a_greedy_worker_is_refused_memory(worker):
+    ask = worker("hoard", memory_mb=512)
+    with pytest.raises(ToolError, match="MemoryError"):
+        ask({"megabytes": 2048})
+    assert ask({"megabytes": 1}) == 2**20

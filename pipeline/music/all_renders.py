@@ -34,6 +34,7 @@ class AllRenders(MusicRender):
         midi = MidiRender(self.program)(records, references, out_dir, seed)
         score = ScoreRender(self.max_tunes, self.program)(records, references, out_dir, seed)
         scamp = self._scamp()(records, references, out_dir, seed)
-        played = [path for path in scamp.files if path.suffix == ".mid"]
+        # What SCAMP does not perform, such as a performance, sounds as it is.
+        played = [path for path in scamp.files or midi.files[: self.max_tunes] if path.suffix == ".mid"]
         audio = self._audio().render([(path.stem, path.read_bytes()) for path in played], out_dir)
         return join_findings([midi, score, audio, scamp])

@@ -1,4 +1,4 @@
-"""MIDI files of the tunes, by music21."""
+"""MIDI files: of tunes by music21, of polyphonic pieces as they are."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,9 @@ from pathlib import Path
 from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.errors import DataError
 from pipeline.music.abc_domain import tune_of
+from pipeline.music.midi_files import write_midi
 from pipeline.music.notation import midi_bytes, parse_score, struck_pitches
+from pipeline.music.piece import PieceRecord
 from pipeline.music.playing import played_notes
 from pipeline.music.render import MusicRender, count
 from pipeline.progress import track
@@ -54,6 +56,8 @@ class MidiRender(MusicRender):
                 yield record, Rejection(record.id, "MIDI export failed", str(error))
 
     def _convert(self, record: Record) -> bytes:
+        if isinstance(record, PieceRecord):
+            return write_midi(record.piece)
         data = midi_bytes(parse_score(record, self.program))
         tune = tune_of(record.text)
         joined, written = (

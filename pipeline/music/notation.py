@@ -13,6 +13,7 @@ from pipeline.music import fields
 from pipeline.music.abc_domain import format_tune, tune_of
 from pipeline.music.abc_notation import ALTERATIONS, parse_note, split_length, tokenize
 from pipeline.music.layout import line_starts
+from pipeline.music.piece import PieceRecord
 
 if TYPE_CHECKING:
     from music21.stream import Score
@@ -25,8 +26,11 @@ _SIGNS = {semitones: sign for sign, semitones in ALTERATIONS.items()}
 def parse_score(record: Record, program: int) -> "Score":
     """The music21 score of a valid tune, its repeats as written, to be played by a General MIDI program.
 
-    Raises DataError, starting with a short countable reason, where music21 fails or finds other notes.
+    A polyphonic record engraves itself. Raises DataError, starting with a short countable reason, where
+    music21 fails or finds other notes.
     """
+    if isinstance(record, PieceRecord):
+        return _quietly(record.score, "music21 cannot write it")
     tune = tune_of(record.text)
     problems = tune.check()
     if problems:
@@ -129,6 +133,8 @@ def _is_symbol(element: Any) -> bool:
 def _quietly(action: Any, reason: str) -> Any:
     try:
         return action()
+    except DataError:
+        raise
     except Exception as error:  # music21 raises errors of many kinds, plain Exception among them
         raise DataError(f"{reason}: {type(error).__name__}: {error}") from error
 

@@ -12,6 +12,7 @@ from pipeline.music import fields
 from pipeline.music.abc_domain import tune_of
 from pipeline.music.audio import AudioRender, join_findings
 from pipeline.music.phrasing import perform
+from pipeline.music.piece import PieceRecord
 from pipeline.music.render import MusicRender, count
 
 _TIME_LIMIT_S = 120.0
@@ -33,7 +34,8 @@ class ScampRender(MusicRender):
         """Write `scamp/<id>.mid` and `scamp/<id>.musicxml` for the first tunes."""
         folder = out_dir / "scamp"
         folder.mkdir(parents=True, exist_ok=True)
-        jobs = {record.id: self._job(record, folder, seed) for record in records[: self.max_tunes]}
+        chosen = [each for each in records[: self.max_tunes] if not isinstance(each, PieceRecord)]
+        jobs = {record.id: self._job(record, folder, seed) for record in chosen}
         failures = play_jobs(jobs)
         files: list[Path] = []
         for name, job in jobs.items():
