@@ -36,6 +36,10 @@ SHAPES = ((16, 64), (32, 64), (64, 64), (128, 64), (256, 64), (256, 128), (512, 
 """Batch and time, in the order to try: in a larger batch a symbol is cheaper, but teaches less."""
 LEAST_STEPS = 6_000
 """A larger batch is taken where it leaves so many steps."""
+FREE = 1.15
+"""So much longer a step of a larger batch may take to count as free, as on a GPU that is hardly busy."""
+MOST_EPOCHS = 30
+"""No batch is larger than this many epochs in the budget need, where its steps are few."""
 FEW_SYMBOLS = 16
 SYMBOLS_PER_PARAMETER = {True: 60.0, False: 15.0}
 """Symbols to read for each parameter where the alphabet has few (True) or many."""
@@ -173,10 +177,12 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
 
 def _shaped(inputs: TrainInputs, trial: Trial, size: int | None, shapes: list[tuple[int, int]]) -> Plan:
     """The plan of one size in the largest shape that leaves enough steps and makes a symbol cheaper."""
-    best = None
+    best, most = None, MOST_EPOCHS * inputs.corpus.size_of("train")
     for shape in shapes:
         plan = trial.timed(size, *shape)
         few = plan.step_s * LEAST_STEPS > inputs.budget_s * TRAINING_SHARE
+        if best is not None and plan.step_s < FREE * best.step_s:
+            few = few and _read(inputs, best) > most
         if best is not None and (few or _read(inputs, plan) < _read(inputs, best)):
             break
         best = plan

@@ -72,6 +72,16 @@ def test_short_budgets_get_small_batches(make_inputs):
     assert long.batch > 16
 
 
+def test_a_machine_whose_steps_all_take_as_long_gets_large_batches_until_the_epochs_are_many(make_inputs):
+    inputs = make_inputs(15)
+    gpu = KnownMachine(1e15, overhead_s=0.0037)
+    plans = [
+        _for_budget(replace(inputs, corpus=Large(inputs.corpus, symbols)), gpu)
+        for symbols in (1_000_000, 100_000_000)
+    ]
+    assert [(plan.batch, plan.time) for plan in plans] == [(256, 64), (256, 128)]
+
+
 @pytest.mark.parametrize(
     ("explicit", "settings"),
     [(("train.batch", "train.time"), {"batch": 7, "time": 11}), (("train.lr",), {"lr": 0.5})],
