@@ -162,6 +162,11 @@ class Domain(abc.ABC):
         """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""
         return None
 
+    def fingerprints(self, record: Record) -> frozenset[int]:
+        """Hashes of parts of a record: one that has a fifth of them in common with an earlier record is a
+        near-duplicate, too (see `pipeline/duplicates.py`)."""
+        return frozenset()
+
     def count_units(self, symbols: Symbols) -> int:
         """How many of `larger_unit` a sequence has."""
         return 0

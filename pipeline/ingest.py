@@ -13,6 +13,7 @@ from pipeline.alphabet import Alphabet
 from pipeline.config import SplitSettings
 from pipeline.corpus import SUBSETS, Corpus, CorpusWriter, split_blocks, split_records
 from pipeline.domain import Domain, Exhibit, Record, Rejection
+from pipeline.duplicates import NearDuplicates
 from pipeline.errors import DataError
 from pipeline.progress import bar
 from pipeline.split_file import PrescribedSplit, split_files
@@ -83,21 +84,17 @@ def _kept(
     items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
 ) -> Generator[Record, None, None]:
     """Records that are not near-duplicates; what is rejected is counted, and listed in `table`."""
-    seen: set[int] = set()
+    duplicates = NearDuplicates(domain)
     with table.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
         for item in items:
             if isinstance(item, Record):
-                key = domain.duplicate_key(item)
-                # Millions of small records: eight bytes of a hash each, not the key itself.
-                digest = hash(key) if key is not None else None
-                if digest is None or digest not in seen:
-                    if digest is not None:
-                        seen.add(digest)
+                duplicate = duplicates.find(item)
+                if duplicate is None:
                     yield item
                     continue
-                item = Rejection(item.id, "near-duplicate")
+                item = duplicate
             rejected[item.reason] += 1
             if rejected.total() <= REJECTIONS_LISTED:
                 rows.writerow((item.where, item.reason, item.detail))

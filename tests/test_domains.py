@@ -106,6 +106,9 @@ def test_a_near_duplicate_has_the_same_key_every_time(domain, records):
     keys = [domain.duplicate_key(record) for record in records]
     assert keys == [domain.duplicate_key(record) for record in records]
     assert len(set(keys)) == len(keys) or set(keys) == {None}
+    assert [domain.fingerprints(record) for record in records] == [
+        domain.fingerprints(record) for record in records
+    ]
 
 
 def test_a_part_has_a_name_of_its_own(domain, records):

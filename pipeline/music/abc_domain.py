@@ -21,7 +21,6 @@ from pipeline.errors import ConfigError
 from pipeline.music import fields
 from pipeline.music.abc_files import RawTune, read_tunes
 from pipeline.music.layout import lay_out
-from pipeline.music.likeness import melody_key
 from pipeline.music.music_tokens import music_tokens
 from pipeline.music.normal_form import Keep, NotNormal, normalise_body
 from pipeline.music.prime import parse_prime
@@ -97,7 +96,7 @@ class Abc(Domain):
         if raw.accidentals != "pitch":  # a sequence cannot say so, and would be read as other notes
             return Rejection(where, "accidentals by another rule", f"{name}: {raw.accidentals}")
         try:
-            # By way of its text, so that `duplicate_key` finds the reading of the last tunes ready.
+            # By way of its text, so that `fingerprints` finds the reading of the last tunes ready.
             written = self._tune(raw)
             tune = tune_of(written.text)
         except NotNormal as error:
@@ -135,9 +134,11 @@ class Abc(Domain):
     def _keep(self) -> Keep:
         return Keep(self.ornaments, self.grace_notes, self.chord_symbols, self.slurs)
 
-    def duplicate_key(self, record: Record) -> bytes | None:
-        """The melody of the first eight bars, beat by beat, whatever its key and octave."""
-        return melody_key(tune_of(record.text))
+    def fingerprints(self, record: Record) -> frozenset[int]:
+        """Words of the melody, anywhere in it, whatever its key, octave and rhythm."""
+        from pipeline.music.likeness import melody_words
+
+        return melody_words(record.text)
 
     def count_units(self, symbols: Symbols) -> int:
         """The notes and chords that are struck, tied ones once; none without a header."""

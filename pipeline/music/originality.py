@@ -1,9 +1,7 @@
 """Are the tunes new: the longest melody fragment shared with a training tune, and the nearest training tune.
 
-A melody is the row of its struck notes, the highest of a chord. Each note but the first is one letter: its
-interval from the note before, in semitones within an octave, and whether it is shorter than that one, as
-long, or longer. So neither key, octave, unit of length nor bar lines matter. A fragment of n letters has
-n + 1 notes.
+Melodies are compared by their letters (see `likeness`), so neither key, octave, unit of length nor bar lines
+matter. A fragment of n letters has n + 1 notes.
 
 The distance of two tunes is the Levenshtein distance of their letters over the length of the longer, from 0
 to 1 (V. Levenshtein, Soviet Physics Doklady 10 (1966) 707). Held-out real tunes stand beside the samples:
@@ -11,7 +9,6 @@ tunes of one tradition share turns of phrase, and that is no copying.
 """
 
 import csv
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +19,10 @@ from rapidfuzz.process import cdist
 
 from pipeline.domain import Exhibit, Findings, Record, References, Rejection
 from pipeline.lookup.matches import find_matches
-from pipeline.music.tune import Tune
+from pipeline.music.likeness import LETTERS, melody_letters
 from pipeline.plots import spread
 
 REAL, SAMPLES = "held-out real", "samples"
-LETTERS = 12 * 3
 FEWEST_NOTES = 16
 """A shorter fragment is a turn of phrase, never a copy: two bars of a reel."""
 USUAL_SHARE = 0.95
@@ -53,30 +49,6 @@ class Likeness:
     fragment_in: Record | None
     nearest: Record | None
     distance: float
-
-
-def melody_letters(text: str) -> np.ndarray:
-    """The letters of a tune's melody, uint8 ``(notes - 1,)``; none of what cannot be read.
-
-    >>> in_c, in_g = "M:4/4\\nL:1/8\\nK:C\\nC2D2E4|]", "M:2/4\\nL:1/8\\nK:G\\nGAB2|]"
-    >>> (melody_letters(in_c) == melody_letters(in_g)).all()
-    np.True_
-    """
-    try:
-        notes = [note for note in Tune.from_text(text).reading.notes if note.pitches]
-    except ValueError:
-        return np.zeros(0, np.uint8)
-    pitches, lengths, held = [], [], False
-    for note in notes:
-        if held and pitches[-1] == max(note.pitches):
-            lengths[-1] += note.duration
-        else:
-            pitches.append(max(note.pitches))
-            lengths.append(note.duration)
-        held = note.tied
-    steps = zip(itertools.pairwise(pitches), itertools.pairwise(lengths), strict=True)
-    letters = ((high - low) % 12 * 3 + (new > old) + (new >= old) for (low, high), (old, new) in steps)
-    return np.fromiter(letters, np.uint8)
 
 
 def audit(

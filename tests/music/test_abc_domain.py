@@ -124,17 +124,6 @@ def test_the_tune_book_is_nearly_all_valid(book):
     assert sum(isinstance(item, Record) for item in items) > 0.9 * len(items) > 100
 
 
-def test_same_melody_in_another_key_is_a_duplicate(tmp_path):
-    low = "X:1\nM:4/4\nL:1/8\nK:C\n" + "CDEF GABc|c2B2 A2G2|" * 2 + "C8|]\n"
-    high = "X:2\nM:4/4\nL:1/8\nK:D\n" + "D.EFG A(Bcd)|d2c2 B2A2|" * 2 + "d8|]\n"
-    other = "X:3\nM:4/4\nL:1/8\nK:D\n" + "DDFG ABcd|d2c2 B2A2|" * 2 + "D8|]\n"
-    domain = Abc()
-    keys = [
-        domain.duplicate_key(record) for record in domain.read(write(tmp_path, f"{low}\n{high}\n{other}"))
-    ]
-    assert keys[0] == keys[1] != keys[2]
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
