@@ -1,7 +1,5 @@
 """Bases as numbers: A 0, C 1, G 2, T 3, so that 3 minus a base is its complement; any other letter is 255."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 BASES = "ACGT"
@@ -45,11 +43,3 @@ def words(codes: np.ndarray, k: int) -> np.ndarray:
         return numbers
     odd = np.concatenate([[0], np.cumsum(codes > 3)])
     return np.where(odd[k:] > odd[:-k], 4**k, numbers)
-
-
-def joined(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """All sequences in one array of codes, another letter after each, and where each starts: no word and no
-    run then reaches over an end."""
-    codes = encode("".join(f"{sequence}|" for sequence in sequences))
-    lengths = np.array([len(sequence) + 1 for sequence in sequences], np.int64)
-    return codes, np.cumsum(lengths) - lengths

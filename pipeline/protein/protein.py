@@ -1,6 +1,6 @@
 """Proteins as a domain: what a record is, how it is read, checked, written and compared.
 
-Read next: `cleaning.py` (in); `pipeline/genome/fasta.py` reads FASTA,
+Read next: `cleaning.py` (in), `statistics.py` (beside real proteins); `pipeline/genome/fasta.py` reads FASTA,
 `pipeline/genome/blast.py` is the render.
 """
 
@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Sample
+from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
 from pipeline.errors import ConfigError
 from pipeline.genome.fasta import read_fasta, remedy_for
 from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
@@ -155,6 +155,17 @@ class Protein(Domain):
             },
             files=files,
         )  # fmt: skip
+
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+        """Composition, lengths, low complexity, hydropathy and k-mers beside the reference groups."""
+        from pipeline.protein.statistics import compare_groups
+
+        if not records:
+            return Findings()
+        groups = {"samples": [str(record.symbols) for record in records]}
+        for name, group in references.groups.items():
+            groups[name] = [str(record.symbols) for record in group]
+        return compare_groups(groups, out_dir)
 
 
 def _smallest_word(residues: str) -> int:

@@ -1,0 +1,68 @@
+"""Do the samples look like proteins: one scoreboard of measures beside those of the reference groups, and its
+plots.
+
+Read next: `measures.py` (what is measured); `pipeline/scoreboard` (how it is compared).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import Exhibit, Findings
+from pipeline.protein.measures import WORD_LENGTHS, measures, spectrum
+from pipeline.protein.properties import encode
+from pipeline.scoreboard.pools import Pool
+from pipeline.scoreboard.scoring import FEWEST_LETTERS, REAL, SAMPLES, Row, score
+from pipeline.scoreboard.table import caption_of, figures_of, write_table
+from pipeline.scoreboard.verdicts import Words, summary_of
+
+FEWEST_PROTEINS = 4
+"""In each group; with fewer there are no halves to compare."""
+WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
+
+
+def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findings:
+    """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
+    groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
+    pools = {name: Pool.of(group, encode) for name, group in groups.items()}
+    enough = bool(pools) and min(len(group) for group in groups.values()) >= FEWEST_PROTEINS
+    enough = enough and min(each.unit_sizes.sum() for each in pools.values()) >= 2 * FEWEST_LETTERS
+    # Nothing but the data may change the numbers, so that the seed is none of the run's.
+    rows = score(pools, measures(), np.random.default_rng(0)) if enough else []
+    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
+    plots = _plots(groups, rows, out_dir)
+    return Findings(
+        exhibits=(
+            Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS)),
+            Exhibit("Composition and properties beside real proteins", plots),
+        ),
+        summary=tuple(summary_of(groups, rows, WORDS)),
+        figures=figures_of(rows),
+        files=(table, *plots),
+    )
+
+
+def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Path) -> tuple[Path, ...]:
+    # matplotlib takes a second to load, and only plots need it.
+    from pipeline.plots import spread
+    from pipeline.protein.plots import composition
+    from pipeline.protein.properties import gravy, low_complexity
+    from pipeline.scoreboard.pictures import overview, spectra_distance
+
+    codes = {name: [encode(text) for text in group] for name, group in groups.items()}
+    lengths = {name: [len(text) for text in group] for name, group in groups.items()}
+    hydropathy = {name: [gravy(each) for each in group] for name, group in codes.items()}
+    simple = {name: [100 * low_complexity(each).mean() for each in group] for name, group in codes.items()}
+    drawn = [
+        composition(groups, out_dir / "composition.svg"),
+        spread(lengths, "length, residues", out_dir / "lengths.svg"),
+        spread(hydropathy, "mean hydropathy (GRAVY)", out_dir / "hydropathy.svg"),
+        spread(simple, "residues of low complexity, %", out_dir / "low_complexity.svg"),
+    ]
+    if rows and {REAL, SAMPLES} <= set(groups):
+        named = {row.measure.name: row for row in rows}
+        spectra = {k: named[spectrum(k)] for k in WORD_LENGTHS if spectrum(k) in named}
+        drawn.insert(0, overview(rows, out_dir / "scoreboard.svg"))
+        drawn.append(spectra_distance(spectra, out_dir / "kmer_distance.svg"))
+    return tuple(drawn)

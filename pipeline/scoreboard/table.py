@@ -1,0 +1,84 @@
+"""A scoreboard as a table and as figures."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.scoreboard.scoring import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, Row
+from pipeline.scoreboard.verdicts import Groups, Words, shown, verdict
+
+JUDGEMENT = ("real against itself", "interval of the samples", "nearest to real", "verdict")
+"""The table's last columns."""
+
+
+def write_table(groups: Groups, rows: Sequence[Row], path: Path, words: Words) -> Path:
+    """How large the groups are, then a row for each measure."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(("measure", *groups, *JUDGEMENT))
+        measured = {row.measure.name for row in rows}
+        for name, cells in _sizes(groups, words).items():
+            if name not in measured:
+                table.writerow((name, *cells, *[""] * len(JUDGEMENT)))
+        for row in rows:
+            cells = [shown(row, name) for name in groups]
+            table.writerow((row.measure.name, *cells, *_judgement(row, words)))
+    return path
+
+
+def caption_of(words: Words) -> str:
+    """What the columns are, for the report."""
+    return (
+        "A number of each group, or where the measure says distance how far it is from held-out "
+        f"{words.real}, in groups of equally many {words.letters}; JS: Jensen-Shannon, from 0 to 1. Real "
+        "against itself: the same between halves of the held-out real sequences. Interval: 95%, by drawing "
+        "halves of the sequences. Nearest: the group nearest to real, and those that cannot be told from it. "
+        f"Within noise: up to {NOISE_ERRORS:g} standard errors from {words.real}."
+    )
+
+
+def figures_of(rows: Sequence[Row]) -> dict[str, float | str | None]:
+    """By measure: the samples' value, and that of what is real, or of what is real against itself."""
+    figures: dict[str, float | str | None] = {}
+    for row in rows:
+        if SAMPLES not in row.groups:
+            continue
+        name, number = row.measure.name, row.measure.distance is None
+        if number:
+            figures[name] = float(row.groups[SAMPLES].value)
+            figures[f"{name}, real"] = float(row.groups[REAL].value) if REAL in row.groups else None
+        elif row.floor is not None:
+            figures[name] = row.distance(SAMPLES)
+            figures[f"{name}, real"] = float(row.floor.mean())
+    return figures
+
+
+def interval(row: Row, name: str) -> tuple[float, float] | None:
+    """The 95% interval of a number, or of a distance from what is real; None for the distance of that."""
+    estimate = row.groups[name]
+    if row.measure.distance is None:
+        middle, reach = float(estimate.value), INTERVAL_ERRORS * float(estimate.error)
+    elif estimate.apart is not None:
+        middle, reach = float(estimate.apart.mean()), INTERVAL_ERRORS * float(estimate.apart.std())
+    else:
+        return None
+    return middle - reach, middle + reach
+
+
+def _sizes(groups: Groups, words: Words) -> dict[str, list[str]]:
+    lengths = [[len(text) for text in group] for group in groups.values()]
+    return {
+        "sequences": [str(len(each)) for each in lengths],
+        words.letters: [str(sum(each)) for each in lengths],
+        f"mean length ({words.letters})": [f"{np.mean(each):.1f}" for each in lengths],
+    }
+
+
+def _judgement(row: Row, words: Words) -> tuple[str, str, str, str]:
+    floor = "" if row.floor is None else f"{float(row.floor.mean()):.4g}"
+    found = interval(row, SAMPLES) if SAMPLES in row.groups else None
+    between = "" if found is None else f"{found[0]:.4g} to {found[1]:.4g}"
+    nearest = ", ".join(row.nearest()) if REAL in row.groups and row.nulls else ""
+    return floor, between, nearest, verdict(row, words)
