@@ -57,6 +57,12 @@ class DatasetSettings:
     """One of `sources`."""
     sources: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """Named lists of files: `at` (embedded:, package: or https://) with `sha256` or `checksums`."""
+    regions: Any = None
+    """Parts of sequences to learn from, where the domain has such: NAME:START-END, a BED file, or a list."""
+    features: Any = None
+    """Annotated features to learn from, where the domain has them: a kind such as CDS, or a list."""
+    annotation: str | None = None
+    """The GFF3 file with the features, where they are not in the file itself."""
     unknown: str = "error"
     """A symbol outside a domain's fixed alphabet: error, drop, or replace (by the unknown symbol)."""
     split: SplitSettings = field(default_factory=SplitSettings)
@@ -168,10 +174,10 @@ def settings_of(node: Any) -> Any:
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """A message for a key that does not exist, naming the nearest that do."""
     known = list(known)
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.6)
-    if not near:
-        tail = key.rsplit(".", 1)[-1]
-        near = [k for k in known if k.rsplit(".", 1)[-1] == tail][:3]
+    tail = key.rsplit(".", 1)[-1]
+    # The right name in the wrong group is the likeliest mistake, where it is not in many.
+    named = [each for each in known if each.rsplit(".", 1)[-1] == tail]
+    near = named if len(named) == 1 else difflib.get_close_matches(key, known, n=3, cutoff=0.6) or named[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "see --help for all settings"
     return f"{key}: there is no such setting; {hint}"
 

@@ -147,12 +147,23 @@ class Domain(abc.ABC):
     """What sequences are made of whatever their symbols, such as notes: bits per unit compare models whose
     symbols differ."""
 
+    output_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that only matter once samples are drawn: with others nothing is read or trained anew."""
+
     @abc.abstractmethod
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the records of one file.
 
         Raises DataError, with file and line, where the file as a whole cannot be read as this domain.
         """
+
+    def read_corpus(self, path: Path) -> Iterator[Record | Rejection]:
+        """What of a file is learned from: all that `read` gives, unless settings choose parts of it."""
+        yield from self.read(path)
+
+    def files_beside(self) -> tuple[Path, ...]:
+        """Further files that the settings name for reading the corpus; DataError where one is missing."""
+        return ()
 
     def suits(self, path: Path) -> bool:
         """Whether a file met while walking a folder should be read; a file named by the user always is."""

@@ -70,7 +70,7 @@ def _read(
 ) -> Iterator[Record | Rejection]:
     """All records of all files; of several files, one that cannot be read is a rejection."""
     for path in files:
-        items = domain.read(path)
+        items = domain.read_corpus(path)
         try:
             yield from prescribed.watch(items, path) if prescribed is not None else items
         except DataError as error:

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -30,6 +30,17 @@ from pipeline.train import train
 
 log = logging.getLogger(__name__)
 
+CHOOSING = ("regions", "features", "annotation")
+"""Settings of a data set that choose parts of its files, where the domain has such."""
+
+
+class _Scored(NamedTuple):
+    """What is scored: files, as this domain reads them, by files that its settings name."""
+
+    domain: Domain
+    files: list[Path]
+    beside: list[Path]
+
 
 def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | None = None) -> None:
     """Run the stages asked for in `folder`; jobs of one `sweep` folder share equal stages.
@@ -42,7 +53,7 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
     build(config.model, "model", package="pipeline.models")
     _check_ahead(settings, domain, wanted)
     files = _files(settings, domain) if "ingest" in wanted else []
-    scored = files_to_score(settings.score, domain) if "score" in wanted else []
+    scored = _scored(config, settings) if "score" in wanted else _Scored(domain, [], [])
     run_folder = RunFolder(folder)
     with run_folder.locked():
         kept = [o for o in overrides if not o.startswith(("run=", "stages="))]
@@ -70,6 +81,9 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
 
 def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> None:
     """What later stages would refuse, before the first one begins."""
+    for name in CHOOSING:
+        if getattr(settings.dataset, name) is not None and not hasattr(domain, name):
+            raise ConfigError(f"dataset.{name}: data of this domain ({domain.family}) has none; leave it out")
     if settings.budget is not None:
         parse_duration(settings.budget)
     if "sample" in wanted:
@@ -93,6 +107,15 @@ def _donors(settings: Config, sweep: Path | None) -> list[Path]:
     if sweep is None:
         return []
     return [*sorted(sweep.iterdir()), *([Path(settings.run).expanduser()] if settings.run else [])]
+
+
+def _scored(config: DictConfig, settings: Config) -> _Scored:
+    """What is to be scored, by a domain that chooses parts of it as `score`, not `dataset`, says."""
+    chosen = {**dict.fromkeys(CHOOSING), "regions": settings.score.regions}
+    domain = _domain(OmegaConf.merge(config, {"dataset": chosen}))
+    if settings.score.regions is not None and not hasattr(domain, "regions"):
+        raise ConfigError(f"score.regions: data of this domain ({domain.family}) has none; leave it out")
+    return _Scored(domain, files_to_score(settings.score, domain), list(domain.files_beside()))
 
 
 def _typed(config: DictConfig) -> Config:
@@ -131,7 +154,7 @@ def _stages(
     plain: Mapping[str, Any],
     explicit: tuple[str, ...],
     files: list[Path],
-    scored: list[Path],
+    scored: _Scored,
     domain: Domain,
     renders: tuple[Render, ...],
     folder: RunFolder,
@@ -140,7 +163,8 @@ def _stages(
     seed, dataset = settings.seed, settings.dataset
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
     checkpoint = Path(settings.checkpoint).expanduser() if settings.checkpoint else None
-    reads = {"domain": plain["domain"], "seed": seed}
+    read_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
+    reads = {"domain": read_by, "seed": seed}
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
     best = folder / "train" / "best.ckpt"
 
@@ -166,7 +190,7 @@ def _stages(
         return postprocess(inputs, out_dir)
 
     def do_score(out_dir: Path):  # noqa: ANN202
-        return score(best, domain, scored, dataset.unknown, out_dir)
+        return score(best, scored.domain, scored.files, dataset.unknown, out_dir)
 
     # Where and on how many threads it is trained changes how fast, not what.
     machine = ("threads", "accelerator")
@@ -175,19 +199,20 @@ def _stages(
     if settings.budget is not None:
         learned["explicit"] = explicit
     drawn = {"sample": plain["sample"], **reads}
-    made = {"sample": plain["sample"], "render": plain["render"], "blast": plain["blast"], **reads}
+    written = {name: plain[name] for name in ("sample", "render", "blast", "domain")}
     outside = [checkpoint] if checkpoint else []
     # A file of primes may be named and be missing where no samples are drawn.
     primed = [prime_file(settings.sample)] if "sample" in settings.stages else []
     primed = [path for path in primed if path is not None]
     source = ("ingest", "train") if settings.sample.prime == HELD_OUT else ("train",)
-    read = [*files, *split_files(dataset.split)] if files else []
+    asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
+    read = [*files, *domain.files_beside(), *split_files(dataset.split)] if files else []
     return [
         Stage("ingest", {"dataset": data, **reads}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
         Stage("sample", drawn, do_sample, source, primed, keeps_partial=True),
-        Stage("postprocess", made, do_postprocess, ("ingest", "train", "sample")),
-        Stage("score", {"unknown": dataset.unknown, **reads}, do_score, ("train",), scored),
+        Stage("postprocess", {**written, "seed": seed}, do_postprocess, ("ingest", "train", "sample")),
+        Stage("score", asked, do_score, ("train",), [*scored.files, *scored.beside]),
     ]
 
 

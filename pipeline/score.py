@@ -36,7 +36,7 @@ def score(checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out
     `unknown` is "error".
     """
     loaded = load(checkpoint)
-    records = (each for file in files for each in domain.read(file) if isinstance(each, Record))
+    records = (each for file in files for each in domain.read_corpus(file) if isinstance(each, Record))
     known = (_known(each, loaded.alphabet, unknown) for each in records)
     ours, for_model = itertools.tee(known)
     codes = (loaded.alphabet.encode(each.symbols, "replace") for each in for_model)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from pipeline.domain import Rejection
 from pipeline.errors import DataError
 
 BLOCK_BYTES = 2**18
@@ -13,6 +14,9 @@ BLOCK_BYTES = 2**18
 
 HEAD_BYTES = 2**14
 """Looked at to tell what a file is."""
+
+MAX_LINE_BYTES = 2**20
+"""Of a table of places, such as BED or GFF3."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some editors put before UTF-8 text."""
@@ -22,8 +26,8 @@ COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\
 
 FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive", "unpack it and give the sequence file inside"),
-    (b"\x43\x27\x41\x1a", "a 2bit file", "convert it with twoBitToFa"),
-    (b"\x1a\x41\x27\x43", "a 2bit file", "convert it with twoBitToFa"),
+    (b"\x43\x27\x41\x1a", "a 2bit file", "decompress it, for it is read from many places"),
+    (b"\x1a\x41\x27\x43", "a 2bit file", "decompress it, for it is read from many places"),
     (b"%PDF", "a PDF document", "save the sequence as plain text in FASTA format"),
     (b"BAM\x01", "a BAM file", "convert it with samtools fasta"),
     (b"\xff\xfe", "text in UTF-16", "save it as plain text (ASCII or UTF-8)"),
@@ -32,17 +36,23 @@ FOREIGN = (
     (b"@", "FASTQ or SAM (sequencing reads)", "convert it with seqtk seq -A or samtools fasta"),
     (b"ID   ", "an EMBL or Swiss-Prot file", "convert it to FASTA or GenBank"),
     (b"FASTA searches", "a report of the FASTA search program", "give the sequences, not the search result"),
-    (b"##gff", "a GFF file (annotations)", "give the FASTA file that it annotates"),
+    (b"##gff", "a GFF file (annotations)", "give the FASTA file, and this one as dataset.annotation"),
 )
 """First bytes of files that users confuse with FASTA: what it is, and what to do."""
 
 
 class Title(NamedTuple):
-    """The header of a record: its first word, the rest, and the line (from 1) where it stands."""
+    """The header of a record: its first word, the rest, and the line (from 1) where it stands.
+
+    Of a part of a record `start` says how many letters stand before it, and `about` is metadata of its own.
+    """
 
     name: str
     description: str
     line: int
+    start: int = 0
+    whole: bool = True
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class Letters(NamedTuple):
@@ -52,17 +62,21 @@ class Letters(NamedTuple):
     plain: bool
 
 
+Part = Title | Letters | Rejection
+"""What a reader yields: a record's title, then its letters; or what of the file it leaves out."""
+
+
 def open_plain(path: Path) -> BinaryIO:
     """The file's content, decompressed where its first bytes say so. Raises DataError where it has none."""
     try:
         if not path.exists():
             raise DataError(f"{path}: there is no such file; check the path (dataset.path=...)")
         if not path.is_file():
-            raise DataError(f"{path}: this is not a regular file; give a FASTA or GenBank file")
+            raise DataError(f"{path}: this is not a regular file; save its content to one")
         with path.open("rb") as stream:
             magic = stream.read(6)
         if not magic:
-            raise DataError(f"{path}: the file is empty; a FASTA or GenBank file is needed")
+            raise DataError(f"{path}: the file is empty; fetch or write it again")
         kinds = [kind for first, kind in COMPRESSIONS.items() if magic.startswith(first)]
         if not kinds:
             return path.open("rb")
@@ -95,12 +109,34 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
             done += len(block)
             yield block
     if not done:
-        raise DataError(f"{path}: nothing is in this compressed file; a FASTA or GenBank file is needed")
+        raise DataError(f"{path}: nothing is in this compressed file; fetch or compress it again")
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a table, without their ends.
+
+    Raises DataError as `read_blocks` does, and for a line of more than `MAX_LINE_BYTES`.
+    """
+    held, number = b"", 1
+    for block in read_blocks(path):
+        *lines, held = (held + block).split(b"\n")
+        number += len(lines)
+        if len(held) > MAX_LINE_BYTES:
+            raise DataError(f"{path}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes is no row")
+        for line in lines:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+    if held:
+        yield held.decode("utf-8", "replace").rstrip("\r")
+
+
+def peek(path: Path) -> bytes:
+    """The first bytes of the content, whatever they are. Raises DataError as `read_blocks` does."""
+    return next(read_blocks(path, HEAD_BYTES))
 
 
 def read_head(path: Path) -> bytes:
     """The first bytes of the content. Raises DataError as `read_blocks` does, and for what is no sequence."""
-    head = next(read_blocks(path, HEAD_BYTES))
+    head = peek(path)
     refuse_foreign(path, head)
     return head
 

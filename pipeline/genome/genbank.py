@@ -5,12 +5,15 @@ Read next: `stretches.py`.
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
-from pipeline.genome.files import Letters, Title, open_text
+from pipeline.genome.features import Names, genbank_regions, no_features
+from pipeline.genome.files import Letters, Part, Title, open_text
+from pipeline.genome.regions import select_regions
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +24,16 @@ def is_genbank(head: bytes) -> bool:
     return not lines[0].startswith(b">") and any(line.startswith(b"LOCUS  ") for line in lines)
 
 
-def read_genbank(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title | Letters]:
+def read_genbank(
+    path: Path, allowed: bytes = ANY_LETTERS, kinds: Sequence[str] = ()
+) -> Iterator[Part]:
     """Yield each record's title and its letters; a record without a sequence has only a title.
 
-    Upper case: GenBank writes all bases small, so there is no soft mask. Raises DataError where Biopython
-    cannot read the file, for a protein, and for a letter that is not one of `allowed`.
+    Where `kinds` of features are named, these instead, each as a record. Upper case: GenBank writes all bases
+    small, so there is no soft mask. Raises DataError where Biopython cannot read the file, for a protein, for
+    a letter that is not one of `allowed`, and where no feature of the kinds is there.
     """
+    there, names = Counter(), Names()
     with open_text(path) as stream, warnings.catch_warnings(record=True) as said:
         # Biopython's findings belong into the log, once each, not on the user's screen.
         warnings.simplefilter("always")
@@ -35,7 +42,7 @@ def read_genbank(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title | L
             if kind.lower() == "protein":
                 raise DataError(f"{path}: record {record.id} is a protein; this domain reads DNA and RNA")
             name = record.id if record.id and record.id != "<unknown id>" else record.name
-            yield Title(name or f"unnamed_{number}", record.description, 0)
+            title = Title(name or f"unnamed_{number}", record.description, 0)
             bases = _letters(record)
             odd = bases.translate(None, allowed)
             if odd:
@@ -43,8 +50,15 @@ def read_genbank(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title | L
                     f"{path}: record {name}, base {bases.index(odd[:1]) + 1}: symbol {odd[:1].decode()!r} "
                     f"is not an IUPAC nucleotide ({IUPAC.decode()}); correct the file"
                 )
-            if bases:
-                yield Letters(bases, plain=not bases.translate(None, PLAIN))
+            parts = [title, Letters(bases, plain=not bases.translate(None, PLAIN))] if bases else [title]
+            if not kinds:
+                yield from parts
+                continue
+            there.update(feature.type for feature in record.features)
+            if regions := list(genbank_regions(record, title.name, kinds, names)) if bases else []:
+                yield from select_regions(parts, regions, str(path))
+    if kinds and not any(there[kind] for kind in kinds):
+        raise DataError(no_features(path, kinds, there))
     for text in sorted({str(warning.message) for warning in said}):
         log.warning("%s: %s", path, text)
 

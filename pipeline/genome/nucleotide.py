@@ -3,11 +3,10 @@
 Read next: `fasta.py` and `stretches.py` (in), `statistics.py` (beside real DNA), `blast.py` (the render).
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,15 +14,15 @@ from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
 from pipeline.errors import ConfigError
 from pipeline.genome.bedgraph import write_bedgraph
-from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS, read_fasta
-from pipeline.genome.files import read_head
-from pipeline.genome.genbank import is_genbank, read_genbank
+from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.genome.gff import write_gff
+from pipeline.genome.reading import Selection, read_parts
 from pipeline.genome.stretches import POLICIES, cut_stretches
 from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
 
 SUFFIXES = {
     ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",
+    ".2bit", ".gff", ".gff3",
 }  # fmt: skip
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -41,7 +40,7 @@ def reverse_complement(sequence: str) -> str:
 
 @dataclass(frozen=True)
 class Nucleotide(Domain):
-    """FASTA or GenBank files, cut into stretches of A, C, G and T.
+    """FASTA, GenBank, 2bit or GFF3 files, cut into stretches of A, C, G and T.
 
     Raises ConfigError where a setting is out of range.
     """
@@ -60,6 +59,14 @@ class Nucleotide(Domain):
     """Samples are written plain, as bgzf (.gz with indices), or auto: as bgzf above 10 million bases."""
     orf_min_bp: int = 75
     """Open reading frames from this length on are written as GFF3, as by NCBI's ORFfinder; 0: none are."""
+    molecule: str = "dna"
+    """rna: samples are written with U instead of T. Either is read."""
+    regions: Any = None
+    """Parts of sequences that are the corpus: name, name:start-end (from 1, inclusive), BED file, or list."""
+    features: Any = None
+    """Kinds of features that are the corpus, such as CDS: spliced, in the direction of their strand."""
+    annotation: str | None = None
+    """A GFF3 file with the features of the sequences."""
 
     family: ClassVar[str] = "genome"
     symbol_name: ClassVar[str] = "base"
@@ -71,6 +78,7 @@ class Nucleotide(Domain):
     }  # fmt: skip
     mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
     open_ended: ClassVar[bool] = True
+    output_settings: ClassVar[tuple[str, ...]] = ("line_width", "fasta", "orf_min_bp", "molecule")
 
     def __post_init__(self) -> None:
         one_of("domain.iupac", self.iupac, POLICIES)
@@ -82,15 +90,30 @@ class Nucleotide(Domain):
         if not 10 <= self.line_width <= 120:
             raise ConfigError(f"domain.line_width={self.line_width} must lie between 10 and 120 columns")
         one_of("domain.fasta", self.fasta, FORMS)
+        one_of("domain.molecule", self.molecule, ("dna", "rna"))
+        self._selection()
         if self.orf_min_bp < 0:
             raise ConfigError(f"domain.orf_min_bp={self.orf_min_bp} is negative; 0 means no GFF3")
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
-        """Stream the stretches of a FASTA or GenBank file, told apart by their content."""
+        """Stream the stretches of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content."""
+        return self._stretches(path, Selection())
+
+    def read_corpus(self, path: Path) -> Iterator[Record | Rejection]:
+        """The same of the regions or features that are chosen, each a record."""
+        return self._stretches(path, self._selection())
+
+    def files_beside(self) -> tuple[Path, ...]:
+        """BED files and the annotation."""
+        return self._selection().files()
+
+    def _selection(self) -> Selection:
+        return Selection(self.regions, self.features, self.annotation)
+
+    def _stretches(self, path: Path, selection: Selection) -> Iterator[Record | Rejection]:
         bases = BASES + b"N"
         allowed = bases + bases.lower() + GAPS if self.iupac == "error" else ANY_LETTERS
-        reader = read_genbank if is_genbank(read_head(path)) else read_fasta
-        parts = reader(path, allowed)
+        parts = read_parts(path, allowed, selection, self.soft_mask)
         lengths = self.min_length_bp, self.max_length_bp
         yield from cut_stretches(parts, str(path), *lengths, self.iupac, self.soft_mask)
 
@@ -102,13 +125,13 @@ class Nucleotide(Domain):
         return not path.name.startswith(".") and bool(suffixes) and suffixes[-1].lower() in SUFFIXES
 
     def duplicate_key(self, record: Record) -> bytes:
-        """Equal for equal sequences on either strand."""
+        """The strand of the two that sorts first."""
         sequence = str(record.symbols)
         # The ends nearly always tell which strand sorts first, so that the other need not be made.
         head, tail = sequence[:_END_BASES], reverse_complement(sequence[-_END_BASES:])
         if head > tail or (head == tail and sequence > reverse_complement(sequence)):
             sequence = reverse_complement(sequence)
-        return hashlib.blake2b(sequence.encode("ascii"), digest_size=16).digest()
+        return sequence.encode("ascii")
 
     def part_id(self, record_id: str, start: int, stop: int) -> str:
         """``name:start-end`` from 1, inclusive; a name that has such coordinates keeps counting from them."""
@@ -145,9 +168,10 @@ class Nucleotide(Domain):
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """`samples.fasta`, ready to be pasted into NCBI BLAST, its index, and GFF3 of its reading frames."""
-        style = FastaStyle(self.line_width, self.fasta, "synthetic DNA", self.symbol_name)
-        files = write_fasta(records, out_dir, style)
-        caption = "Synthetic DNA in FASTA format; paste it into https://blast.ncbi.nlm.nih.gov/ as it is."
+        what = f"synthetic {self.molecule.upper()}"
+        style = FastaStyle(self.line_width, self.fasta, what, self.symbol_name)
+        files = write_fasta(self._spelled(records), out_dir, style)
+        caption = f"{what} in FASTA format, to be pasted into https://blast.ncbi.nlm.nih.gov/ as it is."
         figures = {"sequences": len(records), "bases": sum(len(record.symbols) for record in records)}
         exhibits = [Exhibit("Sampled sequences", files[:1], caption)] if records else []
         if self.orf_min_bp and records:
@@ -160,6 +184,11 @@ class Nucleotide(Domain):
             exhibits.append(Exhibit("Open reading frames", (frames,), caption))
             files = (*files, frames)
         return Findings(exhibits=tuple(exhibits), figures=figures, files=files)
+
+    def _spelled(self, records: Sequence[Record]) -> Sequence[Record]:
+        if self.molecule == "dna":
+            return records
+        return [replace(record, symbols=str(record.symbols).replace("T", "U")) for record in records]
 
     def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
         """`surprisal.bedgraph`, bits along the sequences of the file that was read."""

@@ -7,7 +7,7 @@ repeat from end to end. So the decision is one for the whole file, not for each 
 import logging
 from collections.abc import Iterable, Iterator
 
-from pipeline.genome.files import Letters, Title
+from pipeline.genome.files import Letters, Part
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ LOOK_AHEAD = 2**20
 _UPPER, _LOWER = b"ACGTU", b"acgtu"
 
 
-def without_false_mask(parts: Iterable[Title | Letters], where: str) -> Iterator[Title | Letters]:
+def without_false_mask(parts: Iterable[Part], where: str) -> Iterator[Part]:
     """The same parts, in upper case where the file (`where` names it) starts without an upper-case base.
 
     Parts are held back from the first base in lower case to the first in upper case, the end of the file, or
@@ -48,5 +48,5 @@ def _count(bases: bytes, letters: bytes) -> int:
     return len(bases) - len(bases.translate(None, letters))
 
 
-def _in_upper_case(part: Title | Letters) -> Title | Letters:
-    return part if isinstance(part, Title) else Letters(part.bases.upper(), part.plain)
+def _in_upper_case(part: Part) -> Part:
+    return Letters(part.bases.upper(), part.plain) if isinstance(part, Letters) else part

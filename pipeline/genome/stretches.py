@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.domain import Record, Rejection
-from pipeline.genome.files import Letters, Title
+from pipeline.genome.files import Letters, Part, Title
 from pipeline.genome.scan import EVENTS, find_runs
-from pipeline.genome.soft_mask import without_false_mask
 
 POLICIES = ("split", "random", "error")
 """What becomes of codes for several bases."""
@@ -36,7 +35,7 @@ _SMALL = bytes(letter >> 5 & 1 for letter in range(256))
 
 
 def cut_stretches(
-    parts: Iterable[Title | Letters],
+    parts: Iterable[Part],
     where: str,
     min_length: int,
     max_length: int,
@@ -49,11 +48,13 @@ def cut_stretches(
     becomes one of its bases, always the same one at the same place. `where` names the file in rejections.
     """
     cutter = _Cutter(where, min_length, max_length, iupac, soft_mask)
-    for part in without_false_mask(parts, where) if soft_mask else parts:
+    for part in parts:
         if isinstance(part, Title):
             cutter.open(part)
-        else:
+        elif isinstance(part, Letters):
             cutter.extend(part)
+        else:
+            cutter.found.append(part)
         if cutter.found:
             yield from cutter.found
             cutter.found.clear()
@@ -86,7 +87,7 @@ class _Cutter:
         self.close()
         self.title, self.position, self.replaced = title, 0, 0
         # Eight bytes a name, since there may be millions.
-        key = hash(title.name)
+        key = hash((title.name, title.start, title.about))
         self.skipped = key in self.seen
         self.seen.add(key)
         if self.skipped:
@@ -118,7 +119,7 @@ class _Cutter:
         if not self.position:
             self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))
         self._end_gap()
-        self._end_stretch(whole=self.buffered == self.position)
+        self._end_stretch(whole=self.title.whole and self.buffered == self.position)
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
             self.found.append(Rejection(self.where, "IUPAC codes replaced at random (kept)", detail))
@@ -164,7 +165,9 @@ class _Cutter:
             self._record(bases, start, whole)
 
     def _record(self, bases: bytes, start: int, whole: bool) -> None:
-        title, end = self.title, start + len(bases)
+        title = self.title
+        start += title.start
+        end = start + len(bases)
         # A letter of ASCII is small where bit 5 is set.
         marks = bases.translate(_SMALL) if self.soft_mask else None
         metadata = {
@@ -172,6 +175,7 @@ class _Cutter:
             "start": str(start + 1),
             "end": str(end),
             "description": title.description,
+            **dict(title.about),
         }
         name = title.name if whole else f"{title.name}:{start + 1}-{end}"
         self.found.append(Record(name, bases.translate(_TO_DNA).decode("ascii"), metadata, marks))
@@ -180,7 +184,7 @@ class _Cutter:
         """Each code becomes one of its bases, by a hash of its place: the same in every run."""
         pieces, done = [], 0
         for code in _ONE_CODE.finditer(bases):
-            place = f"{self.title.name}:{self.position + code.start()}".encode()
+            place = f"{self.title.name}:{self.title.start + self.position + code.start()}".encode()
             choices = CHOICES[code.group().decode().upper()].encode()
             chosen = choices[hashlib.blake2b(place, digest_size=8).digest()[0] % len(choices)]
             small = code.group()[0] & 32
@@ -190,4 +194,5 @@ class _Cutter:
         return b"".join([*pieces, bases[done:]])
 
     def _place(self, start: int, length: int) -> str:
-        return f"{self.where}:{self.title.name}:{start + 1}-{start + length}"
+        first = self.title.start + start + 1
+        return f"{self.where}:{self.title.name}:{first}-{first + length - 1}"

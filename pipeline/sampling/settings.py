@@ -120,3 +120,5 @@ class ScoreSettings:
 
     path: str | None = None
     """A file, folder or 'GLOB' of sequences, in a format that the domain reads."""
+    regions: Any = None
+    """Parts of them, as `dataset.regions`."""
