@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, parse_fasta
 from pipeline.genome.files import MAX_LINE_BYTES, Letters, Title, read_blocks, read_lines
@@ -41,21 +42,24 @@ class Names:
         return name if self._given[name] == 1 else self.unique(f"{name}.{self._given[name]}")
 
 
-def genbank_regions(record: Any, name: str, kinds: Sequence[str], names: Names) -> Iterator[Region]:
-    """The features of these kinds of one record of Biopython's, but for those with parts in other records."""
+def genbank_regions(
+    record: Any, name: str, kinds: Sequence[str], names: Names
+) -> Iterator[Region | Rejection]:
+    """The features of these kinds of one record of Biopython's; a rejection for one not whole in it."""
     length = len(record.seq)
     for feature in record.features:
-        parts = feature.location.parts if feature.type in kinds and feature.location is not None else []
-        if not parts or any(part.ref for part in parts):
-            continue
-        spans = tuple(
-            Span(max(0, int(part.start)), min(length, int(part.end)), "-" if part.strand == -1 else "+")
-            for part in parts
-        )
-        if any(span.start >= span.stop for span in spans):
+        if feature.type not in kinds:
             continue
         called = next((feature.qualifiers[key][0] for key in _NAMED_BY if key in feature.qualifiers), "")
         own = names.unique(called or f"{name}_{feature.type}")
+        parts = feature.location.parts if feature.location is not None else []
+        spans = tuple(
+            Span(int(part.start), int(part.end), "-" if part.strand == -1 else "+") for part in parts
+        )
+        whole = all(0 <= span.start < span.stop <= length for span in spans)
+        if not parts or not whole or any(part.ref for part in parts):
+            yield Rejection(f"{name}:{own}", "feature not whole in its record", str(feature.location))
+            continue
         phase = feature.qualifiers.get("codon_start", ["1"])[0]
         yield Region(name, spans, f"feature {own}", own, _about(feature.type, spans[0].strand, phase, 1))
 

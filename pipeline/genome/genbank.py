@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
 from pipeline.genome.features import Names, genbank_regions, no_features
 from pipeline.genome.files import Letters, Part, Title, open_text
-from pipeline.genome.regions import select_regions
+from pipeline.genome.regions import Region, select_regions
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,9 @@ def read_genbank(
                 yield from parts
                 continue
             there.update(feature.type for feature in record.features)
-            if regions := list(genbank_regions(record, title.name, kinds, names)) if bases else []:
+            found = list(genbank_regions(record, title.name, kinds, names)) if bases else []
+            yield from (each for each in found if isinstance(each, Rejection))
+            if regions := [each for each in found if isinstance(each, Region)]:
                 yield from select_regions(parts, regions, str(path))
     if kinds and not any(there[kind] for kind in kinds):
         raise DataError(no_features(path, kinds, there))

@@ -199,3 +199,15 @@ def test_bad_samples_are_rejections():
 
 def test_compare_without_samples_says_nothing(tmp_path):
     assert DOMAIN.compare([], References({}, lambda: iter(())), tmp_path).files == ()
+
+
+def test_rna_is_written_with_u_and_read_again(tmp_path):
+    rna = Nucleotide(molecule="rna")
+    record = rna.finish(sample("ATGTTTACGTAA" * 10))
+    rna.write([record], tmp_path)
+    (written,) = SeqIO.parse(tmp_path / "samples.fasta", "fasta")
+    assert str(written.seq) == "AUGUUUACGUAA" * 10
+    assert "synthetic RNA" in written.description
+    assert [found.symbols for found in rna.read(tmp_path / "samples.fasta")] == ["ATGTTTACGTAA" * 10]
+    with pytest.raises(ConfigError, match=r"domain\.molecule='tna' is not one of dna, rna"):
+        Nucleotide(molecule="tna")
