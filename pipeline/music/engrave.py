@@ -7,13 +7,14 @@ _OPTIONS = {
     "adjustPageHeight": True,
     "pageMarginLeft": 90,
     "pageMarginRight": 90,
-    "pageMarginTop": 60,
+    "pageMarginTop": 30,
     "pageMarginBottom": 60,
     "scale": 40,
     "breaks": "encoded",
     "header": "none",  # `score` writes the title, which verovio places by a font that may be missing
     "footer": "none",
     "svgViewBox": True,
+    "xmlIdSeed": 1,  # same picture, same bytes
 }
 
 

@@ -17,6 +17,10 @@ KEY = re.compile(rf"([A-G])([#b]?)([ \t]*(?i:{_MODE})(?![A-Za-z])|[mM])?(?![A-Za
 _TONIC_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARP_ORDER = "FCGDAEB"
 _TEMPOS = {"2/2": 92, "4/4": 152, "2/4": 104, "3/4": 132, "3/8": 63, "6/8": 112, "9/8": 112, "12/8": 112}
+_PULSES = {"reel": 104, "jig": 116, "slip jig": 116, "hop jig": 126, "hornpipe": 80, "clog": 76,
+           "strathspey": 62, "highland fling": 76, "polka": 124, "slide": 136, "waltz": 132,
+           "mazurka": 132, "schottische": 72, "barndance": 84}  # fmt: skip
+_BEATS = {"march": 96, "air": 66}
 RHYTHMS = (
     "air", "barndance", "clog", "highland fling", "hop jig", "hornpipe", "jig", "march", "mazurka", "polka",
     "reel", "schottische", "slide", "slip jig", "strathspey", "waltz",
@@ -137,9 +141,19 @@ def beat_length(meter: str) -> Fraction:
     return Fraction(1, unit if unit <= 4 else 4)
 
 
-def beats_per_minute(meter: str) -> int:
-    """A tempo that suits dances in this meter, in beats of `beat_length`."""
-    return _TEMPOS.get(meter, 110)
+def beats_per_minute(meter: str, rhythm: str = "") -> int:
+    """A tempo that suits such a tune, or dances in this meter, in beats of `beat_length`.
+
+    >>> beats_per_minute("2/2", "reel"), beats_per_minute("4/4", "reel"), beats_per_minute("6/8", "jig")
+    (104, 208, 116)
+    """
+    if rhythm in _PULSES and meter != FREE_METER:
+        count, unit = (int(part) for part in meter.split("/"))
+        # Dances in two fall on the halves of the bar, however it is written.
+        in_two, in_three = Fraction(count, 2 * unit), Fraction(1, unit)
+        pulse = in_two if count in (2, 4) else in_three if count == 3 else beat_length(meter)
+        return round(_PULSES[rhythm] * pulse / beat_length(meter))
+    return _BEATS.get(rhythm) or _TEMPOS.get(meter, 110)
 
 
 def normalise_unit(text: str, meter: str) -> str:

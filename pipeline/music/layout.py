@@ -16,7 +16,7 @@ def lay_out(tune: Tune, bars_a_line: int = BARS_A_LINE) -> str:
     A repeat's start is written where it was only implied, a double repeat becomes two signs on two lines,
     and a change of key or meter a line of its own, because not every program reads them otherwise.
     """
-    implied = _implied_repeats(tune.reading.bars)
+    implied = implied_repeats(tune.reading.bars)
     spaced = _group_starts(tune)
     line_ends = _line_ends(tune.reading.bars, bars_a_line)
     lines, line, space, bar_start = [], "", "", 0
@@ -56,7 +56,8 @@ def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
         if not is_pickup(bar):
             since.append(bar.end)
         between_endings = following is not None and bar.ending and following.ending
-        if bar.right in (":|", "::", "||", "|]") and not between_endings:
+        closes = bar.right in (":|", "::", "||", "|]") or (bar.right == "|:" and since)
+        if closes and not between_endings:
             # A single bar left over joins the line before it, as a second ending joins the first.
             ends.update(since[bars_a_line - 1 : -2 : bars_a_line])
             ends.add(bar.end)
@@ -65,7 +66,7 @@ def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
     return ends
 
 
-def _implied_repeats(bars: tuple[Bar, ...]) -> set[int]:
+def implied_repeats(bars: tuple[Bar, ...]) -> set[int]:
     """Offsets where the first bar of a part starts that is repeated without a sign at its start."""
     order = played_bars(bars)
     # Where playing jumps back, the bar that it jumps to is the start of a repeat.
@@ -74,9 +75,10 @@ def _implied_repeats(bars: tuple[Bar, ...]) -> set[int]:
 
 
 def is_pickup(bar: Bar) -> bool:
-    """Whether a bar is an upbeat: short, at the start of a part and not at its end."""
+    """Whether a bar is an upbeat: short, at the start of a part and not at its end; before the first part it
+    may stand outside of the repeat."""
     short = bar.full is not None and bar.duration < bar.full
-    return short and opens_section(bar.left) and not opens_section(bar.right)
+    return short and opens_section(bar.left) and (bar.right in ("|", "|:") or not opens_section(bar.right))
 
 
 def beat_offset(bar: Bar, onset: Ticks) -> Ticks:

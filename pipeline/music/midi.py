@@ -1,17 +1,13 @@
 """MIDI files: of tunes by music21, of polyphonic pieces as they are."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.errors import DataError
-from pipeline.music.abc_domain import tune_of
-from pipeline.music.midi_files import write_midi
-from pipeline.music.notation import midi_bytes, parse_score, struck_pitches
-from pipeline.music.piece import PieceRecord
-from pipeline.music.playing import played_notes
+from pipeline.music.notation import midi_bytes
 from pipeline.music.render import MusicRender, count
 from pipeline.progress import track
 
@@ -20,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MidiRender(MusicRender):
-    """One MIDI file a tune, repeats played out, at a tempo that suits the meter."""
+    """One MIDI file a tune, repeats played out, at a tempo that suits its kind."""
 
-    program: int = 73
+    instrument: str | int = "flute"
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -50,28 +46,7 @@ class MidiRender(MusicRender):
         """The bytes of each tune's MIDI file, or why there is none."""
         for record in records:
             try:
-                yield record, self._convert(record)
+                yield record, midi_bytes(record, self.program)
             except DataError as error:
                 logger.debug("%s: %s", record.id, error)
                 yield record, Rejection(record.id, "MIDI export failed", str(error))
-
-    def _convert(self, record: Record) -> bytes:
-        if isinstance(record, PieceRecord):
-            return write_midi(record.piece)
-        data = midi_bytes(parse_score(record, self.program))
-        tune = tune_of(record.text)
-        joined, written = (
-            [pitch for note in played_notes(tune, join_ties=join) for pitch in sorted(note.pitches)]
-            for join in (True, False)
-        )
-        found = struck_pitches(data)
-        # music21 strikes some tied notes, those of chords, again.
-        if not (_is_part(joined, found) and _is_part(found, written)):
-            raise DataError(f"other notes are struck: {len(found)} instead of {len(joined)}")
-        return data
-
-
-def _is_part(some: Iterable[int], all_of_them: Iterable[int]) -> bool:
-    """Whether the first are among the second, in the same order."""
-    rest = iter(all_of_them)
-    return all(pitch in rest for pitch in some)

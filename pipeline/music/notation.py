@@ -1,177 +1,187 @@
-"""Tunes as music21 streams: the one place that hands ABC to music21.
+"""Files of notation by music21: a standard MIDI file of a tune, and MusicXML, each checked against the tune.
 
-music21 is given only what our checker passes, and what it made of it is compared with our own reading.
+Bytes depend on the tune and its metadata alone: no dates, no random names.
 """
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from pipeline.domain import Record
 from pipeline.errors import DataError
-from pipeline.music import fields
-from pipeline.music.abc_domain import format_tune, tune_of
-from pipeline.music.abc_notation import ALTERATIONS, parse_note, split_length, tokenize
-from pipeline.music.layout import line_starts
+from pipeline.music.abc_domain import tune_of
+from pipeline.music.instruments import instrument_name
+from pipeline.music.midi_files import write_midi
 from pipeline.music.piece import PieceRecord
+from pipeline.music.playing import played_notes
+from pipeline.music.tune import Tune
 
 if TYPE_CHECKING:
-    from music21.stream import Score
+    from music21.stream import Part, Score
 
-logger = logging.getLogger(__name__)
+_DOCTYPE = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC '
+    '"-//Recordare//DTD MusicXML 4.0 Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd">\n'
+)
 
-_SIGNS = {semitones: sign for sign, semitones in ALTERATIONS.items()}
 
-
-def parse_score(record: Record, program: int) -> "Score":
-    """The music21 score of a valid tune, its repeats as written, to be played by a General MIDI program.
-
-    A polyphonic record engraves itself. Raises DataError, starting with a short countable reason, where
-    music21 fails or finds other notes.
-    """
-    if isinstance(record, PieceRecord):
-        return _quietly(record.score, "music21 cannot write it")
-    tune = tune_of(record.text)
+def valid_tune(record: Record) -> Tune:
+    """The tune of a record. Raises DataError, starting with a short countable reason, for one not valid."""
+    try:
+        tune = tune_of(record.text)
+    except ValueError as error:
+        raise DataError(f"not valid ABC: {error}") from error
     problems = tune.check()
     if problems:
         raise DataError(f"not valid ABC: {problems[0].reason}")
-    expected = [sorted(note.pitches) for note in tune.reading.notes if note.pitches]
-    text = _spelled_for_music21(record)
-    score = _quietly(lambda: _parse(text, program), "music21 cannot read it")
-    notes = [note for note in score.recurse().notes if not _is_symbol(note) and not note.duration.isGrace]
-    found = [sorted(pitch.midi for pitch in note.pitches) for note in notes]
+    return tune
+
+
+def title_of(record: Record) -> str:
+    """The title, or the name where there is none."""
+    return record.metadata.get("title") or record.id
+
+
+def how_made(record: Record) -> str:
+    """The line where a composer's name would stand.
+
+    >>> how_made(Record("tune_0001", "", {"model": "lstm", "temperature": "0.7", "seed": "1"}))
+    'Synthetic (lstm, temperature 0.7, seed 1)'
+    """
+    found = record.metadata
+    facts = [found["model"]] if "model" in found else []
+    facts += [f"{name} {found[name]}" for name in ("temperature", "seed") if name in found]
+    return f"Synthetic ({', '.join(facts)})" if facts else "Synthetic"
+
+
+def midi_bytes(record: Record, program: int) -> bytes:
+    """A standard MIDI file of a tune, melody only, repeats played, at a tempo that suits its kind; a
+    polyphonic piece has instruments and a tempo of its own.
+
+    Raises DataError where the tune is not valid, music21 fails, or other notes are in the file.
+    """
+    if isinstance(record, PieceRecord):
+        return write_midi(record.piece)
+    tune = valid_tune(record)
+    data = _quietly(lambda: _midi_bytes(tune, title_of(record), program), "music21 cannot write it")
+    expected = [pitch for note in played_notes(tune) for pitch in sorted(note.pitches)]
+    found = struck_pitches(data)
     if found != expected:
-        raise DataError(f"music21 finds other notes: {_first_difference(found, expected)}")
-    _break_lines(score, line_starts(tune))
-    return score
+        raise DataError(f"other notes are struck: {len(found)} instead of {len(expected)}")
+    return data
 
 
-def _first_difference(found: Sequence[list[int]], expected: Sequence[list[int]]) -> str:
-    if len(found) != len(expected):
-        return f"{len(found)} instead of {len(expected)}"
-    number = next(index for index, pair in enumerate(zip(found, expected, strict=True)) if pair[0] != pair[1])
-    return f"pitches {found[number]} instead of {expected[number]}, note {number + 1}"
+def _midi_bytes(tune: Tune, title: str, program: int) -> bytes:
+    from music21.midi.translate import streamToMidiFile
+
+    from pipeline.music.streams import played_part
+
+    part = played_part(tune)
+    _add_instrument(part, program, title)
+    return streamToMidiFile(part).writestr()
 
 
-def _break_lines(score: "Score", starts: list[int]) -> None:
-    """Start a new line of the score at the bars of these numbers, where music21 counts bars as we do."""
-    from music21.layout import SystemLayout
+def musicxml_text(record: Record, program: int) -> str:
+    """MusicXML of a tune as written, repeats, endings and all; a polyphonic piece engraves itself.
 
-    measures = list(score.parts[0].getElementsByClass("Measure"))
-    for number in starts:
-        if 0 < number < len(measures):
-            measures[number].insert(0, SystemLayout(isNew=True))
-
-
-def _spelled_for_music21(record: Record) -> str:
-    """ABC that music21 reads as ABC 2.1 says: the ornament H swallows its note, T (which it drops) may
-    too, grace notes inside a tuplet count as its notes, and accidentals do not always reach chords, tied
-    notes, and notes after an ornament."""
-    header, body = format_tune(record, 1).split("\nK:", 1)
-    key, music = body.split("\n", 1)
-    alterations = iter(tune_of(record.text).reading.alterations)
-    return f"%abc-2.1\n{header}\nK:{key}\n{''.join(_spelled_tokens(music, key, alterations))}"
+    Raises DataError where the tune is not valid, music21 fails, or other notes are in the score.
+    """
+    if isinstance(record, PieceRecord):
+        return _quietly(lambda: _exported(record, record.score()), "MusicXML export failed")
+    tune = valid_tune(record)
+    text = _quietly(lambda: _musicxml_text(record, tune, program), "MusicXML export failed")
+    expected = _struck_as_written(tune)
+    found = written_pitches(text)
+    if found != expected:
+        raise DataError(f"other notes are in the score: {len(found)} instead of {len(expected)}")
+    return text
 
 
-def _spelled_tokens(music: str, key: str, alterations: Iterator[int]) -> Iterator[str]:
-    in_tuplet = 0
-    signature = fields.signature(key)
-    altered: set[str] = set()  # steps with an accidental in this bar
-    for token in tokenize(music):
-        text = token.text
-        if token.kind == "field" and text.startswith("K:"):
-            signature = fields.signature(text[2:])
-        elif token.kind == "bar":
-            altered.clear()
-        elif token.kind == "note":
-            text = _with_accidental(text, next(alterations), signature, altered)
-        elif token.kind in ("chord", "grace"):
-            end = text.rindex("]" if token.kind == "chord" else "}")
-            inside = (
-                _with_accidental(part.text, next(alterations), signature, altered)
-                if part.kind == "note"
-                else part.text
-                for part in tokenize(text[1:end])
-            )
-            text = text[0] + "".join(inside) + text[end:]
-        if token.kind == "tuplet":
-            parts = token.text[1:].split(":")
-            in_tuplet = int(parts[2] if len(parts) > 2 and parts[2] else parts[0])
-        elif token.kind in ("note", "rest", "chord"):
-            in_tuplet = max(in_tuplet - 1, 0)
-        if token.kind == "mark" and token.text == "H":
-            yield "!fermata!"
-        elif token.kind == "mark" and token.text == "T":
+def _musicxml_text(record: Record, tune: Tune, program: int) -> str:
+    from music21.stream import Score
+
+    from pipeline.music.streams import written_part
+
+    part = written_part(tune)
+    _add_instrument(part, program, instrument_name(program))
+    return _exported(record, Score([part]))
+
+
+def _exported(record: Record, score: "Score") -> str:
+    from music21.metadata import Metadata
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    title = title_of(record)
+    score.metadata = Metadata(title=title, movementName=title, composer=how_made(record))
+    return settle(GeneralObjectExporter(score).parse().decode("utf-8"))
+
+
+def _add_instrument(part: "Part", program: int, name: str) -> None:
+    from music21 import instrument
+
+    player = instrument.Instrument(name)
+    player.midiProgram, player.midiChannel = program, 0
+    player.partId, player.instrumentId = "P1", "P1-I1"
+    player.instrumentName = instrument_name(program)
+    part.insert(0, player)
+    part.partName = name
+
+
+def settle(text: str) -> str:
+    """MusicXML without what differs from one run to the next, its parts numbered from P1, and the names of
+    instruments kept from the page where there is but one."""
+    root = ElementTree.fromstring(text)
+    for encoding in root.iter("encoding"):
+        for child in encoding.findall("encoding-date"):
+            encoding.remove(child)
+    for ornaments in root.iter("ornaments"):
+        for sign in ornaments.findall("accidental-mark"):  # of notes that a player chooses
+            ornaments.remove(sign)
+    parts = root.findall("part-list/score-part")
+    if len(parts) == 1:
+        for name in ("part-name", "part-abbreviation"):
+            for element in parts[0].findall(name):
+                element.set("print-object", "no")
+    text = ElementTree.tostring(root, encoding="unicode")
+    for number, part in enumerate(parts, 1):
+        text = text.replace(f'"{part.get("id")}"', f'"P{number}"')
+    return f"{_DOCTYPE}{text}\n"
+
+
+def _struck_as_written(tune: Tune) -> list[int]:
+    struck: list[int] = []
+    held: set[int] = set()
+    for note in tune.reading.notes:
+        struck += sorted(pitch for pitch in note.pitches if pitch not in held)
+        held = set(note.pitches) if note.tied else set()
+    return struck
+
+
+def written_pitches(text: str) -> list[int]:
+    """The notes that are struck in a MusicXML text, repeats not played, in their order, those of a chord from
+    below: no grace notes, and none that a tie leads to."""
+    steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+    found: list[list[int]] = []
+    for note in ElementTree.fromstring(text).iter("note"):
+        place = note.find("pitch")
+        if place is None or note.find("grace") is not None:
             continue
-        elif token.kind != "grace" or not in_tuplet:
-            yield text
+        alter = round(float(place.findtext("alter", "0")))
+        pitch = 12 * (int(place.findtext("octave", "4")) + 1) + steps[place.findtext("step", "C")] + alter
+        if note.find("chord") is None:
+            found.append([])
+        if not any(tie.get("type") == "stop" for tie in note.findall("tie")):
+            found[-1].append(pitch)
+    return [pitch for chord in found for pitch in sorted(chord)]
 
 
-def _with_accidental(text: str, alteration: int, signature: dict[str, int], altered: set[str]) -> str:
-    """A note with its accidental written out where it is not that of the key alone."""
-    note = parse_note(split_length(text)[0])
-    if not note.accidental and alteration == signature.get(note.step, 0) and note.step not in altered:
-        return text
-    altered.add(note.step)
-    return text if note.accidental else _SIGNS[alteration] + text
-
-
-def _parse(text: str, program: int) -> "Score":
-    from music21 import converter, instrument
-
-    score = converter.parse(text, format="abc")
-    player = instrument.instrumentFromMidiProgram(program)
-    player.partName = player.partAbbreviation = ""  # a single staff needs no name before it
-    score.parts[0].insert(0, player)
-    return score
-
-
-def _is_symbol(element: Any) -> bool:
-    return "Harmony" in element.classes
-
-
-def _quietly(action: Any, reason: str) -> Any:
+def _quietly(action: Callable[[], Any], reason: str) -> Any:
     try:
         return action()
     except DataError:
         raise
     except Exception as error:  # music21 raises errors of many kinds, plain Exception among them
         raise DataError(f"{reason}: {type(error).__name__}: {error}") from error
-
-
-def midi_bytes(score: "Score") -> bytes:
-    """A standard MIDI file of the score, melody only, repeats played.
-
-    Grace notes and chord symbols are left out: music21 gives the former no time and strikes the latter
-    without length. Raises DataError where music21 fails.
-    """
-    return _quietly(lambda: _midi_bytes(score), "music21 cannot write it")
-
-
-def _midi_bytes(score: "Score") -> bytes:
-    from music21.midi.translate import streamToMidiFile
-
-    for element in list(score.recurse().notes):
-        if _is_symbol(element) or element.duration.isGrace:
-            element.activeSite.remove(element)
-    # Of a tune of a single bar music21 makes no measures, and then refuses to look for repeats.
-    measured = score.recurse().getElementsByClass("Measure").first() is not None
-    return streamToMidiFile(score.expandRepeats() if measured else score).writestr()
-
-
-def musicxml_text(score: "Score", title: str) -> str:
-    """MusicXML of the score, its repeats as written. Raises DataError where music21 fails."""
-    return _quietly(lambda: _musicxml_text(score, title), "MusicXML export failed")
-
-
-def _musicxml_text(score: "Score", title: str) -> str:
-    from music21.metadata import Metadata
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
-    # Accidentals are shown as a page needs them, not as they were written out for reading.
-    score.parts[0].makeAccidentals(inPlace=True, overrideStatus=True)
-    score.metadata = Metadata(title=title, movementName=title, composer="synthetic")
-    return GeneralObjectExporter(score).parse().decode("utf-8")
 
 
 def struck_pitches(data: bytes) -> list[int]:

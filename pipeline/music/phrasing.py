@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.music import fields
 from pipeline.music.layout import beat_offset
-from pipeline.music.playing import played_bars, played_notes
+from pipeline.music.playing import played_bars, played_measures, played_notes
 from pipeline.music.tune import WHOLE, Bar, Note, Ticks, Tune
 
 QUARTER = WHOLE // 4
@@ -45,9 +45,10 @@ def perform(tune: Tune, seed: str) -> Performance:
     hand = random.Random(seed)
     notes = tuple(_played(note, onset, bar, place, hand) for note, onset, bar, place in
                   _with_bars(played_notes(tune), order, onsets) if note.pitches)  # fmt: skip
+    bar_lines = tuple(float(onset + length) / QUARTER for onset, _, length in played_measures(order))
     beat = fields.beat_length(tune.meter)
-    tempo = fields.beats_per_minute(tune.meter) * float(beat) * 4
-    return Performance(notes, tuple(_bar_lines(order, onsets)), tempo)
+    tempo = fields.beats_per_minute(tune.meter, tune.rhythm) * float(beat) * 4
+    return Performance(notes, bar_lines, tempo)
 
 
 def _bar_onsets(order: Sequence[Bar]) -> list[Ticks]:
@@ -80,15 +81,3 @@ def _played(note: Note, bar_onset: Ticks, bar: Bar, place: int, hand: random.Ran
     return PlayedNote(
         note.pitches, float(note.onset) / QUARTER, length, length * share, round(min(loudness, 1.0), 4)
     )
-
-
-def _bar_lines(order: Sequence[Bar], onsets: Sequence[Ticks]) -> Iterator[float]:
-    """Ends of bars; two halves of a bar split at a repeat have none between."""
-    since: Ticks = 0
-    for index, bar in enumerate(order):
-        since += bar.duration
-        last = index + 1 == len(order)
-        joins = not last and bar.full is not None and since + order[index + 1].duration <= bar.full
-        if last or not joins or index == 0:
-            yield float(onsets[index + 1]) / QUARTER
-            since = 0

@@ -1,8 +1,9 @@
 """What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
-from pipeline.music.tune import Bar, Note, Tune, opens_section
+from pipeline.music.tune import WHOLE, Bar, Note, Ticks, Tune, opens_section
 
 
 def played_bars(bars: Sequence[Bar]) -> list[int]:
@@ -70,3 +71,40 @@ def _join_ties(notes: Iterator[Note]) -> Iterator[Note]:
         held = note
     if held is not None:
         yield held
+
+
+def played_measures(bars: Sequence[Bar]) -> Iterator[tuple[Ticks, Bar, Ticks]]:
+    """Onset, first bar and length of each measure of bars in played order: two halves of a bar that a
+    repeat has split are one measure, but an upbeat at the start is one of its own."""
+    onset: Ticks = 0
+    length: Ticks = 0
+    first: Bar | None = None
+    for index, bar in enumerate(bars):
+        first = first or bar
+        length += bar.duration
+        last = index + 1 == len(bars)
+        joins = not last and bar.full is not None and length + bars[index + 1].duration <= bar.full
+        if last or not joins or index == 0:
+            yield onset, first, length
+            onset, length, first = onset + length, 0, None
+
+
+def played_meters(tune: Tune) -> Iterator[tuple[Ticks, str]]:
+    """The meters as played, each with its onset; a short measure has one of its own, so that the bar lines
+    of other programs fall where ours do."""
+    bars = tune.reading.bars
+    last = ""
+    for onset, bar, length in played_measures([bars[index] for index in played_bars(bars)]):
+        meter = bar.meter if length == bar.full or bar.full is None else _short_meter(bar.meter, length)
+        if meter != last:
+            yield onset, meter
+        last = meter
+
+
+def _short_meter(meter: str, length: Ticks) -> str:
+    unit = int(meter.partition("/")[2])
+    share = Fraction(length) / WHOLE
+    below = max(share.denominator, unit)
+    if below > 32 or below & (below - 1):
+        return meter
+    return f"{share.numerator * (below // share.denominator)}/{below}"

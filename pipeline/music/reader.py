@@ -185,12 +185,10 @@ class _Reader:
         self.tie_open, self.held = True, self.sounding
 
     def _tuplet(self, token: Token) -> None:
-        parts = [int(part) if part else 0 for part in token.text[1:].split(":")] + [0, 0]
-        count, time, reach = parts[0], parts[1], parts[2]
         if self.tuplet_left:
             self._problem("tuplet inside a tuplet", token)
-        time = time or _TUPLET_TIME.get(count) or (3 if fields.is_compound(self.meter) else 2)
-        self.factor, self.tuplet_left = Fraction(time, count), reach or count
+        (count, time), self.tuplet_left = tuplet_ratio(token.text, self.meter)
+        self.factor = Fraction(time, count)
 
     def _ending(self, token: Token) -> None:
         if self.now > self.bar_onset:
@@ -258,6 +256,17 @@ class _Reader:
 
     def _unknown(self, token: Token) -> None:
         self._problem(_UNCLOSED.get(token.text, "unknown symbol"), token)
+
+
+def tuplet_ratio(text: str, meter: str) -> tuple[tuple[int, int], int]:
+    """How many notes of a tuplet stand in the time of how many, and how many notes it reaches (§4.13).
+
+    >>> tuplet_ratio("(3", "4/4"), tuplet_ratio("(5:4:6", "4/4")
+    (((3, 2), 3), ((5, 4), 6))
+    """
+    count, time, reach, *_ = [int(part) if part else 0 for part in text[1:].split(":")] + [0, 0]
+    time = time or _TUPLET_TIME.get(count) or (3 if fields.is_compound(meter) else 2)
+    return (count, time), reach or count
 
 
 def spell_bar_line(text: str) -> str:

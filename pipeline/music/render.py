@@ -5,29 +5,29 @@ from typing import ClassVar
 
 from pipeline.domain import Render
 from pipeline.errors import ConfigError
-
-HIGHEST_PROGRAM = 127
-"""General MIDI numbers its instruments from 0 to this."""
+from pipeline.music.instruments import program_of
 
 
 class MusicRender(Render):
-    """A render of tunes; of `program`, `max_tunes` and `soundfont` it has those that it needs."""
+    """A render of tunes; of `instrument`, `max_tunes` and `soundfont` it has those that it needs."""
 
     family: ClassVar[str] = "music"
+    instrument: str | int
 
     def __post_init__(self) -> None:
         """Raises ConfigError, naming the setting, before anything is made."""
-        program, most = getattr(self, "program", 0), getattr(self, "max_tunes", 1)
-        if not _is_whole(program) or not 0 <= program <= HIGHEST_PROGRAM:
-            raise ConfigError(
-                f"render.program: {program!r} is no General MIDI instrument; give a whole number from 0 to "
-                f"{HIGHEST_PROGRAM}, such as 73, a flute"
-            )
+        program_of(self.instrument, "render.instrument")
+        most = getattr(self, "max_tunes", 1)
         if not _is_whole(most) or most < 1:
             raise ConfigError(f"render.max_tunes: {most!r} is no number of tunes; give 1 or more")
         soundfont = getattr(self, "soundfont", None)
         if soundfont is not None and not Path(soundfont).expanduser().is_file():
             raise ConfigError(f"render.soundfont: {soundfont} is no file; name an .sf2 file, or null")
+
+    @property
+    def program(self) -> int:
+        """The General MIDI number of the instrument, from 0."""
+        return program_of(self.instrument, "render.instrument")
 
 
 def _is_whole(value: object) -> bool:

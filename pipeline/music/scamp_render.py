@@ -11,6 +11,7 @@ from pipeline.isolation import call_isolated
 from pipeline.music import fields
 from pipeline.music.abc_domain import tune_of
 from pipeline.music.audio import AudioRender, join_findings
+from pipeline.music.instruments import instrument_name
 from pipeline.music.phrasing import perform
 from pipeline.music.piece import PieceRecord
 from pipeline.music.render import MusicRender, count
@@ -23,8 +24,7 @@ class ScampRender(MusicRender):
     """A performance of each tune as MIDI and MusicXML."""
 
     max_tunes: int = 8
-    program: int = 73
-    instrument: str = "Flute"
+    instrument: str | int = "flute"
     soundfont: str | None = None
     sound: bool = True
 
@@ -55,7 +55,7 @@ class ScampRender(MusicRender):
         return join_findings([self._audio().render(midi, out_dir, folder_name="scamp"), played])
 
     def _audio(self) -> AudioRender:
-        return AudioRender(self.max_tunes, self.program, self.soundfont)
+        return AudioRender(self.max_tunes, self.instrument, self.soundfont)
 
     def _job(self, record: Record, folder: Path, seed: int) -> dict[str, Any]:
         tune = tune_of(record.text)
@@ -65,7 +65,7 @@ class ScampRender(MusicRender):
             "key": "flats" if fields.sharps(tune.key) < 0 else "sharps",
             "meter": tune.meter,
             "title": record.metadata.get("title", record.id),
-            "instrument": self.instrument,
+            "instrument": instrument_name(self.program),
             "midi": str(folder / f"{record.id}.mid"),
             "musicxml": str(folder / f"{record.id}.musicxml"),
         }

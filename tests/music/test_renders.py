@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from pipeline.domain import Record, References, Rejection
+from pipeline.domain import Record, References
 from pipeline.errors import ConfigError
 from pipeline.music.all_renders import AllRenders
 from pipeline.music.audio import AudioRender, peak
 from pipeline.music.midi import MidiRender
-from pipeline.music.notation import musicxml_text, parse_score, struck_pitches
+from pipeline.music.notation import struck_pitches
 from pipeline.music.playing import played_notes
 from pipeline.music.scamp_render import ScampRender
 from pipeline.music.score import ScoreRender, engrave_all
@@ -71,9 +71,9 @@ def test_a_soundfont_that_is_missing_is_told_at_once():
 
 @pytest.mark.parametrize("render", [MidiRender, ScoreRender, AudioRender, ScampRender, AllRenders])
 def test_settings_are_checked_before_a_run(render):
-    for program in (-1, 128, 7.5):
-        with pytest.raises(ConfigError, match=r"render\.program"):
-            render(program=program)
+    for instrument in (-1, 128, 7.5, True, "theremin"):
+        with pytest.raises(ConfigError, match=r"render\.instrument"):
+            render(instrument=instrument)
     if render is not MidiRender:
         with pytest.raises(ConfigError, match=r"render\.max_tunes"):
             render(max_tunes=0)
@@ -127,20 +127,6 @@ def test_accidentals_are_those_of_the_standard(body, pitches):
     ((_, data),) = MidiRender().convert(iter([record]))
     assert isinstance(data, bytes), data
     assert struck_pitches(data) == pitches
-
-
-def test_a_score_shows_an_accidental_once_a_bar():
-    record = Record("tune_0001", Tune("4/4", "1/8", "C", "^f2f2F2F2|^f8-|f4f4|]").text)
-    text = musicxml_text(parse_score(record, 73), "t")
-    assert text.count("<accidental") == 4  # f, the F an octave below, the tied f, and f again
-
-
-def test_other_notes_in_music21_are_a_rejection(monkeypatch):
-    other = "X:1\nL:1/8\nK:C\nA8|]"
-    monkeypatch.setattr("pipeline.music.notation._spelled_for_music21", lambda record: other)
-    record = Record("tune_0001", Tune("4/4", "1/8", "C", "B8|]").text)
-    ((_, refusal),) = MidiRender().convert(iter([record]))
-    assert isinstance(refusal, Rejection) and "pitches [69] instead of [71]" in refusal.detail
 
 
 def test_a_triplet_as_upbeat_is_performed(tmp_path):
