@@ -63,6 +63,8 @@ class DatasetSettings:
     """Annotated features to learn from, where the domain has them: a kind such as CDS, or a list."""
     annotation: str | None = None
     """The GFF3 file with the features, where they are not in the file itself."""
+    pretrained: dict[str, str] | None = None
+    """The checkpoint of `checkpoint=pretrained`: `at` and `sha256`, as of a source."""
     unknown: str = "error"
     """A symbol outside a domain's fixed alphabet: error, drop, or replace (by the unknown symbol)."""
     split: SplitSettings = field(default_factory=SplitSettings)
@@ -133,7 +135,7 @@ class Config:
     """Training time such as 90s or 10m, instead of all epochs; a short trial then chooses what is not given
     of the model's size, the batch and the time steps."""
     checkpoint: str | None = None
-    """A checkpoint to use instead of training."""
+    """A checkpoint to use instead of training; pretrained: the one that comes with the data set."""
     seed: int = 0
     run: str | None = None
     """A run folder to go on with."""

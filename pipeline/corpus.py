@@ -6,6 +6,7 @@ have an end), ``marks.bin`` (one byte a code, where the domain has marks), ``rec
 that every code in the file is predicted exactly once.
 """
 
+import hashlib
 import itertools
 import json
 from collections.abc import Collection, Iterator
@@ -64,6 +65,13 @@ class Corpus:
         """Number of codes in one of `SUBSETS`."""
         spans = self.segments_of(subset)
         return int((spans[:, 1] - spans[:, 0]).sum())
+
+    def digest(self, subset: str) -> str:
+        """A sha256 of the subset's symbols: the same for the same data and split."""
+        digest = hashlib.sha256(json.dumps(list(self.alphabet.symbols)).encode())
+        for start, stop in self.segments_of(subset).tolist():
+            digest.update(self.codes[start:stop].tobytes())
+        return digest.hexdigest()
 
     def complement_codes(self, domain: Domain) -> np.ndarray | None:
         """Code to code of the complement, ``(vocab_size,)``, where the domain has one."""

@@ -83,7 +83,9 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
     if finished:
         return None
-    about = describe(inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name)
+    about = describe(
+        inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name, held_out=corpus.digest("test")
+    )
     study = _study(model, inputs, out_dir)
     feed = Feed(lanes, inputs.seed, schedule.steps_per_round, study)
     module = CharModel(model, corpus, settings, schedule, feed, about)

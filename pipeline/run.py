@@ -30,6 +30,8 @@ from pipeline.train import train
 
 log = logging.getLogger(__name__)
 
+PRETRAINED = "pretrained"
+"""Instead of a checkpoint's path: the one that comes with the data set."""
 CHOOSING = ("regions", "features", "annotation")
 """Settings of a data set that choose parts of its files, where the domain has such."""
 
@@ -91,8 +93,8 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
         constraints_of(settings.sample.constraints)
     if "train" in wanted:
         device_of(settings.train)
-    if "train" in wanted and settings.checkpoint:
-        load(Path(settings.checkpoint).expanduser())
+    if "train" in wanted and (checkpoint := _checkpoint(settings)):
+        load(checkpoint)
 
 
 def _check_prime_before(stage: Stage, settings: Config, domain: Domain, folder: RunFolder) -> None:
@@ -162,7 +164,7 @@ def _stages(
     """The stages with their settings bound."""
     seed, dataset = settings.seed, settings.dataset
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
-    checkpoint = Path(settings.checkpoint).expanduser() if settings.checkpoint else None
+    checkpoint = _checkpoint(settings)
     read_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
     reads = {"domain": read_by, "seed": seed}
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
@@ -214,6 +216,20 @@ def _stages(
         Stage("postprocess", {**written, "seed": seed}, do_postprocess, ("ingest", "train", "sample")),
         Stage("score", asked, do_score, ("train",), [*scored.files, *scored.beside]),
     ]
+
+
+def _checkpoint(settings: Config) -> Path | None:
+    """The checkpoint to use instead of training, if one is named. Raises ConfigError where the data set
+    comes with none."""
+    if settings.checkpoint != PRETRAINED:
+        return Path(settings.checkpoint).expanduser() if settings.checkpoint else None
+    if settings.dataset.pretrained is None:
+        raise ConfigError(
+            f"checkpoint={PRETRAINED}: the data set {settings.dataset.name} comes with no checkpoint; name a "
+            ".ckpt file that a run wrote, or leave it out to train one"
+        )
+    (path,) = locate(None, [Source(**settings.dataset.pretrained)], lambda _: True)
+    return path
 
 
 def _explicit(overrides: list[str]) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
         notes += filter(None, [fit(inputs, out_dir)])
     else:
         torch.set_num_threads(inputs.settings.threads or THREADS)
-        _adopt(inputs, out_dir)
+        notes += _adopt(inputs, out_dir)
     chosen = load(out_dir / "best.ckpt")
     log.info("Fitting Markov models to compare with")
     markov = fit_markov(inputs.corpus, inputs.domain)
@@ -55,8 +55,8 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     return _result(inputs, out_dir, chosen, tally, markov, notes)
 
 
-def _adopt(inputs: TrainInputs, out_dir: Path) -> None:
-    """Take a given checkpoint instead of training one."""
+def _adopt(inputs: TrainInputs, out_dir: Path) -> list[str]:
+    """Take a given checkpoint instead of training one; what it is, and how far its figures go."""
     loaded = load(inputs.checkpoint)
     if loaded.alphabet != inputs.corpus.alphabet:
         raise DataError(
@@ -64,6 +64,15 @@ def _adopt(inputs: TrainInputs, out_dir: Path) -> None:
             f"({inputs.corpus.alphabet}); use the data set that it was trained on, or train anew"
         )
     (out_dir / "best.ckpt").write_bytes(inputs.checkpoint.read_bytes())
+    parameters = sum(p.numel() for p in loaded.model.parameters())
+    notes = [f"{build(loaded.about['model'], 'model')}: {parameters:,} parameters, from {inputs.checkpoint}"]
+    if loaded.about.get("held_out") == inputs.corpus.digest("test"):
+        return notes
+    return [
+        *notes,
+        f"{inputs.checkpoint.name} was trained on other data or another split: it may have learned what is "
+        "held out here, so that its bits say little",
+    ]
 
 
 def _result(

@@ -129,6 +129,7 @@ def test_a_refused_setting_is_not_remembered(type_in, text_run, tmp_path):
         (("checkpoint=other.ckpt",), "other.ckpt: its alphabet ("),
         (("checkpoint=words.txt",), "words.txt: not a checkpoint that can be read safely"),
         (("checkpoint=missing.ckpt",), "missing.ckpt: no such checkpoint"),
+        (("checkpoint=pretrained",), "checkpoint=pretrained: the data set text comes with no checkpoint"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit(type_in, text_file, tmp_path, arguments, message):
@@ -145,6 +146,14 @@ def test_a_checkpoint_that_fits_is_used_instead_of_training(type_in, text_run, t
         text_run / "train" / "best.ckpt"
     ).read_bytes()
     assert not (tmp_path / "run" / "train" / "last.ckpt").exists()
+    assert "another split" not in str(manifest_of(tmp_path / "run")["stages"]["train"]["summary"])
+
+
+def test_a_checkpoint_that_may_know_the_test_split_is_told_of(type_in, text_run, text_file, tmp_path):
+    checkpoint = f"checkpoint={text_run}/train/best.ckpt"
+    assert type_in(*on(text_file, checkpoint, "hydra.run.dir=run", "seed=7")).status == 0
+    summary = manifest_of(tmp_path / "run")["stages"]["train"]["summary"]
+    assert any("was trained on other data or another split" in line for line in summary)
 
 
 # --- going on ---------------------------------------------------------------------------------------------

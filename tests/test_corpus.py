@@ -204,3 +204,12 @@ def test_no_gap_is_lost_at_the_ends_of_the_corpus():
     segments = split_blocks(spans_of(1_000), 0.1, 0.1, gap=5, blocks=10)
     assert segments[:, 0].min() == 0
     assert segments[:, 1].max() == 1_000
+
+
+def test_a_digest_tells_other_data_and_other_splits(tmp_path):
+    first, second, third = (
+        write_corpus(tmp_path / name, Text(), [Record("1", text)])
+        for name, text in (("a", "abba"), ("b", "abba"), ("c", "abab"))
+    )
+    assert first.digest("train") == second.digest("train") != third.digest("train")
+    assert first.digest("test") == third.digest("test")
