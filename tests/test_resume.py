@@ -52,6 +52,14 @@ def test_a_run_makes_what_changed_and_what_depends_on_it(copied_run, text_file, 
     assert made_anew(copied_run, text_file, *overrides) == expected
 
 
+def test_a_setting_of_the_output_alone_reads_and_trains_nothing_anew(fasta_file, tmp_path):
+    folder = tmp_path / "run"
+    genome = ("dataset=genome", f"dataset.path={fasta_file}", *TINY, "blast=none")
+    before = run_pipeline(folder, *genome)["stages"]
+    after = run_pipeline(folder, *genome, "domain.max_copy_bp=12", f"run={folder}")["stages"]
+    assert [name for name in ALL if after[name] != before[name]] == ["postprocess"]
+
+
 def test_a_prime_starts_every_sample_and_leaves_the_training_alone(copied_run, text_file):
     before = {path: path.stat().st_mtime_ns for path in (copied_run / "train").rglob("*")}
     made_anew(copied_run, text_file, "stages=[sample,postprocess,report]", "sample.prime=the reel")

@@ -27,6 +27,8 @@ SUFFIXES = {
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _END_BASES = 64
+FEWEST_COPY_BP = 12
+"""Shorter matches are no copies."""
 
 
 def reverse_complement(sequence: str) -> str:
@@ -67,6 +69,8 @@ class Nucleotide(Domain):
     """Kinds of features that are the corpus, such as CDS: spliced, in the direction of their strand."""
     annotation: str | None = None
     """A GFF3 file with the features of the sequences."""
+    max_copy_bp: int | None = None
+    """Samples with a longer exact match with the training data are dropped; None: copies are flagged."""
 
     family: ClassVar[str] = "genome"
     symbol_name: ClassVar[str] = "base"
@@ -78,7 +82,9 @@ class Nucleotide(Domain):
     }  # fmt: skip
     mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
     open_ended: ClassVar[bool] = True
-    output_settings: ClassVar[tuple[str, ...]] = ("line_width", "fasta", "orf_min_bp", "molecule")
+    output_settings: ClassVar[tuple[str, ...]] = (
+        "line_width", "fasta", "orf_min_bp", "molecule", "max_copy_bp",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         one_of("domain.iupac", self.iupac, POLICIES)
@@ -94,6 +100,11 @@ class Nucleotide(Domain):
         self._selection()
         if self.orf_min_bp < 0:
             raise ConfigError(f"domain.orf_min_bp={self.orf_min_bp} is negative; 0 means no GFF3")
+        if self.max_copy_bp is not None and self.max_copy_bp < FEWEST_COPY_BP:
+            raise ConfigError(
+                f"domain.max_copy_bp={self.max_copy_bp} is below {FEWEST_COPY_BP} bp, which any sequences "
+                "share by chance; leave it out, or give a larger one such as 40"
+            )
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the stretches of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content."""
@@ -165,6 +176,14 @@ class Nucleotide(Domain):
         if odd:
             return Rejection(f"sample {sample.index}", "symbol that is not a base", " ".join(odd))
         return Record(f"synthetic_{sample.index + 1:04d}", sequence)
+
+    def audit(
+        self, records: Sequence[Record], references: References, out_dir: Path
+    ) -> tuple[Sequence[Record], Findings]:
+        """The longest exact match of each with the training records, as `max_copy_bp` says."""
+        from pipeline.genome.originality import audit_copies
+
+        return audit_copies(records, references, self.max_copy_bp, out_dir)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """`samples.fasta`, ready to be pasted into NCBI BLAST, its index, and GFF3 of its reading frames."""

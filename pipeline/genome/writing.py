@@ -17,7 +17,7 @@ from pipeline.domain import Record
 FORMS = ("auto", "plain", "bgzf")
 BGZF_ABOVE = 10_000_000
 """With more letters than this in all, "auto" compresses: a text editor no longer opens them gladly."""
-HOW_MADE = ("model", "temperature", "seed", "index", "log_probability")
+HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "copied")
 
 
 @dataclass(frozen=True)

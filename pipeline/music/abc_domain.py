@@ -56,6 +56,7 @@ class Abc(Domain):
 
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
+    output_settings: ClassVar[tuple[str, ...]] = ("max_copy_notes",)
 
     @property
     def symbol_name(self) -> str:
