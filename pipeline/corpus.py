@@ -9,7 +9,7 @@ that every code in the file is predicted exactly once.
 import hashlib
 import itertools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -171,22 +171,26 @@ class CorpusWriter:
         """``(records, 2)`` starts and stops, in codes, of the records written so far."""
         return np.array(self._spans, np.int64).reshape(-1, 2)
 
-    def read_back(self, numbers: Collection[int]) -> Iterator[Record]:
-        """Records written so far, by their numbers from 0, in their order and without marks."""
+    def read_back(self, segments: np.ndarray) -> Iterator[Record]:
+        """Records, or parts of records, written so far, without marks: of each segment (see `Corpus`), in the
+        order of the records."""
         self._codes.flush()
         self._records.flush()
         alphabet = self.fixed or Alphabet(self._seen)
         dtype = np.dtype(alphabet.dtype if self.fixed else np.uint16)
-        count = len(self._spans)
+        chosen = segments[np.argsort(segments[:, 3], kind="stable")].tolist()
         with (self.folder / "records.tsv").open(encoding="utf-8") as table:
-            next(table)
-            for number, line in enumerate(itertools.islice(table, count)):
-                if number in numbers:
-                    start, stop = self._spans[number]
-                    where = self.folder / "codes.bin"
-                    codes = np.fromfile(where, dtype, stop - start, offset=start * dtype.itemsize)
-                    name, _, metadata = line.split("\t", 2)
-                    yield Record(name, alphabet.decode(codes), json.loads(metadata))
+            lines = enumerate(itertools.islice(table, 1, None))
+            number, line = -1, ""
+            for start, stop, _, record in chosen:
+                if record != number:
+                    number, line = next(each for each in lines if each[0] == record)
+                where = self.folder / "codes.bin"
+                codes = np.fromfile(where, dtype, stop - start, offset=start * dtype.itemsize)
+                name, _, metadata = line.split("\t", 2)
+                whole = Record(name, alphabet.decode(codes), json.loads(metadata))
+                first, last = self._spans[record]
+                yield whole if (start, stop) == (first, last) else _part(whole, start - first, self.domain)
 
     def finish(self) -> Alphabet:
         """Settle the alphabet and write all but the segments; call once, after the last record."""

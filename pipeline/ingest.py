@@ -131,12 +131,13 @@ def _check_sizes(
 
 
 def _with_variants(segments: np.ndarray, writer: CorpusWriter, domain: Domain) -> np.ndarray:
-    """Write the variants of the training records, of those only that are in no other subset even in part."""
+    """Write the variants of the training records: of those only that are in no other subset even in part, or
+    of the parts, where sequences have neither start nor end."""
     if type(domain).variants is Domain.variants:
         return segments
     spans, train = writer.spans, SUBSETS.index("train")
-    whole = (segments[:, :2] == spans[segments[:, 3]]).all(axis=1) & (segments[:, 2] == train)
-    for record in writer.read_back(set(segments[whole, 3].tolist())):
+    whole = (segments[:, :2] == spans[segments[:, 3]]).all(axis=1)
+    for record in writer.read_back(segments[(segments[:, 2] == train) & (whole | domain.open_ended)]):
         for variant in domain.variants(record):
             writer.append(variant)
     added = writer.spans[len(spans) :]

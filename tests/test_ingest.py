@@ -124,14 +124,21 @@ def test_variants_are_learned_of_training_records_and_of_no_other(abc_file, tmp_
     assert f"{len(expected)} variants for training" in result.summary[0]
 
 
+def segments_of(writer: CorpusWriter, *numbers: int) -> np.ndarray:
+    return np.array([[*writer.spans[number], 0, number] for number in numbers])
+
+
 def test_records_are_read_back_as_they_were_written(tmp_path):
     records = [Record("a", "zebra", {"k": "v\nw"}), Record("b c", "yak"), Record("d", "ox")]
     with CorpusWriter(tmp_path, Text(), "error") as writer:
         for record in records:
             writer.append(record)
-        for record in writer.read_back({0, 1}):
+        for record in writer.read_back(segments_of(writer, 0, 1)):
             writer.append(Record(record.id * 2, record.symbols[::-1]))
-        assert [*writer.read_back({0, 2, 3})] == [records[0], records[2], Record("aa", "arbez")]
+        again = [*writer.read_back(segments_of(writer, 3, 0, 2))]
+        assert again == [records[0], records[2], Record("aa", "arbez")]
+        (part,) = writer.read_back(np.array([[2, 5, 0, 0]]))
+        assert (part.id, part.symbols, part.metadata["start"]) == ("a/3-5", "bra", "3")
         writer.finish()
 
 

@@ -10,6 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
 from pipeline.config import Config
+from pipeline.music.midi_files import write_midi
+from pipeline.music.piece import NoteEvent, Piece, Tempo
 from pipeline.sources import resource_folder
 
 TINY = (
@@ -90,3 +92,13 @@ def some_tunes(count: int = 60, seed: int = 1) -> str:
     bars = [["".join(rng.choices("CDEFGABcde", k=8)) for _ in range(8)] for _ in range(count)]
     heads = [f"X:{n}\nT:Reel {n}\nM:4/4\nL:1/8\nK:G\n" for n in range(1, count + 1)]
     return "\n".join(head + "|".join(tune) + "|]\n" for head, tune in zip(heads, bars, strict=True))
+
+
+def some_performance(notes: int = 300, seed: int = 1) -> bytes:
+    """A MIDI file: two notes or three at a time, none twice, each with a loudness and a length of its own."""
+    rng = random.Random(seed)
+    chords = [(60 * beat + rng.randrange(9), rng.sample(range(40, 80), rng.choice((2, 3))))
+              for beat in range(notes * 2 // 5)]  # fmt: skip
+    events = [NoteEvent(onset, pitch, rng.randrange(40, 200), rng.randrange(30, 110))
+              for onset, pitches in chords for pitch in pitches]  # fmt: skip
+    return write_midi(Piece(tuple(sorted(events)), 120, tempos=(Tempo(0, 450_000),)))

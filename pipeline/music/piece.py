@@ -113,9 +113,13 @@ class Piece:
 
 def _sounding_ends(notes: Sequence[NoteEvent], pedals: Sequence[Pedal]) -> list[int]:
     """Where each note ends, its pedal heeded."""
-    ups: dict[int, list[tuple[int, int]]] = {}
+    ups: dict[int, list[list[int]]] = {}
     for pedal in sorted(pedals):
-        ups.setdefault(pedal.part, []).append((pedal.onset, pedal.onset + pedal.duration))
+        spans, end = ups.setdefault(pedal.part, []), pedal.onset + pedal.duration
+        if spans and pedal.onset <= spans[-1][1]:
+            spans[-1][1] = max(spans[-1][1], end)
+        else:
+            spans.append([pedal.onset, end])
     struck: dict[tuple[int, int], list[int]] = {}
     for index, note in enumerate(notes):
         struck.setdefault((note.part, note.pitch), []).append(index)
