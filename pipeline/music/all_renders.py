@@ -19,6 +19,7 @@ class AllRenders(MusicRender):
     max_tunes: int = 8
     instrument: str | int = "flute"
     soundfont: str | None = None
+    lilypond: bool = False
 
     def _scamp(self) -> ScampRender:
         return ScampRender(self.max_tunes, self.instrument, sound=False)
@@ -31,7 +32,8 @@ class AllRenders(MusicRender):
     ) -> Findings:
         """Write the files of all four renders."""
         midi = MidiRender(self.instrument)(records, references, out_dir, seed)
-        score = ScoreRender(self.max_tunes, self.instrument)(records, references, out_dir, seed)
+        engraver = ScoreRender(self.max_tunes, self.instrument, self.lilypond)
+        score = engraver(records, references, out_dir, seed)
         scamp = self._scamp()(records, references, out_dir, seed)
         # What SCAMP does not perform, such as a performance, sounds as it is.
         played = [path for path in scamp.files or midi.files[: self.max_tunes] if path.suffix == ".mid"]

@@ -112,7 +112,7 @@ def _exported(record: Record, score: "Score") -> str:
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
     title = title_of(record)
-    score.metadata = Metadata(title=title, movementName=title, composer=how_made(record))
+    score.metadata = Metadata(title=title, composer=how_made(record))
     return settle(GeneralObjectExporter(score).parse().decode("utf-8"))
 
 
@@ -134,6 +134,8 @@ def settle(text: str) -> str:
     for encoding in root.iter("encoding"):
         for child in encoding.findall("encoding-date"):
             encoding.remove(child)
+    for double in root.findall("movement-title"):  # some programs print it below the title
+        root.remove(double)
     for ornaments in root.iter("ornaments"):
         for sign in ornaments.findall("accidental-mark"):  # of notes that a player chooses
             ornaments.remove(sign)

@@ -229,7 +229,8 @@ class _Page:
         for mark in read.marks:
             if mark in _ORNAMENTS:
                 sign = _ORNAMENTS[mark]()
-                sign.placement = "above"
+                if mark != "H":  # MusicXML lets a fermata stand where it will
+                    sign.placement = "above"
                 whole.expressions.append(sign)
             elif mark == ".":
                 whole.articulations.append(Staccato())

@@ -12,7 +12,7 @@ from pipeline.music.midi import MidiRender
 from pipeline.music.notation import struck_pitches
 from pipeline.music.playing import played_notes
 from pipeline.music.scamp_render import ScampRender
-from pipeline.music.score import ScoreRender, engrave_all
+from pipeline.music.score import ScoreRender
 from pipeline.music.tune import Tune
 
 NONE = References({}, lambda: iter(()))
@@ -43,6 +43,7 @@ def test_everything(records, tmp_path):
     for name in ("tune_0001", "tune_0002"):
         assert {f"midi/{name}.mid", f"score/{name}.musicxml", f"score/{name}.svg", f"score/{name}.png",
                 f"scamp/{name}.mid", f"scamp/{name}.musicxml", f"audio/{name}.wav"} <= found  # fmt: skip
+    assert "score/tunes.pdf" in found
     assert "midi/tune_0003.mid" in found and "score/tune_0003.svg" not in found
     assert findings.rejections == ()
     assert all((tmp_path / name).stat().st_size > 500 for name in found)
@@ -57,11 +58,6 @@ def test_performances_depend_on_the_seed_alone(records, tmp_path):
         ScampRender(max_tunes=1, sound=False)(records, NONE, folder, seed)
         made.append((folder / "scamp" / "tune_0001.mid").read_bytes())
     assert made[0] == made[1] != made[2]
-
-
-def test_an_engraver_that_dies_takes_one_tune_with_it():
-    results = engrave_all({"broken": "<not-music/>"})
-    assert results["broken"][0] == "" and results["broken"][1]
 
 
 def test_a_soundfont_that_is_missing_is_told_at_once():
