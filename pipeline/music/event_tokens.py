@@ -76,15 +76,20 @@ class EventTokens:
             score = _tokenizer(self).decode([TokSequence(ids=[vocabulary[name] for name in symbols])])
         except (IndexError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
-        notes = sorted(
+        notes = _of_keys(sorted(
             NoteEvent(note.time, note.pitch, max(note.duration, 1), note.velocity)
             for track in score.tracks
             for note in track.notes
-        )
+        ))  # fmt: skip
         if self.in_seconds:
             return performance(notes)
         meters = tuple(Meter(each.time, each.numerator, each.denominator) for each in score.time_signatures)
         return Piece(tuple(notes), score.ticks_per_quarter, (Part("Piano"),), meters=meters)
+
+    @property
+    def order(self) -> dict[str, set[str]]:
+        """Which kinds of events may follow each kind."""
+        return _tokenizer(self).tokens_types_graph
 
     def count_notes(self, symbols: Iterable[str]) -> int:
         """How many notes are struck."""
@@ -113,12 +118,20 @@ def on_grid(piece: Piece, steps: int, in_seconds: bool) -> list[NoteEvent]:
         _steps(keys, [getattr(note, name) for note in keys.notes], steps, in_seconds)
         for name in ("onset", "end")
     )
+    return _of_keys(
+        NoteEvent(onset, note.pitch, max(end - onset, 1), note.velocity)
+        for note, onset, end in zip(keys.notes, onsets, ends, strict=True)
+    )
+
+
+def _of_keys(notes: Iterable[NoteEvent]) -> list[NoteEvent]:
+    """Notes in the order of their onsets as keys can strike them."""
     struck: dict[int, dict[int, NoteEvent]] = {}
-    for note, onset, end in zip(keys.notes, onsets, ends, strict=True):
-        same = struck.setdefault(note.pitch, {}).get(onset)
-        longest = max(end - onset, 1, same.duration if same else 1)
-        loudest = max(note.velocity, same.velocity if same else 1)
-        struck[note.pitch][onset] = NoteEvent(onset, note.pitch, longest, loudest)
+    for note in notes:
+        same = struck.setdefault(note.pitch, {}).get(note.onset, note)
+        struck[note.pitch][note.onset] = note._replace(
+            duration=max(note.duration, same.duration), velocity=max(note.velocity, same.velocity)
+        )
     return sorted(note for times in struck.values() for note in _one_at_a_time(list(times.values())))
 
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.domain import Domain, Findings, Record, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError, DataError
@@ -17,6 +17,9 @@ from pipeline.music.event_tokens import HIGHEST, LOWEST, PERFORMED, TOKENIZATION
 from pipeline.music.midi_files import is_midi_name, read_midi
 from pipeline.music.piece import Piece, PieceRecord
 from pipeline.music.render import count
+
+if TYPE_CHECKING:
+    from music21.stream import Score
 
 MOST_SEMITONES = 11
 MOST_STRETCH = 0.25
@@ -148,7 +151,9 @@ class Performance(Domain):
         metadata = {"title": f"Synthetic performance {sample.index + 1}"}
         if hanging:
             metadata["repaired"] = f"{count(hanging, 'key')} let go at the end"
-        return PieceRecord(f"performance_{sample.index + 1:04d}", symbols, metadata, piece=piece)
+        name = f"performance_{sample.index + 1:04d}"
+        made = PerformedRecord if self.events.in_seconds else PieceRecord
+        return made(name, symbols, metadata, piece=piece)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """`events.txt`: the events of each performance on a line, below one that says how it was made."""
@@ -167,6 +172,18 @@ class Performance(Domain):
             figures={"performances": len(records), "notes": notes, "seconds": round(length_s, 1)},
             files=(path,),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformedRecord(PieceRecord):
+    """A performance, whose beats must be found before it is written down."""
+
+    def score(self) -> "Score":
+        """A piano score on the beats that are found; where its bars begin is not known."""
+        from pipeline.music.beats import on_beats
+        from pipeline.music.staves import piano_score
+
+        return piano_score(on_beats(self.piece), triplets=False)
 
 
 _STRUCK = ("NoteOn_", "Pitch_")

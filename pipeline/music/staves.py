@@ -20,13 +20,15 @@ UNITS_PER_QUARTER = 12
 """Positions on the page are whole numbers of these: sixteenths and triplet eighths are."""
 _SIXTEENTH, _TRIPLET = 3, 4
 _HEARD_NOTES = 500
+_TIES = {0: "start"}
 _SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _TRIPLET_GAIN = 0.5
 """A quarter is written as a triplet where its notes are off the sixteenths by twice as much."""
 
 
-def piano_score(piece: Piece) -> "Score":
-    """The piece on two staves, at sixteenths or triplets of its quarter notes, in the key that music21 hears.
+def piano_score(piece: Piece, triplets: bool = True) -> "Score":
+    """The piece on two staves, at sixteenths or, if wanted, triplets of its quarter notes, in its key or the
+    one that music21 hears.
 
     Raises DataError, starting with a countable reason, where there is no note to write.
     """
@@ -35,7 +37,7 @@ def piano_score(piece: Piece) -> "Score":
     pitched = [note for note in piece.notes if not piece.parts[note.part].is_drum]
     if not pitched:
         raise DataError("no notes: only drums or nothing at all")
-    columns = quantised(pitched, piece.ticks_per_quarter)
+    columns = quantised(pitched, piece.ticks_per_quarter, triplets)
     upper = _is_upper(piece)
     score = stream.Score()
     sharps = _sharps(piece, pitched)
@@ -48,7 +50,9 @@ def piano_score(piece: Piece) -> "Score":
     return score
 
 
-def quantised(notes: Sequence[NoteEvent], ticks_per_quarter: int) -> list[tuple[int, int]]:
+def quantised(
+    notes: Sequence[NoteEvent], ticks_per_quarter: int, triplets: bool = True
+) -> list[tuple[int, int]]:
     """Onset and end of each note in units of a quarter, each quarter at sixteenths or triplets."""
     per_unit = ticks_per_quarter / UNITS_PER_QUARTER
     grids: dict[int, int] = {}
@@ -56,7 +60,8 @@ def quantised(notes: Sequence[NoteEvent], ticks_per_quarter: int) -> list[tuple[
     for quarter, members in by_quarter:
         places = {note.onset / per_unit for note in members}
         off = {grid: sum(abs(x - grid * round(x / grid)) for x in places) for grid in (_SIXTEENTH, _TRIPLET)}
-        grids[quarter] = _TRIPLET if off[_TRIPLET] < _TRIPLET_GAIN * off[_SIXTEENTH] else _SIXTEENTH
+        in_three = triplets and off[_TRIPLET] < _TRIPLET_GAIN * off[_SIXTEENTH]
+        grids[quarter] = _TRIPLET if in_three else _SIXTEENTH
     rounded = []
     for note in notes:
         grid = grids[note.onset // ticks_per_quarter]
@@ -107,20 +112,34 @@ def _spelled(number: int, flats: bool) -> str:
 
 def _staff(chords: Iterable[tuple[int, int, list[int]]], piece: Piece, sharps: int) -> "Staff":
     """One hand, without rests and bars yet."""
-    from music21 import chord, key, meter, note, stream
+    from music21 import chord, key, meter, note, stream, tie
 
     staff = stream.Part()
     staff.insert(0, key.KeySignature(sharps))
     signature = (piece.meters or (Meter(0),))[0]
     staff.insert(0, meter.TimeSignature(f"{signature.beats}/{signature.beat_type}"))
-    flats = sharps < 0
     for onset, end, pitches in chords:
-        length = Fraction(end - onset, UNITS_PER_QUARTER)
-        names = [_spelled(number, flats) for number in pitches]
-        made = note.Note(names[0]) if len(names) == 1 else chord.Chord(names)
-        made.quarterLength = length
-        staff.insert(Fraction(onset, UNITS_PER_QUARTER), made)
+        names = [_spelled(number, sharps < 0) for number in pitches]
+        spans = _spans(onset, end)
+        for number, (start, stop) in enumerate(spans):
+            made = note.Note(names[0]) if len(names) == 1 else chord.Chord(names)
+            made.quarterLength = Fraction(stop - start, UNITS_PER_QUARTER)
+            if len(spans) > 1:
+                made.tie = tie.Tie(_TIES.get(number, "stop" if number == len(spans) - 1 else "continue"))
+            staff.insert(Fraction(start, UNITS_PER_QUARTER), made)
     return staff
+
+
+def _spans(onset: int, end: int) -> list[tuple[int, int]]:
+    """The note values of a note: its quarters apart where it begins or ends at a triplet, for no single
+    value lasts from a triplet to a sixteenth."""
+    first, last = (
+        -(-onset // UNITS_PER_QUARTER) * UNITS_PER_QUARTER,
+        end // UNITS_PER_QUARTER * UNITS_PER_QUARTER,
+    )
+    if first > last or (onset % _SIXTEENTH == 0 and end % _SIXTEENTH == 0):
+        return [(onset, end)]
+    return [(a, b) for a, b in itertools.pairwise((onset, first, last, end)) if a < b]
 
 
 def _write_down(staves: Sequence["Staff"]) -> None:

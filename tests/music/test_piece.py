@@ -63,3 +63,16 @@ def test_renders_take_polyphonic_records(record, tmp_path):
     found = MidiRender()([record], References({}, lambda: iter(())), tmp_path, seed=0)
     assert [path.name for path in found.files] == ["piece_1.mid"]
     assert not found.rejections
+
+
+def test_a_note_from_a_triplet_into_a_sixteenth_is_tied_at_the_beat():
+    onsets = (0, 160, 320, 480, 600, 720, 840)
+    notes = tuple(NoteEvent(onset, 60 + at, 120) for at, onset in enumerate(onsets))
+    long = (*notes[:2], NoteEvent(320, 62, 280), NoteEvent(600, 64, 120))
+    (upper, _) = piano_score(Piece(long, meters=(Meter(0, 4, 4),))).parts
+    written = [
+        (note.pitch.midi, note.quarterLength, note.tie and note.tie.type) for note in upper.recurse().notes
+    ]
+    third = pytest.approx(1 / 3)
+    assert written[2:4] == [(62, third, "start"), (62, pytest.approx(0.25), "stop")]
+    assert all(len(note.duration.tuplets) < 2 for note in upper.recurse().notes)
