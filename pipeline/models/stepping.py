@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models import steps
-from pipeline.models.tiles import aligned, pack, padded
+from pipeline.models.panels import aligned, pack, padded
 
 if TYPE_CHECKING:
     from pipeline.models.min_gru import MinGruModel

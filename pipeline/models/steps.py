@@ -12,8 +12,10 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from pipeline.models.dots import Rounded, scratch
 from pipeline.models.kernels import ONE, sigmoid, tanh
-from pipeline.models.tiles import BARE, Panels, add_product, aligned, padded
+from pipeline.models.panels import add_product, aligned, padded
+from pipeline.models.tiles import BARE, Panels
 
 Array = np.ndarray
 ZERO, EPSILON = np.float32(0), np.float32(1e-5)
@@ -77,13 +79,15 @@ class Room(NamedTuple):
     hidden: Array
     inputs: Array
     logits: Array
+    rounded: Rounded
 
 
 def room(net: Net, rows: int) -> Room:
     """Scratch space for so many rows."""
     size, outputs = net.frame.embedding.shape[1], net.frame.biases.shape[1]
     widths = (outputs, outputs, padded(size), 2 * size, len(net.frame.readout_bias))
-    return Room(*(aligned((rows, width)) for width in widths))
+    deepest = max(panels.inputs for panels in net if isinstance(panels, Panels))
+    return Room(*(aligned((rows, width)) for width in widths), scratch(rows, deepest))
 
 
 def state(net: Net, rows: int) -> Array:
@@ -91,7 +95,7 @@ def state(net: Net, rows: int) -> Array:
     the cells; for a minimal GRU each layer's sum and last input."""
     size, layers = net.frame.embedding.shape[1], len(net.frame.biases)
     if isinstance(net, MinGRU):
-        return aligned((rows, layers * (net.outward.weights.shape[2] + size)))
+        return aligned((rows, layers * (net.outward.inputs + size)))
     return aligned((rows, (2 if isinstance(net, LSTM) else 1) * layers * size))
 
 
@@ -198,8 +202,7 @@ def _enter(frame: Frame, panels: Panels, layer: int, codes: Array, count: int, s
             _look_up(frame.embedding, codes, count, space.hidden)
         return
     _repeat(frame.biases[layer], count, space.gates)
-    which = 2 * layer - 1
-    add_product(space.inputs, 0, count, panels.weights[which], panels.scales[which], space.gates)
+    add_product(space.inputs, 0, count, panels, 2 * layer - 1, space.rounded, space.gates)
 
 
 @njit(**BARE)
@@ -214,18 +217,16 @@ def _leave(frame: Frame, layer: int, carried: Array, count: int, space: Room) ->
 @njit(**BARE)
 def _read_out(frame: Frame, count: int, space: Room) -> None:
     _repeat(frame.readout_bias, count, space.logits)
-    readout = frame.readout
-    add_product(space.inputs, 0, count, readout.weights[0], readout.scales[0], space.logits)
+    add_product(space.inputs, 0, count, frame.readout, 0, space.rounded, space.logits)
 
 
 @njit(**BARE)
 def _advance_lstm(net: LSTM, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
-    weights, scales = net.panels.weights, net.panels.scales
     for layer in range(layers):
         _enter(net.frame, net.panels, layer, codes, count, space)
         at, cell_at = layer * size, (layers + layer) * size
-        add_product(carried, at, count, weights[2 * layer], scales[2 * layer], space.gates)
+        add_product(carried, at, count, net.panels, 2 * layer, space.rounded, space.gates)
         for row in range(count):
             cell = carried[row, cell_at : cell_at + size]
             _lstm_row(space.gates[row], cell, carried[row, at : at + size])
@@ -236,12 +237,11 @@ def _advance_lstm(net: LSTM, carried: Array, codes: Array, count: int, space: Ro
 @njit(**BARE)
 def _advance_gru(net: GRU, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
-    weights, scales = net.panels.weights, net.panels.scales
     for layer in range(layers):
         _enter(net.frame, net.panels, layer, codes, count, space)
         _repeat(net.nothing, count, space.products)
         at = layer * size
-        add_product(carried, at, count, weights[2 * layer], scales[2 * layer], space.products)
+        add_product(carried, at, count, net.panels, 2 * layer, space.rounded, space.products)
         for row in range(count):
             new = carried[row, at : at + size]
             _gru_row(space.gates[row], space.products[row], net.fresh_biases[layer], new)
@@ -252,11 +252,10 @@ def _advance_gru(net: GRU, carried: Array, codes: Array, count: int, space: Room
 @njit(**BARE)
 def _advance_rnn(net: RNN, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
-    weights, scales = net.panels.weights, net.panels.scales
     for layer in range(layers):
         _enter(net.frame, net.panels, layer, codes, count, space)
         at = layer * size
-        add_product(carried, at, count, weights[2 * layer], scales[2 * layer], space.gates)
+        add_product(carried, at, count, net.panels, 2 * layer, space.rounded, space.gates)
         for row in range(count):
             _rnn_row(space.gates[row], carried[row, at : at + size])
         _leave(net.frame, layer, carried, count, space)
@@ -275,7 +274,7 @@ def _min_gru_row(gates: Array, total: Array, out: Array) -> None:
 @njit(**BARE)
 def _advance_min_gru(net: MinGRU, carried: Array, codes: Array, count: int, space: Room) -> None:
     frame, inward, outward = net.frame, net.inward, net.outward
-    layers, size, inner = frame.biases.shape[0], frame.embedding.shape[1], outward.weights.shape[2]
+    layers, size, inner = frame.biases.shape[0], frame.embedding.shape[1], outward.inputs
     hidden, inputs, gates = space.hidden, space.inputs, space.gates
     _look_up(frame.embedding, codes, count, hidden)
     for layer in range(layers):
@@ -287,10 +286,10 @@ def _advance_min_gru(net: MinGRU, carried: Array, codes: Array, count: int, spac
             copy(last, inputs[row, size:])
             copy(inputs[row, :size], last)
         _repeat(frame.biases[layer], count, gates)
-        add_product(inputs, 0, count, inward.weights[layer], inward.scales[layer], gates)
+        add_product(inputs, 0, count, inward, layer, space.rounded, gates)
         for row in range(count):
             _min_gru_row(gates[row], carried[row, at : at + inner], space.products[row])
-        add_product(space.products, 0, count, outward.weights[layer], outward.scales[layer], hidden)
+        add_product(space.products, 0, count, outward, layer, space.rounded, hidden)
     _normalise(True, frame.gains[layers], frame.shifts[layers], hidden, count, inputs)
     _read_out(frame, count, space)
 
