@@ -49,8 +49,8 @@ class Request:
     primes: tuple[Symbols, ...] = ()
     controls: Controls | None = None
     int8: bool = False
-    """Whether weights are rounded to 8 bits where a model's compiled step allows it: a large model is then
-    read in a quarter of the time."""
+    """Whether weights, and what they are multiplied by, are rounded to 8 bits where a model's compiled step
+    allows it: a large model is then read in a quarter of the time."""
 
     def decoder(self) -> Decoder:
         """The decoder with what must never be drawn."""

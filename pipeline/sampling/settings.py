@@ -67,7 +67,8 @@ class SampleSettings:
     """How far a model that looks things up may lean on long contexts and copies of its training text, from
     0, not at all, to 1, as it learned; without effect on models that look nothing up."""
     int8: bool = False
-    """Whether weights may be rounded to 8 bits where that is faster, as with large recurrent models."""
+    """Whether weights and states may be rounded to 8 bits where that is faster, as with large recurrent
+    models."""
     constraints: list[Any] = field(default_factory=list)
     """What every sequence must keep, such as {kind: motifs, never: [GAATTC]}; see sampling/constraints.py."""
     prime: str = ""
