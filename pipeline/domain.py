@@ -143,6 +143,8 @@ class Domain(abc.ABC):
     open_ended: ClassVar[bool] = False
     """True where sequences have no natural end: the end symbol is neither learned nor sampled."""
 
+    separator: ClassVar[str] = ""
+    """What stands between two symbols where people read them."""
     larger_unit: ClassVar[str | None] = None
     """What sequences are made of whatever their symbols, such as notes: bits per unit compare models whose
     symbols differ."""

@@ -147,7 +147,7 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
             out_dir, "last", monitor=None, enable_version_counter=False, save_on_train_epoch_end=True
         ),
         ProgressBar(inputs.domain.symbol_name),
-        Watch(primes, corpus.alphabet, inputs.domain.open_ended, out_dir / PREVIEWS, first_step),
+        Watch(primes, corpus.alphabet, inputs.domain, out_dir / PREVIEWS, first_step),
     ]
     if inputs.settings.patience:
         stop = EarlyStopping("validation_bits", min_delta=LEAST_GAIN, patience=inputs.settings.patience)

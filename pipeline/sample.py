@@ -56,7 +56,8 @@ def sample(
             tally.add(each)
     speed = _draw(drawing, path, tally, domain.symbol_name)
     shown = out_dir / "first_samples.txt"
-    shown.write_text("\n\n".join("".join(each.symbols) for each in tally.first) + "\n", encoding="utf-8")
+    texts = [domain.separator.join(each.symbols) for each in tally.first]
+    shown.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     exhibits = [Exhibit("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")]
     if len(drawing.cells) > 1:
         exhibits.insert(0, write_sheet(drawing, domain, path, out_dir / "contact_sheet.json"))

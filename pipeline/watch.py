@@ -59,9 +59,9 @@ class Watch(Callback):
     """
 
     def __init__(
-        self, primes: dict[str, Symbols], alphabet: Alphabet, open_ended: bool, path: Path, first_step: int
+        self, primes: dict[str, Symbols], alphabet: Alphabet, domain: Domain, path: Path, first_step: int
     ) -> None:
-        self.primes, self.alphabet, self.open_ended, self.path = primes, alphabet, open_ended, path
+        self.primes, self.alphabet, self.domain, self.path = primes, alphabet, domain, path
         self.begun = first_step > 0
         kept = [each for each in read_previews(path) if each["step"] <= first_step]
         path.write_text("".join(map(_line, kept)), encoding="utf-8")
@@ -108,9 +108,9 @@ class Watch(Callback):
 
     def _written(self, model: torch.nn.Module, seed: int) -> Iterator[tuple[str, str]]:
         for text, prime in self.primes.items():
-            request = Request(1, len(prime) + LENGTH, seed, prime, self.open_ended)
+            request = Request(1, len(prime) + LENGTH, seed, prime, self.domain.open_ended)
             for sample in draw(model, self.alphabet, request):
-                yield text, "".join(sample.symbols)
+                yield text, self.domain.separator.join(sample.symbols)
 
     def _every(self, module: CharModel) -> int:
         """A preview after every so many rounds."""

@@ -9,7 +9,7 @@ tunes of one tradition share turns of phrase, and that is no copying.
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,19 +51,31 @@ class Likeness:
     distance: float
 
 
+@dataclass(frozen=True, slots=True)
+class Melodies:
+    """What is compared: the letters of a record's melody; and what a record is called."""
+
+    letters: Callable[[Record], np.ndarray]
+    kind: str
+
+
+TUNES = Melodies(lambda record: melody_letters(record.text), "tune")
+
+
 def audit(
-    records: Sequence[Record], references: References, out_dir: Path, max_copy_notes: int | None
-) -> tuple[list[Record], Findings]:
+    records: Sequence[Record], references: References, out_dir: Path, max_copy_notes: int | None,
+    melodies: Melodies = TUNES,
+) -> tuple[list[Record], Findings]:  # fmt: skip
     """The tunes to keep, copies among them flagged, and what is to be told; writes `originality.tsv`.
 
     Tunes that share more than `max_copy_notes` notes in a row with a training tune are dropped; with None
     they are only flagged, from the length on that few held-out real tunes reach.
     """
-    training = list(_melodies(references))
+    training, kind = list(_distinct(references, melodies)), melodies.kind
     if not training or not records:
         return list(records), Findings()
     groups = {SAMPLES: records, **references.groups}
-    found = {name: _likenesses(group, training) for name, group in groups.items() if group}
+    found = {name: _likenesses(group, training, melodies) for name, group in groups.items() if group}
     limit = max_copy_notes if max_copy_notes is not None else usual_limit(found.get(REAL, ()))
     kept, rejections = [], []
     for each in found[SAMPLES]:
@@ -76,16 +88,19 @@ def audit(
     table = _write_table(found, limit, out_dir / "originality.tsv")
     fragments = {name: [each.fragment for each in group] for name, group in found.items()}
     distances = {name: [each.distance for each in group] for name, group in found.items()}
+    real = f"training {kind}"
     plots = (
-        spread(fragments, "longest melody fragment in a training tune, notes", out_dir / "copied_notes.svg"),
-        spread(distances, "melodic distance to the nearest training tune", out_dir / "nearest_tune.svg"),
+        spread(fragments, f"longest melody fragment in a {real}, notes", out_dir / "copied_notes.svg"),
+        spread(distances, f"melodic distance to the nearest {real}", out_dir / f"nearest_{kind}.svg"),
     )
-    line = _verdict(found, limit)
+    line = _verdict(found, limit, kind)
     caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} notes."
     return kept, Findings(
-        exhibits=(Exhibit("Are the tunes new", plots, caption), Exhibit("Nearest training tunes", (table,))),
+        exhibits=(
+            Exhibit(f"Are the {kind}s new", plots, caption), Exhibit(f"Nearest training {kind}s", (table,)),
+        ),
         summary=(line,),
-        figures=_figures(found, limit),
+        figures=_figures(found, limit, kind),
         files=(table, *plots),
         rejections=tuple(rejections),
     )
@@ -99,30 +114,30 @@ def usual_limit(real: Sequence[Likeness]) -> int:
     return max(FEWEST_NOTES, int(usual))
 
 
-def _melodies(references: References) -> Iterator[tuple[Record, np.ndarray]]:
+def _distinct(references: References, melodies: Melodies) -> Iterator[tuple[Record, np.ndarray]]:
     """The training tunes with a melody, each once: in another key it has the same letters."""
     seen: set[bytes] = set()
     for record in references.training():
-        letters = melody_letters(record.text)
+        letters = melodies.letters(record)
         if len(letters) and letters.tobytes() not in seen:
             seen.add(letters.tobytes())
             yield record, letters
 
 
 def _likenesses(
-    group: Sequence[Record], training: Sequence[tuple[Record, np.ndarray]]
+    group: Sequence[Record], training: Sequence[tuple[Record, np.ndarray]], melodies: Melodies
 ) -> list[Likeness]:
-    melodies = [melody_letters(record.text) for record in group]
+    queries = [melodies.letters(record) for record in group]
     texts = [letters for _, letters in training]
-    batches = list(find_matches(melodies, lambda: texts, LETTERS))
+    batches = list(find_matches(queries, lambda: texts, LETTERS))
     lengths, starts, where = (
         np.concatenate([getattr(batch, name) for batch in batches]) for name in ("length", "start", "text")
     )
     likenesses = []
-    for number, (nearest, distance) in enumerate(_nearest(melodies, texts)):
+    for number, (nearest, distance) in enumerate(_nearest(queries, texts)):
         at, length = int(where[number]), int(lengths[number])
         likenesses.append(Likeness(
-            tune=group[number], notes=len(melodies[number]) + 1, fragment=length + 1 if length else 0,
+            tune=group[number], notes=len(queries[number]) + 1, fragment=length + 1 if length else 0,
             start=int(starts[number]) + 1, fragment_in=training[at][0] if at >= 0 else None,
             nearest=training[nearest][0], distance=distance,
         ))  # fmt: skip
@@ -170,23 +185,25 @@ def _share_copied(likenesses: Sequence[Likeness], limit: int) -> float:
     return sum(each.fragment > limit for each in likenesses) / len(likenesses)
 
 
-def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int) -> str:
+def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str) -> str:
     copies = sum(each.fragment > limit for each in found[SAMPLES])
-    line = f"originality: {copies} of {len(found[SAMPLES])} tunes have over {limit} notes in a row from one"
+    line = f"originality: {copies} of {len(found[SAMPLES])} {kind}s have over {limit} notes in a row from one"
     if len(found.get(REAL, ())) < FEWEST_REAL:
-        return f"{line} training tune (too few held-out real tunes to compare with)"
+        return f"{line} training {kind} (too few held-out real {kind}s to compare with)"
     # Three standard errors of the share that real tunes have.
     real, size = _share_copied(found[REAL], limit), len(found[SAMPLES])
     margin = 3 * np.sqrt(max(real * (1 - real), 1 / size / 4) / size)
     told = "more than" if copies / size > real + margin else "no more than"
-    return f"{line} training tune, {told} held-out real tunes do ({real:.0%})"
+    return f"{line} training {kind}, {told} held-out real {kind}s do ({real:.0%})"
 
 
-def _figures(found: Mapping[str, Sequence[Likeness]], limit: int) -> dict[str, float | str | None]:
+def _figures(
+    found: Mapping[str, Sequence[Likeness]], limit: int, kind: str
+) -> dict[str, float | str | None]:
     figures: dict[str, float | str | None] = {"copy limit, notes": limit}
     for name in (SAMPLES, REAL):
         if name in found:
             figures[f"copied, {name}"] = _share_copied(found[name], limit)
             distances = [each.distance for each in found[name]]
-            figures[f"median distance to the nearest tune, {name}"] = float(np.median(distances))
+            figures[f"median distance to the nearest {kind}, {name}"] = float(np.median(distances))
     return figures

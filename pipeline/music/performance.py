@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.domain import Domain, Findings, Record, Rejection, Sample, Symbols
+from pipeline.domain import Domain, Findings, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError, DataError
 from pipeline.limits import between, one_of
 from pipeline.music.event_tokens import HIGHEST, LOWEST, PERFORMED, TOKENIZATIONS, EventTokens
 from pipeline.music.midi_files import is_midi_name, read_midi
 from pipeline.music.piece import Piece, PieceRecord
 from pipeline.music.render import count
+from pipeline.music.top_voice import top_voice
 
 if TYPE_CHECKING:
     from music21.stream import Score
@@ -46,6 +47,7 @@ class Performance(Domain):
 
     family: ClassVar[str] = "music"
     symbol_name: ClassVar[str] = "event"
+    separator: ClassVar[str] = " "
     larger_unit: ClassVar[str] = "note"
     open_ended: ClassVar[bool] = True
 
@@ -154,6 +156,24 @@ class Performance(Domain):
         name = f"performance_{sample.index + 1:04d}"
         made = PerformedRecord if self.events.in_seconds else PieceRecord
         return made(name, symbols, metadata, piece=piece)
+
+    def audit(
+        self, records: Sequence[Record], references: References, out_dir: Path
+    ) -> tuple[Sequence[Record], Findings]:
+        """Name the training piece whose top voice each sample shares most of; flag copies, or drop them."""
+        from pipeline.music.originality import Melodies, audit
+
+        melodies = Melodies(lambda record: top_voice(self.piece(record)), "piece")
+        return audit(records, references, out_dir, self.max_copy_notes, melodies)
+
+    def piece(self, record: Record) -> Piece:
+        """The piece of any record: finished, read, or drawn by a null model; silent if it makes no sense."""
+        if isinstance(record, PieceRecord):
+            return record.piece
+        try:
+            return self.events.decode(closed(tuple(record.symbols)))
+        except ValueError:
+            return Piece(())
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """`events.txt`: the events of each performance on a line, below one that says how it was made."""

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from tiny import TINY, run_pipeline, some_performance
 
-from pipeline.domain import Rejection, Sample
+from pipeline.domain import References, Rejection, Sample
 from pipeline.errors import ConfigError, DataError
 from pipeline.music.midi_files import read_midi
-from pipeline.music.performance import Performance, closed, transposed
+from pipeline.music.performance import Performance, closed, stretched, transposed
+from pipeline.music.piece import PieceRecord
 
 SHORT = ("NoteOn_60", "Velocity_63", "NoteOn_64", "Velocity_63", "TimeShift_0.50.100", "NoteOff_60")
 
@@ -53,6 +54,22 @@ def test_samples_sound_as_their_events_say(run):
         played = read_midi(out / "postprocess" / "midi" / f"performance_{int(number) // 2:04d}.mid")
         assert finished.piece.notes == played.notes
         assert finished.symbols == record.symbols
+
+
+def test_a_copy_in_another_key_and_tempo_is_found(folder, tmp_path):
+    domain = Performance()
+    (training,) = domain.read(folder / "piece_1.mid")
+    (other,) = domain.read(folder / "piece_0.mid")
+    slower = domain.events.encode(stretched(domain.piece(training), 1.1))
+    copy = domain.finish(Sample(0, 1, transposed(slower, 3)[:400], 0, False, -1.0))
+    new = domain.finish(Sample(1, 1, other.symbols[:400], 0, False, -1.0))
+    references = References({"held-out real": [other]}, lambda: iter([training]))
+    kept, findings = domain.audit([copy, new], references, tmp_path)
+    assert ["copied" in record.metadata for record in kept] == [True, False]
+    assert "notes in a row of piece_1" in kept[0].metadata["copied"]
+    assert isinstance(kept[0], PieceRecord) and "1 of 2 pieces" in findings.summary[0]
+    (only,), findings = Performance(max_copy_notes=20).audit([copy, new], references, tmp_path)
+    assert only.id == new.id and findings.rejections[0].reason == "copied"
 
 
 def test_keys_that_hang_are_let_go_at_the_end():
