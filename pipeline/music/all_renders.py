@@ -18,11 +18,12 @@ class AllRenders(MusicRender):
 
     max_tunes: int = 8
     instrument: str | int = "flute"
+    accompaniment: str | int | None = None
     soundfont: str | None = None
     lilypond: bool = False
 
     def _scamp(self) -> ScampRender:
-        return ScampRender(self.max_tunes, self.instrument, sound=False)
+        return ScampRender(self.max_tunes, self.instrument, self.accompaniment, sound=False)
 
     def _audio(self) -> AudioRender:
         return AudioRender(self.max_tunes, self.instrument, self.soundfont)

@@ -54,3 +54,13 @@ def instrument_name(program: int) -> str:
     ('Flute', 'Alto saxophone')
     """
     return NAMES[program].capitalize()
+
+
+def is_sustained(program: int) -> bool:
+    """Whether its player can let a note grow and fade: organs, bowed strings, voices and winds can.
+
+    >>> is_sustained(73), is_sustained(24)
+    (True, False)
+    """
+    plucked_or_struck = (45, 46, 47, 55)
+    return program in (*range(16, 24), *range(40, 80), *range(109, 112)) and program not in plucked_or_struck

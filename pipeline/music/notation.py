@@ -19,7 +19,7 @@ from pipeline.music.tune import Tune
 if TYPE_CHECKING:
     from music21.stream import Part, Score
 
-_DOCTYPE = (
+DOCTYPE = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC '
     '"-//Recordare//DTD MusicXML 4.0 Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
@@ -147,7 +147,7 @@ def settle(text: str) -> str:
     text = ElementTree.tostring(root, encoding="unicode")
     for number, part in enumerate(parts, 1):
         text = text.replace(f'"{part.get("id")}"', f'"P{number}"')
-    return f"{_DOCTYPE}{text}\n"
+    return f"{DOCTYPE}{text}\n"
 
 
 def _struck_as_written(tune: Tune) -> list[int]:

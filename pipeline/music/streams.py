@@ -30,7 +30,7 @@ from music21.articulations import Staccato
 from pipeline.music import fields
 from pipeline.music.abc_notation import Token, parse_note, tokenize
 from pipeline.music.layout import beat_offset, implied_repeats, is_pickup, line_starts
-from pipeline.music.playing import played_meters, played_notes
+from pipeline.music.playing import played_keys, played_meters, played_notes
 from pipeline.music.reader import tuplet_ratio
 from pipeline.music.tune import WHOLE, Bar, Note, Ticks, Tune, opens_section
 
@@ -55,7 +55,7 @@ def played_part(tune: Tune) -> "stream.Part":
     for onset, text in played_meters(tune):
         if text != fields.FREE_METER:
             part.insert(quarters(onset), _time_signature(text))
-    for onset, text in _played_keys(tune):
+    for onset, text in played_keys(tune):
         part.insert(quarters(onset), _key_signature(text))
     for played in played_notes(tune):
         if played.pitches:
@@ -100,28 +100,6 @@ def _clef(tune: Tune) -> "clef.Clef":
     """Treble, or bass for what would stand far below that staff."""
     pitches = sorted(pitch for read in tune.reading.notes for pitch in read.pitches)
     return clef.BassClef() if pitches and pitches[len(pitches) // 2] < 55 else clef.TrebleClef()
-
-
-def _keys(tune: Tune) -> list[tuple[int, str]]:
-    """Every key with the offset in the body from where it holds."""
-    found = [(-1, tune.key)]
-    for token in tune.tokens:
-        if token.kind in ("inline", "field") and token.text.strip("[]").startswith("K:"):
-            found.append((token.start, fields.normalise_key(token.text.strip("[]")[2:])))
-    return found
-
-
-def _played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:
-    keys = _keys(tune)
-    if len(keys) == 1:
-        yield 0, tune.key
-        return
-    last = ""
-    for played in played_notes(tune, join_ties=False):
-        now = next(text for start, text in reversed(keys) if start <= played.start)
-        if now != last:
-            yield played.onset, now
-        last = now
 
 
 class _Page:
