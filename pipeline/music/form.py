@@ -1,14 +1,15 @@
 """The form of a tune: how long its parts are, which of them come again, and where it comes to rest."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
-from pipeline.music.note_table import NoteTable, TuneNotes, in_quarters, tonic_of
+from pipeline.music.note_measures import mean, rows_of
+from pipeline.music.note_table import NoteTable, in_quarters, tonic_of
 from pipeline.music.playing import played_bars, played_notes
 from pipeline.music.tune import Bar, Tune
-from pipeline.scoreboard import Measure, mean
+from pipeline.scoreboard.scoring import Measure
 
 PART_BARS = 8
 SAME = 0.7
@@ -124,12 +125,11 @@ def is_aabb(tune: Tune) -> tuple[float, float]:
 def form_measures() -> list[Measure]:
     """The measures of form, of pieces that have their `tune`."""
     measured = {
-        "tunes that end on the tonic": ends_on_tonic,
-        "parts of eight bars": eight_bar_parts,
-        "tunes of the form AABB": is_aabb,
+        "tunes that end on the tonic (%)": ends_on_tonic,
+        "parts of eight bars (%)": eight_bar_parts,
+        "tunes of the form AABB (%)": is_aabb,
     }
-    return [Measure(name, partial(_rows, of=of), mean, unit="%") for name, of in measured.items()]
-
-
-def _rows(pieces: Sequence[TuneNotes], of: Callable[[Tune], tuple[float, float]]) -> np.ndarray:
-    return np.array([of(piece.tune) for piece in pieces], float)
+    return [
+        Measure(name, partial(rows_of, of=lambda piece, of=of: of(piece.tune)), mean)
+        for name, of in measured.items()
+    ]

@@ -1,6 +1,6 @@
 """What is measured of notes, whatever they were written in.
 
-Of every piece a row is made; rows of a group add up (see `pipeline/scoreboard.py`). Sources: MusPy (H.-W.
+Of every piece a row is made; rows of a group add up (see `pipeline/scoreboard`). Sources: MusPy (H.-W.
 Dong et al., ISMIR 2020) and mgeval (L.-C. Yang, A. Lerch, Neural Computing and Applications 32 (2020) 4773),
 as said at each measure; where they take all notes, so is done here, and the melody is the highest note at
 each onset.
@@ -8,14 +8,15 @@ each onset.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from pipeline.music.note_table import STEPS, NoteTable
-from pipeline.scoreboard import Measure, jensen_shannon, mean, shares
-
-Pieces = Sequence[NoteTable]
+from pipeline.scoreboard.distances import jensen_shannon, shares
+from pipeline.scoreboard.scoring import Measure
 
 WIDEST = 13
 """Semitones; wider intervals count as this."""
@@ -35,49 +36,65 @@ _MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 # A minor scale is the major one of another root, so twelve scales are all twenty-four.
 SCALES = np.array([[(pitch - root) % 12 in _MAJOR for pitch in range(12)] for root in range(12)], float)
 
-DEGREES = "scale degrees"
-DEGREE_PAIRS = "pairs of scale degrees"
-INTERVALS = "intervals"
-LENGTHS = "note lengths"
-RHYTHMS = "rhythms of a bar"
-LIKENESS = "likeness of bars by their distance"
+DEGREES = "scale degrees, JS distance"
+DEGREE_PAIRS = "pairs of scale degrees, JS distance"
+INTERVALS = "intervals, JS distance"
+LENGTHS = "note lengths, JS distance"
+RHYTHMS = "rhythms of a bar, JS distance"
+LIKENESS = "likeness of bars some bars apart, distance"
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """A group of pieces; each counts as one."""
+
+    pieces: Sequence[NoteTable]
+
+    @property
+    def unit_sizes(self) -> np.ndarray:
+        """Ones, ``(pieces,)``."""
+        return np.ones(len(self.pieces))
+
+
+def rows_of(group: Pieces, of: Callable[[Any], Any]) -> np.ndarray:
+    """What a measure counts: a row for each piece."""
+    return np.array([of(piece) for piece in group.pieces], float)
+
+
+def mean(sums: np.ndarray) -> np.ndarray:
+    """Of a sum and how many were summed ``(..., 2)``, the mean ``(...)``; 0 of none."""
+    return sums[..., 0] / np.maximum(sums[..., 1], 1e-12)
 
 
 def note_measures(groups: Mapping[str, Pieces]) -> list[Measure]:
     """The measures that need notes alone; rhythms of bars are those that the groups have."""
-    patterns = _commonest_patterns(piece for pieces in groups.values() for piece in pieces)
+    patterns = _commonest_patterns(piece for group in groups.values() for piece in group.pieces)
     found = [
         _profile(DEGREES, degrees, True),
         _profile(DEGREE_PAIRS, degree_pairs),
         _profile(INTERVALS, intervals),
         _profile(LENGTHS, lengths, True),
         _profile(RHYTHMS, partial(rhythms, patterns=patterns)),
-        _number("range", "semitones", pitch_range),
-        _number("pitch classes used", "", pitch_classes_used, True),
-        _number("pitch-class entropy", "bits", pitch_class_entropy, True),
-        _number("scale consistency", "%", scale_consistency, True),
-        _number("groove consistency", "%", groove_consistency),
-        _number("notes in a quarter", "", density, True),
-        _number("bars that stood before", "%", repeated_bars),
-        Measure(LIKENESS, partial(_rows, of=likeness_by_lag), _lag_curve, _mean_difference),
+        _number("range (semitones)", pitch_range),
+        _number("pitch classes used", pitch_classes_used, True),
+        _number("pitch-class entropy (bits)", pitch_class_entropy, True),
+        _number("scale consistency (%)", scale_consistency, True),
+        _number("groove consistency (%)", groove_consistency),
+        _number("notes in a quarter", density, True),
+        _number("bars that stood before (%)", repeated_bars),
+        Measure(LIKENESS, partial(rows_of, of=likeness_by_lag), _lag_curve, _mean_difference),
     ]
-    if any(_rows(pieces, polyphony)[:, 0].mean() > FEWEST_CHORDS for pieces in groups.values() if pieces):
-        found.append(_number("time with two notes or more", "%", polyphony))
+    if any(rows_of(group, polyphony)[:, 0].mean() > FEWEST_CHORDS for group in groups.values()):
+        found.append(_number("time with two notes or more (%)", polyphony))
     return found
 
 
 def _profile(name: str, of: Callable[[NoteTable], np.ndarray], kept: bool = False) -> Measure:
-    return Measure(name, partial(_rows, of=of), shares, jensen_shannon, kept)
+    return Measure(name, partial(rows_of, of=of), shares, jensen_shannon, kept)
 
 
-def _number(
-    name: str, unit: str, of: Callable[[NoteTable], tuple[float, float]], kept: bool = False
-) -> Measure:
-    return Measure(name, partial(_rows, of=of), mean, kept_by_shuffling=kept, unit=unit)
-
-
-def _rows(pieces: Pieces, of: Callable) -> np.ndarray:
-    return np.array([of(piece) for piece in pieces], float)
+def _number(name: str, of: Callable[[NoteTable], tuple[float, float]], kept: bool = False) -> Measure:
+    return Measure(name, partial(rows_of, of=of), mean, kept_by_shuffling=kept)
 
 
 def degrees(piece: NoteTable) -> np.ndarray:

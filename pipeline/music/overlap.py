@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.scoreboard import REAL, Measure
+from pipeline.music.note_measures import Pieces
+from pipeline.scoreboard.scoring import REAL, Measure
 
 MOST_PIECES = 100
 """Pieces of each set that are compared: their pairs are thousands."""
@@ -23,11 +24,11 @@ POINTS = 1000
 COLUMNS = ("measure", "figure")
 
 
-def write_overlap(groups: Mapping[str, Sequence], measures: Sequence[Measure], path: Path) -> Path | None:
+def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Measure], path: Path) -> Path | None:
     """`overlap.tsv`: the overlap area and the divergence of each group by measure, real pieces against other
     real ones beside them; None where there are too few real pieces."""
-    real = _features(groups.get(REAL, ()), measures)
-    if real is None or min(map(len, real)) < 2 * FEWEST_PIECES:
+    real = _features(groups[REAL], measures) if measures else []
+    if not real or min(map(len, real)) < 2 * FEWEST_PIECES:
         return None
     others = {name: _features(group, measures) for name, group in groups.items() if name != REAL}
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -35,7 +36,7 @@ def write_overlap(groups: Mapping[str, Sequence], measures: Sequence[Measure], p
         table.writerow((*COLUMNS, *others, "real against itself"))
         for number, measure in enumerate(measures):
             own = real[number]
-            pairs = [compare(own, each[number]) if each else None for each in others.values()]
+            pairs = [compare(own, each[number]) for each in others.values()]
             pairs.append(compare(own[::2], own[1::2]))
             for at, figure in enumerate(("overlap area", "KL divergence")):
                 cells = ("" if pair is None else f"{pair[at]:.3f}" for pair in pairs)
@@ -43,14 +44,13 @@ def write_overlap(groups: Mapping[str, Sequence], measures: Sequence[Measure], p
     return path
 
 
-def _features(group: Sequence, measures: Sequence[Measure]) -> list[np.ndarray] | None:
+def _features(group: Pieces, measures: Sequence[Measure]) -> list[np.ndarray]:
     """By measure the features of the pieces that have some, ``(pieces, n)``, of pieces spread over all."""
-    if not group:
-        return None
-    chosen = np.unique(np.linspace(0, len(group) - 1, MOST_PIECES).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(group.pieces) - 1, MOST_PIECES).round().astype(int))
+    some = Pieces([group.pieces[number] for number in chosen])
     found = []
     for measure in measures:
-        counts = measure.count([group[number] for number in chosen])
+        counts = measure.count(some)
         values = measure.value(counts[counts.any(axis=1)])
         found.append(np.nan_to_num(values.reshape(len(values), -1)))
     return found

@@ -1,11 +1,11 @@
 """Do the samples sound like tunes: one scoreboard of measures beside those of the reference groups.
 
-Read next: `note_measures.py` and `form.py` (what is measured), `pipeline/scoreboard.py` (how it is
-compared), `overlap.py` (the same as mgeval compares it), `statistics_plots.py`.
+Read next: `note_measures.py` and `form.py` (what is measured), `pipeline/scoreboard` (how it is compared),
+`overlap.py` (the same as mgeval compares it), `statistics_plots.py`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +13,23 @@ import numpy as np
 from pipeline.domain import Exhibit, Findings, Record
 from pipeline.music.abc_domain import tune_of
 from pipeline.music.form import form_measures
-from pipeline.music.note_measures import note_measures
-from pipeline.music.note_table import NoteTable, TuneNotes
+from pipeline.music.note_measures import Pieces, note_measures
+from pipeline.music.note_table import TuneNotes
 from pipeline.music.overlap import write_overlap
-from pipeline.scoreboard import REAL, SAMPLES, Measure, Row, score
-from pipeline.scoretable import Words, figures_of, summary_of, write_table
+from pipeline.scoreboard.scoring import REAL, SAMPLES, Measure, Row, score
+from pipeline.scoreboard.table import figures_of, write_table
+from pipeline.scoreboard.verdicts import Words, most_unlike, summary_of
 
 FEWEST = 8
 """Fewer pieces tell nothing."""
 MOST = 500
 """More, of each group, tell nothing new."""
-WORDS = Words("real tunes", "tunes")
+WORDS = Words("tunes", "melody and form", "real tunes", ())
 CAPTION = (
     "A number is the mean over the tunes of a group; of a distribution, its distance from that of real tunes "
     "is shown: Jensen-Shannon, 0 to 1, or of the likeness of bars the mean difference. Real against itself: "
-    "as many real tunes as half of the smallest group has, beside the other real ones. Intervals: 95%. Like "
-    "real tunes: no further away than three standard errors."
+    "as many real tunes as half of the smallest group has, beside the other real ones. Interval: 95%. Within "
+    "noise: up to three standard errors from real tunes."
 )
 OVERLAP_CAPTION = (
     "As mgeval has it: do the distances between real tunes and those of the group look like distances among "
@@ -52,31 +53,35 @@ def compare_groups(
     """Write `statistics.tsv`, `overlap.tsv` and plots into `out_dir`; nothing in a group, however broken, is
     an error."""
     read = {name: _read(group) for name, group in ({SAMPLES: records} | dict(groups)).items() if group}
-    pieces = {name: group.pieces for name, group in read.items()}
-    return compare_pieces(pieces, form_measures(), out_dir, WORDS, _counts(read))
+    pieces = {name: Pieces(group.pieces) for name, group in read.items()}
+    # The samples here are those that were kept, so their validity says nothing.
+    valid = ["" if name == SAMPLES else f"{each.valid / each.sequences:.1%}" for name, each in read.items()]
+    of_all = {"sequences": [str(each.sequences) for each in read.values()], "valid as they come": valid}
+    return compare_pieces(pieces, form_measures(), out_dir, WORDS, of_all)
 
 
 def compare_pieces(
-    pieces: Mapping[str, Sequence[NoteTable]], more: Sequence[Measure], out_dir: Path, words: Words,
-    plain: Mapping[str, Mapping[str, str]] | None = None,
+    groups: Mapping[str, Pieces], more: Sequence[Measure], out_dir: Path, words: Words,
+    counts: Mapping[str, Sequence[str]],
 ) -> Findings:  # fmt: skip
-    """The scoreboard of groups of pieces of any kind: by the measures of notes and `more`, with `plain`
-    counts above."""
-    shown = {name: each for name, each in pieces.items() if len(each) >= FEWEST}
+    """The scoreboard of groups of pieces of any kind, by the measures of notes and by `more`; `counts`, with
+    a cell for each group, stand above it."""
+    shown = {name: group for name, group in groups.items() if len(group.pieces) >= FEWEST}
     enough = REAL in shown and SAMPLES in shown
     measures = [*note_measures(shown), *more]
-    sizes = {name: np.ones(len(each)) for name, each in shown.items()}
-    rows = score(shown, sizes, measures) if enough else []
-    table = write_table(plain or {}, rows, list(pieces), words, out_dir / "statistics.tsv")
-    overlap = write_overlap(shown, [row.measure for row in rows], out_dir / "overlap.tsv") if rows else None
+    # Nothing but the data may change the numbers, so that the seed is none of the run's.
+    rows = score(shown, measures, np.random.default_rng(0)) if enough else []
+    notes = {name: [piece.pitches for piece in group.pieces] for name, group in groups.items()}
+    table = write_table(notes, rows, out_dir / "statistics.tsv", replace(words, letters="notes"), counts)
+    overlap = write_overlap(shown, [row.measure for row in rows], out_dir / "overlap.tsv")
     plots = _plots(rows, out_dir)
     return Findings(
         exhibits=(
             Exhibit(f"Statistics beside {words.real}", (table,), CAPTION),
             *plots,
-            *((Exhibit("Overlap with real tunes", (overlap,), OVERLAP_CAPTION),) if overlap else ()),
+            *((Exhibit(f"Overlap with {words.real}", (overlap,), OVERLAP_CAPTION),) if overlap else ()),
         ),
-        summary=tuple(summary_of(rows, words)) if REAL in pieces and SAMPLES in pieces else (),
+        summary=tuple(summary_of(groups, rows, words) + most_unlike(rows, words)),
         figures=figures_of(rows),
         files=(table, *((overlap,) if overlap else ()), *(file for plot in plots for file in plot.files)),
     )
@@ -95,18 +100,6 @@ def _read(records: Sequence[Record]) -> _Group:
         if len(notes.pitches):
             group.pieces.append(notes)
     return group
-
-
-def _counts(read: Mapping[str, _Group]) -> dict[str, dict[str, str]]:
-    """Plain counts. The samples here are those that were kept, so their validity says nothing."""
-    notes = {name: [len(piece.pitches) for piece in group.pieces] for name, group in read.items()}
-    return {
-        "tunes": {name: str(group.sequences) for name, group in read.items()},
-        "valid as they come": {
-            name: f"{group.valid / group.sequences:.1%}" for name, group in read.items() if name != SAMPLES
-        },
-        "notes per tune": {name: f"{np.mean(each):.1f}" for name, each in notes.items() if each},
-    }
 
 
 def _plots(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:

@@ -3,8 +3,8 @@ rest.
 
 A measure is one number, or a profile (a spectrum, say) with a distance. Profiles look further apart the
 fewer letters they come from. So every group is measured in random halves of equal size
-(`pools.draw_halves`), against one half of the real sequences; the other half of these, which is real too,
-shows how far apart chance alone puts them.
+(`pools.draw_halves`), against what is left of the real sequences without such a half; this half, which is
+real too, shows how far apart chance alone puts them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -144,18 +144,19 @@ class _Halves:
 
     def row(self, measure: Measure, counts: Mapping[str, np.ndarray]) -> Row:
         first = {name: _values(measure, self.drawn[name][0], each) for name, each in counts.items()}
-        real = first.get(REAL)
-        floor = None
-        if real is not None and measure.distance is not None:
-            other = _values(measure, self.drawn[REAL][1], counts[REAL])
-            floor = measure.distance(other, real)
+        floor = real = None
+        compare = measure.distance or _difference
+        if REAL in first:
+            other = self.drawn[REAL][1]
+            real = _values(measure, 1 - other, counts[REAL])
+            floor = compare(_values(measure, other, counts[REAL]), real)
         groups = {}
         for name, drawn in first.items():
             whole = drawn.mean(axis=0) if measure.biased else measure.value(counts[name].sum(axis=0))
             error = drawn.std(axis=0) * (1 if measure.biased else self.scale[name])
             apart = None
-            if floor is not None and name != REAL:
-                apart = measure.distance(drawn, real)
+            if real is not None and name != REAL:
+                apart = compare(drawn, real)
             groups[name] = Estimate(whole, error, apart)
         return Row(measure, groups, floor)
 
@@ -165,6 +166,10 @@ def _values(measure: Measure, weights: np.ndarray, counts: np.ndarray) -> np.nda
     portion = max(1, 2_000_000 // counts.shape[1])
     parts = (weights[at : at + portion] for at in range(0, REPLICATES, portion))
     return np.concatenate([measure.value(part.astype(counts.dtype) @ counts) for part in parts])
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.abs(one - other)
 
 
 def _ratio(difference: float, error: float) -> float:

@@ -1,7 +1,7 @@
 """A scoreboard as a table and as figures."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,20 @@ JUDGEMENT = ("real against itself", "interval of the samples", "nearest to real"
 """The table's last columns."""
 
 
-def write_table(groups: Groups, rows: Sequence[Row], path: Path, words: Words) -> Path:
-    """How large the groups are, then a row for each measure."""
+def write_table(
+    groups: Groups, rows: Sequence[Row], path: Path, words: Words, counts: Mapping[str, Sequence[str]] = {}
+) -> Path:
+    """How large the groups are, other counts by name with a cell for each group, then a row for each
+    measure."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
         table.writerow(("measure", *groups, *JUDGEMENT))
         measured = {row.measure.name for row in rows}
-        for name, cells in _sizes(groups, words).items():
+        for name, cells in {**_sizes(groups, words), **counts}.items():
             if name not in measured:
                 table.writerow((name, *cells, *[""] * len(JUDGEMENT)))
         for row in rows:
-            cells = [shown(row, name) for name in groups]
+            cells = [shown(row, name) if name in row.groups else "" for name in groups]
             table.writerow((row.measure.name, *cells, *_judgement(row, words)))
     return path
 
@@ -72,7 +75,7 @@ def _sizes(groups: Groups, words: Words) -> dict[str, list[str]]:
     return {
         "sequences": [str(len(each)) for each in lengths],
         words.letters: [str(sum(each)) for each in lengths],
-        f"mean length ({words.letters})": [f"{np.mean(each):.1f}" for each in lengths],
+        f"mean length ({words.letters})": [f"{np.mean(each):.1f}" if each else "" for each in lengths],
     }
 
 

@@ -59,6 +59,22 @@ def summary_of(groups: Groups, rows: Sequence[Row], words: Words) -> list[str]:
     return lines
 
 
+def most_unlike(rows: Sequence[Row], words: Words, most: int = 3) -> list[str]:
+    """A line on the measures by which the samples differ most from what is real, if they do."""
+    told = [row for row in rows if {REAL, SAMPLES} <= set(row.groups) and row.beyond_noise(SAMPLES)]
+    worst = sorted(told, key=lambda row: -row.errors_away(SAMPLES))[:most]
+    return [f"most unlike {words.real}: {'; '.join(_both(row, words) for row in worst)}"] if worst else []
+
+
+def _both(row: Row, words: Words) -> str:
+    """The value of the samples and the real one, the unit behind the first."""
+    name, _, unit = row.measure.name.rstrip(")").partition(" (")
+    if row.measure.distance is not None:
+        return f"{name} {row.distance(SAMPLES):.2g} ({words.real} among themselves {row.floor.mean():.2g})"
+    mine, real = (f"{float(row.groups[group].value):.3g}" for group in (SAMPLES, REAL))
+    return f"{name} {mine}{unit if unit == '%' else f' {unit}'.rstrip()} ({words.real} {real})"
+
+
 def shown(row: Row, name: str) -> str:
     """A number, or the distance from what is real, which has none from itself but the floor."""
     if row.measure.distance is None:

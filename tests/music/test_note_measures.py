@@ -21,6 +21,10 @@ def notes(body: str, key: str = "C", meter: str = "4/4", unit: str = "1/4") -> T
     return TuneNotes.of_tune(tune(body, key, meter, unit))
 
 
+def pieces(*some: NoteTable) -> measured.Pieces:
+    return measured.Pieces(some)
+
+
 SCALE = notes("CDEF|GABc|]")
 WALTZ = notes("D3|D2 F|A4-|A2 d|d3|]", "Dm", "3/4")
 
@@ -70,7 +74,8 @@ def test_figures_as_muspy_defines_them():
 
 
 def test_rhythms_of_bars_are_counted_by_their_onsets():
-    groups = {"samples": [notes("C2C2|G2E2|CDEF|]")], "other": [notes("c2c2|]"), notes("C3|]", meter="3/4")]}
+    groups = {"samples": pieces(notes("C2C2|G2E2|CDEF|]")),
+              "other": pieces(notes("c2c2|]"), notes("C3|]", meter="3/4"))}  # fmt: skip
     (measure,) = (each for each in measured.note_measures(groups) if each.name == measured.RHYTHMS)
     assert sorted(measure.count(groups["samples"])[0]) == [0, 0, 1, 2]
     assert sorted(measure.count(groups["other"]).sum(axis=0)) == [0, 0, 1, 1]
@@ -87,8 +92,9 @@ def test_bars_that_come_again():
 def test_what_has_no_bars_or_no_notes_counts_for_nothing():
     nothing = NoteTable(*np.zeros((2, 0)), np.zeros(0, int), np.zeros(0))
     free = notes("CDEF GABc|]", meter="none")
-    for measure in measured.note_measures({"samples": [nothing, free]}):
-        rows = measure.count([nothing, free])
+    group = pieces(nothing, free)
+    for measure in measured.note_measures({"samples": group}):
+        rows = measure.count(group)
         assert not rows[0].any() and np.isfinite(rows).all()
     assert measured.groove_consistency(free) == (0, 0) and measured.pitch_range(free) == (12, 1)
 
@@ -96,7 +102,7 @@ def test_what_has_no_bars_or_no_notes_counts_for_nothing():
 def test_polyphony_is_measured_where_there_is_some():
     duet = NoteTable(np.array([0.0, 0.0]), np.array([4.0, 1.0]), np.array([60, 64]), np.zeros(1), 4)
     assert measured.polyphony(duet) == (25, 1)
-    assert measured.note_measures({"samples": [duet]})[-1].name.startswith("time with two notes")
+    assert measured.note_measures({"samples": pieces(duet)})[-1].name.startswith("time with two notes")
     assert duet.melody[2].tolist() == [64]
 
 
@@ -107,8 +113,8 @@ def test_a_piece_of_midi_is_measured_as_the_same_tune():
                   meters=(Meter(0, 4, 4),), keys=(Key(0, 0),))  # fmt: skip
     found = NoteTable.of_piece(piece)
     assert (found.bars.tolist(), found.tonic) == ([0, 4], 0)
-    for measure in measured.note_measures({"samples": [SCALE]}):
-        assert (measure.count([found]) == measure.count([SCALE])).all(), measure.name
+    for measure in measured.note_measures({"samples": pieces(SCALE)}):
+        assert (measure.count(pieces(found)) == measure.count(pieces(SCALE))).all(), measure.name
     assert NoteTable.of_piece(Piece(events, keys=(Key(0, -1, True),))).tonic == 2
 
 

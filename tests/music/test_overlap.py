@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from pipeline.music.note_measures import Pieces, mean, rows_of
 from pipeline.music.overlap import compare, distances, overlap_and_divergence, write_overlap
-from pipeline.scoreboard import Measure, mean
+from pipeline.scoreboard.scoring import Measure
 
 
 def test_distances_are_euclidean():
@@ -36,16 +37,16 @@ def test_it_is_what_kernel_densities_give():
 
 def test_groups_are_compared_with_real_ones_and_real_ones_with_themselves(tmp_path):
     rng = np.random.default_rng(3)
-    groups = {"samples": list(rng.normal(0, 1, 40)), "held-out real": list(rng.normal(0, 1, 80)),
-              "shuffled": list(rng.normal(9, 1, 40)), "few": [1.0]}  # fmt: skip
-    measure = Measure("height", lambda values: np.column_stack([values, np.ones(len(values))]), mean)
+    drawn = {"samples": (0, 40), "held-out real": (0, 80), "shuffled": (9, 40), "few": (0, 1)}
+    groups = {name: Pieces(list(rng.normal(middle, 1, count))) for name, (middle, count) in drawn.items()}
+    measure = Measure("height", lambda group: rows_of(group, lambda height: (height, 1)), mean)
     write_overlap(groups, [measure], tmp_path / "overlap.tsv")
     with (tmp_path / "overlap.tsv").open() as stream:
         area, divergence = csv.DictReader(stream, delimiter="\t")
     assert float(area["samples"]) > 0.8 < float(area["real against itself"])
     assert float(area["shuffled"]) < 0.1 and float(divergence["shuffled"]) > 10 * float(divergence["samples"])
     assert area["few"] == ""
-    assert write_overlap({"held-out real": [1.0] * 3}, [measure], tmp_path / "none.tsv") is None
+    assert write_overlap({"held-out real": Pieces([1.0] * 3)}, [measure], tmp_path / "none.tsv") is None
 
 
 def test_too_few_pieces_tell_nothing():

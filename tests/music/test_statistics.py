@@ -8,7 +8,7 @@ import pytest
 from pipeline.domain import Record
 from pipeline.music.statistics import compare_groups
 
-LIKE = "like real tunes"
+LIKE = "as real tunes, within noise"
 
 
 def table(folder):
@@ -23,10 +23,10 @@ def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
     found = table(tmp_path)
     verdicts = [row["verdict"] for row in found.values() if row["verdict"]]
     assert len(verdicts) > 12 and sum(each.startswith(LIKE) for each in verdicts) >= len(verdicts) - 1
-    assert found["tunes"]["samples"] == "40" and found["valid as they come"]["held-out real"] == "100.0%"
+    assert found["sequences"]["samples"] == "40" and found["valid as they come"]["held-out real"] == "100.0%"
     assert {path.name for path in findings.files} == {
         "statistics.tsv", "overlap.tsv", "scoreboard.svg", "scale_degrees.svg", "intervals.svg",
-        "note_lengths.svg", "likeness_of_bars_by_their_distance.svg",
+        "note_lengths.svg", "likeness_of_bars.svg",
     }  # fmt: skip
 
 
@@ -34,18 +34,20 @@ def test_another_music_is_told_in_plain_words(tunes, tmp_path):
     drone = [Record(f"tune_{i:04d}", "M:4/4\nL:1/8\nK:C\nCcCcCcCc|CcCcCcCc|]") for i in range(20)]
     findings = compare_groups(drone, {"held-out real": tunes[:60], "Markov order 2": tunes[60:90]}, tmp_path)
     found = table(tmp_path)
-    assert found["scale degrees"]["verdict"] == "unlike real tunes; Markov order 2 is nearer"
-    assert found["bars that stood before, %"]["samples"] == "100"
-    assert found["bars that stood before, %"]["verdict"].startswith("more than in real tunes")
+    degrees, bars = found["scale degrees, JS distance"], found["bars that stood before (%)"]
+    assert degrees["verdict"] == "differs from real tunes; Markov order 2 nearer"
+    assert bars["samples"] == "100" and bars["verdict"].startswith("differs from real tunes: more; ")
+    assert 0 < float(bars["real against itself"]) < 10
     share, worst = findings.summary
-    assert share.startswith("like real tunes in ") and "(Markov order 2 in " in share
+    assert share.startswith("measures of melody and form within the noise of real tunes, of ")
+    assert "samples in 0, Markov order 2 in " in share
     assert worst.startswith("most unlike real tunes: ") and worst.count("(real tunes") == 3
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_few_tunes_tell_nothing(tunes, tmp_path, count):
     findings = compare_groups(tunes[:count], {"held-out real": tunes[10:40]}, tmp_path)
-    assert findings.summary == ("beside real tunes: too few tunes to tell",) * bool(count)
+    assert findings.summary == ("samples beside held-out real tunes: too few tunes to tell",) * bool(count)
     assert [path.name for path in findings.files] == ["statistics.tsv"]
 
 
@@ -58,7 +60,7 @@ def test_what_cannot_be_read_is_counted_and_never_an_error(tunes, tmp_path):
         tunes[:12], {"held-out real": tunes[20:50], "shuffled": [*broken, *tunes[60:70]]}, tmp_path
     )
     found = table(tmp_path)
-    assert (found["tunes"]["shuffled"], found["valid as they come"]["shuffled"]) == ("13", "76.9%")
+    assert (found["sequences"]["shuffled"], found["valid as they come"]["shuffled"]) == ("13", "76.9%")
 
 
 def test_the_same_tunes_give_the_same_bytes(tunes, tmp_path):

@@ -9,7 +9,7 @@ from pipeline.scoreboard.distances import jensen_shannon, shares
 from pipeline.scoreboard.pools import REPLICATES, Pool, draw_halves
 from pipeline.scoreboard.scoring import REAL, SAMPLES, SHUFFLED, Measure, score
 from pipeline.scoreboard.table import figures_of, interval, write_table
-from pipeline.scoreboard.verdicts import Words, summary_of, verdict
+from pipeline.scoreboard.verdicts import Words, most_unlike, summary_of, verdict
 
 LETTERS = "ab"
 WORDS = Words("letters", "words", "real words", ("share of",))
@@ -100,9 +100,7 @@ def test_within_noise_says_whether_a_shuffle_is_so_too():
     told, _ = rows(**alike, shuffled=texts(0.9, 100, 3))
     assert verdict(told, WORDS) == "as real words, within noise"
     untold, _ = rows(**alike, shuffled=texts(0.5, 100, 3))
-    assert verdict(untold, WORDS) == (
-        "as real words, within noise; so is shuffled: too few letters to tell"
-    )
+    assert verdict(untold, WORDS) == ("as real words, within noise; so is shuffled: too few letters to tell")
     assert verdict(rows(samples=alike["samples"])[0], WORDS) == ""
 
 
@@ -130,3 +128,16 @@ def test_distances_are_those_of_the_definition():
     p, q = np.array([0.5, 0.5, 0]), np.array([0, 0.5, 0.5])
     assert jensen_shannon(p, q) == pytest.approx(np.sqrt(0.5))
     assert shares(np.zeros(3)).tolist() == [0, 0, 0]
+
+
+def test_what_is_most_unlike_is_told_with_the_real_value():
+    found = rows(samples=texts(0.9, 60, 1), real=texts(0.5, 200, 2), shuffled=texts(0.9, 60, 3))
+    (line,) = most_unlike(found, WORDS)
+    assert line.startswith("most unlike real words: ") and "spectrum 0.3" in line
+    assert "share of a 0.899 (real words 0.50" in line
+    assert most_unlike(rows(samples=texts(0.5, 60, 1), real=texts(0.5, 200, 2)), WORDS) == []
+
+
+def test_the_noise_of_numbers_is_told_too():
+    number = rows(samples=texts(0.5, 60, 1), real=texts(0.5, 200, 2))[0]
+    assert 0 < number.floor.mean() < 0.05
