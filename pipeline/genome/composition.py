@@ -14,6 +14,8 @@ from pipeline.scoreboard.pools import Pool
 DINUCLEOTIDES = tuple(a + b for a in BASES for b in BASES)
 DISTINCT = tuple(distinct(2).tolist())
 """Of the sixteen, those ten that differ when both strands are counted; each stands for its complement too."""
+WINDOW_BIN = 4
+"""Numbers of G and C of a window that are counted together: single ones jump."""
 RARE, FREQUENT = 0.78, 1.23
 """Odds ratios beyond these are hardly ever due to chance (Karlin and Burge)."""
 
@@ -48,9 +50,10 @@ def window_spread(windows: np.ndarray) -> np.ndarray:
 
 
 def window_shares(windows: np.ndarray) -> np.ndarray:
-    """Which share of the windows, in percent, has each number of G and C, from counts ``(..., window +
-    1)``."""
-    return 100 * shares(windows)
+    """Which share of the windows, in percent, has 0 to 3, 4 to 7 ... G or C (`WINDOW_BIN`), from counts
+    ``(..., window + 1)``."""
+    first = np.arange(0, windows.shape[-1], WINDOW_BIN)
+    return 100 * shares(np.add.reduceat(windows, first, axis=-1))
 
 
 def odds_ratios(pairs: np.ndarray) -> np.ndarray:

@@ -110,6 +110,7 @@ def _rates(axes: Axes, groups: Mapping[str, Estimate], first: int, label: str, r
         value = np.where(each.value > 0, each.value, np.nan)
         band(axes, lengths, value[first:], each.error[first:], name, markers=False)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlim(first, last)
     axes.set_ylim(bottom=RAREST_PER_KB)
     axes.set_xlabel(label)

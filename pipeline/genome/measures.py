@@ -126,9 +126,9 @@ def _count_apart(longest: int) -> Counts:
 
 
 def measured_bands(longest: int) -> list[tuple[int, int]]:
-    """The bands of distances of which at least half is measured; the last ends where measuring does."""
+    """The bands of distances of which at least half is measured, by ratios; the last ends where that does."""
     cut = [(low, high, min(high, longest)) for low, high in mutual_information.BANDS]
-    return [(low, stop) for low, high, stop in cut if 2 * (stop - low) >= high - low]
+    return [(low, stop) for low, high, stop in cut if stop**2 >= low * high]
 
 
 def _usage(frames: np.ndarray) -> np.ndarray:

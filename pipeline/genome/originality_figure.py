@@ -9,7 +9,8 @@ from pipeline.plots import colour, new_figure, save_svg
 
 DASHES = ("-", "--", "-.", ":")
 """Groups are told apart without colours too."""
-TICKS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
+MANY_DIGITS, FEW_DIGITS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)
+"""Of the ticks, where the axis spans less than a decade and more."""
 
 
 def draw_matches(lengths: Mapping[str, np.ndarray], limit: int, path: Path) -> Path:
@@ -29,8 +30,10 @@ def draw_matches(lengths: Mapping[str, np.ndarray], limit: int, path: Path) -> P
     axes.set_xscale("log")
     axes.set_xlim(max(low, 1) * 0.9, high * 1.15)
     axes.xaxis.set_ticks([], minor=True)
-    ticks = [tick for tick in TICKS if max(low, 1) * 0.9 <= tick <= high * 1.15]
-    axes.xaxis.set_ticks(ticks, [f"{tick:,}" for tick in ticks])
+    digits = MANY_DIGITS if high < 10 * max(low, 1) else FEW_DIGITS
+    ticks = [digit * 10**power for power in range(7) for digit in digits]
+    ticks = [tick for tick in ticks if max(low, 1) * 0.9 <= tick <= high * 1.15]
+    axes.xaxis.set_ticks(ticks, [f"{tick:,g}" for tick in ticks])
     axes.set_ylim(0, 103)
     axes.set_xlabel("longest exact match with the training data, at least so many bp")
     axes.set_ylabel("sequences, %")

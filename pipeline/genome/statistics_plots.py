@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.domain import Exhibit
 from pipeline.genome import feature_plots
 from pipeline.genome import measures as named
-from pipeline.genome.composition import DINUCLEOTIDES, DISTINCT, FREQUENT, RARE
+from pipeline.genome.composition import DINUCLEOTIDES, DISTINCT, FREQUENT, RARE, WINDOW_BIN
 from pipeline.genome.encoding import BASES
 from pipeline.genome.reading_frames import SHORTEST_ORF_BP
 from pipeline.genome.repeats import SHORTEST_TRACT
@@ -74,7 +74,8 @@ CAPTIONS = {
     "mutual_information": (
         "Mutual information",
         "How much a base tells of the base so many positions on, chance taken off, with 95% bands, up to the "
-        "distance that all groups have pairs enough for. Models with a short memory fall to 0.",
+        "distance that all groups have pairs enough for. Models with a short memory fall to 0; a shuffle "
+        "does not, for it keeps what each sequence's own composition tells.",
     ),
 }
 
@@ -114,14 +115,14 @@ def gc_windows(rows: Rows, path: Path) -> Path:
     groups = rows[named.WINDOW_SHARES].groups
     figure = new_figure()
     axes = figure.subplots()
-    window = len(next(iter(groups.values())).value) - 1
-    values = 100 * np.arange(window + 1) / window
+    bins = len(next(iter(groups.values())).value)
+    values = 100 * (np.arange(bins) * WINDOW_BIN + (WINDOW_BIN - 1) / 2) / named.WINDOWS[0]
     for name, each in groups.items():
         band(axes, values, each.value, each.error, name, markers=False)
     seen = values[sum(each.value for each in groups.values()) > 0.05]
     axes.set_xlim(seen.min() - 2, seen.max() + 2)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"GC content of a {window}-bp window (%)")
+    axes.set_xlabel(f"GC content of a {named.WINDOWS[0]}-bp window (%)")
     axes.set_ylabel("share of windows (%)")
     return save_with_legend(axes, path)
 

@@ -62,7 +62,7 @@ def overview(rows: Sequence[Row], path: Path) -> Path:
     axes.set_xlim(-0.25, FURTHEST_ERRORS * 1.25)
     axes.set_yticks(places, [row.measure.name for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("standard errors further from held-out real sequences than these are from themselves")
+    axes.set_xlabel("how far from held-out real, in standard errors")
     figure.legend(loc="outside upper right", ncols=5)
     return save_svg(figure, path)
 
@@ -80,6 +80,7 @@ def spectra_distance(spectra: Mapping[int, Row], path: Path) -> Path:
     axes.plot(lengths, floor, color=colour(REAL), ls="--", lw=1.4, label="real against itself")
     if min(floor) > 0:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(lengths)
     axes.set_xlabel("k")
     axes.set_ylabel("Jensen-Shannon distance from real")

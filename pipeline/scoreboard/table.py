@@ -67,7 +67,8 @@ def interval(row: Row, name: str) -> tuple[float, float] | None:
         middle, reach = float(estimate.apart.mean()), INTERVAL_ERRORS * float(estimate.apart.std())
     else:
         return None
-    return middle - reach, middle + reach
+    lowest = 0.0 if row.measure.distance is not None else -np.inf
+    return max(middle - reach, lowest), middle + reach
 
 
 def _sizes(groups: Groups, words: Words) -> dict[str, list[str]]:
