@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.scoreboard.scoring import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, Row
 from pipeline.scoreboard.verdicts import Groups, Words, shown, verdict
 
-JUDGEMENT = ("real against itself", "interval of the samples", "nearest to real", "verdict")
+JUDGEMENT = ("real against itself", "interval of the samples", "nearest to real")
 """The table's last columns."""
 
 
@@ -20,14 +20,14 @@ def write_table(
     measure."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(("measure", *groups, *JUDGEMENT))
+        table.writerow(("measure", "verdict", *groups, *JUDGEMENT))
         measured = {row.measure.name for row in rows}
         for name, cells in {**_sizes(groups, words), **counts}.items():
             if name not in measured:
-                table.writerow((name, *cells, *[""] * len(JUDGEMENT)))
+                table.writerow((name, "", *cells, *[""] * len(JUDGEMENT)))
         for row in rows:
             cells = [shown(row, name) if name in row.groups else "" for name in groups]
-            table.writerow((row.measure.name, *cells, *_judgement(row, words)))
+            table.writerow((row.measure.name, verdict(row, words), *cells, *_judgement(row)))
     return path
 
 
@@ -80,9 +80,9 @@ def _sizes(groups: Groups, words: Words) -> dict[str, list[str]]:
     }
 
 
-def _judgement(row: Row, words: Words) -> tuple[str, str, str, str]:
+def _judgement(row: Row) -> tuple[str, str, str]:
     floor = "" if row.floor is None else f"{float(row.floor.mean()):.4g}"
     found = interval(row, SAMPLES) if SAMPLES in row.groups else None
     between = "" if found is None else f"{found[0]:.4g} to {found[1]:.4g}"
     nearest = ", ".join(row.nearest()) if REAL in row.groups and row.nulls else ""
-    return floor, between, nearest, verdict(row, words)
+    return floor, between, nearest

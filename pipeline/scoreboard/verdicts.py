@@ -86,7 +86,7 @@ def _line(row: Row, words: Words) -> str:
     parts = [f"{name} {shown(row, name)}" for name in row.groups if shown(row, name)]
     if row.floor is not None:
         parts.append(f"real against itself {row.floor.mean():.4g}")
-    return f"{row.measure.name}: {', '.join(parts)}: the samples: {verdict(row, words)}"
+    return f"{row.measure.name}: {', '.join(parts)}; verdict: {verdict(row, words)}"
 
 
 def _direction(row: Row) -> str:
