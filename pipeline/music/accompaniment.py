@@ -24,7 +24,7 @@ def accompany(tune: Tune) -> Iterator[Strike]:
     for place, index in enumerate(order):
         bar = bars[index]
         if place + 1 == len(order):
-            yield onset, bar.duration, _voicing(chords[index], with_bass=True), _BASS_LOUDNESS
+            yield onset, bar.duration, _voicing(chords[index], with_bass=True), _CHORD_LOUDNESS
         elif place or not is_pickup(bar):
             missing = bar.full - bar.duration if is_pickup(bar) and bar.full is not None else 0
             for at, length, what in _pattern(bar, tune.rhythm):

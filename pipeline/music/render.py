@@ -1,15 +1,16 @@
 """What the renders of tunes share: their family, and the check of their settings before a run."""
 
-from pathlib import Path
 from typing import ClassVar
 
 from pipeline.domain import Render
 from pipeline.errors import ConfigError
 from pipeline.music.instruments import program_of
+from pipeline.music.soundfont import check_sound
 
 
 class MusicRender(Render):
-    """A render of tunes; of `instrument`, `max_tunes` and `soundfont` it has those that it needs."""
+    """A render of tunes; of `instrument`, `accompaniment`, `max_tunes`, `soundfont` and `synth`
+    it has those that it needs."""
 
     family: ClassVar[str] = "music"
     instrument: str | int
@@ -22,9 +23,8 @@ class MusicRender(Render):
         most = getattr(self, "max_tunes", 1)
         if not _is_whole(most) or most < 1:
             raise ConfigError(f"render.max_tunes: {most!r} is no number of tunes; give 1 or more")
-        soundfont = getattr(self, "soundfont", None)
-        if soundfont is not None and not Path(soundfont).expanduser().is_file():
-            raise ConfigError(f"render.soundfont: {soundfont} is no file; name an .sf2 file, or null")
+        if hasattr(self, "soundfont"):
+            check_sound(self.soundfont, self.synth)
 
     @property
     def program(self) -> int:

@@ -31,6 +31,9 @@ class ScampRender(MusicRender):
     instrument: str | int = "flute"
     accompaniment: str | int | None = None
     soundfont: str | None = None
+    synth: str = "auto"
+    audio_format: str | None = "mp3"
+    live: bool = False
     sound: bool = True
 
     def __call__(
@@ -60,13 +63,19 @@ class ScampRender(MusicRender):
             files=tuple(files),
             rejections=tuple(rejections),
         )
-        if not self.sound:
+        if not (self.sound or self.live):
             return played
         midi = [(path.stem, path.read_bytes()) for path in files if path.suffix == ".mid"]
         return join_findings([self._audio().render(midi, out_dir, folder_name="scamp"), played])
 
     def _audio(self) -> AudioRender:
-        return AudioRender(self.max_tunes, self.instrument, self.soundfont)
+        return AudioRender(
+            self.max_tunes, self.instrument, self.soundfont, self.synth, self.audio_format, self.live
+        )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._audio()
 
     @property
     def _programs(self) -> list[int]:
