@@ -9,26 +9,32 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
-from numba import njit
 from torch import nn
 
+from benchmarks import limits
 from benchmarks.training import DNA, THREADS, Candidate, best, show, take_turns
 from pipeline.alphabet import Alphabet
+from pipeline.checkpoint import load
+from pipeline.corpus import Corpus
 from pipeline.models.recurrent import Recurrent
+from pipeline.sampling.compiled import ROWS_AT_ONCE
 from pipeline.sampling.engine import Request, draw
 
 SYMBOLS = {"lstm_2x64": DNA, "lstm_3x512": "".join(map(chr, range(200, 334)))}
 MODELS = {"lstm_2x64": Recurrent("lstm", 64, 2), "lstm_3x512": Recurrent("lstm", 512, 3)}
 LOOP = {"lstm_2x64": 600, "lstm_3x512": 24}
-STREAM = {"lstm_2x64": 20_000, "lstm_3x512": 400}
+STREAM = {"lstm_2x64": 20_000, "lstm_3x512": 1_000}
 """Symbols of one sequence."""
-BULK = {"lstm_2x64": 100, "lstm_3x512": 4}
-"""Symbols of each of the sequences drawn in bulk."""
+BULK = {"lstm_2x64": 200, "lstm_3x512": 100}
+"""Symbols of each of the sequences drawn in bulk; a step takes as long at any place of them."""
+PIECE = {"lstm_2x64": None, "lstm_3x512": ROWS_AT_ONCE}
+"""Of the sequences drawn in bulk as many are drawn for each thread; None for all."""
 SAMPLES = 10_000
-TURNS = 3
+TURNS = 2
 GOALS = {
     "lstm_2x64_stream_over_loop": 60, "lstm_3x512_stream_over_loop": 20,
     "lstm_2x64_bulk_over_loop": 180, "lstm_3x512_bulk_over_loop": 60,
@@ -71,94 +77,89 @@ def character_loop(name: str) -> Callable[[], None]:
     return generate
 
 
-def ours(name: str, count: int, length: int, threads: int, int8: bool = False) -> Candidate:
-    """Drawing so many sequences of this length."""
+def ours(
+    name: str, count: int, length: int, threads: int, int8: bool = False, piece: int | None = None
+) -> Candidate:
+    """Drawing so many sequences of this length, or a piece of them: a chunk of rows for each thread is like
+    all that follow, so that a large model's rate is known before all have been drawn."""
     model, alphabet = built(name), Alphabet(SYMBOLS[name])
     request = Request(count, length, 0, open_ended=True, int8=int8)
+    drawn = min(count, piece or count)
 
     def call() -> None:
-        for _ in draw(model, alphabet, request, threads=threads):
+        for _ in draw(model, alphabet, request, first=count - drawn, threads=threads):
             pass
 
-    kind = f"{count:,} x {length:,} symbols, {'int8' if int8 else 'float32'}, {threads} thread(s)"
-    return Candidate(kind, call, count * length, 1)
+    of = f"{drawn:,} of {count:,}" if drawn < count else f"{count:,}"
+    kind = f"{of} x {length:,} symbols, {'int8' if int8 else 'float32'}, {threads} thread(s)"
+    return Candidate(kind, call, drawn * length, threads)
 
 
 def measure(name: str, turns: int) -> dict[str, float]:
     """Ratios of one model, and what share of the machine's limits it reaches."""
     loop = character_loop(name)
     loops = [Candidate(f"a call a character, {n} thread(s)", loop, LOOP[name], n) for n in THREADS]
-    streams = [ours(name, 1, STREAM[name], 1, int8) for int8 in (False, True)]
-    bulks = [ours(name, SAMPLES, BULK[name], n) for n in THREADS]
-    weights = sum(p.numel() for p in built(name).layers.parameters() if p.ndim == 2)
-    # What is looked up is neither read nor multiplied.
-    weights -= 4 * MODELS[name].hidden_size ** 2
-    limits = [_reading(weights), *(_multiplying(n) for n in THREADS)]
-    take_turns([*loops, *streams, *bulks, *limits], turns)
-    show(f"{MODELS[name]} over {len(SYMBOLS[name])} symbols, symbols/s", [*loops, *streams, *bulks])
-    reading, *peaks = limits
-    show("Reading in bytes/s", [reading])
-    show("Multiplying in operations/s", peaks)
-    of_peaks = [bulk.rate * 2 * weights / peak.rate for bulk, peak in zip(bulks, peaks, strict=True)]
-    exact, rounded = streams
+    exact, rounded = streams = [ours(name, 1, STREAM[name], 1, int8) for int8 in (False, True)]
+    whole, small = (
+        [ours(name, SAMPLES, BULK[name], n, int8, PIECE[name] and PIECE[name] * n) for n in THREADS]
+        for int8 in (False, True)
+    )
+    nets = [built(name).stepper(int8) for int8 in (False, True)]
+    reading, multiplying = [limits.reading(net) for net in nets], [limits.multiplying(n) for n in THREADS]
+    # What limits us must not be slowed by a neighbour: it is given more and shorter turns.
+    short = [*reading, *multiplying] * 5
+    take_turns([*loops, *streams, *whole, *small, *short], turns)
+    title = f"{MODELS[name]} over {len(SYMBOLS[name])} symbols, symbols/s"
+    show(title, [*loops, *streams, *whole, *small])
+    show("Reading the same weights and nothing else, symbols/s", reading)
+    show("Multiplying in float32 from the nearest cache, operations/s", multiplying)
+    operations = 2 * sum(panels.weights.size for panels in limits.panels_of(nets[0]))
+    of_peaks = [ours.rate * operations / peak.rate for ours, peak in zip(whole, multiplying, strict=True)]
+    slow = best(loops).rate
     return {
-        f"{name}_stream_over_loop": best(streams).rate / best(loops).rate,
-        f"{name}_bulk_over_loop": best(bulks).rate / best(loops).rate,
-        f"{name}_stream_float32_over_loop": exact.rate / best(loops).rate,
-        f"{name}_stream_int8_over_loop": rounded.rate / best(loops).rate,
-        f"{name}_int8_more_bits": more_bits(name),
-        f"{name}_stream_of_memory_limit": exact.rate * 4 * weights / reading.rate,
-        f"{name}_bulk_of_arithmetic_limit": max(of_peaks),
+        f"{name}_stream_over_loop": best(streams).rate / slow,
+        f"{name}_bulk_over_loop": best([*whole, *small]).rate / slow,
+        f"{name}_stream_float32_over_loop": exact.rate / slow,
+        f"{name}_stream_int8_over_loop": rounded.rate / slow,
+        f"{name}_bulk_float32_over_loop": best(whole).rate / slow,
+        f"{name}_bulk_int8_over_loop": best(small).rate / slow,
+        f"{name}_int8_more_bits": more_bits(built(name), samples_of(name)),
+        f"{name}_stream_float32_of_reading_limit": exact.rate / reading[0].rate,
+        f"{name}_stream_int8_of_reading_limit": rounded.rate / reading[1].rate,
+        f"{name}_bulk_float32_of_arithmetic_limit": max(of_peaks),
     }
 
 
-@njit(fastmath=True)
-def _sum(numbers: np.ndarray) -> float:
-    total = np.float32(0)
-    for at in range(len(numbers)):
-        total += numbers[at]
-    return total
+def samples_of(name: str, count: int = 36, length: int = 40) -> torch.Tensor:
+    """Codes ``(count, length)`` of samples of the exact model."""
+    alphabet = Alphabet(SYMBOLS[name])
+    samples = draw(built(name), alphabet, Request(count, length, 1, open_ended=True))
+    return torch.from_numpy(np.stack([alphabet.encode(each.symbols) for each in samples]).astype(np.int64))
 
 
-def _reading(weights: int) -> Candidate:
-    """Sums over as many numbers as the model has weights: how fast one thread reads them at all."""
-    numbers = np.ones(weights, np.float32)
-    times = max(1, 2**24 // weights)
-
-    def read() -> None:
-        for _ in range(times):
-            _sum(numbers)
-
-    return Candidate("sum of as many numbers as weights, 1 thread(s)", read, times * 4 * weights, 1)
+def held_out(run: Path, count: int = 96, length: int = 200) -> tuple[nn.Module, torch.Tensor]:
+    """A run's model, and the beginnings ``(count, length)`` of its test records."""
+    corpus = Corpus.open(run / "ingest")
+    records = [corpus.codes[start:end] for start, end in corpus.segments_of("test")[:, :2]]
+    length = min(length, int(np.median([len(codes) for codes in records])))
+    beginnings = [codes[:length].astype(np.int64) for codes in records if len(codes) >= length]
+    return load(run / "train" / "best.ckpt").model, torch.from_numpy(np.stack(beginnings[:count]))
 
 
-def _multiplying(threads: int, size: int = 1024, times: int = 4) -> Candidate:
-    square, out = torch.randn(size, size), torch.empty(size, size)
-
-    def multiply() -> None:
-        for _ in range(times):
-            torch.mm(square, square, out=out)
-
-    return Candidate(f"sgemm, {threads} thread(s)", multiply, times * 2 * size**3, threads)
-
-
-def more_bits(name: str, count: int = 36, length: int = 40) -> float:
-    """By how many bits a symbol rounded weights find samples of the exact ones less likely."""
+def more_bits(model: nn.Module, codes: torch.Tensor) -> float:
+    """By how many bits a symbol rounded weights and states find these codes less likely than exact ones."""
     from pipeline.sampling.compiled import Stepping
 
-    model, alphabet = built(name), Alphabet(SYMBOLS[name])
-    samples = list(draw(model, alphabet, Request(count, length, 1, open_ended=True)))
-    codes = torch.from_numpy(np.stack([alphabet.encode(each.symbols) for each in samples]).astype(np.int64))
-    inputs = torch.cat([torch.zeros(count, 1, dtype=torch.int64), codes], 1)
+    inputs = torch.cat([torch.zeros(len(codes), 1, dtype=torch.int64), codes], 1)
     nats = []
     for int8 in (False, True):
         stepping, state, total = Stepping(model.stepper(int8)), None, 0.0
-        for step in range(length):
+        for step in range(codes.shape[1]):
             logits, state = stepping(inputs[:, step : step + 1], state)
             chosen = logits[:, 0].double().log_softmax(-1).gather(-1, codes[:, step : step + 1])
             total += float(chosen.sum())
         nats.append(total)
-    return (nats[0] - nats[1]) / (count * length * np.log(2))
+    return (nats[0] - nats[1]) / (codes.numel() * np.log(2))
 
 
 def warm_up() -> float:
@@ -173,8 +174,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--turns", type=int, default=TURNS)
-    turns = parser.parse_args().turns
-    figures = {}
+    parser.add_argument("--run", type=Path, help="a run folder: what 8 bits cost its model on the test split")
+    arguments = parser.parse_args()
+    turns, figures = arguments.turns, {}
+    if arguments.run:
+        figures["run_int8_more_bits"] = more_bits(*held_out(arguments.run))
     for name in MODELS:
         figures |= measure(name, turns)
     figures["warm_up_s"] = float(np.median([warm_up() for _ in range(3)]))

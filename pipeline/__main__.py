@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline import machine
 from pipeline.config import STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.sampling.settings import GIVES_WAY
 from pipeline.sources import resource_folder
 from pipeline.stages import MANIFEST, read_manifest
 
@@ -96,7 +97,7 @@ def _going_on(arguments: list[str]) -> list[str]:
     manifest = read_manifest(folder)
     if manifest is None:
         raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
-    stored = [o for o in manifest["overrides"] if not _replaced(o, given)]
+    stored = [o for o in manifest["overrides"] if not _replaced(o, given) and not _gives_way(o, given)]
     # The folder may come from a stranger: nothing of it reaches Hydra's own settings.
     _reject_undeclared(stored)
     now = [a for a in arguments if not a.startswith("run=")]
@@ -107,6 +108,17 @@ def _replaced(stored: str, given: Mapping[str, str]) -> bool:
     """Whether what is given now speaks of the same key, or chooses its group anew."""
     key = stored.lstrip("+~").split("=", 1)[0]
     return key in given or (key.split(".", 1)[0] in given and "." in key)
+
+
+def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
+    """Whether something given now is an alternative to it, as one temperature is to a grid of them."""
+    key = stored.lstrip("+~").split("=", 1)[0]
+    for name, value in given.items():
+        earlier = GIVES_WAY.get(name, ()) if value not in ("", "''", "null", "[]") else ()
+        if any(key == other or key.startswith(f"{other}.") for other in earlier):
+            sys.stderr.write(f"{stored}, as this run had it before, gives way to {name}={value}\n")
+            return True
+    return False
 
 
 def _as_hydra_wants(arguments: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
 from pipeline.sample import sample
 from pipeline.sampling.constraints import constraints_of
-from pipeline.sampling.primes import HELD_OUT, prime_file, primes_of
+from pipeline.sampling.primes import held_out, prime_files, primes_of
 from pipeline.score import files_to_score, score
 from pipeline.sources import Source, locate, resource_folder
 from pipeline.split_file import split_files
@@ -204,9 +204,8 @@ def _stages(
     written = {name: plain[name] for name in ("sample", "render", "blast", "domain")}
     outside = [checkpoint] if checkpoint else []
     # A file of primes may be named and be missing where no samples are drawn.
-    primed = [prime_file(settings.sample)] if "sample" in settings.stages else []
-    primed = [path for path in primed if path is not None]
-    source = ("ingest", "train") if settings.sample.prime == HELD_OUT else ("train",)
+    primed = prime_files(settings.sample) if "sample" in settings.stages else []
+    source = ("ingest", "train") if held_out(settings.sample) else ("train",)
     asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
     read = [*files, *domain.files_beside(), *split_files(dataset.split)] if files else []
     return [

@@ -179,6 +179,21 @@ def test_a_finished_run_is_not_entered_unasked(type_in, text_run, text_file, tmp
     )
 
 
+def test_what_is_asked_for_now_takes_the_place_of_an_earlier_grid(type_in, text_run, tmp_path):
+    shutil.copytree(text_run, tmp_path / "run")
+    again = ("run=run", "stages=[sample]")
+    type_in(*again, "sample.grid.temperatures=[0.5,1]", "sample.grid.primes=[the,a]", "sample.beam=null")
+    assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 12
+    answer = type_in(*again, "sample.temperature=0.7")
+    gone = "sample.grid.temperatures=[0.5,1], as this run had it before, gives way to sample.temperature=0.7"
+    assert gone in answer.err
+    assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 6
+    assert "sample.grid.primes=[the,a]" in type_in(*again, "sample.beam=3").err
+    assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 3
+    assert type_in(*again, "sample.grid.primes=[the,a]").status == 0
+    assert manifest_of(tmp_path / "run")["config"]["sample"]["beam"] is None
+
+
 def test_going_on_needs_no_setting_again(type_in, text_run, tmp_path):
     shutil.copytree(text_run, tmp_path / "a run")
     answer = type_in(

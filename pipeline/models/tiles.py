@@ -139,7 +139,6 @@ class _Tile(Writer):
         depth = cgutils.unpack_tuple(builder, self.weights.shape)[1]
         stride = cgutils.unpack_tuple(builder, self.source.shape)[1]
         rows = [builder.add(row, number(r)) for r in range(height)]
-        begins = [builder.add(builder.mul(each, stride), column) for each in rows]
         places = [
             self.times(builder.mul(builder.add(panel, number(p)), depth), WIDTH) for p in range(breadth)
         ]
@@ -155,8 +154,11 @@ class _Tile(Writer):
                 self.factor(builder.add(builder.add(begin, at), number(v * LANES)))
                 for begin in places for v in range(VECTORS)
             ]  # fmt: skip
-            for begin, line in zip(begins, sums, strict=True):
-                one = self.element(self.source.data, builder.add(begin, loop.index))
+            # One place after the other: with a pointer for each row, all would have to be kept.
+            begin = builder.add(builder.add(builder.mul(row, stride), column), loop.index)
+            for line in sums:
+                one = self.element(self.source.data, begin)
+                begin = builder.add(begin, stride)
                 many = self.splat(one, self.floats)
                 for factor, place in zip(factors, line, strict=True):
                     builder.store(builder.call(self.fma, [many, factor, builder.load(place)]), place)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pipeline.alphabet import BOS, EOS, Alphabet
 from pipeline.domain import Sample
 from pipeline.models.state import BatchAxes
+from pipeline.sampling.controls import Steering
 from pipeline.sampling.engine import Request
 
 
@@ -33,22 +34,25 @@ def search(
     `width`, whichever is more.
 
     They are ranked by log-probability over the number of symbols drawn to the power of `length_penalty`.
+    Constraints forbid, and change no log-probability. Raises ConfigError where they cannot be kept.
     """
     axes, width = BatchAxes(model), max(width, request.count)
     for which, prime in enumerate(request.primes or (request.prime,)):
         start = alphabet.encode(prime, where="sample.prime").astype(np.int64)
-        found = _best(model, axes, request, start, width, length_penalty)
+        first = which * request.count
+        steering = request.controls.begin([start], range(first, first + 1)) if request.controls else None
+        found = _best(model, axes, request, start, width, length_penalty, steering)
         for place, each in enumerate(found[: request.count]):
-            index = which * request.count + place
             symbols = alphabet.decode([*start, *each.codes])
             yield Sample(
-                index, request.seed, symbols, len(start), each.ended, each.nats, ranked_by=each.rank
+                first + place, request.seed, symbols, len(start), each.ended, each.nats, ranked_by=each.rank
             )
 
 
 def _best(
-    model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, width: int, power: float
-) -> list[_Found]:
+    model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, width: int, power: float,
+    steering: Steering | None,
+) -> list[_Found]:  # fmt: skip
     never = list(request.decoder().forbidden)
     inputs = torch.from_numpy(np.concatenate([[BOS], start]))[None]
     nats, codes, state = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 0, dtype=torch.int64), None
@@ -57,14 +61,22 @@ def _best(
         logits, state = model(inputs, state)
         steps = logits[:, -1].double().log_softmax(-1)
         steps[:, never] = -torch.inf
+        if steering is not None:
+            allowed = steering.adjust(steps, torch.ones(len(steps), dtype=torch.bool))
+            steps = steps.masked_fill(allowed == -torch.inf, -torch.inf)
         totals = nats[:, None] + steps
         if not request.open_ended:
             found += _ended(codes, totals[:, EOS], drawn**power)
             totals[:, EOS] = -torch.inf
         nats, rows, latest = _widest(totals, width)
+        if steering is not None:
+            steering.select(rows)
+            steering.advance(latest, torch.ones(len(rows), dtype=torch.bool))
         codes, state = torch.cat([codes[rows], latest[:, None]], 1), axes.select(state, rows)
         inputs = latest[:, None]
         found = sorted(found, key=lambda each: -each.rank)[:width]
+        if not len(rows):
+            break
         # Without the power no continuation is likelier than what it continues.
         if power == 0 and len(found) == width and found[-1].nats >= float(nats.max()):
             return found
@@ -78,7 +90,8 @@ def _best(
 
 def _ended(codes: Tensor, nats: Tensor, divisor: float) -> list[_Found]:
     pairs = zip(codes.tolist(), nats.tolist(), strict=True)
-    return [_Found(tuple(before), total, True, total / divisor) for before, total in pairs]
+    ended = (pair for pair in pairs if pair[1] > -np.inf)
+    return [_Found(tuple(before), total, True, total / divisor) for before, total in ended]
 
 
 def _widest(totals: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from pipeline.errors import ConfigError
+
 
 class Steering(abc.ABC):
     """Steers the rows of one block, from their primes on."""
@@ -23,6 +25,14 @@ class Steering(abc.ABC):
     @abc.abstractmethod
     def advance(self, codes: Tensor, drawing: Tensor) -> None:
         """Take note of the codes ``(rows,)`` that were drawn, in the rows in `drawing`."""
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these rows ``(n,)``, in this order, as alternatives to each other: rows may be repeated
+        or left out, and only where nothing may follow in any of them is that an error.
+
+        Raises ConfigError where this cannot be steered, as under what only re-weights.
+        """
+        raise ConfigError(f"sample.beam cannot search under {type(self).__name__.strip('_').lower()}")
 
 
 class Controls(abc.ABC):

@@ -17,13 +17,31 @@ MOST = 10_000
 """Records of a file that are primes, at most."""
 
 
-def prime_file(settings: SampleSettings) -> Path | None:
-    """The file that `sample.prime` names; ConfigError where it is missing."""
-    if not settings.prime.startswith("@"):
-        return None
-    path = Path(settings.prime[1:]).expanduser()
+def texts_of(settings: SampleSettings) -> list[str]:
+    """The primes as they are written."""
+    return settings.grid.primes or settings.primes or [settings.prime]
+
+
+def prime_files(settings: SampleSettings) -> list[Path]:
+    """The files that primes name; ConfigError where one is missing."""
+    return [_path(text) for text in texts_of(settings) if _stands_for_more(text, settings) and text[0] == "@"]
+
+
+def held_out(settings: SampleSettings) -> bool:
+    """Whether a prime is of the test split."""
+    return any(_stands_for_more(text, settings) and text == HELD_OUT for text in texts_of(settings))
+
+
+def _stands_for_more(text: str, settings: SampleSettings) -> bool:
+    """Whether a text names records; in `sample.primes` every one is meant as it is."""
+    literal = settings.primes and not settings.grid.primes
+    return not literal and (text == HELD_OUT or text.startswith("@"))
+
+
+def _path(text: str) -> Path:
+    path = Path(text[1:]).expanduser()
     if not path.is_file():
-        raise ConfigError(f"sample.prime={settings.prime}: there is no file {path.resolve()}")
+        raise ConfigError(f"sample.prime={text}: there is no file {path.resolve()}")
     return path
 
 
@@ -32,36 +50,40 @@ def primes_of(
 ) -> tuple[Symbols, ...]:
     """The starts of the samples, which they take in turn; for a grid, those of its rows.
 
-    Without a corpus nothing is known of held-out primes. Raises ConfigError where one is not of the domain's
-    grammar, not in `alphabet`, where one is given, or leaves no room for more.
+    Without a corpus nothing is known of held-out primes, and none is given. Raises ConfigError where one is
+    not of the domain's grammar, not in `alphabet`, where one is given, or leaves no room for more.
     """
-    texts = settings.grid.primes or settings.primes or [settings.prime]
-    if texts != [settings.prime] or not (settings.prime == HELD_OUT or settings.prime.startswith("@")):
-        primes = [domain.parse_prime(text) if text else "" for text in texts]
-    elif settings.prime != HELD_OUT:
-        primes = _of_file(domain, prime_file(settings), settings.prime_length)
-    elif corpus is not None:
-        primes = _held_out(domain, settings, corpus)
-    else:
-        return ()
+    primes = []
+    for text in texts_of(settings):
+        if not _stands_for_more(text, settings):
+            primes.append(domain.parse_prime(text) if text else "")
+        elif text != HELD_OUT:
+            most = settings.grid.rows if settings.grid.primes else MOST
+            primes += _of_file(domain, _path(text), settings.prime_length, most)
+        elif corpus is not None:
+            primes += _held_out(domain, settings, corpus)
+        else:
+            return ()
     for prime in primes:
         _check(prime, settings, alphabet)
     return tuple(primes)
 
 
-def _of_file(domain: Domain, path: Path, length: int | None) -> list[Symbols]:
+def _of_file(domain: Domain, path: Path, length: int | None, most: int) -> list[Symbols]:
     records = (each for each in domain.read(path) if isinstance(each, Record))
-    primes = [record.symbols[:length] for record in islice(records, MOST)]
+    primes = [record.symbols[:length] for record in islice(records, most)]
     if not primes:
         raise ConfigError(f"sample.prime=@{path}: the file has no record that this domain can read")
     return primes
 
 
 def _held_out(domain: Domain, settings: SampleSettings, corpus: Corpus) -> list[Symbols]:
-    """The starts of test records or, of long ones, stretches, evenly spread, one for each sample."""
+    """The starts of test records or, of long ones, stretches, evenly spread, one for each sample, or row of a
+    grid."""
     if settings.prime_length is None:
         raise ConfigError("sample.prime=heldout: set sample.prime_length, the symbols to take of each record")
-    return list(_stretches(domain, corpus, settings.prime_length, settings.count))
+    count = settings.grid.rows if settings.grid.primes else settings.count
+    return list(_stretches(domain, corpus, settings.prime_length, count))
 
 
 def _stretches(domain: Domain, corpus: Corpus, length: int, count: int) -> Iterator[Symbols]:

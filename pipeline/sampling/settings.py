@@ -6,19 +6,33 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.limits import between
 
+GIVES_WAY = {
+    "sample.temperature": ("sample.grid.temperatures",),
+    "sample.prime": ("sample.primes", "sample.grid.primes"),
+    "sample.primes": ("sample.prime", "sample.grid.primes"),
+    "sample.grid.temperatures": ("sample.temperature", "sample.beam", "sample.fill"),
+    "sample.grid.primes": ("sample.prime", "sample.primes", "sample.beam", "sample.fill"),
+    "sample.beam": ("sample.grid", "sample.fill"),
+    "sample.fill.right": ("sample.grid", "sample.beam"),
+}
+"""Of a run that is gone on with, which earlier settings give way to one that is given now."""
+
 
 @dataclass
 class GridSettings:
     """The same seed under several temperatures and after several primes, `sample.count` sequences each."""
 
     temperatures: list[float] = field(default_factory=list)
-    """Instead of `sample.temperature`."""
+    """Instead of `sample.temperature`; in a run gone on with, each takes the place of the other."""
     primes: list[str] = field(default_factory=list)
-    """Instead of `sample.prime`."""
+    """Instead of `sample.prime`, and written like it: a text, @FILE or heldout."""
+    rows: int = 4
+    """Records that each @FILE and heldout gives, at most."""
 
     def __post_init__(self) -> None:
         for temperature in self.temperatures:
             between("sample.grid.temperatures", temperature, 0.0, 100.0)
+        between("sample.grid.rows", self.rows, 1, 1000)
 
 
 @dataclass
@@ -79,7 +93,8 @@ class SampleSettings:
     primes: list[str] = field(default_factory=list)
     """Several starts, taken in turn."""
     beam: int | None = None
-    """Search instead of drawing: keep so many beginnings, and return the `count` best sequences."""
+    """Search instead of drawing: keep so many beginnings, and return the `count` best sequences; constraints
+    that forbid are kept."""
     length_penalty: float = 0.7
     """Beam search ranks by log-probability over length to this power: 0 favours short sequences."""
     grid: GridSettings = field(default_factory=GridSettings)
@@ -111,8 +126,12 @@ class SampleSettings:
         chosen = [name for name, given in ways.items() if given]
         if len(chosen) > 1:
             raise ConfigError(f"{' and '.join(chosen)}: only one of them may be given")
-        if self.beam is not None and (self.constraints or self.repetition_penalty != 1):
-            raise ConfigError("sample.beam searches without constraints and penalties; leave out one of them")
+        kinds = [line.get("kind") for line in self.constraints if isinstance(line, dict)]
+        if self.beam is not None and ("weights" in kinds or self.repetition_penalty != 1):
+            raise ConfigError(
+                "sample.beam ranks by the model's own log-probabilities: it keeps what forbids, not "
+                "weights or penalties; leave out one of them"
+            )
 
 
 @dataclass

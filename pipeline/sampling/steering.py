@@ -73,6 +73,10 @@ class _InTurn(Steering):
         for part in self.parts:
             part.advance(codes, drawing)
 
+    def select(self, rows: Tensor) -> None:
+        for part in self.parts:
+            part.select(rows)
+
 
 @dataclass
 class Constrained(Controls):
@@ -127,7 +131,7 @@ class Constrained(Controls):
 
 class _Constraining(Steering):
     def __init__(self, controls: Constrained, starts: Sequence[np.ndarray], indices: range) -> None:
-        self.controls, self.indices = controls, indices
+        self.controls, self.indices, self.alternatives = controls, indices, False
         automaton = controls.automaton
         letters = [start.astype(np.int64) - len(SPECIALS) for start in starts]
         self.states = np.array([automaton.walk(0, start) for start in letters])
@@ -138,7 +142,7 @@ class _Constraining(Steering):
         rows = drawing.numpy().nonzero()[0]
         letters, ends = self._letters(rows), self._may_end(rows)
         barren = ~(letters.any(1) | ends)
-        if barren.any():
+        if barren.all() if self.alternatives else barren.any():
             self._refuse(rows[barren.argmax()])
         allowed = np.ones(logits.shape, bool)
         allowed[rows, len(SPECIALS) :], allowed[rows, EOS] = letters, ends
@@ -153,6 +157,12 @@ class _Constraining(Steering):
             self.held.take(rows, letters, self.positions[rows])
         self.states[rows] = self.controls.automaton.moves[self.states[rows], letters]
         self.positions[rows] += 1
+
+    def select(self, rows: Tensor) -> None:
+        self.alternatives, chosen = True, rows.numpy()
+        self.states, self.positions = self.states[chosen], self.positions[chosen]
+        if self.held is not None:
+            self.held.texts, self.held.counts = self.held.texts[chosen], self.held.counts[chosen]
 
     def _letters(self, rows: np.ndarray) -> np.ndarray:
         """Which letters may follow, ``(rows, letters)``."""
@@ -172,8 +182,9 @@ class _Constraining(Steering):
         return long_enough & self.controls.automaton.accepting[self.states[rows]]
 
     def _refuse(self, row: int) -> None:
+        which = "any beginning of the beam" if self.alternatives else f"sample {self.indices[row]}"
         raise ConfigError(
-            f"sample.constraints cannot all be kept: nothing may follow in sample {self.indices[row]} at "
+            f"sample.constraints cannot all be kept: nothing may follow in {which} at "
             f"position {self.positions[row] + 1} of {self.controls.longest} ({self.controls}); loosen one, "
             "or change sample.prime or sample.length"
         )

@@ -75,6 +75,19 @@ def test_primes_come_from_files_lists_and_the_test_split(again, tmp_path):
         again("stages=[sample]", "sample.prime=@nowhere.fa")
 
 
+def test_a_grid_has_primes_of_the_test_split_and_of_files(again, tmp_path):
+    (tmp_path / "starts.fa").write_text("".join(f">{n}\n{'ACGT' * (n + 3)}\n" for n in range(9)))
+    grid = f"sample.grid.primes=[heldout,'@{tmp_path / 'starts.fa'}',GGG]"
+    lengths = ("sample.prime_length=9", "sample.count=1")
+    samples = again("stages=[sample]", grid, *lengths, "sample.grid.temperatures=[0,1]")
+    assert [s.prime_length for s in samples] == [9] * 16 + [3] * 2
+    assert len({s.symbols[:9] for s in samples[:8]}) == 4
+    assert {s.symbols[:9] for s in samples[8:16]} == {"ACGTACGTA"}
+    assert len(again("stages=[sample]", grid, *lengths, "sample.grid.rows=1")) == 3
+    with pytest.raises(ConfigError, match=r"sample\.prime=@nowhere\.fa: there is no file"):
+        again("stages=[sample]", "sample.grid.primes=['@nowhere.fa']")
+
+
 def test_constraints_beams_and_spans_by_settings(again):
     constraints = "sample.constraints=[{kind: motifs, never: [AA, TT]}, {kind: end, one_of: [GC]}]"
     for sample in again("stages=[sample]", constraints):
