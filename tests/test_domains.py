@@ -27,20 +27,25 @@ FIXTURES = {
     ),
     "protein": ("small.faa", some_proteins(), "MKVL"),
     "abc": ("reels.abc", some_tunes(), "M:4/4 K:G"),
+    "midi": ("small.mid", some_performance(seed=2), "NoteOn_60 Velocity_63 NoteOn_64 Velocity_63"),
     "performance": ("small.mid", some_performance(), "NoteOn_60 Velocity_63 TimeShift_0.20.100 NoteOff_60"),
 }
 """For each domain: the name of a small file, its content, and a prime."""
 
 
 @pytest.fixture(params=DOMAINS)
-def domain(request) -> Domain:
-    return build(compose_config("dataset=text", f"domain={request.param}").domain, "domain")
+def name(request) -> str:
+    return request.param
 
 
 @pytest.fixture
-def fixture_of(domain, tmp_path) -> tuple[Path, str]:
+def domain(name) -> Domain:
+    return build(compose_config("dataset=text", f"domain={name}").domain, "domain")
+
+
+@pytest.fixture
+def fixture_of(name, tmp_path) -> tuple[Path, str]:
     """A file of the domain, and a prime."""
-    (name,) = (each for each in DOMAINS if type(domain).__name__.lower() == each)
     file, content, prime = FIXTURES[name]
     (tmp_path / file).write_bytes(content.encode() if isinstance(content, str) else content)
     return tmp_path / file, prime

@@ -166,6 +166,15 @@ class Performance(Domain):
         melodies = Melodies(lambda record: top_voice(self.piece(record)), "piece")
         return audit(records, references, out_dir, self.max_copy_notes, melodies)
 
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+        """Time, loudness and pitch, or of written music what is measured of tunes, beside the references."""
+        from pipeline.music.performance_statistics import compare_performances, compare_written
+
+        groups = {"samples": records, **references.groups}
+        pieces = {name: [self.piece(record) for record in group] for name, group in groups.items() if group}
+        compare = compare_performances if self.events.in_seconds else compare_written
+        return compare(pieces, out_dir)
+
     def piece(self, record: Record) -> Piece:
         """The piece of any record: finished, read, or drawn by a null model; silent if it makes no sense."""
         if isinstance(record, PieceRecord):

@@ -4,7 +4,7 @@ Read next: `note_measures.py` and `form.py` (what is measured), `pipeline/scoreb
 `overlap.py` (the same as mgeval compares it), `statistics_plots.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,22 +64,33 @@ def compare_pieces(
     groups: Mapping[str, Pieces], more: Sequence[Measure], out_dir: Path, words: Words,
     counts: Mapping[str, Sequence[str]],
 ) -> Findings:  # fmt: skip
-    """The scoreboard of groups of pieces of any kind, by the measures of notes and by `more`; `counts`, with
-    a cell for each group, stand above it."""
+    """The scoreboard of groups of pieces of any kind, by the measures of notes and by `more`."""
+    return scoreboard(groups, lambda shown: [*note_measures(shown), *more], out_dir, words, counts)
+
+
+def scoreboard(
+    groups: Mapping[str, Pieces], measures_of: Callable[[Mapping[str, Pieces]], list[Measure]],
+    out_dir: Path, words: Words, counts: Mapping[str, Sequence[str]],
+) -> Findings:  # fmt: skip
+    """The scoreboard of groups of pieces by the measures that suit them; `counts`, with a cell for each
+    group, stand above it."""
     shown = {name: group for name, group in groups.items() if len(group.pieces) >= FEWEST}
     enough = REAL in shown and SAMPLES in shown
-    measures = [*note_measures(shown), *more]
     # Nothing but the data may change the numbers, so that the seed is none of the run's.
-    rows = score(shown, measures, np.random.default_rng(0)) if enough else []
+    rows = score(shown, measures_of(shown), np.random.default_rng(0)) if enough else []
     notes = {name: [piece.pitches for piece in group.pieces] for name, group in groups.items()}
     table = write_table(notes, rows, out_dir / "statistics.tsv", replace(words, letters="notes"), counts)
     overlap = write_overlap(shown, [row.measure for row in rows], out_dir / "overlap.tsv")
     plots = _plots(rows, out_dir)
+
+    def said(caption: str) -> str:
+        return caption.replace(WORDS.letters, words.letters)
+
     return Findings(
         exhibits=(
-            Exhibit(f"Statistics beside {words.real}", (table,), CAPTION),
+            Exhibit(f"Statistics beside {words.real}", (table,), said(CAPTION)),
             *plots,
-            *((Exhibit(f"Overlap with {words.real}", (overlap,), OVERLAP_CAPTION),) if overlap else ()),
+            *((Exhibit(f"Overlap with {words.real}", (overlap,), said(OVERLAP_CAPTION)),) if overlap else ()),
         ),
         summary=tuple(summary_of(groups, rows, words) + most_unlike(rows, words)),
         figures=figures_of(rows),

@@ -40,7 +40,7 @@ def piano_score(piece: Piece, triplets: bool = True) -> "Score":
     columns = quantised(pitched, piece.ticks_per_quarter, triplets)
     upper = _is_upper(piece)
     score = stream.Score()
-    sharps = _sharps(piece, pitched)
+    sharps, _ = key_of(piece)
     staves = [_staff(_chords(columns, pitched, upper, wanted), piece, sharps) for wanted in (True, False)]
     for staff in staves:
         staff.insert(0, instrument.Piano())
@@ -94,14 +94,15 @@ def _chords(
     ]
 
 
-def _sharps(piece: Piece, pitched: Sequence[NoteEvent]) -> int:
-    """The piece's own key signature, else that of the key that music21 hears in its first minutes."""
+def key_of(piece: Piece) -> tuple[int, bool]:
+    """Sharps, and whether it is minor: the piece's first key, else the one that music21 hears."""
     from music21 import note, stream
 
     if piece.keys:
-        return piece.keys[0].sharps
-    heard = stream.Stream([note.Note(each.pitch) for each in pitched[:_HEARD_NOTES]])
-    return heard.analyze("key").sharps
+        return piece.keys[0].sharps, piece.keys[0].minor
+    pitched = [each for each in piece.notes if not piece.parts[each.part].is_drum]
+    heard = stream.Stream([note.Note(each.pitch) for each in pitched[:_HEARD_NOTES]]).analyze("key")
+    return heard.sharps, heard.mode == "minor"
 
 
 def _spelled(number: int, flats: bool) -> str:
