@@ -22,6 +22,7 @@ from pipeline.report import write_report
 from pipeline.sample import sample
 from pipeline.sampling.constraints import constraints_of
 from pipeline.sampling.primes import held_out, prime_files, primes_of
+from pipeline.sampling.requests import accelerator_of
 from pipeline.score import files_to_score, score
 from pipeline.sources import Source, locate, resource_folder
 from pipeline.split_file import split_files
@@ -91,6 +92,8 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
     if "sample" in wanted:
         primes_of(domain, settings.sample)
         constraints_of(settings.sample.constraints)
+    if {"sample", "score"} & {*wanted}:
+        accelerator_of(settings.sample)
     if "train" in wanted:
         device_of(settings.train)
     if "train" in wanted and (checkpoint := _checkpoint(settings)):
@@ -192,7 +195,8 @@ def _stages(
         return postprocess(inputs, out_dir)
 
     def do_score(out_dir: Path):  # noqa: ANN202
-        return score(best, scored.domain, scored.files, dataset.unknown, out_dir)
+        where = accelerator_of(settings.sample)
+        return score(best, scored.domain, scored.files, dataset.unknown, out_dir, where)
 
     # Where and on how many threads it is trained changes how fast, not what.
     machine = ("threads", "accelerator")

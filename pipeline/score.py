@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import load
@@ -29,7 +30,10 @@ def files_to_score(settings: ScoreSettings, domain: Domain) -> list[Path]:
     return locate(settings.path, [], domain.suits)
 
 
-def score(checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out_dir: Path) -> StageResult:
+def score(
+    checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out_dir: Path,
+    device: torch.device | str = "cpu",
+) -> StageResult:  # fmt: skip
     """Write `records.tsv`, a row a sequence, `symbols.tsv`, a row a symbol, and the domain's tracks.
 
     Raises DataError where no sequence can be read, or one has a symbol that the model does not know and
@@ -40,7 +44,7 @@ def score(checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out
     known = (_known(each, loaded.alphabet, unknown) for each in records)
     ours, for_model = itertools.tee(known)
     codes = (loaded.alphabet.encode(each.symbols, "replace") for each in for_model)
-    nats = surprisals(loaded.model, codes, not domain.open_ended)
+    nats = surprisals(loaded.model.to(device), codes, not domain.open_ended)
     scored = ((each, found[: len(each.symbols)] / np.log(2)) for each, found in zip(ours, nats, strict=True))
     raw = out_dir / "bits.f32"
     heads = _write_tables(track(scored, "Scoring", unit="sequence"), out_dir, raw)

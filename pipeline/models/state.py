@@ -9,12 +9,18 @@ from torch import Tensor, nn
 State = Tensor | tuple["State", ...] | object | None
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model lies, and its symbols must."""
+    return next(model.parameters(), torch.zeros(0)).device
+
+
 class BatchAxes:
     """Where the rows of a batch lie in the states of a model, found by trying batches of two sizes."""
 
     def __init__(self, model: nn.Module) -> None:
+        where = device_of(model)
         with torch.inference_mode():
-            few, more = (model(torch.zeros(rows, 1, dtype=torch.int64))[1] for rows in (2, 3))
+            few, more = (model(torch.zeros(rows, 1, dtype=torch.int64, device=where))[1] for rows in (2, 3))
         self._axes = _axes(few, more)
 
     def select(self, state: State, rows: Tensor) -> State:
@@ -34,7 +40,7 @@ def _select(state: State, axes: Any, rows: Tensor) -> State:
     if isinstance(state, tuple):
         return tuple(_select(part, axis, rows) for part, axis in zip(state, axes, strict=True))
     if isinstance(state, Tensor):
-        return state if axes is None else state.index_select(axes, rows)
+        return state if axes is None else state.index_select(axes, rows.to(state.device))
     return state if state is None else state.select(rows)
 
 

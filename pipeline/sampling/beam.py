@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.alphabet import BOS, EOS, Alphabet
 from pipeline.domain import Sample
-from pipeline.models.state import BatchAxes
+from pipeline.models.state import BatchAxes, device_of
 from pipeline.sampling.controls import Steering
 from pipeline.sampling.engine import Request
 
@@ -53,13 +53,14 @@ def _best(
     model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, width: int, power: float,
     steering: Steering | None,
 ) -> list[_Found]:  # fmt: skip
+    where = device_of(model)
     never = list(request.decoder().forbidden)
     inputs = torch.from_numpy(np.concatenate([[BOS], start]))[None]
     nats, codes, state = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 0, dtype=torch.int64), None
     found: list[_Found] = []
     for drawn in range(1, request.length - len(start) + 1):
-        logits, state = model(inputs, state)
-        steps = logits[:, -1].double().log_softmax(-1)
+        logits, state = model(inputs.to(where), state)
+        steps = logits[:, -1].cpu().double().log_softmax(-1)
         steps[:, never] = -torch.inf
         if steering is not None:
             allowed = steering.adjust(steps, torch.ones(len(steps), dtype=torch.bool))

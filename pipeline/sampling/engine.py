@@ -2,8 +2,8 @@
 
 A sequence depends on the checkpoint, the settings, the seed and its own index, nothing else: its random
 numbers come from a counter-based generator keyed by seed and index. A model that offers a `stepper` is drawn
-from by compiled code, on the CPU. Any other always runs on blocks of exactly `BLOCK` rows, because a matrix
-product's rounding depends on its shape.
+from by compiled code, on the CPU. Any other always runs on blocks of exactly `BLOCK` rows, or on a GPU
+`GPU_BLOCK`, because a matrix product's rounding depends on its shape.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +16,14 @@ from torch import nn
 
 from pipeline.alphabet import BOS, EOS, UNKNOWN, Alphabet
 from pipeline.domain import Sample, Symbols
+from pipeline.models.state import device_of
 from pipeline.sampling.controls import Controls
 from pipeline.sampling.decoders import Decoder
 
 if TYPE_CHECKING:
     from pipeline.models.steps import Net
 
-BLOCK = 64
+BLOCK, GPU_BLOCK = 64, 1024
 THREADS = torch.get_num_threads()
 """As many as torch has at first."""
 
@@ -73,10 +74,11 @@ def draw(
     if net is not None and room_for_all and request.controls is None and request.typical is None:
         yield from _draw_compiled(net, alphabet, request, primes, first, threads)
         return
-    run = model if net is None else _stepping(net)
-    for start in range(first - first % BLOCK, request.count, BLOCK):
-        indices = range(start, min(start + BLOCK, request.count))
-        for sample in _draw_block(run, alphabet, request, primes, indices):
+    run, where = model if net is None else _stepping(net), device_of(model)
+    block = BLOCK if where.type == "cpu" else GPU_BLOCK
+    for start in range(first - first % block, request.count, block):
+        indices = range(start, min(start + block, request.count))
+        for sample in _draw_block(run, alphabet, request, primes, indices, block, where):
             if sample.index >= first:
                 yield sample
 
@@ -84,7 +86,7 @@ def draw(
 def _net(model: nn.Module, int8: bool) -> "Net | None":
     """The model's weights for compiled code, where it has such a step and lies where that runs."""
     weight = next(model.parameters(), torch.zeros(0))
-    if not hasattr(model, "stepper") or weight.device.type != "cpu" or weight.dtype != torch.float32:
+    if not hasattr(model, "stepper") or device_of(model).type != "cpu" or weight.dtype != torch.float32:
         return None
     return model.stepper(int8)
 
@@ -123,42 +125,45 @@ def uniforms(seed: int, index: int, count: int) -> np.ndarray:
 
 
 def _draw_block(
-    model: Callable, alphabet: Alphabet, request: Request, primes: list[np.ndarray], indices: range
-) -> Iterator[Sample]:
+    model: Callable, alphabet: Alphabet, request: Request, primes: list[np.ndarray], indices: range,
+    block: int, where: torch.device,
+) -> Iterator[Sample]:  # fmt: skip
     # Rows beyond the count have primes too: a block is the same, however many are wanted of it.
-    starts = [primes[(indices.start + row) % len(primes)] for row in range(BLOCK)]
-    begun = torch.tensor([min(len(start), request.length) for start in starts])
-    codes, numbers = _given(request, starts, indices)
-    nats = torch.zeros(BLOCK, dtype=torch.float64)
-    alive = torch.arange(BLOCK) < len(indices)
+    starts = [primes[(indices.start + row) % len(primes)] for row in range(block)]
+    begun = torch.tensor([min(len(start), request.length) for start in starts], device=where)
+    codes, numbers = (each.to(where) for each in _given(request, starts, indices))
+    nats = torch.zeros(block, dtype=torch.float64, device=where)
+    alive = torch.arange(block, device=where) < len(indices)
     decoder = request.decoder()
     steering = request.controls.begin(starts, indices) if request.controls else None
     common = int(begun.min())
-    inputs = torch.cat([torch.full((BLOCK, 1), BOS), codes[:, :common]], 1)
+    inputs = torch.cat([torch.full((block, 1), BOS, device=where), codes[:, :common]], 1)
     state = None
     for step in range(common, request.length):
         logits, state = model(inputs, state)
         logits = logits[:, -1].double()
         drawing = alive & (step >= begun)
-        steered = logits if steering is None else steering.adjust(logits, drawing)
+        # What steers looks at numbers on the CPU.
+        steered = logits if steering is None else steering.adjust(logits.cpu(), drawing.cpu()).to(where)
         chosen = torch.where(drawing, decoder.choose(steered, numbers[:, step]), codes[:, step])
         nats += torch.where(drawing, logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0], 0.0)
         if steering is not None:
-            steering.advance(chosen, drawing)
+            steering.advance(chosen.cpu(), drawing.cpu())
         codes[:, step] = chosen
         alive = alive & ~(drawing & (chosen == EOS))
         if not alive.any():
             break
         inputs = chosen[:, None]
+    drawn = codes.cpu().numpy()
     for row, index in enumerate(indices):
-        yield _sample(alphabet, request, codes[row].numpy(), len(starts[row]), float(nats[row]), index)
+        yield _sample(alphabet, request, drawn[row], len(starts[row]), float(nats[row]), index)
 
 
 def _given(request: Request, starts: list[np.ndarray], indices: range) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is known before: codes ``(BLOCK, length)``, the primes and then the end symbol, and the random
+    """What is known before: codes ``(block, length)``, the primes and then the end symbol, and the random
     number for each of them."""
-    codes = torch.full((BLOCK, request.length), EOS)
-    numbers = torch.zeros(BLOCK, request.length, dtype=torch.float64)
+    codes = torch.full((len(starts), request.length), EOS)
+    numbers = torch.zeros(len(starts), request.length, dtype=torch.float64)
     for row, start in enumerate(starts):
         begun = min(len(start), request.length)
         codes[row, :begun] = torch.from_numpy(start[:begun])

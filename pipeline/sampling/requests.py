@@ -4,17 +4,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import torch
 from torch import nn
 
 from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import Loaded
 from pipeline.domain import Domain, Sample, Symbols
+from pipeline.errors import ConfigError
 from pipeline.sampling.beam import search
 from pipeline.sampling.constraints import Language, constraints_of
 from pipeline.sampling.engine import Request, draw
 from pipeline.sampling.fill import fill
 from pipeline.sampling.settings import SampleSettings
 from pipeline.sampling.steering import Repetition, controls_of
+
+
+def accelerator_of(settings: SampleSettings) -> torch.device:
+    """The device that `sample.accelerator` means on this machine; ConfigError where it has none."""
+    if settings.accelerator == "cpu" or (settings.accelerator == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise ConfigError("sample.accelerator=gpu: torch finds none on this machine; set auto or cpu")
+    return torch.device("cuda")
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Drawing:
     def _model(self) -> nn.Module:
         if hasattr(self.loaded.model, "lean"):
             self.loaded.model.lean(self.settings.copying)
-        return self.loaded.model
+        return self.loaded.model.to(accelerator_of(self.settings))
 
     def _request(self, temperature: float, primes: tuple[Symbols, ...]) -> Request:
         settings = self.settings

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.alphabet import BOS, EOS
+from pipeline.models.state import device_of
 
 ROWS, TIME = 64, 512
 
@@ -28,12 +29,12 @@ def _batch(model: nn.Module, sequences: Sequence[np.ndarray], with_end: bool) ->
     targets = torch.full((len(sequences), max(sizes)), EOS)
     for row, codes in enumerate(sequences):
         targets[row, : len(codes)] = torch.from_numpy(codes.astype(np.int64))
-    inputs = torch.cat([torch.full((len(targets), 1), BOS), targets[:, :-1]], 1)
+    inputs, where = torch.cat([torch.full((len(targets), 1), BOS), targets[:, :-1]], 1), device_of(model)
     found, state = np.zeros(targets.shape), None
     for start in range(0, targets.shape[1], TIME):
         window = slice(start, start + TIME)
-        logits, state = model(inputs[:, window], state)
-        found[:, window] = _nats(logits, targets[:, window])
+        logits, state = model(inputs[:, window].to(where), state)
+        found[:, window] = _nats(logits.cpu(), targets[:, window])
     for row, size in enumerate(sizes):
         yield found[row, :size]
 

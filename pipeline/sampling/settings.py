@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.limits import between
+from pipeline.limits import between, one_of
 
 GIVES_WAY = {
     "sample.temperature": ("sample.grid.temperatures",),
@@ -83,6 +83,9 @@ class SampleSettings:
     int8: bool = False
     """Whether weights and states may be rounded to 8 bits where that is faster, as with large recurrent
     models."""
+    accelerator: str = "cpu"
+    """Where sequences are drawn and scored: cpu, gpu, or auto, a GPU if there is one. Rounding differs, so
+    that the same seed may give other sequences there."""
     constraints: list[Any] = field(default_factory=list)
     """What every sequence must keep, such as {kind: motifs, never: [GAATTC]}; see sampling/constraints.py."""
     prime: str = ""
@@ -101,6 +104,7 @@ class SampleSettings:
     fill: FillSettings = field(default_factory=FillSettings)
 
     def __post_init__(self) -> None:
+        one_of("sample.accelerator", self.accelerator, ("cpu", "gpu", "auto"))
         between("sample.count", self.count, 1, 2**31)
         between("sample.length", self.length, 1, 2**31)
         between("sample.temperature", self.temperature, 0.0, 100.0)
