@@ -48,7 +48,7 @@ def summarise(
     comparisons = compare(evalues)
     stranded = search.program.stranded
     plot = cumulative(evalues, search.limit, out_dir / "blast_evalues.svg")
-    groups = _write_groups(evalues, comparisons, out_dir / "blast_comparison.tsv")
+    groups = _write_groups(evalues, searched, comparisons, out_dir / "blast_comparison.tsv")
     aligned = write_alignments(searched, search.program, out_dir / "alignments.txt")
     summary = _write_summary(searched, stranded, out_dir / "blast_summary.tsv")
     table = write_hits(hits, out_dir / "blast.tsv", stranded)
@@ -109,28 +109,41 @@ def _write_summary(searched: Sequence[Searched], stranded: bool, path: Path) -> 
 
 
 def _write_groups(
-    evalues: Mapping[str, Sequence[float]], comparisons: Sequence[Comparison], path: Path
+    evalues: Mapping[str, Sequence[float]],
+    searched: Sequence[Searched],
+    comparisons: Sequence[Comparison],
+    path: Path,
 ) -> Path:
     known = {each.group: each for each in comparisons}
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
         table.writerow(
-            ("group", "sequences", "with_a_hit", "best_evalue", "median_evalue",
-             "samples_smaller_share", "p_value", "samples_are")
+            ("group", "sequences", "with_a_hit", "best_evalue", "median_evalue", "median_identity_percent",
+             "median_coverage_percent", "samples_smaller_share", "p_value", "samples_are")
         )  # fmt: skip
         for group, values in evalues.items():
             each = known.get(group)
             tested = (f"{each.nearer_share:.3f}", f"{each.p_value:.2g}", each.outcome) if each else ("",) * 3
             found = sum(map(math.isfinite, values))
-            middle = _median(values, math.inf)
-            table.writerow((group, len(values), found, _words(min(values)), _words(middle), *tested))
+            middle = _words(_median(values, math.inf))
+            near = _nearness([one.best for one in searched if one.group == group and one.best])
+            table.writerow((group, len(values), found, _words(min(values)), middle, *near, *tested))
     return path
+
+
+def _nearness(best: Sequence[Found]) -> tuple[str, str]:
+    """Medians of the identity with the nearest neighbour, and of the share of the query that is aligned."""
+    if not best:
+        return "", ""
+    identity = statistics.median(float(one.hit.identity_percent) for one in best)
+    return f"{identity:.1f}", f"{statistics.median(one.coverage for one in best):.1f}"
 
 
 def _groups_caption(comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return "Groups of fewer than five are not tested."
     return (
+        "Identity and coverage are medians over the nearest neighbours, the best hits. "
         "samples_smaller_share: of all pairs of a sample and a sequence of the group, how many in which the "
         "sample has the smaller E-value, half for equal ones. p_value: Mann-Whitney, two-sided, "
         f"Holm-corrected for {len(comparisons)} comparisons; up to {LARGEST_P:g} counts as different. "

@@ -66,6 +66,7 @@ def test_the_groups_stand_in_a_table_with_their_tests(tmp_path):
     own, shuffled = table(tmp_path / "blast_comparison.tsv")
     assert (own["group"], own["with_a_hit"], own["samples_are"]) == ("samples", "6", "")
     assert (shuffled["with_a_hit"], shuffled["median_evalue"]) == ("4", "2")
+    assert (own["median_identity_percent"], own["median_coverage_percent"]) == ("90.0", "6.0")
     # All 36 pairs are won: of 924 ways to share the ranks out one is as extreme on each side.
     assert (shuffled["samples_smaller_share"], shuffled["samples_are"]) == ("1.000", "better")
     assert 0.001 < float(shuffled["p_value"]) < 0.01
