@@ -23,11 +23,11 @@ WORDS = Words("bases", "DNA", "real DNA", ("JS distance of ", "mutual informatio
 def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findings:
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to sequences of A, C, G and T."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
-    pools = {name: pool(group) for name, group in groups.items()}
-    enough = bool(pools) and min(each.unit_sizes.sum() for each in pools.values()) >= 2 * FEWEST_LETTERS
+    large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * FEWEST_LETTERS}
+    pools = {name: pool(group) for name, group in large.items()}
+    measured, drawn = (named.measures(pools), named.profiles(pools)) if pools else ([], [])
     # Nothing but the data may change the numbers, so that the seed is none of the run's.
-    measured, drawn = (named.measures(pools), named.profiles(pools)) if enough else ([], [])
-    found = score(pools, [*measured, *drawn], np.random.default_rng(0)) if enough else []
+    found = score(pools, [*measured, *drawn], np.random.default_rng(0)) if pools else []
     rows = [row for row in found if row.measure in measured]
     table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
     plots = []

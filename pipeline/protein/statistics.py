@@ -18,18 +18,16 @@ from pipeline.scoreboard.table import caption_of, figures_of, write_table
 from pipeline.scoreboard.verdicts import Words, summary_of
 
 FEWEST_PROTEINS = 4
-"""In each group; with fewer there are no halves to compare."""
+"""Of a group; with fewer there are no halves to compare."""
 WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
 
 
 def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findings:
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
-    pools = {name: Pool.of(group, encode) for name, group in groups.items()}
-    enough = bool(pools) and min(len(group) for group in groups.values()) >= FEWEST_PROTEINS
-    enough = enough and min(each.unit_sizes.sum() for each in pools.values()) >= 2 * FEWEST_LETTERS
+    pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
     # Nothing but the data may change the numbers, so that the seed is none of the run's.
-    rows = score(pools, measures(), np.random.default_rng(0)) if enough else []
+    rows = score(pools, measures(), np.random.default_rng(0)) if pools else []
     table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
     plots = _plots(groups, rows, out_dir)
     return Findings(
@@ -41,6 +39,10 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
         figures=figures_of(rows),
         files=(table, *plots),
     )
+
+
+def _is_enough(group: Sequence[str]) -> bool:
+    return len(group) >= FEWEST_PROTEINS and sum(map(len, group)) >= 2 * FEWEST_LETTERS
 
 
 def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Path) -> tuple[Path, ...]:
@@ -60,7 +62,7 @@ def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Pa
         spread(hydropathy, "mean hydropathy (GRAVY)", out_dir / "hydropathy.svg"),
         spread(simple, "residues of low complexity, %", out_dir / "low_complexity.svg"),
     ]
-    if rows and {REAL, SAMPLES} <= set(groups):
+    if rows and {REAL, SAMPLES} <= set(rows[0].groups):
         named = {row.measure.name: row for row in rows}
         spectra = {k: named[spectrum(k)] for k in WORD_LENGTHS if spectrum(k) in named}
         drawn.insert(0, overview(rows, out_dir / "scoreboard.svg"))

@@ -109,7 +109,8 @@ class Row:
     @property
     def tells(self) -> bool:
         """Whether anything can be learned: a null that differs from real sequences is seen to differ."""
-        return any(self.beyond_noise(name) for name in self.groups if name != REAL)
+        others = [name for name in self.groups if name != REAL]
+        return REAL in self.groups and any(self.beyond_noise(name) for name in others)
 
 
 def score(pools: Mapping[str, Pool], measures: Sequence[Measure], rng: np.random.Generator) -> list[Row]:

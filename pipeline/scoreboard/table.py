@@ -27,7 +27,9 @@ def write_table(
                 table.writerow((name, "", *cells, *[""] * len(JUDGEMENT)))
         for row in rows:
             cells = [shown(row, name) if name in row.groups else "" for name in groups]
-            table.writerow((row.measure.name, verdict(row, words), *cells, *_judgement(row)))
+            # Without real sequences there are no distances.
+            if any(cells):
+                table.writerow((row.measure.name, verdict(row, words), *cells, *_judgement(row)))
     return path
 
 

@@ -48,7 +48,8 @@ def summary_of(groups: Groups, rows: Sequence[Row], words: Words) -> list[str]:
         return []
     told = [row for row in rows if row.tells]
     if not told:
-        return [f"samples beside held-out {words.real}: too few {words.letters} to tell"]
+        more = "sample.count and dataset.split.test give more"
+        return [f"samples beside held-out {words.real}: too few {words.letters} to tell; {more}"]
     names = [SAMPLES, *told[0].nulls]
     near = ", ".join(f"{name} in {sum(not row.beyond_noise(name) for row in told)}" for name in names)
     lines = [f"measures of {words.kind} within the noise of {words.real}, of {len(told)} that tell: {near}"]

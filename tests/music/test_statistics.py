@@ -47,7 +47,8 @@ def test_another_music_is_told_in_plain_words(tunes, tmp_path):
 @pytest.mark.parametrize("count", [0, 3])
 def test_few_tunes_tell_nothing(tunes, tmp_path, count):
     findings = compare_groups(tunes[:count], {"held-out real": tunes[10:40]}, tmp_path)
-    assert findings.summary == ("samples beside held-out real tunes: too few tunes to tell",) * bool(count)
+    said = [line.partition(";")[0] for line in findings.summary]
+    assert said == ["samples beside held-out real tunes: too few tunes to tell"] * bool(count)
     assert [path.name for path in findings.files] == ["statistics.tsv"]
 
 

@@ -140,6 +140,19 @@ def test_too_few_proteins_are_counted_and_not_judged(tmp_path):
     assert set(said.values()) == {""} and "sequences" in said
 
 
+def test_samples_are_measured_though_held_out_proteins_are_too_few(tmp_path):
+    findings = compare_groups({"samples": some_proteins(20), "held-out real": some_proteins(2)}, tmp_path)
+    assert findings.summary == (
+        "samples beside held-out real proteins: too few residues to tell; "
+        "sample.count and dataset.split.test give more",
+    )
+    with (tmp_path / "statistics.tsv").open(encoding="utf-8") as stream:
+        table = {row["measure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+    row = table["mean hydropathy (GRAVY)"]
+    assert float(row["samples"]) < 0 and row["held-out real"] == row["verdict"] == ""
+    assert "JS distance of 2-mers" not in table
+
+
 def test_the_same_proteins_give_the_same_bytes(tmp_path):
     groups = {"samples": some_proteins(20, 1), "held-out real": some_proteins(20, 2)}
     folders = [tmp_path / name for name in "ab"]
