@@ -52,14 +52,14 @@ def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path
     style, script = ((TEMPLATE_DIR / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     text = environment.get_template("report.html.jinja").render(
         **_contents(manifest, Page(run_dir, path.parent, made=_made(manifest))),
-        policy=_policy(style, script), style=Markup(style), script=Markup(script),
+        policy=content_policy(style, script), style=Markup(style), script=Markup(script),
     )  # fmt: skip
     write_atomically(path, text)
     return path
 
 
-def _policy(style: str, script: str) -> str:
-    """Only what is in the page itself may be used, and of scripts and styles only ours, by their hashes."""
+def content_policy(style: str, script: str) -> str:
+    """For a page: only what is in it may be used, and of scripts and styles only these, by their hashes."""
 
     def allow(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

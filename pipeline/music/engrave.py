@@ -11,7 +11,7 @@ PAGE_HEIGHT = 2600
 """The most music on a page of A4 below a header, in verovio's units of a tenth of a millimetre."""
 
 # A page as wide as A4, as high as its music.
-_OPTIONS = {
+OPTIONS = {
     "pageWidth": 2100,
     "pageHeight": 60000,
     "adjustPageHeight": True,
@@ -33,7 +33,7 @@ _SIGNS = {"\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\ued60": "♭", "\
 _SIGN = re.compile(rf'<tspan font-family="Leipzig" font-size="\d+px">([{"".join(_SIGNS)}])</tspan>')
 _FONT_FACE = re.compile(r"<style[^>]*>\s*@font-face.*?</style>", re.DOTALL)
 # verovio prints the note of a metronome mark in a font that no printer has; the header tells the tempo.
-_METRONOME = re.compile(r"<direction\b(?:(?!</direction>).)*<metronome.*?</direction>", re.DOTALL)
+METRONOME = re.compile(r"<direction\b(?:(?!</direction>).)*<metronome.*?</direction>", re.DOTALL)
 
 _PICTURE = """
 #set page(width: 840pt, height: auto, margin: 0pt)
@@ -72,15 +72,15 @@ def engrave(scores: list[dict[str, str]]) -> list[dict[str, Any] | None]:
 
 
 def _engrave(toolkit: Any, source: str, title: str, left: str, right: str) -> dict[str, Any] | None:
-    toolkit.setOptions(_OPTIONS)
-    if not toolkit.loadData(_METRONOME.sub("", source)):
+    toolkit.setOptions(OPTIONS)
+    if not toolkit.loadData(METRONOME.sub("", source)):
         return None
-    svg = add_header(_plain(toolkit.renderToSVG(1)), title, left, right)
+    svg = add_header(plain(toolkit.renderToSVG(1)), title, left, right)
     pages = [svg]
-    if _size(svg)[1] > PAGE_HEIGHT * _OPTIONS["scale"] / 100 + _HEADER_HEIGHT:
-        toolkit.setOptions({**_OPTIONS, "pageHeight": PAGE_HEIGHT, "breaks": "auto"})
+    if _size(svg)[1] > PAGE_HEIGHT * OPTIONS["scale"] / 100 + _HEADER_HEIGHT:
+        toolkit.setOptions({**OPTIONS, "pageHeight": PAGE_HEIGHT, "breaks": "auto"})
         toolkit.redoLayout()
-        pages = [_plain(toolkit.renderToSVG(number + 1)) for number in range(toolkit.getPageCount())]
+        pages = [plain(toolkit.renderToSVG(number + 1)) for number in range(toolkit.getPageCount())]
         pages[0] = add_header(pages[0], title, left, right)
     png = _typeset(_PICTURE, {"svg": svg}, "png")
     return {"svg": svg, "png": base64.b64encode(png).decode(), "pages": pages}
@@ -139,7 +139,7 @@ def _text(text: str, x: float, y: float, size: float, anchor: str) -> str:
     )
 
 
-def _plain(svg: str) -> str:
+def plain(svg: str) -> str:
     """Words in fonts that viewers have, and sharps and flats of chord symbols in any but verovio's own."""
     svg = _SIGN.sub(
         lambda match: f'<tspan font-family="DejaVu Sans" font-size="405px">{_SIGNS[match[1]]}</tspan>', svg

@@ -12,6 +12,7 @@ from pipeline.errors import DataError, ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music import fields
 from pipeline.music.abc_domain import tune_of
+from pipeline.music.audio import join_findings
 from pipeline.music.lilypond import engrave_by_lilypond, missing_programs
 from pipeline.music.notation import how_made, musicxml_text, title_of
 from pipeline.music.piece import PieceRecord
@@ -38,7 +39,10 @@ class ScoreRender(MusicRender):
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
     ) -> Findings:
-        """Write `score/<id>.musicxml`, `.svg` and `.png` for the first tunes, and `score/tunes.pdf`."""
+        """Write `score/<id>.musicxml`, `.svg` and `.png` for the first tunes, `score/tunes.pdf`, and
+        all of them, to be heard too, in `tunebook.html`."""
+        from pipeline.music.tunebook import write_tunebook
+
         folder = out_dir / "score"
         folder.mkdir(parents=True, exist_ok=True)
         rejections: list[Rejection] = []
@@ -63,12 +67,16 @@ class ScoreRender(MusicRender):
         book, refused = self._book(scores, engraved, folder)
         by_lilypond, said, failed = self._lilypond(sources)
         printed = ", ".join(["MusicXML, SVG and PNG"] + ["one PDF" for _ in book])
-        return Findings(
+        made = Findings(
             exhibits=_exhibits(pictures, book),
             summary=(f"{count(len(pictures), 'score')} as {printed} in {folder.name}/", *said),
             figures={"scores": len(pictures), "scores_failed": len(rejections)},
             files=(*sources, *pictures, *prints, *book, *by_lilypond),
             rejections=(*rejections, *refused, *failed),
+        )
+        musicxml = {name: score["source"] for name, score in scores.items()}
+        return join_findings(
+            [write_tunebook(records[: self.max_tunes], musicxml, self.program, out_dir), made]
         )
 
     def _book(
@@ -129,19 +137,21 @@ def kind_and_tempo(tune: Tune) -> str:
     return ", ".join(filter(None, (tune.rhythm.capitalize(), f"{sign} = {number}")))
 
 
-def engrave_all(scores: Mapping[str, Score]) -> Iterator[tuple[str, dict[str, Any] | str]]:
-    """The pictures of each score by name, or why there are none: several in one child process, or each in
-    one of its own where that one dies."""
+def engrave_all(
+    scores: Mapping[str, Score], target: str = "pipeline.music.engrave:engrave"
+) -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """What `target` makes of each score by name, or why it made nothing: several in one child process, or
+    each in one of its own where that one dies."""
     all_names = list(scores)
     for start in range(0, len(all_names), _AT_ONCE):
         names = all_names[start : start + _AT_ONCE]
         arguments = {"scores": [scores[name] for name in names]}
         try:
-            made = call_isolated("pipeline.music.engrave:engrave", arguments, _TIME_LIMIT_S)
+            made = call_isolated(target, arguments, _TIME_LIMIT_S)
             yield from ((name, each or "verovio refused it") for name, each in zip(names, made, strict=True))
         except ToolError as error:
             if len(names) == 1:
                 yield names[0], str(error)
             else:
                 for name in names:
-                    yield from engrave_all({name: scores[name]})
+                    yield from engrave_all({name: scores[name]}, target)

@@ -43,7 +43,7 @@ def test_everything(records, tmp_path):
     for name in ("tune_0001", "tune_0002"):
         assert {f"midi/{name}.mid", f"score/{name}.musicxml", f"score/{name}.svg", f"score/{name}.png",
                 f"scamp/{name}.mid", f"scamp/{name}.musicxml", f"audio/{name}.wav"} <= found  # fmt: skip
-    assert "score/tunes.pdf" in found
+    assert {"score/tunes.pdf", "tunebook.html"} <= found
     assert "midi/tune_0003.mid" in found and "score/tune_0003.svg" not in found
     assert findings.rejections == ()
     assert all((tmp_path / name).stat().st_size > 500 for name in found)
