@@ -149,9 +149,10 @@ class Chorales(Domain):
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], Findings]:
         """Name the nearest training chorale of each; flag copies, or drop them."""
-        from pipeline.music.chorales.outer_voices import audit
+        from pipeline.music.chorales.outer_voices import OUTER_VOICES
+        from pipeline.music.originality import audit
 
-        return audit(records, references, out_dir, self.max_copy_notes)
+        return audit(records, references, out_dir, self.max_copy_notes, OUTER_VOICES)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """Write all chorales as one text, `chorales.txt`, a whole note a line."""
