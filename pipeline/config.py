@@ -27,7 +27,8 @@ class SplitSettings:
     """How held-out data is chosen."""
 
     by: str = "auto"
-    """records (whole), blocks (spread over few long records), or auto."""
+    """records (whole), blocks (spread over few long records), or auto: the split that the data brings, else
+    whichever fits."""
     validation: float = 0.05
     """Share of the symbols that chooses the model."""
     test: float = 0.05

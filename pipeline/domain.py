@@ -24,7 +24,8 @@ class Record:
 
     `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark. The
     metadata of a record cut out of a longer one says where it stood: `source`, the other's name, and `start`,
-    its first symbol counted from 1.
+    its first symbol counted from 1. Where a source prescribes the split, `subset` says train, validation or
+    test.
     """
 
     id: str

@@ -43,9 +43,11 @@ def ingest(
     rejected: Counter[str] = Counter()
     progress = bar("Reading", unit=domain.symbol_name)
     records = _kept(_read(files, domain, prescribed), domain, out_dir / "rejected.tsv", rejected)
+    brought: list[str] = []
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
         for record in records:
             writer.append(record)
+            brought.append(record.metadata.get("subset", ""))
             if prescribed is not None:
                 prescribed.place(record)
             progress.update(len(record.symbols))
@@ -56,6 +58,9 @@ def ingest(
         spans = writer.spans
         if prescribed is not None:
             segments = prescribed.segments(spans)
+        elif split.by == "auto" and set(brought) == set(SUBSETS):
+            kinds = [SUBSETS.index(name) for name in brought]
+            segments = np.column_stack([spans, kinds, np.arange(len(spans))])
         else:
             segments = _split(spans, split, domain.open_ended, seed)
         _check_sizes(segments, spans, split, files)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny import compose_config, some_dna, some_performance, some_proteins, some_text, some_tunes
+from tiny import compose_config, some_chorales, some_dna, some_performance, some_proteins, some_text, some_tunes
 
 from pipeline.config import build
 from pipeline.corpus import Corpus, CorpusWriter
@@ -28,6 +28,7 @@ FIXTURES = {
     "protein": ("small.faa", some_proteins(), "MKVL"),
     "abc": ("reels.abc", some_tunes(), "M:4/4 K:G"),
     "midi": ("small.mid", some_performance(seed=2), "NoteOn_60 Velocity_63 NoteOn_64 Velocity_63"),
+    "chorales": ("small.txt", some_chorales(), "67,62,58,43 _,_,_,_"),
     "performance": ("small.mid", some_performance(), "NoteOn_60 Velocity_63 TimeShift_0.20.100 NoteOff_60"),
 }
 """For each domain: the name of a small file, its content, and a prime."""

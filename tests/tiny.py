@@ -94,6 +94,15 @@ def some_tunes(count: int = 60, seed: int = 1) -> str:
     return "\n".join(head + "|".join(tune) + "|]\n" for head, tune in zip(heads, bars, strict=True))
 
 
+def some_chorales(count: int = 60, seed: int = 1) -> str:
+    """Four voices for eight beats, each a quarter, no two alike."""
+    rng = random.Random(seed)
+    beats = [["67,62,58,43", "67,64,60,48", "69,62,57,50", "66,62,57,50"] for _ in range(count)]
+    quarters = [[f"{chord}{3 * ' _,_,_,_'}" for chord in rng.choices(four, k=8)] for four in beats]
+    lines = map(" ".join, quarters)
+    return "\n".join(f"# chorale {number}\n{line}\n" for number, line in enumerate(lines, start=1))
+
+
 def some_performance(notes: int = 300, seed: int = 1) -> bytes:
     """A MIDI file: two notes or three at a time, none twice, each with a loudness and a length of its own."""
     rng = random.Random(seed)

@@ -29,7 +29,7 @@ WIDEST = ((57, 81), (53, 74), (48, 69), (36, 64))
 """Lowest and highest note of each voice in Bach's chorales: transposed ones leave these no further than they
 did."""
 _LINE_STEPS = 16
-_HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
+_HOW_MADE = ("step", "model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _ALLOWED = (
     "a prime is steps of four voices, soprano to bass, as '67,62,58,43 _,_,_,45': MIDI note numbers, _ for a "
     "held note, . for silence"
@@ -85,9 +85,13 @@ class Chorales(Domain):
             if isinstance(found, Rejection):
                 yield found
                 continue
-            name, subset, chorale = found
-            metadata = {"title": _title(name), **({"subset": subset} if subset else {})}
-            yield Record(name, self._symbols(chorale.coarser(SIXTEENTHS // self.step)), metadata)
+            if found.step < self.step:
+                coarse = f"{path}: {found.name}", "a coarser grid than domain.step", f"step {found.step}"
+                yield Rejection(*coarse)
+                continue
+            metadata = {"title": _title(found.name), **({"subset": found.subset} if found.subset else {})}
+            chorale = found.chorale.coarser(found.step // self.step)
+            yield Record(found.name, self._symbols(chorale), metadata)
 
     def suits(self, path: Path) -> bool:
         """Whether a file of a folder may hold chorales, by its suffix."""
@@ -190,7 +194,8 @@ def _singable(chorale: Chorale, semitones: int) -> bool:
 
 def format_chorale(record: Record) -> str:
     """A comment that says how it was made, and its steps, packed, a whole note a line."""
-    facts = [f"{name.replace('_', ' ')} {record.metadata[name]}" for name in _HOW_MADE if name in record.metadata]
+    known = record.metadata
+    facts = [f"{name.replace('_', ' ')} {known[name]}" for name in _HOW_MADE if name in known]
     lines = [f"# {'; '.join([record.id, 'synthetic', *facts])}"]
     for fact in ("nearest", "copied"):
         if fact in record.metadata:

@@ -2,8 +2,8 @@
 
 The JSON is that of the JSB chorales (https://github.com/czhuang/JSB-Chorales-dataset): an object of subsets,
 or a list, of chorales, each a list of steps of four numbers from soprano to bass, -1 for silence. It does
-not tell held notes from repeated ones. The text has a comment line, ``# name``, before each chorale, and an
-empty line after it; its lines may be of any length.
+not tell held notes from repeated ones. The text has a comment line, ``# name; step 16``, before each chorale,
+and an empty line after it; its lines may be of any length. Without a step it is in sixteenths.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -42,13 +42,22 @@ LONGEST = 2**16
 LONGEST_SILENCE = 32
 """Steps, two bars: where all voices are silent for longer, instruments play alone."""
 _STEPS_PER_QUARTER = SIXTEENTHS // 4
+_STEP = re.compile(r";\s*step (16|8|4)\b")
 _SHAPE = (
     "JSON of chorales is an object of train, valid and test, or a list, of chorales, each a list of steps of "
     "four numbers from soprano to bass, -1 for silence"
 )
 
-Found = tuple[str, str, Chorale]
-"""A chorale with its name in the file and the subset that the file prescribes, "" where none."""
+
+
+class Found(NamedTuple):
+    """A chorale with its name in the file, the subset that the file prescribes, "" where none, and its grid:
+    16, 8 or 4."""
+
+    name: str
+    subset: str
+    chorale: Chorale
+    step: int = SIXTEENTHS
 
 
 def read_chorales(path: Path) -> Iterator[Found | Rejection]:
@@ -75,15 +84,17 @@ def read_chorales(path: Path) -> Iterator[Found | Rejection]:
         raise DataError(f"{path}: chorales are read from {', '.join(SUFFIXES)}, not from {suffix!r} files")
 
 
-def _checked(name: str, subset: str, chorale: Chorale, where: str) -> Found | Rejection:
+def _checked(found: Found, where: str) -> Found | Rejection:
     """The chorale without silence around it."""
+    chorale = found.chorale
     sounding = np.flatnonzero((chorale.pitches != SILENT).any(axis=1))
     if not len(sounding):
         return Rejection(where, "no notes")
     if np.diff(sounding, prepend=sounding[0]).max() > LONGEST_SILENCE:
         return Rejection(where, "all voices silent for over two bars")
     inside = slice(sounding[0], sounding[-1] + 1)
-    return name, subset, Chorale(chorale.pitches[inside], chorale.struck[inside], chorale.told)
+    trimmed = Chorale(chorale.pitches[inside], chorale.struck[inside], chorale.told)
+    return found._replace(chorale=trimmed)
 
 
 def _from_json(path: Path) -> Iterator[Found | Rejection]:
@@ -96,13 +107,13 @@ def _from_json(path: Path) -> Iterator[Found | Rejection]:
         raise DataError(f"{path}: found {_kind(content)}; {_SHAPE}")
     strange = sorted(set(groups) - set(SUBSETS) - {""})
     if strange:
-        raise DataError(f"{path}: found the key {strange[0][:40]!r}, not one of {', '.join(SUBSETS)}; {_SHAPE}")
+        raise DataError(f"{path}: the key {strange[0][:40]!r}, not one of {', '.join(SUBSETS)}; {_SHAPE}")
     for key, group in groups.items():
         for number, steps in enumerate(group, start=1):
             name = f"{path.name}:{f'{key}_' if key else ''}{number}"
             where = f"{path}:{f'{key}:' if key else ''}{number}"
             try:
-                yield _checked(name, SUBSETS.get(key, ""), held_by_pitch(_pitches(steps)), where)
+                yield _checked(Found(name, SUBSETS.get(key, ""), held_by_pitch(_pitches(steps))), where)
             except NotAChorale as error:
                 yield Rejection(where, str(error), name)
 
@@ -138,28 +149,31 @@ def _pitch(value: Any) -> int:
 
 
 def _from_text(path: Path) -> Iterator[Found | Rejection]:
-    name, words, start, number = "", [], 1, 0
+    comment, words, start, number = "", [], 1, 0
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text ({error})") from None
     for at, line in enumerate([*lines, ""], start=1):
         if line.startswith("#"):
-            name = name or re.split(r"[,;]", line[1:])[0].strip()
+            comment = comment or line[1:]
         elif line.strip():
             start = at if not words else start
             words += line.split()
         elif words:
             number += 1
-            yield _read_words(words, f"{path.name}:{name or number}", f"{path}:{start}")
-            name, words = "", []
+            name = "_".join(comment.split(";")[0].split()) or str(number)
+            step = _STEP.search(comment)
+            found = f"{path.name}:{name}", int(step[1]) if step else SIXTEENTHS
+            yield _read_words(words, *found, f"{path}:{start}")
+            comment, words = "", []
 
 
-def _read_words(words: list[str], name: str, where: str) -> Found | Rejection:
+def _read_words(words: list[str], name: str, step: int, where: str) -> Found | Rejection:
     if len(words) > LONGEST * len(VOICES):
         return Rejection(where, f"more than {LONGEST} steps", name)
     try:
-        return _checked(name, "", from_text(" ".join(words)), where)
+        return _checked(Found(name, "", from_text(" ".join(words)), step), where)
     except NotAChorale as error:
         return Rejection(where, str(error), name)
 
@@ -170,12 +184,10 @@ def _from_score(path: Path) -> Iterator[Found | Rejection]:
     try:
         parts = list(converter.parse(str(path), forceSource=True, storePickle=False).parts)
     except Exception as error:  # music21 raises errors of many kinds on a broken file
-        raise DataError(
-            f"{path}: music21 cannot read it ({type(error).__name__}: {str(error)[:120]}); export it again as "
-            "MusicXML"
-        ) from None
+        why = f"{type(error).__name__}: {str(error)[:120]}"
+        raise DataError(f"{path}: music21 cannot read it ({why}); export it again as MusicXML") from None
     try:
-        yield _checked(path.name, "", _of_parts(_singers(parts)), str(path))
+        yield _checked(Found(path.name, "", _of_parts(_singers(parts))), str(path))
     except NotAChorale as error:
         yield Rejection(str(path), str(error), path.name)
 
@@ -184,7 +196,8 @@ def _singers(parts: list["Part"]) -> list["Part"]:
     """The four voices: all parts where there are four, else those named so. Raises NotAChorale."""
     if len(parts) == len(VOICES):
         return parts
-    named = [[part for part in parts if str(part.partName).lower().startswith(name.lower())] for name in NAMES]
+    called = [(str(part.partName).lower(), part) for part in parts]
+    named = [[part for name, part in called if name.startswith(voice.lower())] for voice in NAMES]
     if any(len(each) != 1 for each in named):
         raise NotAChorale("not four voices")
     return [each[0] for each in named]

@@ -1,7 +1,7 @@
 """Chorales as pieces to be played, and as choir scores on two staves."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -121,7 +121,8 @@ class _Staff:
         staff.insert(0, instrument.Choir())
         length = len(self.chorale) * self.sixteenths
         lines = [4 * line for line in self.bars.lines(-(-length // 4))]
-        for number, (start, stop) in enumerate(pairwise([*lines, length]), start=0 if self.bars.upbeat else 1):
+        first = 0 if self.bars.upbeat else 1
+        for number, (start, stop) in enumerate(pairwise([*lines, length]), start=first):
             measure = self._measure(number, start, stop)
             if start == 0:
                 measure.insert(0, clef.TrebleClef() if self.first == 0 else clef.BassClef())

@@ -79,7 +79,7 @@ def _percent(counts: np.ndarray) -> np.ndarray:
 def compare_groups(
     records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
 ) -> Findings:
-    """Write `statistics.tsv` and plots into `out_dir`; what in a reference group is no chorale is left out."""
+    """Write `statistics.tsv` and plots into `out_dir`; what is no chorale in a group is left out."""
     found = {name: list(_read(group)) for name, group in ({SAMPLES: records} | dict(groups)).items()}
     found = {name: chorales for name, chorales in found.items() if chorales}
     enough = bool(found) and min(map(len, found.values())) >= FEWEST
@@ -113,8 +113,9 @@ def _plots(groups: Mapping[str, Sequence[Chorale]], rows: list, out_dir: Path) -
     from pipeline.plots import spread
     from pipeline.scoreboard.pictures import overview
 
-    shares_of = {name: [_percent(np.array(parallels(each, FIFTH))) for each in group] for name, group in groups.items()}
+    fifths = {name: [float(_percent(np.array(parallels(each, FIFTH)))) for each in group]
+              for name, group in groups.items()}  # fmt: skip
     return (
         overview(rows, out_dir / "scoreboard.svg"),
-        spread(shares_of, "parallel fifths, % of moves", out_dir / "parallel_fifths.svg"),
+        spread(fifths, "parallel fifths, % of moves", out_dir / "parallel_fifths.svg"),
     )

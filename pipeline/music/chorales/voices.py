@@ -1,7 +1,7 @@
 """Four voices on a grid: what a chorale is, and its symbols.
 
-A step, usually a sixteenth, is one symbol, ``67,62,58,43`` (soprano to bass, MIDI note numbers), or four,
-``S67 A62 T58 B43``; each symbol ends with a space. ``_`` is a note that is held, ``.`` a voice that is silent.
+A step, usually a sixteenth, is one symbol, ``67,62,58,43`` (MIDI numbers, soprano to bass), or four,
+``S67 A62 T58 B43``; each symbol ends with a space. ``_`` is a held note, ``.`` a silent voice.
 Where a source does not tell held notes from repeated ones there is no ``_`` in all the sequence, and equal
 pitches in a row are one note.
 """
@@ -42,7 +42,7 @@ class VoiceNote(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Chorale:
-    """`pitches` ``(steps, 4)``, MIDI note numbers or `SILENT`; `struck` ``(steps, 4)``, true where a note begins.
+    """`pitches` ``(steps, 4)``, MIDI note numbers or `SILENT`; `struck` ``(steps, 4)``, where notes begin.
 
     `told` is whether the source tells held notes from repeated ones.
     """
