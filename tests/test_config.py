@@ -31,7 +31,8 @@ def names(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-FAMILY = {"Nucleotide": "genome", "Abc": "music", "Protein": "protein", "Text": "text"}
+FAMILY = {"Nucleotide": "genome", "Protein": "protein", "Text": "text", "Abc": "music",
+          "Chorales": "music", "Performance": "music"}  # fmt: skip
 
 # --- every file of conf/ ----------------------------------------------------------------------------------
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny import compose_config, some_chorales, some_dna, some_performance, some_proteins, some_text, some_tunes
+from tiny import (
+    compose_config,
+    some_chorales,
+    some_dna,
+    some_performance,
+    some_proteins,
+    some_text,
+    some_tunes,
+)
 
 from pipeline.config import build
 from pipeline.corpus import Corpus, CorpusWriter

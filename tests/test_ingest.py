@@ -1,5 +1,6 @@
 import gzip
 import itertools
+import json
 import logging
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipeline.errors import DataError, PipelineError
 from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
 from pipeline.music.abc_domain import Abc
+from pipeline.music.chorales.domain import Chorales
 from pipeline.stages import StageResult
 from pipeline.text import Text
 
@@ -88,6 +90,18 @@ def test_long_records_beside_short_ones_are_split_in_blocks(tmp_path):
     ingested(write(tmp_path / "mixed.fa", text), tmp_path / "out", Nucleotide())
     segments = Corpus.open(tmp_path / "out").segments
     assert len(set(segments[segments[:, 3] == 0, 2])) == 3  # the long record lies in all three
+
+
+def test_a_split_that_the_data_brings_is_kept_unless_another_is_asked_for(tmp_path):
+    steps = [[67, 62, 58, 43], [67, 60, -1, 43]] * 10
+    content = json.dumps({"valid": [steps], "train": [steps] * 10, "test": [steps]})
+    path = write(tmp_path / "some.json", content)
+    brought = ["some.json:valid_1", "some.json:test_1"]
+    for by, kept in (("auto", True), ("records", False)):
+        ingested(path, tmp_path / by, Chorales(), SplitSettings(by=by), seed=3)
+        corpus = Corpus.open(tmp_path / by)
+        held_out = [record.id for name in SUBSETS[1:] for record in corpus.records(name, Chorales())]
+        assert (held_out == brought) == kept
 
 
 def test_the_split_can_be_asked_for(text_file, tmp_path):

@@ -53,10 +53,13 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Melodies:
-    """What is compared: the letters of a record's melody; and what a record is called."""
+    """What is compared: the letters of a record's melody, each below `count`; and what a record and a note
+    of its melody are called."""
 
     letters: Callable[[Record], np.ndarray]
     kind: str
+    count: int = LETTERS
+    note: str = "note"
 
 
 TUNES = Melodies(lambda record: melody_letters(record.text), "tune")
@@ -72,6 +75,7 @@ def audit(
     they are only flagged, from the length on that few held-out real tunes reach.
     """
     training, kind = list(_distinct(references, melodies)), melodies.kind
+    notes = f"{melodies.note}s"
     if not training or not records:
         return list(records), Findings()
     groups = {SAMPLES: records, **references.groups}
@@ -81,26 +85,26 @@ def audit(
     for each in found[SAMPLES]:
         copied = each.fragment > limit
         if copied and max_copy_notes is not None:
-            what = f"{each.fragment} notes in a row stand in {_name(each.fragment_in)}"
+            what = f"{each.fragment} {notes} in a row stand in {_name(each.fragment_in)}"
             rejections.append(Rejection(each.tune.id, "copied", what))
         else:
-            kept.append(_flagged(each, copied))
+            kept.append(_flagged(each, copied, notes))
     table = _write_table(found, limit, out_dir / "originality.tsv")
     fragments = {name: [each.fragment for each in group] for name, group in found.items()}
     distances = {name: [each.distance for each in group] for name, group in found.items()}
     real = f"training {kind}"
     plots = (
-        spread(fragments, f"longest melody fragment in a {real}, notes", out_dir / "copied_notes.svg"),
+        spread(fragments, f"longest melody fragment in a {real}, {notes}", out_dir / "copied_notes.svg"),
         spread(distances, f"melodic distance to the nearest {real}", out_dir / f"nearest_{kind}.svg"),
     )
-    line = _verdict(found, limit, kind)
-    caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} notes."
+    line = _verdict(found, limit, kind, notes)
+    caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {notes}."
     return kept, Findings(
         exhibits=(
             Exhibit(f"Are the {kind}s new", plots, caption), Exhibit(f"Nearest training {kind}s", (table,)),
         ),
         summary=(line,),
-        figures=_figures(found, limit, kind),
+        figures=_figures(found, limit, kind, notes),
         files=(table, *plots),
         rejections=tuple(rejections),
     )
@@ -129,7 +133,7 @@ def _likenesses(
 ) -> list[Likeness]:
     queries = [melodies.letters(record) for record in group]
     texts = [letters for _, letters in training]
-    batches = list(find_matches(queries, lambda: texts, LETTERS))
+    batches = list(find_matches(queries, lambda: texts, melodies.count))
     lengths, starts, where = (
         np.concatenate([getattr(batch, name) for batch in batches]) for name in ("length", "start", "text")
     )
@@ -155,10 +159,10 @@ def _nearest(melodies: Sequence[np.ndarray], texts: Sequence[np.ndarray]) -> Ite
             yield best, float(row[best])
 
 
-def _flagged(each: Likeness, copied: bool) -> Record:
+def _flagged(each: Likeness, copied: bool, notes: str) -> Record:
     metadata = {"nearest": _name(each.nearest), "nearest_distance": f"{each.distance:.2f}"}
     if copied:
-        metadata["copied"] = f"{each.fragment} notes in a row of {_name(each.fragment_in)}"
+        metadata["copied"] = f"{each.fragment} {notes} in a row of {_name(each.fragment_in)}"
     return replace(each.tune, metadata={**each.tune.metadata, **metadata})
 
 
@@ -185,9 +189,10 @@ def _share_copied(likenesses: Sequence[Likeness], limit: int) -> float:
     return sum(each.fragment > limit for each in likenesses) / len(likenesses)
 
 
-def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str) -> str:
+def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, notes: str) -> str:
     copies = sum(each.fragment > limit for each in found[SAMPLES])
-    line = f"originality: {copies} of {len(found[SAMPLES])} {kind}s have over {limit} notes in a row from one"
+    line = f"originality: {copies} of {len(found[SAMPLES])} {kind}s have over {limit} {notes} in a row from"
+    line += " one"
     if len(found.get(REAL, ())) < FEWEST_REAL:
         return f"{line} training {kind} (too few held-out real {kind}s to compare with)"
     # Three standard errors of the share that real tunes have.
@@ -198,9 +203,9 @@ def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str) -> 
 
 
 def _figures(
-    found: Mapping[str, Sequence[Likeness]], limit: int, kind: str
+    found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, notes: str
 ) -> dict[str, float | str | None]:
-    figures: dict[str, float | str | None] = {"copy limit, notes": limit}
+    figures: dict[str, float | str | None] = {f"copy limit, {notes}": limit}
     for name in (SAMPLES, REAL):
         if name in found:
             figures[f"copied, {name}"] = _share_copied(found[name], limit)

@@ -7,7 +7,7 @@ own, so a letter is how both have moved, in semitones within an octave, wherever
 import numpy as np
 
 from pipeline.music.chorales.voices import SILENT, NotAChorale, from_text
-from pipeline.music.originality import Lettering
+from pipeline.music.originality import Melodies
 
 
 def outer_letters(text: str) -> np.ndarray:
@@ -27,4 +27,4 @@ def outer_letters(text: str) -> np.ndarray:
     return moved.astype(np.uint8)
 
 
-OUTER_VOICES = Lettering(outer_letters, 144, piece="chorale", notes="chords")
+OUTER_VOICES = Melodies(lambda record: outer_letters(record.text), "chorale", count=144, note="chord")
