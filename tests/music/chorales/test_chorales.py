@@ -106,7 +106,7 @@ def test_what_is_written_is_read_back(records, tmp_path):
         assert f"# chorale_0001; synthetic; step {step}" in (tmp_path / "chorales.txt").read_text()
         back = list(domain.read(tmp_path / "chorales.txt"))
         assert [record.symbols for record in back] == [record.symbols for record in finished]
-    assert list(Chorales().read(tmp_path / "chorales.txt"))[0].reason == "a coarser grid than domain.step"
+    assert next(Chorales().read(tmp_path / "chorales.txt")).reason == "a coarser grid than domain.step"
 
 
 def test_samples_stand_beside_real_chorales(records, tmp_path):
