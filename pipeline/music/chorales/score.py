@@ -119,6 +119,7 @@ class _Staff:
 
         staff = stream.Part()
         staff.insert(0, instrument.Choir())
+        staff.partName = f"{NAMES[self.first]}, {NAMES[self.first + 1].lower()}"
         length = len(self.chorale) * self.sixteenths
         lines = [4 * line for line in self.bars.lines(-(-length // 4))]
         first = 0 if self.bars.upbeat else 1
