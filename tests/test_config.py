@@ -32,7 +32,7 @@ def names(group: str) -> list[str]:
 
 
 FAMILY = {"Nucleotide": "genome", "Protein": "protein", "Text": "text", "Abc": "music",
-          "Chorales": "music", "Performance": "music"}  # fmt: skip
+          "Chorales": "music", "Midi": "music", "Performance": "music"}  # fmt: skip
 
 # --- every file of conf/ ----------------------------------------------------------------------------------
 
