@@ -23,6 +23,8 @@ from pipeline.errors import DataError, PipelineError
 KEY = "sequence_pipeline"
 """Where our own data stands among Lightning's in a checkpoint file."""
 FORMAT = 1
+PREFIX = "model."
+"""Before the names of the model's weights; others belong to its training."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ class WholeFiles(TorchCheckpointIO):
         draft.replace(path)
 
 
+def write_small(path: Path, target: Path) -> None:
+    """The checkpoint at `path` again, its weights alone and in half precision: for handing on. Raises
+    DataError as `load` does."""
+    load(path)
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    learned = content["state_dict"].items()
+    weights = {name: tensor.half() for name, tensor in learned if name.startswith(PREFIX)}
+    torch.save({"state_dict": weights, KEY: content[KEY]}, target)
+
+
 def load(path: Path) -> Loaded:
     """Raises DataError where the file is missing, no checkpoint, damaged, or of an unknown format."""
     if not path.is_file():
@@ -85,11 +97,10 @@ def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -
     try:
         alphabet = Alphabet(about["alphabet"])
         model = build(about["model"], "model", package="pipeline.models").build(len(alphabet))
-        prefix = "model."
         weights = {
-            name.removeprefix(prefix): tensor
+            name.removeprefix(PREFIX): tensor
             for name, tensor in content["state_dict"].items()
-            if name.startswith(prefix)
+            if name.startswith(PREFIX)
         }
         model.load_state_dict(weights)
     except (KeyError, TypeError, AttributeError, RuntimeError, PipelineError) as error:

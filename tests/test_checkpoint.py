@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.alphabet import Alphabet
-from pipeline.checkpoint import KEY, WholeFiles, describe, load
+from pipeline.checkpoint import KEY, WholeFiles, describe, load, write_small
 from pipeline.errors import DataError
 from pipeline.models.recurrent import CELLS, Recurrent
 
@@ -54,6 +54,17 @@ def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         WholeFiles().save_checkpoint(content("lstm"), tmp_path / "best.ckpt")
     assert (tmp_path / "best.ckpt").read_bytes() == before
+
+
+def test_a_small_checkpoint_has_half_the_bytes_and_the_weights_rounded(text_run, tmp_path):
+    path = text_run / "train" / "best.ckpt"
+    write_small(path, tmp_path / "small.ckpt")
+    small, whole = load(tmp_path / "small.ckpt"), load(path)
+    assert (small.alphabet, small.about) == (whole.alphabet, whole.about)
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(small.model.state_dict()[name], tensor.half().float())
+    numbers = sum(tensor.numel() for tensor in whole.model.state_dict().values())
+    assert (tmp_path / "small.ckpt").stat().st_size < 2 * numbers + 20_000
 
 
 def test_a_run_writes_plain_data_only(text_run):
