@@ -7,7 +7,7 @@ the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else ch
 
 import abc
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -126,6 +126,33 @@ class References:
     training: Callable[[], Iterator[Record]]
 
 
+class Grammar(abc.ABC):
+    """What may follow what in a domain's sequences, so that every one that is drawn can be used.
+
+    Several strands watch a sequence side by side; a symbol may follow where all of them allow it. A letter is
+    the number of a symbol in the alphabet, from 0. States are values: equal ones have equal futures.
+    """
+
+    start: tuple[Hashable, ...]
+    """The state of each strand before the first symbol."""
+    room_to_end: int
+    """With so many symbols left it is time to ask for an `ending`."""
+    slack: int
+    """By how many symbols an ending may become longer from one symbol to the next, at most."""
+
+    @abc.abstractmethod
+    def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
+        """The state of a strand after a letter that it allows."""
+
+    @abc.abstractmethod
+    def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
+        """The letters that may follow, and whether the sequence may end."""
+
+    @abc.abstractmethod
+    def ending(self, states: Sequence[Hashable]) -> tuple[int, ...] | None:
+        """Few letters with which the sequence ends well; None where more must be drawn first."""
+
+
 class Domain(abc.ABC):
     """What a record is in one domain. Implementations are frozen dataclasses, whose fields are settings."""
 
@@ -193,6 +220,15 @@ class Domain(abc.ABC):
     def part_id(self, record_id: str, start: int, stop: int) -> str:
         """The name of a part of a record, from symbol `start` to `stop` (half-open, from 0)."""
         return f"{record_id}/{start + 1}-{stop}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether the settings ask for something that only the grammar keeps."""
+        return False
+
+    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+        """What may follow what, for models of these symbols; None where all may."""
+        return None
 
     def shuffle_start(self, symbols: Symbols) -> int:
         """Symbols before this position stay in place when a sequence is shuffled as a null model."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import Domain, Exhibit, Findings, Grammar, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError
 from pipeline.music import fields
 from pipeline.music.abc_files import RawTune, read_tunes
@@ -27,6 +27,8 @@ from pipeline.music.prime import parse_prime
 from pipeline.music.render import count
 from pipeline.music.transpose import NotMovable, transposed
 from pipeline.music.tune import Problem, Tune
+from pipeline.music.tune_grammar import tune_grammar
+from pipeline.music.wishes import Wishes, wishes_of
 
 _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
              "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
@@ -53,10 +55,21 @@ class Abc(Domain):
     """Semitones up and down by which tunes of the training split are learned in other keys, too."""
     max_copy_notes: int | None = None
     """Tunes with more notes in a row of a training tune are dropped; None: copies are only flagged."""
+    meter: str | None = None
+    """The meter that is asked for, such as 6/8."""
+    key: str | None = None
+    """The key that is asked for, such as D or Em."""
+    dance: str | None = None
+    """The rhythm that is asked for, such as jig."""
+    lowest: str | None = None
+    """The lowest pitch that may be drawn, as a note in ABC, such as G, for the G below middle C."""
+    highest: str | None = None
 
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
-    output_settings: ClassVar[tuple[str, ...]] = ("max_copy_notes",)
+    output_settings: ClassVar[tuple[str, ...]] = (
+        "max_copy_notes", "meter", "key", "dance", "lowest", "highest",
+    )  # fmt: skip
 
     @property
     def symbol_name(self) -> str:
@@ -72,6 +85,7 @@ class Abc(Domain):
             )
         if self.max_copy_notes is not None and self.max_copy_notes < 1:
             raise ConfigError(f"domain.max_copy_notes={self.max_copy_notes} must be 1 or more, or null")
+        self.wishes  # noqa: B018  what is wrong is told now
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the tunes of an ABC file, plain or compressed.
@@ -160,6 +174,20 @@ class Abc(Domain):
                 with suppress(NotMovable):
                     moved = transposed(tune, semitones)
                     yield Record(f"{record.id} {semitones:+d}", self._symbols(moved.text))
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is asked for. Raises ConfigError, naming what is allowed, for what is not known."""
+        return wishes_of(self.meter, self.key, self.dance, self.lowest, self.highest)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a meter, key, rhythm or range is asked for."""
+        return self.wishes != Wishes()
+
+    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+        """Bars that fill up, repeats that pair up, ties that hold, and what is asked for."""
+        return tune_grammar(tuple(symbols), self.wishes)
 
     def shuffle_start(self, symbols: Symbols) -> int:
         """Where the body starts, behind the header's lines; 0 where there are not three or four of them."""

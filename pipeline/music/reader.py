@@ -15,24 +15,26 @@ LONGEST = 16 * WHOLE
 """Ticks of the longest note or rest; in free meter no bar bounds it."""
 
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # §4.13; 5, 7 and 9 depend on the meter
-_UNCLOSED = {'"': "unclosed quote", "[": "unclosed chord", "{": "unclosed grace notes"}
+UNCLOSED = {'"': "unclosed quote", "[": "unclosed chord", "{": "unclosed grace notes"}
+"""What a lone sign is called."""
 
 
 _ONE = Fraction(1)
 
 
 @lru_cache(maxsize=65536)
-def _plain_ticks(length: str, unit: str) -> Ticks:
-    return _whole(parse_length(length) * Fraction(unit) * WHOLE)
+def plain_ticks(length: str, unit: str) -> Ticks:
+    """Ticks of a length as written. Raises ValueError for a length of nothing."""
+    return whole(parse_length(length) * Fraction(unit) * WHOLE)
 
 
-def _whole(value: Ticks) -> Ticks:
+def whole(value: Ticks) -> Ticks:
     """An int where the value is one: those are compared and added many times faster."""
     return value.numerator if value.denominator == 1 else value
 
 
 @lru_cache(maxsize=65536)
-def _note_parts(text: str) -> tuple[tuple[str, int], int | None, int, str]:
+def note_parts(text: str) -> tuple[tuple[str, int], int | None, int, str]:
     """Step and octave, the accidental's semitones if any, the natural pitch, and the length's text."""
     head, length = _split_length(text)
     note = parse_note(head)
@@ -87,7 +89,7 @@ class _Reader:
     @staticmethod
     def _full(meter: str) -> Ticks | None:
         length = fields.bar_length(meter)
-        return None if length is None else _whole(length * WHOLE)
+        return None if length is None else whole(length * WHOLE)
 
     def _problem(self, reason: str, token: Token) -> None:
         self.problems.append(Problem(reason, token.start, token.text[:20]))
@@ -124,7 +126,7 @@ class _Reader:
     def _sound(self, pitches: tuple[int, ...], length: str, token: Token) -> None:
         """Add a note, chord or rest, with what waited for it."""
         try:
-            duration = _plain_ticks(length, self.unit)
+            duration = plain_ticks(length, self.unit)
             if duration > LONGEST:
                 self._problem("note too long", token)
                 duration = LONGEST
@@ -132,10 +134,10 @@ class _Reader:
             self._problem("length of nothing", token)
             duration = 0
         if self.tuplet_left:
-            duration = _whole(duration * self.factor)
+            duration = whole(duration * self.factor)
             self.tuplet_left -= 1
         if self.broken is not None:
-            duration = _whole(duration * self._break_rhythm(self.broken))
+            duration = whole(duration * self._break_rhythm(self.broken))
             self.broken = None
         if self.tie_open and (not self.notes or set(self.notes[-1].pitches).isdisjoint(pitches)):
             self._problem("tie to another pitch", token)
@@ -147,7 +149,7 @@ class _Reader:
 
     def _pitch(self, text: str, token: Token) -> tuple[int, str]:
         """The MIDI note number, and the length as written."""
-        place, alteration, natural, length = _note_parts(text)
+        place, alteration, natural, length = note_parts(text)
         if alteration is not None:
             self.altered[place[0]] = alteration  # for the rest of the bar (§4.2)
         elif place in self.held:
@@ -163,10 +165,9 @@ class _Reader:
 
     def _break_rhythm(self, token: Token) -> Fraction:
         """Lengthen or shorten the note before a > or <; the factor of the note after it (§4.4)."""
-        short = Fraction(1, 2 ** len(token.text))
-        before, after = (2 - short, short) if token.text[0] == ">" else (short, 2 - short)
+        before, after = broken_factors(token.text)
         last = self.notes[-1]
-        duration = _whole(last.duration * before)
+        duration = whole(last.duration * before)
         self.notes[-1] = last._replace(duration=duration)
         self.now = last.onset + duration
         return after
@@ -255,7 +256,18 @@ class _Reader:
         self.sounding, self.held = sounding, held
 
     def _unknown(self, token: Token) -> None:
-        self._problem(_UNCLOSED.get(token.text, "unknown symbol"), token)
+        self._problem(UNCLOSED.get(token.text, "unknown symbol"), token)
+
+
+@lru_cache(maxsize=64)
+def broken_factors(text: str) -> tuple[Fraction, Fraction]:
+    """By what > and < and their like change the notes before and after (§4.4).
+
+    >>> [str(factor) for factor in broken_factors(">>")]
+    ['7/4', '1/4']
+    """
+    short = Fraction(1, 2 ** len(text))
+    return (2 - short, short) if text[0] == ">" else (short, 2 - short)
 
 
 def tuplet_ratio(text: str, meter: str) -> tuple[tuple[int, int], int]:

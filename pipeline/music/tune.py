@@ -160,6 +160,11 @@ def opens_section(bar_line: str) -> bool:
     return bar_line in ("", "||", "|]", "[|") or ":" in bar_line
 
 
+def ending_numbers(ending: str) -> list[int]:
+    """The numbers of an ending as written, "1,3" or "1-3" for one played several times."""
+    return [int(digit) for digit in ending if digit.isdigit()]
+
+
 def _is_edge(bar: Bar) -> bool:
     """Whether the bar may be short: a pick-up, the end of a part, or a half of a bar split between them."""
     return opens_section(bar.left) or opens_section(bar.right) or bool(bar.ending)
@@ -201,7 +206,7 @@ def _ending_problems(reading: Reading) -> Iterator[Problem]:
     """First endings close with a repeat sign, second endings follow at once."""
     inside = awaited = 0
     for bar in reading.bars:
-        numbers = [int(digit) for digit in bar.ending if digit.isdigit()]
+        numbers = ending_numbers(bar.ending)
         if numbers:
             if inside == 1 or numbers[0] != (awaited or 1):
                 yield Problem("endings out of order", bar.start, bar.ending)

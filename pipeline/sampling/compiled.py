@@ -16,12 +16,14 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from pipeline.alphabet import EOS
+from pipeline.alphabet import EOS, SPECIALS
 from pipeline.models.steps import Net, Room, advance, copy, room, state
 from pipeline.models.tiles import BARE, ROWS
 from pipeline.sampling import philox
+from pipeline.sampling.guide import NO_TABLES, Guide, Places, Tables
 
 Array = np.ndarray
+FIRST = len(SPECIALS)
 ROWS_AT_ONCE = 16 * ROWS
 """Rows for which the weights are read once."""
 SAMPLES_A_ROW = 4
@@ -51,32 +53,41 @@ class Starts(NamedTuple):
     """The last code given, ``(starts,)``."""
     steps: Array
     """How many symbols may follow, ``(starts,)``, at least one."""
+    places: Array
+    """The states of a guide's strands, ``(starts, strands)``."""
 
 
 class Desk(NamedTuple):
     """Of each row, which sample it has, its last code, how many symbols may follow and its next random
-    numbers; and room for the weights of all codes."""
+    numbers; room for the weights of all codes and for which of them may be chosen; and how many rows are at
+    work and how many samples have been begun."""
 
     owner: Array
     codes: Array
     left: Array
     numbers: Array
     weights: Array
+    allowed: Array
+    progress: Array
 
 
-def starts_of(net: Net, given: list[Array], steps: list[int]) -> Starts:
+def starts_of(net: Net, given: list[Array], steps: list[int], guide: Guide | None = None) -> Starts:
     """The starts after each of the `given` codes ``(length,)``, the first of which is BOS."""
     states = state(net, len(given))
     space = room(net, 1)
     for at, codes in enumerate(given):
         if len(codes) > 1:  # or it need not be compiled
             _read(net, states[at : at + 1], np.ascontiguousarray(codes[:-1, None]), 1, space)
-    return Starts(states, np.array([codes[-1] for codes in given]), np.array(steps))
+    places = np.zeros((len(given), 0 if guide is None else guide.strands), np.int32)
+    if guide is not None:
+        places[:] = [guide.after(codes[1:] - len(SPECIALS), "sample.prime") for codes in given]
+    return Starts(states, np.array([codes[-1] for codes in given]), np.array(steps), places)
 
 
 def draw(
-    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, threads: int
-) -> Iterator[tuple[int, Array, float]]:
+    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, threads: int,
+    guide: Guide | None = None,
+) -> Iterator[tuple[int, Array, float]]:  # fmt: skip
     """Draw the samples with these indices, in their order.
 
     Yields index, codes, of which the last may be EOS, and their log-probability in nats.
@@ -88,7 +99,9 @@ def draw(
     with ThreadPoolExecutor(max(threads, 1), "sampling") as pool:
         waiting = deque()
         for chunk in chunks:
-            waiting.append((chunk, pool.submit(draw_chunk, net, starts, rule, seed, chunk, ROWS_AT_ONCE)))
+            waiting.append(
+                (chunk, pool.submit(draw_chunk, net, starts, rule, seed, chunk, ROWS_AT_ONCE, guide))
+            )
             if len(waiting) > threads:
                 yield from _each(*waiting.popleft())
         while waiting:
@@ -102,7 +115,7 @@ def _each(indices: range, drawn: Future) -> Iterator[tuple[int, Array, float]]:
 
 
 def draw_chunk(
-    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, rows: int
+    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, rows: int, guide: Guide | None = None
 ) -> tuple[Array, Array, Array]:
     """Draw the samples with these indices, `rows` at a time.
 
@@ -115,12 +128,17 @@ def draw_chunk(
     lengths, nats = np.zeros(samples, np.int64), np.zeros(samples)
     desk = Desk(
         np.arange(rows), np.zeros(rows, np.int64), np.zeros(rows, np.int64),
-        np.zeros((rows, philox.BLOCK)), np.zeros(len(rule.allowed)),
+        np.zeros((rows, philox.BLOCK)), np.zeros(len(rule.allowed)), np.zeros(len(rule.allowed), np.bool_),
+        np.zeros(2, np.int64),
     )  # fmt: skip
-    _draw(
-        net, starts, rule, np.uint64(seed & (2**64 - 1)), indices.start, state(net, rows), room(net, rows),
-        desk, codes, lengths, nats,
-    )  # fmt: skip
+    places = Places.of(rows, starts.places.shape[1])
+    carried, space, number = state(net, rows), room(net, rows), np.uint64(seed & (2**64 - 1))
+    tables = NO_TABLES if guide is None else guide.tables
+    _begin(starts, indices.start, carried, desk, places, min(rows, samples))
+    while _draw(
+        net, starts, rule, number, indices.start, carried, space, desk, tables, places, codes, lengths, nats
+    ):
+        tables = guide.settle(places, desk.codes, desk.left, int(desk.progress[0]))
     return codes, lengths, nats
 
 
@@ -154,58 +172,125 @@ def _read(net: Net, carried: Array, codes: Array, count: int, space: Room) -> No
 
 
 @njit(**BARE)
+def _begin(
+    starts: Starts, first: int, carried: Array, desk: Desk, places: Places, count: int
+) -> None:  # fmt: skip
+    for row in range(count):
+        _start(starts, first + row, row, carried, desk, places)
+    desk.progress[0] = desk.progress[1] = count
+
+
+@njit(**BARE)
 def _draw(
     net: Net, starts: Starts, rule: Rule, seed: np.uint64, first: int, carried: Array, space: Room,
-    desk: Desk, drawn: Array, lengths: Array, nats: Array,
-) -> None:  # fmt: skip
-    samples, (rows, size) = len(lengths), (len(carried), len(rule.allowed))
-    owner, codes, left, numbers, weights = desk
-    count = following = min(rows, samples)
-    for row in range(count):
-        codes[row], left[row] = _start(starts, first + row, carried[row])
-    while count:
-        advance(net, carried, codes, count, space)
+    desk: Desk, tables: Tables, places: Places, drawn: Array, lengths: Array, nats: Array,
+) -> bool:  # fmt: skip
+    """Draw until all samples are whole; True where it must be gone on with, after the tables have grown."""
+    samples, size = len(lengths), len(rule.allowed)
+    while desk.progress[0]:
+        count = desk.progress[0]
+        if _at_a_loss(tables, places, desk.left, count):
+            return True
+        advance(net, carried, desk.codes, count, space)
         # Backwards: the row that takes an ended one's place has been looked at.
         for row in range(count - 1, -1, -1):
-            sample = owner[row]
+            sample = desk.owner[row]
             step = lengths[sample]
             if step % philox.BLOCK == 0:
-                philox.fill(seed, np.uint64(first + sample), step // philox.BLOCK, numbers[row])
-            number = numbers[row, step % philox.BLOCK]
-            code, log_probability = choose(space.logits[row, :size], rule, number, weights)
-            drawn[sample, step], codes[row] = code, code
+                philox.fill(seed, np.uint64(first + sample), step // philox.BLOCK, desk.numbers[row])
+            number = desk.numbers[row, step % philox.BLOCK]
+            _allow(rule, tables, places.states[row], desk.allowed)
+            code, log_probability = choose(
+                space.logits[row, :size], rule, desk.allowed, number, desk.weights
+            )
+            drawn[sample, step], desk.codes[row] = code, code
             nats[sample] += log_probability
             lengths[sample] += 1
-            left[row] -= 1
-            if code != EOS and left[row]:
+            desk.left[row] -= 1
+            if code != EOS and desk.left[row]:
+                _go_on(tables, places, row, code)
                 continue
-            if following < samples:
-                owner[row] = following
-                codes[row], left[row] = _start(starts, first + following, carried[row])
-                following += 1
+            if desk.progress[1] < samples:
+                desk.owner[row] = desk.progress[1]
+                _start(starts, first + desk.progress[1], row, carried, desk, places)
+                desk.progress[1] += 1
                 continue
-            count -= 1
-            owner[row], codes[row], left[row] = owner[count], codes[count], left[count]
-            copy(numbers[count], numbers[row])
-            copy(carried[count], carried[row])
+            desk.progress[0] -= 1
+            _take_place(desk.progress[0], row, carried, desk, places)
+    return False
 
 
 @njit(**BARE)
-def _start(starts: Starts, index: int, carried: Array) -> tuple[int, int]:
-    """Code and number of steps with which a sample begins; `carried` becomes its state."""
+def _take_place(last: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
+    desk.owner[row], desk.codes[row], desk.left[row] = desk.owner[last], desk.codes[last], desk.left[last]
+    copy(desk.numbers[last], desk.numbers[row])
+    copy(carried[last], carried[row])
+    copy(places.states[last], places.states[row])
+    copy(places.before[last], places.before[row])
+    places.seen[row] = places.seen[last]
+
+
+@njit(**BARE)
+def _at_a_loss(tables: Tables, places: Places, left: Array, count: int) -> bool:
+    """Whether a row does not know where it is, or whether it must be brought to its end."""
+    strands = places.states.shape[1]
+    if not strands:
+        return False
+    for row in range(count):
+        for strand in range(strands):
+            if places.states[row, strand] < 0:
+                return True
+        if left[row] <= tables.near and not places.seen[row] and not tables.calm[places.states[row, 0]]:
+            return True
+    return False
+
+
+@njit(**BARE)
+def _allow(rule: Rule, tables: Tables, states: Array, allowed: Array) -> None:
+    """Which codes may be chosen: those of the rule that all strands allow; where there are none, the end."""
+    some = False
+    for code in range(len(allowed)):
+        allowed[code] = rule.allowed[code]
+    for strand in range(len(states)):
+        mask = tables.masks[tables.rows[states[strand]]]
+        for code in range(len(allowed)):
+            allowed[code] &= mask[code]
+    for code in range(len(allowed)):
+        some |= allowed[code]
+    if not some:  # a dead end is told by whoever checks what was drawn
+        allowed[EOS] = True
+
+
+@njit(**BARE)
+def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
+    for strand in range(places.states.shape[1]):
+        before = places.states[row, strand]
+        places.before[row, strand] = before
+        places.states[row, strand] = tables.moves[before, code - FIRST]
+    places.seen[row] = False
+
+
+@njit(**BARE)
+def _start(starts: Starts, index: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
+    """Let a row begin with a sample."""
     which = index % len(starts.codes)
-    copy(starts.states[which], carried)
-    return starts.codes[which], starts.steps[which]
+    copy(starts.states[which], carried[row])
+    desk.codes[row], desk.left[row] = starts.codes[which], starts.steps[which]
+    for strand in range(places.states.shape[1]):
+        places.states[row, strand] = starts.places[which, strand]
+    places.seen[row] = False
 
 
 @njit(**BARE)
-def choose(logits: Array, rule: Rule, number: float, weights: Array) -> tuple[int, float]:
-    """A code, and its log-probability under the model; `weights` is scratch space."""
+def choose(
+    logits: Array, rule: Rule, allowed: Array, number: float, weights: Array
+) -> tuple[int, float]:  # fmt: skip
+    """One of the `allowed` codes, and its log-probability under the model; `weights` is scratch space."""
     size = len(logits)
     top, best = -np.inf, -1
     for code in range(size):
         top = max(top, np.float64(logits[code]))
-        if rule.allowed[code] and (best < 0 or logits[code] > logits[best]):
+        if allowed[code] and (best < 0 or logits[code] > logits[best]):
             best = code
     total, limit = 0.0, np.float64(logits[best])
     for code in range(size):
@@ -213,16 +298,18 @@ def choose(logits: Array, rule: Rule, number: float, weights: Array) -> tuple[in
         total += weights[code]
     if rule.temperature > 0:
         again = rule.temperature != 1.0 or top - limit > CLOSE
-        best = _place(weights, number * _leave(logits, limit, again, rule, weights))
+        best = _place(weights, number * _leave(logits, limit, again, rule, allowed, weights))
     return best, logits[best] - top - math.log(total)
 
 
 @njit(**BARE)
-def _leave(logits: Array, limit: float, again: bool, rule: Rule, weights: Array) -> float:
+def _leave(
+    logits: Array, limit: float, again: bool, rule: Rule, allowed: Array, weights: Array
+) -> float:  # fmt: skip
     """Set to zero the weights of what is not drawn; the sum of the others."""
     size, kept = len(logits), 0.0
     for code in range(size):
-        if not rule.allowed[code]:
+        if not allowed[code]:
             weights[code] = 0.0
         elif again:
             weights[code] = math.exp((logits[code] - limit) / rule.temperature)

@@ -19,6 +19,8 @@ from pipeline.domain import Sample, Symbols
 from pipeline.models.state import device_of
 from pipeline.sampling.controls import Controls
 from pipeline.sampling.decoders import Decoder
+from pipeline.sampling.guide import Guide, Guided
+from pipeline.sampling.steering import Several
 
 if TYPE_CHECKING:
     from pipeline.models.steps import Net
@@ -34,7 +36,8 @@ class Request:
 
     Where `open_ended`, no end symbol is drawn and every sequence has exactly `length` symbols. Where there
     are `primes`, they take the place of `prime`: sequence i begins with number i modulo their count.
-    `controls` change the logits before a symbol is chosen; log-probabilities stay the model's own.
+    `controls` change the logits before a symbol is chosen, and a `guide` says which symbols may be;
+    log-probabilities stay the model's own.
     """
 
     count: int
@@ -49,6 +52,7 @@ class Request:
     typical: float | None = None
     primes: tuple[Symbols, ...] = ()
     controls: Controls | None = None
+    guide: Guide | None = None
     int8: bool = False
     """Whether weights, and what they are multiplied by, are rounded to 8 bits where a model's compiled step
     allows it: a large model is then read in a quarter of the time."""
@@ -57,6 +61,12 @@ class Request:
         """The decoder with what must never be drawn."""
         never = (BOS, UNKNOWN, EOS) if self.open_ended else (BOS, UNKNOWN)
         return Decoder(self.temperature, self.top_k, self.top_p, never, self.min_p, self.typical)
+
+    def steering(self) -> Controls | None:
+        """The controls, the guide among them."""
+        parts = [] if self.guide is None else [Guided(self.guide, self.length)]
+        parts += [] if self.controls is None else [self.controls]
+        return Several(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
 
 
 @torch.inference_mode()
@@ -111,9 +121,13 @@ def _draw_compiled(
         1.0 if decoder.top_p is None else float(decoder.top_p), float(decoder.min_p or 0.0), allowed,
     )  # fmt: skip
     steps = [request.length - len(prime) for prime in primes]
-    starts = compiled.starts_of(net, [np.concatenate([[BOS], prime]) for prime in primes], steps)
+    starts = compiled.starts_of(
+        net, [np.concatenate([[BOS], prime]) for prime in primes], steps, request.guide
+    )
     indices = range(first, request.count)
-    for index, codes, nats in compiled.draw(net, starts, rule, request.seed, indices, threads):
+    for index, codes, nats in compiled.draw(
+        net, starts, rule, request.seed, indices, threads, request.guide
+    ):
         prime = primes[index % len(primes)]
         yield _sample(alphabet, request, np.concatenate([prime, codes]), len(prime), nats, index)
 
@@ -135,7 +149,8 @@ def _draw_block(
     nats = torch.zeros(block, dtype=torch.float64, device=where)
     alive = torch.arange(block, device=where) < len(indices)
     decoder = request.decoder()
-    steering = request.controls.begin(starts, indices) if request.controls else None
+    controls = request.steering()
+    steering = controls.begin(starts, indices) if controls else None
     common = int(begun.min())
     inputs = torch.cat([torch.full((block, 1), BOS, device=where), codes[:, :common]], 1)
     state = None
@@ -144,7 +159,9 @@ def _draw_block(
         logits = logits[:, -1].double()
         drawing = alive & (step >= begun)
         # What steers looks at numbers on the CPU.
-        steered = logits if steering is None else steering.adjust(logits.cpu(), drawing.cpu()).to(where)
+        steered = logits
+        if steering is not None:
+            steered = _with_a_way(steering.adjust(logits.cpu(), drawing.cpu())).to(where)
         chosen = torch.where(drawing, decoder.choose(steered, numbers[:, step]), codes[:, step])
         nats += torch.where(drawing, logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0], 0.0)
         if steering is not None:
@@ -157,6 +174,12 @@ def _draw_block(
     drawn = codes.cpu().numpy()
     for row, index in enumerate(indices):
         yield _sample(alphabet, request, drawn[row], len(starts[row]), float(nats[row]), index)
+
+
+def _with_a_way(logits: torch.Tensor) -> torch.Tensor:
+    """The end, where nothing may follow: that a sequence is no good is told by whoever checks it."""
+    logits[logits.amax(-1) == -torch.inf, EOS] = 0.0
+    return logits
 
 
 def _given(request: Request, starts: list[np.ndarray], indices: range) -> tuple[torch.Tensor, torch.Tensor]:

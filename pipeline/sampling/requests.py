@@ -15,6 +15,7 @@ from pipeline.sampling.beam import search
 from pipeline.sampling.constraints import Language, constraints_of
 from pipeline.sampling.engine import Request, draw
 from pipeline.sampling.fill import fill
+from pipeline.sampling.guide import Guide, guide_of
 from pipeline.sampling.settings import SampleSettings
 from pipeline.sampling.steering import Repetition, controls_of
 
@@ -83,6 +84,11 @@ class Drawing:
             self.loaded.model.lean(self.settings.copying)
         return self.loaded.model.to(accelerator_of(self.settings))
 
+    @cached_property
+    def _guide(self) -> Guide | None:
+        # What is searched for is not drawn symbol by symbol, and a span that is filled in has no end.
+        return guide_of(self.domain, self.alphabet, self.settings.valid and not self.searches)
+
     def _request(self, temperature: float, primes: tuple[Symbols, ...]) -> Request:
         settings = self.settings
         repetition = None
@@ -96,5 +102,5 @@ class Drawing:
             settings.count, length, self.seed, primes[0], language.open_ended, temperature,
             settings.top_k, settings.top_p, settings.min_p, settings.typical,
             primes if len(primes) > 1 else (), controls_of(wishes, language, length, repetition),
-            settings.int8,
+            self._guide, settings.int8,
         )  # fmt: skip

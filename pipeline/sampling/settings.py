@@ -86,6 +86,8 @@ class SampleSettings:
     accelerator: str = "cpu"
     """Where sequences are drawn and scored: cpu, gpu, or auto, a GPU if there is one. Rounding differs, so
     that the same seed may give other sequences there."""
+    valid: bool = True
+    """Draw only what the domain's grammar allows, where it has one: tunes whose bars and repeats add up."""
     constraints: list[Any] = field(default_factory=list)
     """What every sequence must keep, such as {kind: motifs, never: [GAATTC]}; see sampling/constraints.py."""
     prime: str = ""

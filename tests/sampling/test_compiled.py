@@ -145,7 +145,7 @@ def test_a_tie_at_the_edge_of_the_unit_interval_draws_an_allowed_code():
     rule = compiled.Rule(1.0, 5, 1.0, 0.0, np.array([False, True, False, True, False]))
     logits = np.array([9.0, 0.0, 9.0, 0.0, 9.0], np.float32)
     for number, expected in ((0.0, 1), (0.49, 1), (0.51, 3), (np.nextafter(1.0, 0.0), 3)):
-        code, nats = compiled.choose(logits, rule, number, np.empty(5))
+        code, nats = compiled.choose(logits, rule, rule.allowed, number, np.empty(5))
         assert code == expected
         assert nats == pytest.approx(float(torch.from_numpy(logits).log_softmax(0)[1]), rel=1e-5)
 
