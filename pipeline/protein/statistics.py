@@ -19,6 +19,11 @@ from pipeline.scoreboard.verdicts import Words, summary_of
 
 FEWEST_PROTEINS = 4
 """Of a group; with fewer there are no halves to compare."""
+PLOTS_CAPTION = (
+    "Bars: the middle half of the proteins; lines: medians. Hydropathy by the scale of Kyte and Doolittle, "
+    "the mean of a protein (GRAVY). Low complexity by SEG, before its last trimming: somewhat more than "
+    "segmasker masks."
+)
 WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
 
 
@@ -33,7 +38,7 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
     return Findings(
         exhibits=(
             Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS)),
-            Exhibit("Composition and properties beside real proteins", plots),
+            Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION),
         ),
         summary=tuple(summary_of(groups, rows, WORDS)),
         figures=figures_of(rows),
