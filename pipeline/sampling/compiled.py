@@ -123,7 +123,7 @@ def draw_chunk(
     log-probabilities in nats, both ``(samples,)``.
     """
     samples = len(indices)
-    rows = _whole_tiles(min(rows, samples))
+    rows = whole_tiles(min(rows, samples))
     codes = np.empty((samples, starts.steps.max()), np.uint16)
     lengths, nats = np.zeros(samples, np.int64), np.zeros(samples)
     desk = Desk(
@@ -152,7 +152,7 @@ class Stepping:
         self.net = net
 
     def __call__(self, symbols: Tensor, carried: Array | None = None) -> tuple[Tensor, Array]:
-        rows = _whole_tiles(len(symbols))
+        rows = whole_tiles(len(symbols))
         carried = state(self.net, rows) if carried is None else carried
         space = room(self.net, rows)
         _read(self.net, carried, np.ascontiguousarray(symbols.t().numpy()), len(symbols), space)
@@ -160,7 +160,8 @@ class Stepping:
         return torch.from_numpy(logits)[:, None], carried
 
 
-def _whole_tiles(rows: int) -> int:
+def whole_tiles(rows: int) -> int:
+    """How many rows there must be room for."""
     return 1 if rows == 1 else -(-rows // ROWS) * ROWS
 
 

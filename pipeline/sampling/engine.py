@@ -79,7 +79,7 @@ def draw(
         alphabet.encode(prime, where="sample.prime").astype(np.int64)
         for prime in request.primes or (request.prime,)
     ]
-    net = _net(model, request.int8)
+    net = net_of(model, request.int8)
     room_for_all = all(len(prime) < request.length for prime in primes)
     if net is not None and room_for_all and request.controls is None and request.typical is None:
         yield from _draw_compiled(net, alphabet, request, primes, first, threads)
@@ -93,7 +93,7 @@ def draw(
                 yield sample
 
 
-def _net(model: nn.Module, int8: bool) -> "Net | None":
+def net_of(model: nn.Module, int8: bool = False) -> "Net | None":
     """The model's weights for compiled code, where it has such a step and lies where that runs."""
     weight = next(model.parameters(), torch.zeros(0))
     if not hasattr(model, "stepper") or device_of(model).type != "cpu" or weight.dtype != torch.float32:

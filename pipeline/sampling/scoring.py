@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.alphabet import BOS, EOS
 from pipeline.models.state import device_of
+from pipeline.sampling.engine import net_of
 
 ROWS, TIME = 64, 512
 
@@ -20,8 +21,14 @@ def surprisals(
     """The nats of each code after all before it, float64, sequence by sequence; where `with_end`, one more
     for the end symbol."""
     remaining = iter(sequences)
+    net = net_of(model)
     while batch := list(islice(remaining, ROWS)):
-        yield from _batch(model, batch, with_end)
+        if net is not None:
+            from pipeline.sampling import reading  # late: it takes a while to load
+
+            yield from reading.surprisals(net, batch, with_end)
+        else:
+            yield from _batch(model, batch, with_end)
 
 
 def _batch(model: nn.Module, sequences: Sequence[np.ndarray], with_end: bool) -> Iterator[np.ndarray]:

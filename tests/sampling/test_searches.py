@@ -89,9 +89,10 @@ def test_a_wider_beam_is_no_worse_than_the_greedy_one():
     assert ranks[1] >= ranks[0]
 
 
+@pytest.mark.parametrize("family", ["lstm", "transformer"])  # compiled, and not
 @pytest.mark.parametrize("with_end", [True, False])
-def test_surprisals_are_those_of_each_sequence_alone(with_end):
-    model = model_of("lstm")
+def test_surprisals_are_those_of_each_sequence_alone(family, with_end):
+    model = model_of(family)
     rng = np.random.default_rng(2)
     sequences = [rng.integers(3, 7, size) for size in (700, 1, 30, 0, *[5] * 66)]
     for codes, nats in zip(sequences, surprisals(model, sequences, with_end), strict=True):
