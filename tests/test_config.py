@@ -32,7 +32,8 @@ def names(group: str) -> list[str]:
 
 
 FAMILY = {"Nucleotide": "genome", "Protein": "protein", "Text": "text", "Abc": "music",
-          "Chorales": "music", "Midi": "music", "Performance": "music"}  # fmt: skip
+          "Chorales": "music", "Midi": "music", "Performance": "music",
+          "Piano": "music"}  # fmt: skip
 
 # --- every file of conf/ ----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from tiny import (
     some_chorales,
     some_dna,
     some_performance,
+    some_pieces,
     some_proteins,
     some_text,
     some_tunes,
@@ -37,6 +38,7 @@ FIXTURES = {
     "abc": ("reels.abc", some_tunes(), "M:4/4 K:G"),
     "midi": ("small.mid", some_performance(seed=2), "NoteOn_60 Velocity_63 NoteOn_64 Velocity_63"),
     "chorales": ("small.txt", some_chorales(), "67,62,58,43 _,_,_,_"),
+    "piano": ("small.txt", some_pieces(), "60 64 67"),
     "performance": ("small.mid", some_performance(), "NoteOn_60 Velocity_63 TimeShift_0.20.100 NoteOff_60"),
 }
 """For each domain: the name of a small file, its content, and a prime."""

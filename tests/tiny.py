@@ -103,6 +103,13 @@ def some_chorales(count: int = 60, seed: int = 1) -> str:
     return "\n".join(f"# chorale {number}\n{line}\n" for number, line in enumerate(lines, start=1))
 
 
+def some_pieces(count: int = 60, seed: int = 1) -> str:
+    """Lines of chords and single notes, none of them alike."""
+    rng = random.Random(seed)
+    words = ["48 60 64 67", "72", "74", "76", "43 59 62 67", "71", "45 60 64 69"]
+    return "".join(" ".join(rng.choices(words, k=12)) + "\n" for _ in range(count))
+
+
 def some_performance(notes: int = 300, seed: int = 1) -> bytes:
     """A MIDI file: two notes or three at a time, none twice, each with a loudness and a length of its own."""
     rng = random.Random(seed)

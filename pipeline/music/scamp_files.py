@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 from pipeline.music import fields
 from pipeline.music.instruments import instrument_name
 from pipeline.music.notation import settle
+from pipeline.music.piece import Piece
 from pipeline.music.playing import played_keys, played_meters
 from pipeline.music.tune import WHOLE, Tune
 
@@ -30,9 +31,25 @@ def complete_midi(data: bytes, tune: Tune, programs: Sequence[int], names: Seque
     return score.dumps_midi()
 
 
-def complete_musicxml(text: str, key: str, programs: Sequence[int]) -> str:
+def complete_piece(data: bytes, piece: Piece) -> bytes:
+    """The file with the instruments, meters and keys of a piece of several parts."""
+    from symusic import KeySignature, Score, TimeSignature
+
+    score = Score.from_midi(data)
+    scale = score.tpq / piece.ticks_per_quarter
+    for tick, beats, beat_type in piece.meters:
+        score.time_signatures.append(TimeSignature(round(tick * scale), beats, beat_type))
+    for tick, sharps, minor in piece.keys:
+        score.key_signatures.append(KeySignature(round(tick * scale), sharps, int(minor)))
+    for track, part in zip(score.tracks, piece.parts, strict=True):
+        track.program, track.name = part.program, part.name
+        track.pitch_bends = []  # all at nought: no note is bent
+    return score.dumps_midi()
+
+
+def complete_musicxml(text: str, key: str, programs: Sequence[int], accompanied: bool = True) -> str:
     """The page with its instruments and key, and accidentals only where they differ from the key or from what
-    the bar has had."""
+    the bar has had. `accompanied`: the parts after the first are chords under a tune."""
     root = ElementTree.fromstring(text)
     for player, program in zip(root.findall("part-list/score-part"), programs, strict=True):
         for named in player.iter("instrument-name"):
@@ -40,7 +57,7 @@ def complete_musicxml(text: str, key: str, programs: Sequence[int]) -> str:
         for chosen in player.iter("midi-program"):
             chosen.text = str(program + 1)
     for number, part in enumerate(root.iter("part")):
-        if number:  # chords below the melody stand an octave higher, as a guitar's do
+        if number and accompanied:  # chords below the melody stand an octave higher, as a guitar's do
             for line in part.findall("measure/attributes/clef"):
                 ElementTree.SubElement(line, "clef-octave-change").text = "-1"
         attributes = part.find("measure/attributes")
@@ -52,6 +69,16 @@ def complete_musicxml(text: str, key: str, programs: Sequence[int]) -> str:
         for measure in part.iter("measure"):
             _show_accidentals(measure, fields.signature(key))
     return settle(ElementTree.tostring(root, encoding="unicode"))
+
+
+def key_name(sharps: int) -> str:
+    """A major key by its sharps, or flats below 0, as ABC has it.
+
+    >>> key_name(0), key_name(-3), key_name(6)
+    ('C', 'Eb', 'F#')
+    """
+    place = sharps + 1
+    return "FCGDAEB"[place % 7] + "#" * (place // 7) + "b" * -(place // 7)
 
 
 def _show_accidentals(measure: ElementTree.Element, signature: dict[str, int]) -> None:

@@ -12,12 +12,14 @@ from pipeline.music import fields
 from pipeline.music.audio import AudioRender, join_findings
 from pipeline.music.instruments import instrument_name, is_sustained, program_of
 from pipeline.music.notation import how_made, title_of, valid_tune
-from pipeline.music.phrasing import perform
-from pipeline.music.piece import PieceRecord
+from pipeline.music.phrasing import Performance, perform
+from pipeline.music.piece import Meter, PieceRecord
 from pipeline.music.render import MusicRender, count
-from pipeline.music.scamp_files import complete_midi, complete_musicxml
+from pipeline.music.scamp_files import complete_midi, complete_musicxml, complete_piece, key_name
+from pipeline.music.staves import key_of
 from pipeline.progress import track
 
+_FILES = {"midi": "mid", "musicxml": "musicxml"}
 _TIME_LIMIT_S = 120.0
 _AT_ONCE = 8
 """Tunes that one child process plays."""
@@ -42,12 +44,13 @@ class ScampRender(MusicRender):
         """Write `scamp/<id>.mid` and `scamp/<id>.musicxml` for the first tunes."""
         folder = out_dir / "scamp"
         folder.mkdir(parents=True, exist_ok=True)
-        chosen = [each for each in records[: self.max_tunes] if not isinstance(each, PieceRecord)]
+        chosen = records[: self.max_tunes]
         rejections: list[Rejection] = []
         jobs: dict[str, dict[str, Any]] = {}
         for record in chosen:
             try:
-                jobs[record.id] = self._job(record, folder, seed)
+                if job := self._job(record, folder, seed):
+                    jobs[record.id] = job
             except DataError as error:
                 rejections.append(Rejection(record.id, "SCAMP could not play it", str(error)))
         failures = play_all(jobs)
@@ -84,7 +87,12 @@ class ScampRender(MusicRender):
             return [self.program]
         return [self.program, program_of(self.accompaniment, "render.accompaniment")]
 
-    def _job(self, record: Record, folder: Path, seed: int) -> dict[str, Any]:
+    def _job(self, record: Record, folder: Path, seed: int) -> dict[str, Any] | None:
+        """What the child process needs; None for what already is a performance."""
+        files = {kind: str(folder / f"{record.id}.{suffix}") for kind, suffix in _FILES.items()}
+        if isinstance(record, PieceRecord):
+            played = record.performance(f"{seed}:{record.id}")
+            return played and {**_piece_job(record, played), **files}
         tune = valid_tune(record)
         performance = perform(tune, f"{seed}:{record.id}", accompanied=self.accompaniment is not None)
         parts = [
@@ -99,17 +107,40 @@ class ScampRender(MusicRender):
             "meter": "4/4" if tune.meter == fields.FREE_METER else tune.meter,
             "title": title_of(record),
             "composer": how_made(record),
-            "midi": str(folder / f"{record.id}.mid"),
-            "musicxml": str(folder / f"{record.id}.musicxml"),
+            **files,
         }
 
     def _complete(self, record: Record, job: dict[str, Any]) -> None:
-        tune = valid_tune(record)
         midi, page = Path(job["midi"]), Path(job["musicxml"])
+        if isinstance(record, PieceRecord):
+            midi.write_bytes(complete_piece(midi.read_bytes(), record.piece))
+            key, programs = key_name(key_of(record.piece)[0]), [part.program for part in record.piece.parts]
+            text = complete_musicxml(page.read_text(encoding="utf-8"), key, programs, accompanied=False)
+            page.write_text(text, encoding="utf-8")
+            return
+        tune = valid_tune(record)
         names = [part["name"] for part in job["parts"]]
         midi.write_bytes(complete_midi(midi.read_bytes(), tune, self._programs, names))
         text = complete_musicxml(page.read_text(encoding="utf-8"), tune.key, self._programs)
         page.write_text(text, encoding="utf-8")
+
+
+def _piece_job(record: PieceRecord, performance: Performance) -> dict[str, Any]:
+    """As `ScampRender._job`, of a piece that has instruments of its own."""
+    parts = [
+        {**asdict(played), "name": part.name, "sustained": is_sustained(part.program)}
+        for played, part in zip(performance.parts, record.piece.parts, strict=True)
+    ]
+    meter = (record.piece.meters or (Meter(0),))[-1]
+    return {
+        "parts": parts,
+        "bar_lines": performance.bar_lines,
+        "tempo": performance.tempo,
+        "key": "flats" if key_of(record.piece)[0] < 0 else "sharps",
+        "meter": f"{meter.beats}/{meter.beat_type}",
+        "title": title_of(record),
+        "composer": how_made(record),
+    }
 
 
 def play_all(jobs: Mapping[str, dict[str, Any]]) -> dict[str, str]:

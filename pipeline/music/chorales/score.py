@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.music.chorales.bars import Bars, guess_bars
 from pipeline.music.chorales.voices import NAMES, Chorale, VoiceNote, from_text
+from pipeline.music.phrasing import Performance
 from pipeline.music.piece import Key, Meter, NoteEvent, Part, Piece, PieceRecord, Tempo
+from pipeline.music.piece_playing import perform_piece
 
 if TYPE_CHECKING:
     from music21.stream import Measure, Score, Voice
@@ -42,6 +44,10 @@ class ChoraleRecord(PieceRecord):
     def score(self) -> "Score":
         """A choir score on two staves, in the key that music21 hears."""
         return choir_score(from_text(self.text), self.step // 4)
+
+    def performance(self, seed: str) -> Performance:
+        """By four singers."""
+        return perform_piece(self.piece, seed)
 
 
 def to_piece(chorale: Chorale, steps_per_quarter: int) -> Piece:
