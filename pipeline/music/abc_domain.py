@@ -25,6 +25,7 @@ from pipeline.music.music_tokens import music_tokens
 from pipeline.music.normal_form import Keep, NotNormal, normalise_body
 from pipeline.music.prime import parse_prime
 from pipeline.music.render import count
+from pipeline.music.repair import cut_to_bars, mend
 from pipeline.music.transpose import NotMovable, transposed
 from pipeline.music.tune import Problem, Tune
 from pipeline.music.tune_grammar import tune_grammar
@@ -55,6 +56,8 @@ class Abc(Domain):
     """Semitones up and down by which tunes of the training split are learned in other keys, too."""
     max_copy_notes: int | None = None
     """Tunes with more notes in a row of a training tune are dropped; None: copies are only flagged."""
+    repair: bool = False
+    """Tunes that are not valid as they were drawn are mended, where a few edits do it; each edit is told."""
     meter: str | None = None
     """The meter that is asked for, such as 6/8."""
     key: str | None = None
@@ -68,7 +71,7 @@ class Abc(Domain):
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
     output_settings: ClassVar[tuple[str, ...]] = (
-        "max_copy_notes", "meter", "key", "dance", "lowest", "highest",
+        "max_copy_notes", "repair", "meter", "key", "dance", "lowest", "highest",
     )  # fmt: skip
 
     @property
@@ -205,10 +208,10 @@ class Abc(Domain):
     def finish(self, sample: Sample) -> Record | Rejection:
         """A valid tune as a record, everything else as a rejection by its first problem.
 
-        A missing last bar line is added, and the record's metadata says so.
+        A missing last bar line is added, and the record's metadata says so, as it does of repairs.
         """
         where = f"sample {sample.index + 1}"
-        if not sample.ended:
+        if not sample.ended and not self.repair:
             return Rejection(where, "no end within sample.length")
         try:
             raw = Tune.from_text(sample.text)
@@ -216,13 +219,16 @@ class Abc(Domain):
             return Rejection(where, str(error), sample.text[:60])
         if "\n" in raw.body:
             return Rejection(where, "line break inside the body")
-        tune = _close(raw)
+        tune, edits = _close(raw) if sample.ended else cut_to_bars(raw)
         problems = tune.check()
         if problems:
-            return Rejection(where, problems[0].reason, describe(tune, problems[0]))
+            mended = mend(tune) if self.repair else None
+            if mended is None:
+                return Rejection(where, problems[0].reason, describe(tune, problems[0]))
+            tune, edits = mended[0], (*edits, *mended[1])
         metadata = {"title": f"Synthetic tune {sample.index + 1}"}
-        if tune.body != raw.body:
-            metadata["repaired"] = "final bar line added"
+        if edits:
+            metadata["repaired"] = "; ".join(edits)
         return Record(f"tune_{sample.index + 1:04d}", self._symbols(tune.text), metadata)
 
     def audit(
@@ -240,12 +246,18 @@ class Abc(Domain):
         opening = "%abc-2.1\n% Synthetic tunes, made by a model; a tune ends at an empty line.\n\n"
         path.write_text(opening + book, encoding="utf-8")
         repaired = sum("repaired" in record.metadata for record in records)
-        added = f", {repaired} of them with a final bar line added" if repaired else ""
+        as_drawn = len(records) - repaired
+        added = f", {repaired} of them repaired, {as_drawn} as they were drawn" if repaired else ""
+        exhibits = [Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site.")]
+        files = [path]
+        if repaired:
+            files.append(_list_repairs(records, out_dir / "repairs.tsv"))
+            exhibits.append(Exhibit("Repairs", (files[-1],), "What was changed where tunes were not valid."))
         return Findings(
-            exhibits=(Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site."),),
+            exhibits=tuple(exhibits),
             summary=(f"{count(len(records), 'tune')} in {path.name}{added}",),
             figures={"tunes": len(records), "tunes_repaired": repaired},
-            files=(path,),
+            files=tuple(files),
         )
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
@@ -270,12 +282,19 @@ def describe(tune: Tune, problem: Problem) -> str:
     return f"{problem.detail + ', ' if problem.detail else ''}near {around!r}"
 
 
-def _close(tune: Tune) -> Tune:
-    """The tune with a final bar line where its last bar has none."""
+def _close(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
+    """The tune with a final bar line where its last bar has none, and whether it was added."""
     bars = tune.reading.bars
     if not bars or bars[-1].right:
-        return tune
-    return replace(tune, body=tune.body + "|]")
+        return tune, ()
+    return replace(tune, body=tune.body + "|]"), ("final bar line added",)
+
+
+def _list_repairs(records: Sequence[Record], path: Path) -> Path:
+    rows = [(r.id, each) for r in records for each in r.metadata.get("repaired", "").split("; ") if each]
+    lines = (f"{name}\t{edit}\n" for name, edit in [("tune", "edit"), *rows])
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
 
 
 def format_tune(record: Record, number: int) -> str:
@@ -294,6 +313,8 @@ def format_tune(record: Record, number: int) -> str:
     if "nearest" in record.metadata:
         comment += f"% nearest training tune: {record.metadata['nearest']}, "
         comment += f"at a distance of {record.metadata['nearest_distance']} of 1\n"
+    if "repaired" in record.metadata:
+        comment += f"% repaired: {record.metadata['repaired']}\n"
     if "copied" in record.metadata:
         comment += f"% copied: {record.metadata['copied']}\n"
     return f"X:{number}\nT:{title}\n{comment}{header}{lay_out(tune)}\n\n"
