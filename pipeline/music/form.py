@@ -12,6 +12,8 @@ from pipeline.music.tune import Bar, Tune
 from pipeline.scoreboard.scoring import Measure
 
 PART_BARS = 8
+MOST_SECTIONS = 64
+"""More eight bars are not given letters."""
 SAME = 0.7
 """Sections that have the same pitch for so much of the time are called by the same letter."""
 _PART_ENDS = ("||", "|]", ":|", "::", "|:", ":||:")
@@ -80,7 +82,9 @@ def _sections(tune: Tune) -> Iterator[np.ndarray]:
     quarters = float(in_quarters([bar.full])[0]) * PART_BARS
     starts, at = [], 0.0
     for length in _joined(_played_parts(tune), quarters * 1.01):
-        starts += [at + number * quarters for number in range(max(round(length / quarters), 0))]
+        if len(starts) >= MOST_SECTIONS:
+            break
+        starts += [at + number * quarters for number in range(min(round(length / quarters), MOST_SECTIONS))]
         at += length
     notes = [note for note in played_notes(tune) if note.pitches]
     yield from NoteTable(

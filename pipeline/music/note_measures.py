@@ -30,7 +30,7 @@ LAGS = 16
 """Bars' distances at which their likeness is measured."""
 FEWEST_REACH = 0.25
 """A distance that a smaller share of the pieces reaches tells of these few alone."""
-MOST_STEPS = 10_000_000
+MOST_STEPS = 1_000_000
 """Of longer pieces only the first time steps are looked at."""
 _MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 # A minor scale is the major one of another root, so twelve scales are all twenty-four.
@@ -212,10 +212,10 @@ def polyphony(piece: NoteTable) -> tuple[float, float]:
     """MusPy's polyphony rate at two notes, in percent: the share of time at which so many sound."""
     if not len(piece.onsets):
         return 0, 0
-    starts = np.round(piece.onsets * STEPS).astype(int)
-    stops = np.maximum(np.round((piece.onsets + piece.durations) * STEPS).astype(int), starts + 1)
-    size = min(int(stops.max()), MOST_STEPS) + 1
-    change = np.bincount(np.minimum(starts, size - 1), minlength=size)
-    change = change - np.bincount(np.minimum(stops, size - 1), minlength=size)
+    times = np.stack([piece.onsets, piece.onsets + piece.durations]) * STEPS
+    starts, stops = np.minimum(np.round(times), MOST_STEPS).astype(int)
+    stops = np.maximum(stops, starts + 1)
+    size = int(stops.max()) + 1
+    change = np.bincount(starts, minlength=size) - np.bincount(stops, minlength=size)
     sounding = change.cumsum()[: size - 1]
     return 100 * (sounding >= 2).mean() if len(sounding) else 0, 1

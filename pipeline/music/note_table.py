@@ -1,5 +1,6 @@
 """The notes of a piece as arrays, whatever they were written in: what all statistics of music read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,8 +16,8 @@ QUARTER = WHOLE // 4
 STEPS = 12
 """Time steps in a quarter note: sixteenths and triplets of eighths fall on them."""
 _STEPS_OF_TONIC = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-MOST_BARS = 10_000
-"""Of longer pieces only these are looked at bar by bar."""
+MOST_BARS, MOST_BAR_STEPS = 10_000, 2_000_000
+"""Of longer pieces only so many bars, and time steps in them, are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,23 +62,27 @@ class NoteTable:
         """Time steps in a bar."""
         return round(self.bar_quarters * STEPS)
 
+    @property
+    def _first_bars(self) -> np.ndarray:
+        return self.bars[: min(MOST_BARS, MOST_BAR_STEPS // max(self.steps_a_bar, 1))]
+
     @cached_property
     def bar_onsets(self) -> np.ndarray:
         """Whether a note starts at each time step of each bar, bool ``(bars, steps)``."""
-        steps, bars = self.steps_a_bar, self.bars[:MOST_BARS]
-        grid = np.zeros((len(bars), steps), bool)
+        bars = self._first_bars
+        grid = np.zeros((len(bars), self.steps_a_bar), bool)
         if grid.size:
             bar = np.searchsorted(bars, self.onsets + 1e-6, side="right") - 1
-            step = np.round((self.onsets - bars[bar]) * STEPS).astype(int)
-            inside = (bar >= 0) & (step < steps)
-            grid[bar[inside], step[inside]] = True
+            step = np.round((self.onsets - bars[bar]) * STEPS)
+            inside = (bar >= 0) & (step < self.steps_a_bar)
+            grid[bar[inside], step[inside].astype(int)] = True
         return grid
 
     @cached_property
     def bar_pitches(self) -> np.ndarray:
         """The melody's pitch at each time step of each bar, -1 in silence, ``(bars, steps)``."""
         onsets, durations, pitches = self.melody
-        times = self.bars[:MOST_BARS, None] + np.arange(self.steps_a_bar) / STEPS + 1e-6
+        times = self._first_bars[:, None] + np.arange(self.steps_a_bar) / STEPS + 1e-6
         if not times.size or not len(onsets):
             return np.full(times.shape, -1)
         note = np.maximum(np.searchsorted(onsets, times, side="right") - 1, 0)
@@ -135,7 +140,8 @@ def _commonest(bars: Sequence[tuple]) -> tuple[float, np.ndarray]:
     lengths = [length for _, length in bars]
     if not lengths:
         return 0.0, np.zeros(0)
-    length = max(set(lengths), key=lambda each: (lengths.count(each), each))
+    seen = Counter(lengths)
+    length = max(seen, key=lambda each: (seen[each], each))
     return float(length) / QUARTER, in_quarters([onset for onset, each in bars if each == length])
 
 

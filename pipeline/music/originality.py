@@ -101,9 +101,10 @@ def audit(
     caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {notes}."
     return kept, Findings(
         exhibits=(
-            Exhibit(f"Are the {kind}s new", plots, caption), Exhibit(f"Nearest training {kind}s", (table,)),
+            Exhibit(f"Are the {kind}s new", plots, caption),
+            Exhibit(f"Nearest training {kind}s", (table,)),
         ),
-        summary=(line,),
+        summary=(line, _distances_told(distances, kind)),
         figures=_figures(found, limit, kind, notes),
         files=(table, *plots),
         rejections=tuple(rejections),
@@ -200,6 +201,14 @@ def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, not
     margin = 3 * np.sqrt(max(real * (1 - real), 1 / size / 4) / size)
     told = "more than" if copies / size > real + margin else "no more than"
     return f"{line} training {kind}, {told} held-out real {kind}s do ({real:.0%})"
+
+
+def _distances_told(distances: Mapping[str, Sequence[float]], kind: str) -> str:
+    """How far the nearest training tunes are, of the samples and of every other group."""
+    told = [f"{name} {np.median(each):.2f}" for name, each in distances.items()]
+    return (
+        f"median distance to the nearest training {kind}, 0 the same and 1 nothing alike: {', '.join(told)}"
+    )
 
 
 def _figures(

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from pipeline.music import note_measures as measured
-from pipeline.music.form import eight_bar_parts, ends_on_tonic, form_letters, is_aabb, part_lengths
+from pipeline.music.form import (
+    eight_bar_parts,
+    ends_on_tonic,
+    form_letters,
+    form_measures,
+    is_aabb,
+    part_lengths,
+)
 from pipeline.music.note_table import NoteTable, TuneNotes
 from pipeline.music.piece import Key, Meter, NoteEvent, Part, Piece
 from pipeline.music.tune import Tune
@@ -154,3 +161,13 @@ def test_a_bar_cut_short_goes_on_in_the_pick_up_of_the_next_part():
     piece = notes("A|dfaf|d3:|f|gfed|d3|]", "D")
     assert piece.bars.tolist() == [1, 5, 9, 13]
     assert piece.bar_pitches[1, ::12].tolist() == [74, 74, 74, 78]
+
+
+@pytest.mark.parametrize("body", [
+    "C" + "9" * 40 + "|C8|]", "C/" + "9" * 30 + "|D8|]", "C8|" * 3000 + "]", "z8|]", "|:|:C8:|:|",
+    "[K:G]C8|[M:3/4]C6|]",
+], ids=["endless", "shortest", "many bars", "silence", "broken repeats", "changes"])  # fmt: skip
+def test_odd_tunes_are_measured_in_finite_numbers(body):
+    group = pieces(notes(body, unit="1/8"))
+    for measure in [*measured.note_measures({"samples": group}), *form_measures()]:
+        assert np.isfinite(measure.count(group)).all(), measure.name
