@@ -139,6 +139,8 @@ class Grammar(abc.ABC):
     """With so many symbols left it is time to ask for an `ending`."""
     slack: int
     """By how many symbols an ending may become longer from one symbol to the next, at most."""
+    takes_all: ClassVar[bool] = False
+    """Whether `step` knows how to go on after letters too that are not allowed, as a prime may have."""
 
     @abc.abstractmethod
     def step(self, strand: int, state: Hashable, letter: int) -> Hashable:

@@ -10,8 +10,7 @@ from functools import cached_property
 from pipeline.domain import Grammar
 from pipeline.music.event_tokens import EventTokens
 
-_UP, _STRUCK, _DOWN = "up", "struck", "down"
-"""A key that was struck at this moment must not be let go before time has passed."""
+_UP = -1
 _START = "start"
 
 Letters = frozenset[int]
@@ -41,24 +40,30 @@ def _first_kinds(order: Mapping[str, set[str]]) -> set[str]:
 
 
 class _Key:
-    """One key of the piano: only what is up is struck, only what is down is let go."""
+    """One key of the piano: what is up may be struck, what is down may be let go, after some time and before
+    `longest` time shifts have passed. A state is how many have since it was struck, or that it is up."""
 
     start = _UP
 
-    def __init__(self, symbols: Sequence[str], pitch: int) -> None:
+    def __init__(self, symbols: Sequence[str], pitch: int, longest: int) -> None:
         self.on, self.off = (symbols.index(f"{name}_{pitch}") for name in ("NoteOn", "NoteOff"))
         self.shifts = frozenset(at for at, name in enumerate(symbols) if name.startswith("TimeShift"))
-        self.all = frozenset(range(len(symbols)))
+        self.offs = frozenset(at for at, name in enumerate(symbols) if name.startswith("NoteOff"))
+        self.all, self.longest = frozenset(range(len(symbols))), longest
 
-    def step(self, state: str, letter: int) -> str:
+    def step(self, state: int, letter: int) -> int:
         if letter == self.on:
-            return _STRUCK
-        if letter == self.off:
+            return 0
+        if letter == self.off or state == _UP:
             return _UP
-        return _DOWN if state == _STRUCK and letter in self.shifts else state
+        return state + 1 if letter in self.shifts else state
 
-    def allowed(self, state: str) -> Letters:
-        return self.all - {_UP: {self.off}, _DOWN: {self.on}, _STRUCK: {self.on, self.off}}[state]
+    def allowed(self, state: int) -> Letters:
+        if state == _UP:
+            return self.all - {self.off}
+        if state >= self.longest:
+            return self.offs  # before anything else: once a note is struck, none may be let go at that time
+        return self.all - ({self.on} if state else {self.on, self.off})
 
 
 class _Bar:
@@ -88,13 +93,15 @@ class _Bar:
 
 
 class EventGrammar(Grammar):
-    """The grammar of a tokenization, for models of these symbols."""
+    """The grammar of a tokenization, for models of these symbols; no key of a performance is down for more
+    than `longest` time shifts."""
 
     room_to_end = 0
     slack = 0
+    takes_all = True
 
-    def __init__(self, events: EventTokens, symbols: Sequence[str]) -> None:
-        self.events, self.symbols = events, tuple(symbols)
+    def __init__(self, events: EventTokens, symbols: Sequence[str], longest: int) -> None:
+        self.events, self.symbols, self.longest = events, tuple(symbols), longest
         self.start = tuple(strand.start for strand in self.strands)
 
     @cached_property
@@ -103,7 +110,7 @@ class EventGrammar(Grammar):
         names, events = self.symbols, self.events
         keys = sorted(int(name[7:]) for name in names if name.startswith("NoteOn_"))
         bars = [_Bar(names, events.steps)] if "Bar_None" in names else []
-        return [_Order(names, events.order), *(_Key(names, pitch) for pitch in keys), *bars]
+        return [_Order(names, events.order), *(_Key(names, pitch, self.longest) for pitch in keys), *bars]
 
     def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
         """The state of a strand after a letter that it allows."""

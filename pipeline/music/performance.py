@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.domain import Domain, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import Domain, Findings, Grammar, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError, DataError
 from pipeline.limits import between, one_of
 from pipeline.music.event_tokens import HIGHEST, LOWEST, PERFORMED, TOKENIZATIONS, EventTokens
@@ -42,6 +42,9 @@ class Performance(Domain):
     stretch: float = 0.05
     """Share by which training pieces are learned slower and faster too; 0: only as they are. Where time is
     counted in quarter notes there is nothing to stretch."""
+    longest_shifts: int = 25
+    """Time shifts for which a key of a sample stays down, at most: 99% of real notes are shorter, but a model
+    forgets to let keys go."""
     max_copy_notes: int | None = None
     """Samples with more notes in a row of a training piece's top voice are dropped; None: only flagged."""
 
@@ -59,6 +62,7 @@ class Performance(Domain):
                 f"domain.steps_per_quarter={self.steps_per_quarter} is no multiple of 4; 12 is usual"
             )
         between("domain.transpose", self.transpose, 0, MOST_SEMITONES)
+        between("domain.longest_shifts", self.longest_shifts, 1, 1000)
         between("domain.stretch", self.stretch, 0.0, MOST_STRETCH)
         if self.max_copy_notes is not None:
             between("domain.max_copy_notes", self.max_copy_notes, 1, 2**31)
@@ -126,6 +130,12 @@ class Performance(Domain):
             for factor in (1 - self.stretch, 1 + self.stretch):
                 symbols = self.events.encode(stretched(piece, factor))
                 yield Record(f"{record.id} x{factor:g}", symbols)
+
+    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+        """What can be played: keys that are up are struck, keys that are down are let go."""
+        from pipeline.music.event_grammar import EventGrammar
+
+        return EventGrammar(self.events, symbols, self.longest_shifts)
 
     def parse_prime(self, text: str) -> Symbols:
         """Events between spaces, as `events.txt` has them; ConfigError for others."""

@@ -43,7 +43,9 @@ def piano_score(piece: Piece, triplets: bool = True) -> "Score":
     sharps, _ = key_of(piece)
     staves = [_staff(_chords(columns, pitched, upper, wanted), piece, sharps) for wanted in (True, False)]
     for staff in staves:
-        staff.insert(0, instrument.Piano())
+        player = instrument.Piano()
+        player.partName = player.partAbbreviation = ""  # a brace needs no name before each staff
+        staff.insert(0, player)
         score.insert(0, staff)
     _write_down(staves)
     score.insert(0, layout.StaffGroup(list(score.parts), symbol="brace", barTogether=True))

@@ -91,7 +91,8 @@ class Guide:
         with self.lock:
             states = list(self.start)
             for position, letter in enumerate(letters, 1):
-                if not self.allowed(np.array(states))[letter + len(SPECIALS)]:
+                known = self.grammar.takes_all
+                if not known and not self.allowed(np.array(states))[letter + len(SPECIALS)]:
                     log.warning(
                         "%s: symbol %d may not stand there in what is drawn with sample.valid=true, so that "
                         "nothing is known of what may follow it", where, position,

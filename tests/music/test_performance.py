@@ -72,6 +72,34 @@ def test_a_copy_in_another_key_and_tempo_is_found(folder, tmp_path):
     assert only.id == new.id and findings.rejections[0].reason == "copied"
 
 
+def test_no_sample_has_events_that_cannot_be(run):
+    out, _ = run
+    with (out / "sample" / "samples.jsonl").open(encoding="utf-8") as stream:
+        samples = [Sample.from_json(line) for line in stream]
+    assert len(samples) == 3
+    for sample in samples:
+        down: set[str] = set()
+        for name in sample.symbols:
+            kind, _, pitch = name.partition("_")
+            assert (pitch in down) == (kind == "NoteOff") or not kind.startswith("Note"), name
+            if kind.startswith("Note"):
+                down ^= {pitch}
+
+
+def test_a_midi_file_is_gone_on_with(run, folder, tmp_path):
+    out, _ = run
+    prime = f"sample.prime=@{folder / 'piece_3.mid'}"
+    again = (f"run={out}", f"dataset.path={folder}", "dataset=performance", *TINY, "domain.transpose=1")
+    manifest = run_pipeline(
+        out, *again, prime, "sample.prime_length=50", "sample.length=90", "render=midi",
+        "stages=[sample,postprocess]",
+    )  # fmt: skip
+    assert manifest["stages"]["postprocess"]["kept"]["records"] == 3
+    (real,) = Performance().read(folder / "piece_3.mid")
+    with (out / "sample" / "samples.jsonl").open(encoding="utf-8") as stream:
+        assert all(Sample.from_json(line).symbols[:50] == real.symbols[:50] for line in stream)
+
+
 def test_keys_that_hang_are_let_go_at_the_end():
     assert closed(SHORT) == (*SHORT, "TimeShift_0.50.100", "NoteOff_64")
     record = Performance().finish(Sample(0, 1, SHORT, 0, False, -1.0))
