@@ -26,11 +26,11 @@ def verdict(row: Row, words: Words) -> str:
         return ""
     if not row.beyond_noise(SAMPLES):
         alike = [name for name in row.nulls if not row.beyond_noise(name)]
+        # Where what a shuffle destroys is not seen to be missing, nothing is seen of the samples either.
+        if SHUFFLED in alike and not row.measure.kept_by_shuffling:
+            return f"too few {words.letters} to tell {_listed([SAMPLES, *alike])} from {words.real}"
         said = f"as {words.real}, within noise"
-        if alike:
-            said += f"; so {'is' if len(alike) == 1 else 'are'} {_listed(alike)}"
-        told = SHUFFLED not in alike or row.measure.kept_by_shuffling
-        return said if told else f"{said}: too few {words.letters} to tell"
+        return f"{said}; so {'is' if len(alike) == 1 else 'are'} {_listed(alike)}" if alike else said
     said = f"differs from {words.real}{_direction(row)}"
     if not row.nulls:
         return said

@@ -100,7 +100,7 @@ def test_within_noise_says_whether_a_shuffle_is_so_too():
     told, _ = rows(**alike, shuffled=texts(0.9, 100, 3))
     assert verdict(told, WORDS) == "as real words, within noise"
     untold, _ = rows(**alike, shuffled=texts(0.5, 100, 3))
-    assert verdict(untold, WORDS) == ("as real words, within noise; so is shuffled: too few letters to tell")
+    assert verdict(untold, WORDS) == "too few letters to tell samples and shuffled from real words"
     assert verdict(rows(samples=alike["samples"])[0], WORDS) == ""
 
 
