@@ -3,6 +3,8 @@
 Bytes depend on the tune and its metadata alone: no dates, no random names.
 """
 
+import contextlib
+import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -179,7 +181,9 @@ def written_pitches(text: str) -> list[int]:
 
 def _quietly(action: Callable[[], Any], reason: str) -> Any:
     try:
-        return action()
+        # music21 warns, on standard error, of rhythms that it splits otherwise than written.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return action()
     except DataError:
         raise
     except Exception as error:  # music21 raises errors of many kinds, plain Exception among them

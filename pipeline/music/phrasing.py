@@ -22,6 +22,7 @@ _ARCHES = {8: 0.10, 4: 0.06, 2: 0.03}
 _SOFTEST, _DOWNBEAT, _BEAT, _HIGHER, _HUMAN = 0.50, 0.09, 0.04, 0.04, 0.012
 _STACCATO, _DANCED, _SUNG, _BREATH = 0.45, 0.90, 0.97, 0.82
 _HAND_S, _QUICK_S = 0.006, 0.055
+_SHORTEST = 0.02  # in quarters, from one onset to the next
 _LEGATO = frozenset({"air", "waltz"})
 _SWUNG = frozenset({"hornpipe", "clog", "barndance"})
 _SWING, _LILT = Fraction(1, 8), Fraction(1, 24)
@@ -118,7 +119,7 @@ class _Stage:
         late = [max(note.onset + self._unevenness(), 0.0) for note in written]
         sounding = [replace(note, onset=onset, length=note.length * _DANCED)
                     for note, onset in zip(written, late, strict=True)]  # fmt: skip
-        return PlayedPart(tuple(written), tuple(sounding))
+        return PlayedPart(tuple(written), tuple(_without_overlap(sounding)))
 
     def _place(self, onset: Ticks) -> int:
         place = 0
@@ -195,7 +196,11 @@ def _within(loudness: float) -> float:
 
 
 def _without_overlap(notes: Sequence[PlayedNote]) -> Iterator[PlayedNote]:
-    """A player of one line lets a note go before the next."""
-    for note, following in zip(notes, [*notes[1:], None], strict=True):
-        room = note.length if following is None else following.onset - note.onset
-        yield replace(note, length=max(min(note.length, room), 0.01))
+    """One after the other, each let go before the next, however uneven the hand."""
+    onsets: list[float] = []
+    for note in notes:
+        onsets.append(max(note.onset, onsets[-1] + _SHORTEST) if onsets else note.onset)
+    for note, onset, following in zip(notes, onsets, [*onsets[1:], math.inf], strict=True):
+        room = following - onset - _SHORTEST / 4
+        pitches = tuple(sorted(set(note.pitches)))
+        yield replace(note, pitches=pitches, onset=onset, length=max(min(note.length, room), _SHORTEST / 2))

