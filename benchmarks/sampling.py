@@ -106,9 +106,11 @@ def measure(name: str, turns: int) -> dict[str, float]:
     )
     nets = [built(name).stepper(int8) for int8 in (False, True)]
     reading, multiplying = [limits.reading(net) for net in nets], [limits.multiplying(n) for n in THREADS]
-    # What limits us must not be slowed by a neighbour: it is given more and shorter turns.
-    short = [*reading, *multiplying] * 5
-    take_turns([*loops, *streams, *whole, *small, *short], turns)
+    # A neighbour on the machine must not slow the limits alone: they have a short turn after each of ours.
+    ours_and_limits = [
+        each for ours in (*loops, *streams, *whole, *small) for each in (ours, *reading, *multiplying)
+    ]
+    take_turns(ours_and_limits, turns)
     title = f"{MODELS[name]} over {len(SYMBOLS[name])} symbols, symbols/s"
     show(title, [*loops, *streams, *whole, *small])
     show("Reading the same weights and nothing else, symbols/s", reading)
@@ -187,7 +189,7 @@ def main() -> None:
             f"   goal {GOALS[name]}: {'met' if value >= GOALS[name] else 'not met'}" if name in GOALS else ""
         )
         print(f"  {name:<36}{value:>10.3f}{goal}")
-    print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+    print(json.dumps({name: round(value, 6) for name, value in figures.items()}))
 
 
 if __name__ == "__main__":
