@@ -8,9 +8,20 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import (
+    Domain,
+    Exhibit,
+    Findings,
+    Grammar,
+    Record,
+    References,
+    Rejection,
+    Sample,
+    Symbols,
+)
 from pipeline.errors import ConfigError
 from pipeline.music.chorales.files import SUFFIXES, read_chorales
+from pipeline.music.chorales.grammar import ChoraleGrammar
 from pipeline.music.chorales.score import ChoraleRecord
 from pipeline.music.chorales.voices import (
     SILENT,
@@ -120,6 +131,10 @@ class Chorales(Domain):
             if semitones and _singable(chorale, semitones):
                 symbols = self._symbols(chorale.moved(semitones))
                 yield Record(f"{record.id} {semitones:+d}", symbols, record.metadata)
+
+    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+        """Whole steps of four voices, and held notes that were struck."""
+        return ChoraleGrammar(symbols)
 
     def parse_prime(self, text: str) -> Symbols:
         """The symbols of steps in either representation. Raises ConfigError, naming what is allowed."""

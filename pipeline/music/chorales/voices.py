@@ -21,8 +21,8 @@ SILENT = -1
 HIGHEST_PITCH = 127
 SIXTEENTHS = 16
 """Steps of a whole note on the finest grid."""
-_HELD, _REST = "_", "."
-_SIGN = rf"(?:[0-9]{{1,3}}|[{_HELD}{_REST}])"
+HELD, REST = "_", "."
+_SIGN = rf"(?:[0-9]{{1,3}}|[{HELD}{REST}])"
 _PACKED = re.compile(rf"{_SIGN}(?:,{_SIGN}){{3}}")
 _ONE_VOICE = re.compile(rf"([{VOICES}])({_SIGN})")
 
@@ -96,7 +96,7 @@ def to_symbols(chorale: Chorale, packed: bool, held: bool = True) -> tuple[str, 
     """
     marked = held and chorale.told
     rows = [
-        [_REST if pitch == SILENT else str(pitch) if begins or not marked else _HELD
+        [REST if pitch == SILENT else str(pitch) if begins or not marked else HELD
          for pitch, begins in zip(*row, strict=True)]
         for row in zip(chorale.pitches.tolist(), chorale.struck.tolist(), strict=True)
     ]  # fmt: skip
@@ -122,15 +122,15 @@ def from_rows(rows: Sequence[Sequence[str]]) -> Chorale:
     struck = np.zeros(pitches.shape, bool)
     for step, row in enumerate(rows):
         for voice, sign in enumerate(row):
-            if sign == _HELD:
+            if sign == HELD:
                 pitches[step, voice] = pitches[step - 1, voice] if step else SILENT
                 if pitches[step, voice] == SILENT:
                     raise NotAChorale("a note is held that was not struck")
-            elif sign != _REST:
+            elif sign != REST:
                 pitches[step, voice], struck[step, voice] = _pitch(sign), True
     if (pitches == SILENT).all():
         raise NotAChorale("no notes")
-    marked = any(_HELD in row for row in rows)
+    marked = any(HELD in row for row in rows)
     return Chorale(pitches, struck) if marked else held_by_pitch(pitches)
 
 
