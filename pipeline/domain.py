@@ -173,6 +173,8 @@ class Domain(abc.ABC):
     open_ended: ClassVar[bool] = False
     """True where sequences have no natural end: the end symbol is neither learned nor sampled."""
 
+    remark: ClassVar[str] = ""
+    """A line on how data is read to be told with it, such as why this domain was chosen."""
     separator: ClassVar[str] = ""
     """What stands between two symbols where people read them."""
     larger_unit: ClassVar[str | None] = None

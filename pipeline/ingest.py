@@ -189,7 +189,7 @@ def _result(
     return StageResult(
         kept={"records": records, "symbols": symbols, **more},
         rejected=dict(rejected),
-        summary=(line,),
+        summary=(domain.remark, line) if domain.remark else (line,),
         figures={"records": records, "symbols": symbols, **more, "vocab_size": len(alphabet)},
         exhibits=tuple(exhibits),
     )

@@ -4,8 +4,8 @@ Music on one line at a time is tunes, music on the grid of its quarter notes is 
 played.
 """
 
-import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -24,8 +24,6 @@ from pipeline.music.performance import Performance
 from pipeline.music.piece import Piece
 from pipeline.sources import locate
 
-log = logging.getLogger(__name__)
-
 LOOKED_AT = 24
 """Files, evenly chosen from all."""
 STEPS_PER_QUARTER = 12
@@ -41,9 +39,9 @@ _KINDS: dict[str, Callable[[], Domain]] = {
     "performance": lambda: Performance(tokenization=PERFORMED),
 }
 _SAME_AS = {
-    "tune": "tunes as of dataset=abc",
-    "written": "dataset=performance domain.tokenization=REMI has settings",
-    "performance": "dataset=performance has settings",
+    "tune": "tunes as those of dataset=abc",
+    "written": "as dataset=performance domain.tokenization=REMI",
+    "performance": "as dataset=performance",
 }
 
 
@@ -60,15 +58,18 @@ class Midi:
     def __new__(cls, **settings: Any) -> Domain:
         wanted = settings.get("representation", "auto")
         one_of("domain.representation", wanted, ("auto", *_KINDS))
-        return _KINDS[_fitting(settings.get("path")) if wanted == "auto" else wanted]()
+        kind, why = _fitting(settings.get("path")) if wanted == "auto" else (wanted, "")
+        domain = _KINDS[kind]()
+        object.__setattr__(domain, "remark", why)  # it is frozen, and this is no setting of it
+        return domain
 
 
 @lru_cache(maxsize=4)
-def _fitting(path: str | None) -> str:
-    """The kind that most files are of, told with its reason."""
+def _fitting(path: str | None) -> tuple[str, str]:
+    """The kind that most files are of, and a line that says why."""
     pieces = list(_some(path)) if path is not None else []
     if not pieces:
-        return "performance"
+        return "performance", ""
     grid = [on_grid_share(piece) >= MOSTLY for piece in pieces]
     single = [one_voice_share(piece) >= ALONE for piece in pieces]
     tunes = [each and alone for each, alone in zip(grid, single, strict=True)]
@@ -78,15 +79,7 @@ def _fitting(path: str | None) -> str:
         kind, count, why = "written", sum(grid), "have several notes, at parts of their quarter notes"
     else:
         kind, count, why = "performance", len(grid) - sum(grid), "have notes at any time: they were played"
-    log.info(
-        "representation: %s, for %d of %d files looked at %s (%s)",
-        kind,
-        count,
-        len(grid),
-        why,
-        _SAME_AS[kind],
-    )
-    return kind
+    return kind, f"taken for {kind}: {count} of {len(grid)} files looked at {why} ({_SAME_AS[kind]})"
 
 
 def _some(path: str) -> Iterator[Piece]:
@@ -97,10 +90,8 @@ def _some(path: str) -> Iterator[Piece]:
         return  # it is told where the files are located
     chosen = np.unique(np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files))).round().astype(int))
     for number in chosen:
-        try:
+        with suppress(DataError):
             yield read_midi(Path(files[number]))
-        except DataError as error:
-            log.debug("not looked at: %s", error)
 
 
 def on_grid_share(piece: Piece) -> float:

@@ -112,5 +112,5 @@ def _check(prime: Symbols, settings: SampleSettings, alphabet: Alphabet | None) 
     if len(prime) >= settings.length:
         raise ConfigError(
             f"sample.prime has {len(prime)} symbols and sample.length={settings.length} leaves no room for "
-            "more; raise sample.length"
+            "more; raise sample.length, or take fewer with sample.prime_length"
         )

@@ -1,6 +1,5 @@
 """What a folder of MIDI is taken for, and tunes made of it."""
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -43,10 +42,10 @@ def written_piece(seed: int) -> Piece:
     return Piece(tuple(notes), 120, meters=(Meter(0, 4, 4),))
 
 
-def test_one_voice_on_a_grid_is_tunes(tune_folder, caplog):
-    with caplog.at_level(logging.INFO):
-        assert isinstance(Midi(path=tune_folder), MidiTunes)
-    assert "tune, for 12 of 12 files looked at have one note at a time" in caplog.text
+def test_one_voice_on_a_grid_is_tunes(tune_folder):
+    domain = Midi(path=tune_folder)
+    assert isinstance(domain, MidiTunes)
+    assert domain.remark.startswith("taken for tune: 12 of 12 files looked at have one note at a time")
 
 
 def test_chords_on_a_grid_are_written_and_others_performed(tmp_path):
@@ -99,4 +98,5 @@ def test_a_folder_of_tunes_ends_in_tunes(tune_folder, tmp_path):
     sizes = ("sample.length=100", "dataset.split.validation=0.2", "dataset.split.test=0.2")
     manifest = run_pipeline(tmp_path / "run", "dataset=midi", f"dataset.path={tune_folder}", *TINY, *sizes)
     assert manifest["stages"]["ingest"]["kept"]["records"] == 12
+    assert manifest["stages"]["ingest"]["summary"][0].startswith("taken for tune: ")
     assert manifest["stages"]["postprocess"]["kept"]["raw"] == 3
