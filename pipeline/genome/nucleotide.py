@@ -17,6 +17,7 @@ from pipeline.genome.bedgraph import write_bedgraph
 from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.genome.gff import write_gff
 from pipeline.genome.reading import Selection, read_parts
+from pipeline.genome.soft_mask import SoftMask
 from pipeline.genome.stretches import POLICIES, cut_stretches
 from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
 
@@ -124,9 +125,10 @@ class Nucleotide(Domain):
     def _stretches(self, path: Path, selection: Selection) -> Iterator[Record | Rejection]:
         bases = BASES + b"N"
         allowed = bases + bases.lower() + GAPS if self.iupac == "error" else ANY_LETTERS
-        parts = read_parts(path, allowed, selection, self.soft_mask)
+        mask = SoftMask() if self.soft_mask else None
+        parts = read_parts(path, allowed, selection, mask)
         lengths = self.min_length_bp, self.max_length_bp
-        yield from cut_stretches(parts, str(path), *lengths, self.iupac, self.soft_mask)
+        yield from cut_stretches(parts, str(path), *lengths, self.iupac, mask)
 
     def suits(self, path: Path) -> bool:
         """Names with a suffix usual for FASTA or GenBank, compressed or not."""

@@ -13,7 +13,7 @@ from pipeline.genome.features import embedded_fasta, gff_regions
 from pipeline.genome.files import Part, peek
 from pipeline.genome.genbank import is_genbank, read_genbank
 from pipeline.genome.regions import Region, as_list, is_bed, parse_regions, select_regions
-from pipeline.genome.soft_mask import without_false_mask
+from pipeline.genome.soft_mask import SoftMask
 from pipeline.genome.twobit import is_twobit, read_twobit
 
 GFF_START = b"##gff"
@@ -52,11 +52,11 @@ class Selection:
         return found
 
 
-def read_parts(path: Path, allowed: bytes, selection: Selection, soft_mask: bool) -> Iterator[Part]:
+def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask | None) -> Iterator[Part]:
     """Titles and letters of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content, as selected.
 
-    With `soft_mask`, a file that is all in lower case comes in upper case. Raises DataError as the readers
-    do, and where what is selected is not there.
+    The mask is told whether it is one. Raises DataError as the readers do, and where what is selected is not
+    there.
     """
     head = peek(path)
     kinds = selection.kinds
@@ -71,8 +71,8 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, soft_mask: bool
     else:
         parts = read_genbank(path, allowed) if is_genbank(head) else read_fasta(path, allowed)
     # Before the selection: a region may well be one repeat.
-    if soft_mask:
-        parts = without_false_mask(parts, str(path))
+    if mask is not None:
+        parts = mask.watch(parts, str(path))
     yield from parts if regions is None else select_regions(parts, regions, str(path), strict=not kinds)
 
 

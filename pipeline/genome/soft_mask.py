@@ -7,6 +7,8 @@ repeat from end to end. So the decision is one for the whole file, not for each 
 import logging
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from pipeline.genome.files import Letters, Part
 
 log = logging.getLogger(__name__)
@@ -16,37 +18,48 @@ LOOK_AHEAD = 2**20
 _UPPER, _LOWER = b"ACGTU", b"acgtu"
 
 
-def without_false_mask(parts: Iterable[Part], where: str) -> Iterator[Part]:
-    """The same parts, in upper case where the file (`where` names it) starts without an upper-case base.
+class SoftMask:
+    """Which letters of a file are masked; `real` is settled when `watch` yields the first base."""
 
-    Parts are held back from the first base in lower case to the first in upper case, the end of the file, or
-    `LOOK_AHEAD` bases: memory is bounded by these and the runs of N between them.
-    """
-    rest = iter(parts)
-    held, small = [], 0
-    for part in rest:
-        held.append(part)
-        if isinstance(part, Letters):
-            if _count(part.bases, _UPPER):
+    def __init__(self) -> None:
+        self.real = True
+
+    def watch(self, parts: Iterable[Part], where: str) -> Iterator[Part]:
+        """The same parts; the mask is not real where the file (`where` names it) starts all in lower case.
+
+        Parts are held back from the first base in lower case to the first in upper case, the end of the file,
+        or `LOOK_AHEAD` bases: memory is bounded by these and the runs of N between them.
+        """
+        rest = iter(parts)
+        held, small = [], 0
+        for part in rest:
+            held.append(part)
+            if isinstance(part, Letters):
+                if _count(part.bases, _UPPER):
+                    break
+                small += _count(part.bases, _LOWER)
+            if not small:
+                # Titles, and runs of N: the same in either case.
                 yield from held
-                yield from rest
-                return
-            small += _count(part.bases, _LOWER)
-        if not small:
-            # Titles, and runs of N: the same in either case.
-            yield from held
-            held.clear()
-        elif small >= LOOK_AHEAD:
-            break
-    if small:
+                held.clear()
+            elif small >= LOOK_AHEAD:
+                self._is_none(where, small)
+                break
+        else:
+            if small:
+                self._is_none(where, small)
+        yield from held
+        yield from rest
+
+    def marks(self, bases: np.ndarray) -> bytes:
+        """For each letter ``(length,)`` 1 where it is masked, else 0."""
+        # A letter of ASCII is small where bit 5 is set.
+        return ((bases >> 5) & 1).tobytes() if self.real else bytes(len(bases))
+
+    def _is_none(self, where: str, small: int) -> None:
+        self.real = False
         log.info("%s: the first %s bases are all in lower case: this is no soft mask", where, f"{small:,}")
-    yield from map(_in_upper_case, held)
-    yield from map(_in_upper_case, rest)
 
 
 def _count(bases: bytes, letters: bytes) -> int:
     return len(bases) - len(bases.translate(None, letters))
-
-
-def _in_upper_case(part: Part) -> Part:
-    return Letters(part.bases.upper(), part.plain) if isinstance(part, Letters) else part

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.domain import Record, Rejection
 from pipeline.genome.files import Letters, Part, Title
 from pipeline.genome.scan import EVENTS, find_runs
+from pipeline.genome.soft_mask import SoftMask
 
 POLICIES = ("split", "random", "error")
 """What becomes of codes for several bases."""
@@ -30,8 +31,8 @@ _KINDS[list(b"ACGTUacgtu")] = _BASES
 _KINDS[list(b"Nn.-")] = _UNKNOWN
 _REASONS = {_UNKNOWN: "N or gap left out", _CODE: "IUPAC code left out"}
 _ONE_CODE = re.compile(rb"[RYSWKMBDHVryswkmbdhv]")
-_TO_DNA = bytes.maketrans(b"acgtuU", b"ACGTTT")
-_SMALL = bytes(letter >> 5 & 1 for letter in range(256))
+_UPPER = np.uint8(0xDF)
+"""Without bit 5 a letter of ASCII is in upper case."""
 
 
 def cut_stretches(
@@ -40,14 +41,14 @@ def cut_stretches(
     min_length: int,
     max_length: int,
     iupac: str,
-    soft_mask: bool,
+    mask: SoftMask | None,
 ) -> Iterator[Record | Rejection]:
     """Yield a record for each stretch, and a rejection for each run of N, gaps or codes between them.
 
     Lengths in bases; a longer stretch is delivered in parts of `max_length`. With `iupac` "random", a code
     becomes one of its bases, always the same one at the same place. `where` names the file in rejections.
     """
-    cutter = _Cutter(where, min_length, max_length, iupac, soft_mask)
+    cutter = _Cutter(where, min_length, max_length, iupac, mask)
     for part in parts:
         if isinstance(part, Title):
             cutter.open(part)
@@ -70,7 +71,7 @@ class _Cutter:
     min_length: int
     max_length: int
     iupac: str
-    soft_mask: bool
+    mask: SoftMask | None
     found: list[Record | Rejection] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     title: Title | None = None
@@ -168,8 +169,11 @@ class _Cutter:
         title = self.title
         start += title.start
         end = start + len(bases)
-        # A letter of ASCII is small where bit 5 is set.
-        marks = bases.translate(_SMALL) if self.soft_mask else None
+        letters = np.frombuffer(bases, np.uint8)
+        marks = self.mask.marks(letters) if self.mask is not None else None
+        symbols = str(letters & _UPPER, "ascii")
+        if "U" in symbols:
+            symbols = symbols.replace("U", "T")
         metadata = {
             "source": title.name,
             "start": str(start + 1),
@@ -178,7 +182,7 @@ class _Cutter:
             **dict(title.about),
         }
         name = title.name if whole else f"{title.name}:{start + 1}-{end}"
-        self.found.append(Record(name, bases.translate(_TO_DNA).decode("ascii"), metadata, marks))
+        self.found.append(Record(name, symbols, metadata, marks))
 
     def _choose(self, bases: bytes) -> bytes:
         """Each code becomes one of its bases, by a hash of its place: the same in every run."""
