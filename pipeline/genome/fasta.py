@@ -5,14 +5,21 @@ with ``;``, ``#`` or ``!`` are comments, as Biopython's "fasta-blast" has them. 
 loop over the bytes, and `stretches.py`.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.genome.files import BLOCK_BYTES, BYTE_ORDER_MARK, Letters, Title, read_blocks, read_head
+from pipeline.genome.files import (
+    BLOCK_BYTES,
+    BYTE_ORDER_MARK,
+    Letters,
+    Title,
+    printable,
+    read_blocks,
+    read_head,
+)
 from pipeline.genome.scan import (
     CUT_HEADER,
     EVENTS,
@@ -42,7 +49,6 @@ Describe = Callable[[str, bytes], str]
 """What is wrong with a letter that is not among the allowed ones, and what to do about it."""
 
 _COMMENTS = np.isin(np.arange(256), list(COMMENT_MARKS))
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def read_fasta(
@@ -150,9 +156,7 @@ class _Scanner:
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
         self.titles += 1
-        if not text.isprintable():
-            text = _CONTROL.sub(" ", text)
-        words = text.split(None, 1)
+        words = printable(text).split(None, 1)
         if len(words) == 2:
             return Title(words[0], words[1].rstrip(), line)
         return Title(words[0] if words else f"unnamed_{self.titles}", "", line)

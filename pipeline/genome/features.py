@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, parse_fasta
-from pipeline.genome.files import MAX_LINE_BYTES, Letters, Title, read_blocks, read_lines
+from pipeline.genome.files import MAX_LINE_BYTES, Letters, Title, printable, read_blocks, read_lines
 from pipeline.genome.regions import Region, Span, position
 
 _NAMED_BY = ("protein_id", "transcript_id", "locus_tag", "gene", "standard_name", "label")
@@ -37,7 +37,7 @@ class Names:
 
     def unique(self, name: str) -> str:
         """The name, or the name with a number; one word of printable characters."""
-        name = "_".join("".join(c if c.isprintable() else " " for c in name).split()) or "feature"
+        name = "_".join(printable(name).split()) or "feature"
         self._given[name] += 1
         return name if self._given[name] == 1 else self.unique(f"{name}.{self._given[name]}")
 

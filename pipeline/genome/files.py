@@ -55,6 +55,11 @@ class Title(NamedTuple):
     about: tuple[tuple[str, str], ...] = ()
 
 
+def printable(text: str) -> str:
+    """The text, with a space for every character that a terminal or a table would take for a command."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
 class Letters(NamedTuple):
     """Some of a record's letters in file order, white space taken out; `plain`: nothing but ACGTacgt."""
 

@@ -13,7 +13,7 @@ from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
 from pipeline.genome.features import Names, genbank_regions, no_features
-from pipeline.genome.files import Letters, Part, Title, open_text
+from pipeline.genome.files import Letters, Part, Title, open_text, printable
 from pipeline.genome.regions import Region, select_regions
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ def read_genbank(
             if kind.lower() == "protein":
                 raise DataError(f"{path}: record {record.id} is a protein; this domain reads DNA and RNA")
             name = record.id if record.id and record.id != "<unknown id>" else record.name
-            title = Title(name or f"unnamed_{number}", record.description, 0)
+            name = "_".join(printable(name).split()) or f"unnamed_{number}"
+            title = Title(name, printable(record.description), 0)
             bases = _letters(record)
             odd = bases.translate(None, allowed)
             if odd:

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.genome.files import Letters, Title
+from pipeline.genome.files import Letters, Title, printable
 
 SIGNATURES = {b"\x43\x27\x41\x1a": "<", b"\x1a\x41\x27\x43": ">"}
 """First bytes of a file, and its byte order."""
@@ -69,7 +69,7 @@ class _Reader:
         for _ in range(count):
             name = self.bytes(self.bytes(1)[0]).decode("utf-8", "replace")
             (offset,) = struct.unpack(self.order + ("Q" if version else "I"), self.bytes(entry - 1))
-            found.append((" ".join(name.split()) or f"unnamed_{len(found) + 1}", offset))
+            found.append(("_".join(printable(name).split()) or f"unnamed_{len(found) + 1}", offset))
         return found
 
     def letters(self, name: str, offset: int) -> Iterator[Letters]:
