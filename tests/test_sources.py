@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
+from tiny import run_pipeline, some_dna
 
 from pipeline import download
 from pipeline.download import fetch
@@ -16,6 +17,10 @@ from pipeline.sources import Source, locate, resource_folder
 CONTENT = bytes(range(256)) * 2048
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT).hexdigest()
+GENOME = f">chr1\n{some_dna(30_000)}>chr2\n{some_dna(60_000, seed=2)}".encode()
+LIST = (
+    f"{'0' * 32}  a.bin\n{MD5}  ./whole.bin\n{MD5} *cut.bin\n{hashlib.md5(GENOME).hexdigest()}  genome.fa\n"
+)
 
 
 def text_files(path):
@@ -185,16 +190,17 @@ class Handler(BaseHTTPRequestHandler):
         if name == "failing.bin":
             return self.answer(503, b"")
         if name == "md5sum.txt":
-            return self.answer(200, f"{'0' * 32}  a.bin\n{MD5}  ./whole.bin\n{MD5} *cut.bin\n".encode())
+            return self.answer(200, LIST.encode())
         if name == "silent.bin":
             time.sleep(1.5)
             return None
+        content = GENOME if name == "genome.fa" else CONTENT
         start = int(range_header[6:-1]) if range_header and name != "rangeless.bin" else 0
-        if start >= len(CONTENT):
-            return self.answer(416, b"", {"Content-Range": f"bytes */{len(CONTENT)}"})
-        body = CONTENT[start:]
+        if start >= len(content):
+            return self.answer(416, b"", {"Content-Range": f"bytes */{len(content)}"})
+        body = content[start:]
         # Breaks off, thrice in a row where the name says so.
-        cut = {"cut.bin": tries < 1, "rangeless.bin": tries < 1, "stubborn.bin": True}.get(name, False)
+        cut = name == "stubborn.bin" or (name in ("cut.bin", "rangeless.bin", "genome.fa") and tries < 1)
         return self.answer(206 if start else 200, body, cut=cut)
 
     def answer(self, status, body, headers=(), cut=False):
@@ -309,3 +315,15 @@ def test_a_cache_that_cannot_be_written_is_a_tool_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ToolError, match=r"cannot write the download.*SEQUENCE_PIPELINE_CACHE"):
         fetch("http://127.0.0.1:9/x.bin", SHA256, cache_dir=tmp_path / "file")
+
+
+def test_a_chromosome_is_fetched_by_name_and_checked(server, tmp_path, monkeypatch):
+    base, log = server
+    monkeypatch.setenv(download.CACHE_VARIABLE, str(tmp_path / "cache"))
+    source = f"dataset.sources.genome=[{{at: '{base}/genome.fa', checksums: md5sum.txt}}]"
+    arguments = ("dataset=dm6", source, "dataset.regions=chr2", "blast=none", "stages=[ingest]")
+    for run in ("one", "two"):
+        ingest = run_pipeline(tmp_path / run, *arguments)["stages"]["ingest"]
+        assert ingest["kept"] == {"records": 1, "symbols": 60_000}
+    arrived = len(GENOME) // 2 // download.CHUNK_BYTES * download.CHUNK_BYTES
+    assert log == [("md5sum.txt", None), ("genome.fa", None), ("genome.fa", f"bytes={arrived}-")]

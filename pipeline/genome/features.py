@@ -103,7 +103,7 @@ def embedded_fasta(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title |
         line += held.count(b"\n", 0, end)
         held = held[end:]
         if len(held) > MAX_LINE_BYTES:
-            raise DataError(f"{path}:{line}: a line of more than {MAX_LINE_BYTES:,} bytes is no row of GFF3")
+            raise DataError(f"{path}:{line}: this line has more than {MAX_LINE_BYTES:,} bytes; is it GFF3?")
     raise DataError(
         f"{path}: this GFF file holds annotations but no ##FASTA part; give the FASTA file as dataset.path, "
         "and this one as dataset.annotation"
@@ -112,8 +112,9 @@ def embedded_fasta(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title |
 
 def no_features(path: Path, kinds: Sequence[str], there: Counter[str]) -> str:
     """The message for a file without a feature of the kinds asked for."""
-    known = ", ".join(f"{kind[:40]} ({count:,})" for kind, count in there.most_common(8)) or "none at all"
-    return f"{path}: no feature {' or '.join(kinds)} is in it (dataset.features); there are {known}"
+    known = ", ".join(f"{printable(kind[:40])} ({count:,})" for kind, count in there.most_common(8))
+    asked = " or ".join(kinds)
+    return f"{path}: no feature {asked} is in it (dataset.features); there are {known or 'none at all'}"
 
 
 def _columns(line: str, path: Path, number: int) -> list[str]:

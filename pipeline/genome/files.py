@@ -1,7 +1,6 @@
 """Open sequence files: plain or compressed, told by content, in blocks, with one clear error for what is
 not a sequence file. Read next: `fasta.py`, `genbank.py`."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -16,7 +15,7 @@ HEAD_BYTES = 2**14
 """Looked at to tell what a file is."""
 
 MAX_LINE_BYTES = 2**20
-"""Of a table of places, such as BED or GFF3."""
+"""Of a table, such as BED or GFF3, and of GenBank."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some editors put before UTF-8 text."""
@@ -118,20 +117,27 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a table, without their ends.
+    """The lines of a text, without their ends; a byte that is not UTF-8 becomes a mark.
 
     Raises DataError as `read_blocks` does, and for a line of more than `MAX_LINE_BYTES`.
     """
     held, number = b"", 1
     for block in read_blocks(path):
-        *lines, held = (held + block).split(b"\n")
+        data = held + block
+        # Its other half may come with the next block.
+        cut = b"\r" if data.endswith(b"\r") else b""
+        text = data.removesuffix(cut).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, held = text.split(b"\n")
+        held += cut
         number += len(lines)
         if len(held) > MAX_LINE_BYTES:
-            raise DataError(f"{path}:{number}: a line of more than {MAX_LINE_BYTES:,} bytes is no row")
+            raise DataError(
+                f"{path}:{number}: this line has more than {MAX_LINE_BYTES:,} bytes; is a line end missing?"
+            )
         for line in lines:
-            yield line.decode("utf-8", "replace").rstrip("\r")
+            yield line.decode("utf-8", "replace")
     if held:
-        yield held.decode("utf-8", "replace").rstrip("\r")
+        yield held.decode("utf-8", "replace").removesuffix("\r")
 
 
 def peek(path: Path) -> bytes:
@@ -155,8 +161,3 @@ def refuse_foreign(path: Path, head: bytes) -> None:
     odd = len(head.translate(None, bytes(range(32, 127)) + b"\t\n\r\f\v"))
     if b"\0" in head or (odd > len(head) / 10 and not start.startswith(b">")):
         raise DataError(f"{path}: this is a binary file, where FASTA or GenBank text is expected; convert it")
-
-
-def open_text(path: Path) -> io.TextIOWrapper:
-    """The content as text for a parser; bytes that are not UTF-8 become marks, for they stand in remarks."""
-    return io.TextIOWrapper(open_plain(path), encoding="utf-8", errors="replace")

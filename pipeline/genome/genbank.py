@@ -13,10 +13,13 @@ from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
 from pipeline.genome.features import Names, genbank_regions, no_features
-from pipeline.genome.files import Letters, Part, Title, open_text, printable
+from pipeline.genome.files import Letters, Part, Title, printable, read_lines
 from pipeline.genome.regions import Region, select_regions
 
 log = logging.getLogger(__name__)
+
+MAX_RECORD_BYTES = 2**29
+"""Of GenBank; human chromosome 1 has 320 million. The parser takes some four times as much memory."""
 
 
 def is_genbank(head: bytes) -> bool:
@@ -35,10 +38,10 @@ def read_genbank(
     a letter that is not one of `allowed`, and where no feature of the kinds is there.
     """
     there, names = Counter(), Names()
-    with open_text(path) as stream, warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as said:
         # Biopython's findings belong into the log, once each, not on the user's screen.
         warnings.simplefilter("always")
-        for number, record in enumerate(_parse(path, stream), start=1):
+        for number, record in enumerate(_parse(path), start=1):
             kind = str(record.annotations.get("molecule_type", ""))
             if kind.lower() == "protein":
                 raise DataError(f"{path}: record {record.id} is a protein; this domain reads DNA and RNA")
@@ -63,25 +66,57 @@ def read_genbank(
                 yield from select_regions(parts, regions, str(path))
     if kinds and not any(there[kind] for kind in kinds):
         raise DataError(no_features(path, kinds, there))
-    for text in sorted({str(warning.message) for warning in said}):
+    for text in sorted({_one_line(warning.message) for warning in said}):
         log.warning("%s: %s", path, text)
 
 
-def _parse(path: Path, stream: object) -> Iterator:
+class _Lines:
+    """The file as the parser asks for it, which holds a record whole: none may be without bound."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lines, self.size = path, read_lines(path), 0
+
+    def read(self, _: int) -> str:
+        """Nothing: asked for only to see whether it is text."""
+        return ""
+
+    def readline(self) -> str:
+        """The next line with its end. Raises DataError within a record of more than `MAX_RECORD_BYTES`."""
+        line = next(self.lines, None)
+        if line is None:
+            return ""
+        self.size = 0 if line.startswith("//") else self.size + len(line) + 1
+        if self.size > MAX_RECORD_BYTES:
+            raise DataError(
+                f"{self.path}: a record has more than {MAX_RECORD_BYTES:,} bytes, too many for memory; "
+                "give it as FASTA, with its features as GFF3"
+            )
+        return f"{line}\n"
+
+
+def _parse(path: Path) -> Iterator:
     from Bio import SeqIO
 
     number = 0
     try:
-        for record in SeqIO.parse(stream, "genbank"):
+        for record in SeqIO.parse(_Lines(path), "genbank"):
             number += 1
             yield record
+    except DataError:
+        raise
     # The parser raises many kinds of error on what it does not expect.
     except Exception as error:
         raise DataError(
-            f"{path}: record {number + 1} is not valid GenBank ({error}); correct it, or give it as FASTA"
+            f"{path}: record {number + 1} is not valid GenBank ({_one_line(error)}); correct it, or give it "
+            "as FASTA"
         ) from error
     if not number:
         raise DataError(f"{path}: no GenBank record is in this file; a record starts with a LOCUS line")
+
+
+def _one_line(said: object) -> str:
+    """What Biopython says, which may quote the file."""
+    return " ".join(printable(str(said)).split())[:300]
 
 
 def _letters(record: object) -> bytes:

@@ -211,3 +211,24 @@ def test_rna_is_written_with_u_and_read_again(tmp_path):
     assert [found.symbols for found in rna.read(tmp_path / "samples.fasta")] == ["ATGTTTACGTAA" * 10]
     with pytest.raises(ConfigError, match=r"domain\.molecule='tna' is not one of dna, rna"):
         Nucleotide(molecule="tna")
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+@pytest.mark.parametrize("block_bytes", [64, 2**18])
+def test_genbank_with_the_line_ends_of_other_systems(tmp_path, monkeypatch, end, block_bytes):
+    monkeypatch.setattr("pipeline.genome.files.read_blocks.__defaults__", (block_bytes,))
+    text = b"LOCUS       X                    6 bp    DNA     linear   UNK\nORIGIN\n        1 acgtaa\n//\n"
+    path = tmp_path / "a.gb"
+    path.write_bytes(text.replace(b"\n", end))
+    assert [record.symbols for record in Nucleotide(min_length_bp=1).read(path)] == ["ACGTAA"]
+
+
+def test_genbank_is_not_held_in_memory_without_bound(tmp_path, monkeypatch):
+    path = tmp_path / "a.gb"
+    path.write_bytes(b"LOCUS       X  6 bp DNA\nDEFINITION  " + b"x" * 2**21)
+    with pytest.raises(DataError, match=r"a\.gb:2: this line has more than 1,048,576 bytes"):
+        list(DOMAIN.read(path))
+    monkeypatch.setattr("pipeline.genome.genbank.MAX_RECORD_BYTES", 1000)
+    path.write_bytes(b"LOCUS       X  6 bp DNA\nORIGIN\n" + b"        1 acgtacgtac\n" * 60)
+    with pytest.raises(DataError, match=r"a\.gb: a record has more than 1,000 bytes"):
+        list(DOMAIN.read(path))

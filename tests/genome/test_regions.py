@@ -114,7 +114,7 @@ def test_what_is_no_region_is_told_at_once(regions):
         (f"chr1\t{'9' * 5000}\t{'9' * 5000}\n", ":1: a line of BED"),
         ("# nothing\n", "no region is in this BED file"),
         ("", "the file is empty"),
-        ("x" * 2**21, ":1: a line of more than 1,048,576 bytes"),
+        ("x" * 2**21, ":1: this line has more than 1,048,576 bytes"),
     ],
 )
 def test_what_is_no_bed_is_told_with_its_line(tmp_path, content, message):
