@@ -9,6 +9,7 @@ that every code in the file is predicted exactly once.
 import hashlib
 import itertools
 import json
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -130,8 +131,7 @@ class CorpusWriter:
         self.folder, self.domain, self.unknown = folder, domain, unknown
         self.fixed = Alphabet(domain.alphabet) if domain.alphabet is not None else None
         self._seen: dict[str, int] = {}
-        self._spans: list[tuple[int, int]] = []
-        self._length = 0
+        self._ends = array("q", [0])
         self.unknown_count = 0
         self._codes = (folder / "codes.bin").open("wb")
         self._marks = (folder / "marks.bin").open("wb") if domain.mark_names else None
@@ -149,7 +149,7 @@ class CorpusWriter:
     @property
     def record_count(self) -> int:
         """Records written so far."""
-        return len(self._spans)
+        return len(self._ends) - 1
 
     def append(self, record: Record) -> None:
         """Encode and write one record; raises DataError on an unknown symbol, as the policy says."""
@@ -160,16 +160,16 @@ class CorpusWriter:
         self._codes.write(codes.data)
         if self._marks is not None:
             self._marks.write(marks if marks is not None else bytes(len(codes)))
-        name = " ".join(record.id.split()) or f"record_{len(self._spans) + 1}"
+        name = " ".join(record.id.split()) or f"record_{self.record_count + 1}"
         metadata = json.dumps(dict(record.metadata), ensure_ascii=False)
         self._records.write(f"{name}\t{len(record.symbols)}\t{metadata}\n")
-        self._spans.append((self._length, self._length + len(codes)))
-        self._length += len(codes)
+        self._ends.append(self._ends[-1] + len(codes))
 
     @property
     def spans(self) -> np.ndarray:
         """``(records, 2)`` starts and stops, in codes, of the records written so far."""
-        return np.array(self._spans, np.int64).reshape(-1, 2)
+        ends = np.array(self._ends, np.int64)
+        return np.column_stack([ends[:-1], ends[1:]])
 
     def read_back(self, segments: np.ndarray) -> Iterator[Record]:
         """Records, or parts of records, written so far, without marks: of each segment (see `Corpus`), in the
@@ -189,7 +189,7 @@ class CorpusWriter:
                 codes = np.fromfile(where, dtype, stop - start, offset=start * dtype.itemsize)
                 name, _, metadata = line.split("\t", 2)
                 whole = Record(name, alphabet.decode(codes), json.loads(metadata))
-                first, last = self._spans[record]
+                first, last = self._ends[record : record + 2]
                 yield whole if (start, stop) == (first, last) else _part(whole, start - first, self.domain)
 
     def finish(self) -> Alphabet:

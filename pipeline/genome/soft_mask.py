@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AHEAD = 2**20
 """Bases in lower case after which a file without any in upper case is taken to have no mask."""
+MOST_HELD = 2**26
+"""Letters, mostly N, that are held back meanwhile."""
 _UPPER, _LOWER = b"ACGTU", b"acgtu"
 
 
@@ -28,21 +30,22 @@ class SoftMask:
         """The same parts; the mask is not real where the file (`where` names it) starts all in lower case.
 
         Parts are held back from the first base in lower case to the first in upper case, the end of the file,
-        or `LOOK_AHEAD` bases: memory is bounded by these and the runs of N between them.
+        `LOOK_AHEAD` bases or `MOST_HELD` letters.
         """
         rest = iter(parts)
-        held, small = [], 0
+        held, small, size = [], 0, 0
         for part in rest:
             held.append(part)
             if isinstance(part, Letters):
                 if _count(part.bases, _UPPER):
                     break
                 small += _count(part.bases, _LOWER)
+                size += len(part.bases) if small else 0
             if not small:
                 # Titles, and runs of N: the same in either case.
                 yield from held
                 held.clear()
-            elif small >= LOOK_AHEAD:
+            elif small >= LOOK_AHEAD or size >= MOST_HELD:
                 self._is_none(where, small)
                 break
         else:

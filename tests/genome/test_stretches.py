@@ -113,3 +113,9 @@ def test_a_long_stretch_comes_in_parts_that_join_to_the_whole(tmp_path):
 def test_settings_out_of_range(settings):
     with pytest.raises(ConfigError, match="domain"):
         Nucleotide(**settings)
+
+
+def test_a_long_gap_is_not_held_back_to_find_a_mask(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.genome.soft_mask.MOST_HELD", 100)
+    records, _ = read(tmp_path, ">a\nacgt\n" + "N" * 200 + "\n>b\nACGTacgt\n")
+    assert [record.marks for record in records] == [bytes(4), bytes(8)]
