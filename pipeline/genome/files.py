@@ -86,8 +86,8 @@ def open_plain(path: Path) -> BinaryIO:
             return path.open("rb")
         from xopen import xopen
 
-        # A thread of this process decompresses gzip beside the parser; of the others it would be programs.
-        return xopen(path, "rb", threads=1 if kinds[0] == "gz" else 0, format=kinds[0])
+        # In this very thread: one beside the parser waits for its turn longer than it takes to decompress.
+        return xopen(path, "rb", threads=0, format=kinds[0])
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check permissions") from error
 
