@@ -22,6 +22,7 @@ from pipeline.domain import Domain, Record, Symbols
 from pipeline.errors import DataError
 
 SUBSETS = ("train", "validation", "test")
+_TO_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class CorpusWriter:
         if self._marks is not None:
             self._marks.write(marks if marks is not None else bytes(len(codes)))
         name = " ".join(record.id.split()) or f"record_{self.record_count + 1}"
-        metadata = json.dumps(dict(record.metadata), ensure_ascii=False)
+        metadata = _TO_JSON.encode(dict(record.metadata))
         self._records.write(f"{name}\t{len(record.symbols)}\t{metadata}\n")
         self._ends.append(self._ends[-1] + len(codes))
 

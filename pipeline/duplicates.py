@@ -31,7 +31,7 @@ class NearDuplicates:
         if digest in self._keys:
             return Rejection(record.id, "near-duplicate")
         parts = self._domain.fingerprints(record)
-        earlier = self._earlier(parts)
+        earlier = self._earlier(parts) if parts else ""
         if earlier:
             return Rejection(record.id, "near-duplicate", earlier)
         if digest is not None:
