@@ -3,9 +3,7 @@
 music21's own reader of ABC is not asked, which misreads some of what the standard allows.
 """
 
-import math
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from music21 import bar as m21bar
@@ -17,7 +15,6 @@ from music21 import (
     harmony,
     key,
     layout,
-    meter,
     note,
     pitch,
     spanner,
@@ -29,22 +26,24 @@ from music21.articulations import Staccato
 
 from pipeline.music import fields
 from pipeline.music.abc_notation import Token, parse_note, tokenize
-from pipeline.music.layout import beat_offset, implied_repeats, is_pickup, line_starts
+from pipeline.music.layout import implied_repeats, line_starts
+from pipeline.music.measures import (
+    beam_notes,
+    ends_ending,
+    hidden_meter,
+    number_measures,
+    quarters,
+    time_signature,
+)
 from pipeline.music.playing import played_keys, played_meters, played_notes
 from pipeline.music.reader import tuplet_ratio
-from pipeline.music.tune import WHOLE, Bar, Note, Ticks, Tune, opens_section
+from pipeline.music.tune import Note, Ticks, Tune
 
 if TYPE_CHECKING:
     from music21.base import Music21Object
 
-QUARTER = WHOLE // 4
 _ORNAMENTS = {"~": expressions.Turn, "T": expressions.Trill, "H": expressions.Fermata}
 _BAR_LINES = {"||": "double", "|]": "double", "[|": "double"}
-
-
-def quarters(ticks: Ticks) -> Fraction:
-    """Ticks as quarters, exactly."""
-    return Fraction(ticks) / QUARTER
 
 
 def played_part(tune: Tune) -> "stream.Part":
@@ -54,7 +53,7 @@ def played_part(tune: Tune) -> "stream.Part":
     part.insert(0, metronome(tune))
     for onset, text in played_meters(tune):
         if text != fields.FREE_METER:
-            part.insert(quarters(onset), _time_signature(text))
+            part.insert(quarters(onset), time_signature(text))
     for onset, text in played_keys(tune):
         part.insert(quarters(onset), _key_signature(text))
     for played in played_notes(tune):
@@ -75,21 +74,6 @@ def metronome(tune: Tune) -> "m21tempo.MetronomeMark":
     beat = fields.beat_length(tune.meter)
     number = fields.beats_per_minute(tune.meter, tune.rhythm)
     return m21tempo.MetronomeMark(number=number, referent=duration.Duration(beat * 4))
-
-
-def _time_signature(text: str) -> "meter.TimeSignature":
-    return meter.TimeSignature(text)
-
-
-def _hidden_meter(length: Ticks) -> "meter.TimeSignature":
-    """A meter that holds a bar of free meter, which a page does not show."""
-    share = Fraction(length) / WHOLE
-    below = share.denominator
-    while below & (below - 1):
-        below += 1
-    made = meter.TimeSignature(f"{max(math.ceil(share * below), 1)}/{below}")
-    made.style.hideObjectOnPrint = True
-    return made
 
 
 def _key_signature(text: str) -> "key.KeySignature":
@@ -128,7 +112,7 @@ class _Page:
             self._set(token)
         part = stream.Part()
         self._bar_lines()
-        _number(self.bars, self.measures)
+        number_measures(self.bars, self.measures)
         for place in line_starts(self.tune):
             if 0 < place < len(self.measures):
                 self.measures[place].insert(0, layout.SystemLayout(isNew=True))
@@ -143,8 +127,8 @@ class _Page:
                 part.insert(0, spanner.Slur([first, last]))
         for bar, measure in zip(self.bars, self.measures, strict=True):
             if bar.full is None:
-                measure.insert(0, _hidden_meter(bar.duration))
-            _beam(bar, measure, self.tune.rhythm)
+                measure.insert(0, hidden_meter(bar.duration))
+            beam_notes(bar, measure, self.tune.rhythm)
         return part
 
     def _set(self, token: Token) -> None:
@@ -171,7 +155,7 @@ class _Page:
         elif text.startswith("M:"):
             self.meter = fields.normalise_meter(text[2:])
             if self.meter != fields.FREE_METER:
-                self.changes.append(_time_signature(self.meter))
+                self.changes.append(time_signature(self.meter))
 
     def _sound(self, token: Token) -> None:
         """Set a note, chord or rest, with what waited for it."""
@@ -264,58 +248,10 @@ class _Page:
             if not bar.ending:
                 continue
             end = index
-            while not _ends_ending(self.bars, end):
+            while not ends_ending(self.bars, end):
                 end += 1
             number = bar.ending.rstrip(",-")
             yield spanner.RepeatBracket(self.measures[index : end + 1], number=number)
-
-
-def _ends_ending(bars: Sequence[Bar], index: int) -> bool:
-    last = index + 1 == len(bars)
-    return last or opens_section(bars[index].right) or bool(bars[index + 1].ending)
-
-
-def _number(bars: Sequence[Bar], measures: Sequence["stream.Measure"]) -> None:
-    """Number the bars from 1; an upbeat, the second half of a bar, takes no number of its own."""
-    number = 0
-    for index, (bar, measure) in enumerate(zip(bars, measures, strict=True)):
-        missing = float(quarters(bar.full - bar.duration)) if bar.full is not None else 0.0
-        if is_pickup(bar):
-            measure.number = number
-            measure.numberSuffix = "a" if index else None
-            measure.showNumber = stream.enums.ShowNumber.NEVER
-            measure.paddingLeft = missing
-        else:
-            number += 1
-            measure.number = number
-            measure.paddingRight = missing  # else music21 fills the bar with a rest
-
-
-def _beam(bar: Bar, measure: "stream.Measure", rhythm: str) -> None:
-    """Beam the notes of every beat; four eighths together where a bar of 4/4 has nothing shorter."""
-    notes = [one for one in measure.notesAndRests if not one.duration.isGrace and not _is_symbol(one)]
-    if len(notes) < 2 or bar.full is None:
-        return
-    short = rhythm == "strathspey" or any(one.duration.quarterLength < Fraction(1, 3) for one in notes)
-    beat = fields.beat_length(bar.meter)
-    if fields.bar_length(bar.meter) == 1 and not fields.is_compound(bar.meter):
-        beat = Fraction(1, 4) if short else Fraction(1, 2)
-    groups = _time_signature(bar.meter)
-    count = Fraction(bar.meter) / beat
-    if count.denominator == 1:
-        groups.beamSequence = meter.MeterSequence(bar.meter)
-        groups.beamSequence.partition(int(count))
-    start = float(quarters(beat_offset(bar, bar.onset)))
-    joined = False
-    for one, beams in zip(notes, groups.getBeams(notes, measureStartOffset=start), strict=True):
-        kind = None if beams is None or not len(beams) else beams.getTypeByNumber(1)
-        if kind == "start" or joined:  # music21 ends a beam, alone in a short bar, that never began
-            one.beams = beams
-        joined = kind in ("start", "continue")
-
-
-def _is_symbol(element: Any) -> bool:
-    return isinstance(element, harmony.Harmony)
 
 
 def _grace_note(place: "pitch.Pitch", slashed: bool, number: int, count: int) -> "note.Note":
