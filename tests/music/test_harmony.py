@@ -33,6 +33,10 @@ def test_a_dorian_tune_goes_to_the_flat_seventh():
     assert found[0] == "Em" and found[2] == found[3] == "D" and found[-1] == "Em"
 
 
+def test_a_lydian_tune_has_a_major_second():
+    assert names("G2B2 d4|A2^c2 e4|A2^c2 e2d2|G8|]", "4/4", "1/8", "GLyd") == ["G", "A", "A", "G"]
+
+
 def test_chords_that_are_named_are_taken_and_hold_until_the_next():
     assert names('"Am7"A4|B4|"D/F#"d4|]', "4/4", "1/4", "C") == ["Am", "Am", "D"]
     assert names('A4|"G"B4|]', "4/4", "1/4", "C") == ["G", "G"]
