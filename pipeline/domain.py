@@ -7,7 +7,7 @@ the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else ch
 
 import abc
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -145,6 +145,10 @@ class Grammar(abc.ABC):
     @abc.abstractmethod
     def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
         """The state of a strand after a letter that it allows."""
+
+    def alike(self, strand: int, state: Hashable, letter: int) -> Collection[int]:
+        """All letters that are known to lead to the same state as this one."""
+        return (letter,)
 
     @abc.abstractmethod
     def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:

@@ -103,6 +103,7 @@ class Spelled:
     def __init__(self, strand: Strand, lexicon: Lexicon) -> None:
         self.strand, self.lexicon = strand, lexicon
         self.start = (strand.start, 0)
+        self._alike = lru_cache(maxsize=None)(self._find_alike)
         self._following = lru_cache(maxsize=None)(self._find_following)
 
     def step(self, state: Hashable, letter: int) -> Hashable:
@@ -116,6 +117,18 @@ class Spelled:
         if not nodes[below].following:  # the token is whole, whatever comes
             return self.strand.advance(inner, nodes[below].kind), 0
         return inner, below
+
+    def alike(self, state: Hashable, letter: int) -> Letters:
+        """The letters that lead on from here as this one does."""
+        return self._alike(state[1], letter)
+
+    def _find_alike(self, number: int, letter: int) -> Letters:
+        here, root = self.lexicon.nodes[number].following, self.lexicon.nodes[0].following
+        if letter in here:
+            return tuple(other for other, below in here.items() if below == here[letter])
+        return tuple(
+            other for other, below in root.items() if below == root[letter] and other not in here
+        )
 
     def allowed(self, state: Hashable) -> tuple[frozenset[int], bool]:
         """The letters that may follow, and whether the sequence may end."""

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from types import MappingProxyType
 
 from pipeline.domain import Grammar
 from pipeline.errors import ConfigError
@@ -48,8 +49,9 @@ class TuneGrammar(Grammar):
         self.filling = Filling({"": 1, **lengths})
         self.bars = Bars(kinds, self.filling, dict(asked))
         self._check(kinds)
-        strands: list[Strand] = [self.bars, Pitches(tokens, lowest, highest), Parts(tokens)]
-        self.strands = [Spelled(strand, self._lexicon(strand)) for strand in strands]
+        others: list[Strand] = [Pitches(tokens, lowest, highest), Parts(tokens)]
+        bars = Spelled(self.bars, self._lexicon(self.bars, _any_marks(symbols)))
+        self.strands = [bars, *(Spelled(strand, self._lexicon(strand)) for strand in others)]
         self.start = tuple(strand.start for strand in self.strands)
         self.note = self._plainest_note(lowest or 0, highest or 127)
 
@@ -61,8 +63,9 @@ class TuneGrammar(Grammar):
         if "note" not in kinds or not ENDS & kinds:
             raise ValueError("it has no notes or no bar lines")
 
-    def _lexicon(self, strand: Strand) -> Lexicon:
-        spelled = ((letters, strand.kind(token)) for token, letters in self.words.items())
+    def _lexicon(self, strand: Strand, more: Mapping[str, Letters] = MappingProxyType({})) -> Lexicon:
+        words = {**more, **self.words}.items()
+        spelled = ((letters, strand.kind(token)) for token, letters in words)
         return Lexicon((letters, kind) for letters, kind in spelled if kind is not None)
 
     def _plainest_note(self, lowest: int, highest: int) -> str:
@@ -74,6 +77,9 @@ class TuneGrammar(Grammar):
 
     def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
         return self.strands[strand].step(state, letter)
+
+    def alike(self, strand: int, state: Hashable, letter: int) -> Letters:
+        return self.strands[strand].alike(state, letter)
 
     def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
         return self.strands[strand].allowed(state)
@@ -166,6 +172,18 @@ def _notes() -> Iterator[str]:
     places += [letter + "'" * n for letter in "abcdefg" for n in range(3)]
     for accidental in ("", "^", "_", "="):
         yield from (accidental + place for place in places)
+
+
+def _any_marks(symbols: Sequence[str]) -> dict[str, Letters]:
+    """Notes with any marks of the octave, which those who do not look at pitches need not tell apart."""
+    letters = {symbol: number for number, symbol in enumerate(symbols)}
+    if any(len(symbol) > 1 for symbol in symbols):
+        return {}
+    parts = itertools.product(("", "^", "_", "="), "ABCDEFGabcdefg", ",'", range(4))
+    words = (accidental + step + mark * number for accidental, step, mark, number in parts)
+    return {
+        word: tuple(letters[character] for character in word) for word in words if letters.keys() >= {*word}
+    }
 
 
 def _lengths() -> Iterator[str]:

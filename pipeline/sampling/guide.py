@@ -6,7 +6,7 @@ and threads, and changes no sample.
 """
 
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
@@ -135,12 +135,16 @@ class Guide:
         known = int(self.tables.moves[state, letter])
         if known < 0:
             strand, value = self.states[state]
+            alike: Collection[int] = (letter,)
             if isinstance(value, _Forced):
                 after = _Forced(value.letters[1:])
+            elif value is _FREE:
+                after, alike = value, range(self.letters)
             else:
-                after = value if value is _FREE else self.grammar.step(strand, value, letter)
+                after = self.grammar.step(strand, value, letter)
+                alike = self.grammar.alike(strand, value, letter)
             known = self._number(strand, after)
-            self.tables.moves[state, letter] = known
+            self.tables.moves[state, list(alike)] = known
         return known
 
     def _number(self, strand: int, state: Hashable) -> int:
