@@ -1,7 +1,8 @@
-"""What may follow in a tune so that bars fill up and repeats pair up: a strand of the tune's grammar.
+"""What may follow in a tune so that bars fill up: a strand of the tune's grammar.
 
-Stricter than `Tune.check`: a bar is short only as a pick-up, or where the pick-up before it makes it whole; a
-part inside a repeat has no double bar; what ornaments a note stands straight before it.
+Stricter than `Tune.check`: a bar is short only as a pick-up, or where the pick-up before it makes it whole;
+what ornaments a note stands straight before it. Repeats and endings are another strand's, so that this one
+has fewer states.
 """
 
 import re
@@ -60,10 +61,8 @@ class Place(NamedTuple):
     at_bar: bool = False
     fresh: bool = True
     upbeat: int = 0
-    repeat_open: bool = False
-    ending: int = 0
+    first_ending: bool = False
     final: bool = False
-    any_full: bool = False
     any_note: bool = False
 
     def settled(self) -> "Place":
@@ -104,7 +103,7 @@ class Bars(Strand):
         return self._options(state)
 
     def may_end(self, state: Place) -> bool:
-        return state.final and state.any_full and state.any_note
+        return state.final and state.any_note
 
     def _find_options(self, place: Place) -> Kinds:
         if place.header < 4:
@@ -193,22 +192,12 @@ class Bars(Strand):
         if place.tied:
             return frozenset({"|"} if whole else ())
         found = {"|"} if whole or place.fresh else set()
-        if place.fresh and not whole and not place.repeat_open:
+        if place.fresh and not whole:
             found.add("|:")
         if whole or (place.room == place.upbeat and not place.fresh):
-            found |= self._section_ends(place)
+            # Which of them, `strands.Parts` says; but a "|" that no line begins with would lead nowhere.
+            found |= {":|2"} if place.first_ending else BAR_LINES - {"|"}
         return frozenset(found & self.kinds)
-
-    @staticmethod
-    def _section_ends(place: Place) -> set[str]:
-        if place.ending == 1:
-            return {":|2"}
-        found = {"|1"} if not place.ending else set()
-        if place.repeat_open or not place.ending:
-            found |= {":|", "::"}
-        if not place.repeat_open:
-            found |= {"|:", "||", "|]"}
-        return found
 
     def advance(self, state: Place, kind: str) -> Place:
         if state.header < 4:
@@ -254,17 +243,15 @@ def _after(place: Place, kind: str) -> Place:
 
 def _after_bar_line(place: Place, line: str) -> Place:
     if not place.begun:  # the repeat opens before the first note
-        return place._replace(repeat_open=True, at_bar=True)
+        return place._replace(at_bar=True)
     short = place.full is not None and place.room > 0
     upbeat = place.full - place.room if short and place.fresh else place.upbeat
-    ending = {"|1": 1, ":|2": 2, "|": place.ending}.get(line, 0)
     return place._replace(
         room=_ENDLESS if place.full is None else place.full, begun=False, touching=False, single=False,
-        length=0, at_bar=True, upbeat=upbeat, ending=ending,
+        length=0, at_bar=True, upbeat=upbeat, final=line in ENDS,
+        first_ending=line == "|1" or (line == "|" and place.first_ending),
         # A pick-up before the sign of a repeat is that of the part behind it.
         fresh=line in SECTION_ENDS and not (line == "|:" and short and place.fresh),
-        repeat_open=line.endswith(":") or (place.repeat_open and not line.startswith(":")),
-        final=line in ENDS, any_full=place.any_full or not short,
     )  # fmt: skip
 
 

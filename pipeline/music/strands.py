@@ -1,5 +1,7 @@
-"""What may follow in a tune besides its rhythm: ties reach the same pitch, pitches stay in a range, parts are
-some bars long. Strands of the tune's grammar, beside that of `bars`."""
+"""What may follow in a tune besides its rhythm: strands of the tune's grammar, beside that of `bars`.
+
+Ties reach the same pitch, pitches stay in a range, repeats pair up, parts are some bars long.
+"""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -105,27 +107,57 @@ class Pitches(Strand):
         return state._replace(last=place, tied=False)
 
 
-class Parts(Strand):
-    """Counts the bars of a part up to the fewest that it must have, its last one not counted."""
+class Form(NamedTuple):
+    """The bars of a part so far, up to the fewest that it must have but one; whether a repeat is open; and
+    which ending we are in, 0 for none."""
 
-    start = 0
+    bars: int = 0
+    repeat_open: bool = False
+    ending: int = 0
+
+    def lines(self) -> set[str]:
+        """The bar lines that repeats and endings allow."""
+        if self.ending == 1:
+            return {"|", ":|2"}
+        found = {"|", "|1"} if not self.ending else {"|"}
+        if self.repeat_open or not self.ending:
+            found |= {":|", "::"}
+        if not self.repeat_open:
+            found |= {"|:", "||", "|]"}
+        return found
+
+
+class Parts(Strand):
+    """Repeats and endings pair up, no double bar stands inside a repeat, and parts are some bars long."""
+
+    start = Form()
 
     def __init__(self, tokens: Kinds) -> None:
-        kinds = frozenset(kind for kind in map(self.kind, tokens) if kind is not None)
-        # A pick-up may stand before the sign of a repeat.
-        self._options = [
-            kinds - (SECTION_ENDS | {":|2"}) | ({"|:"} & kinds if not bars else frozenset())
-            for bars in range(LEAST_BARS - 1)
-        ] + [kinds]
+        self.kinds = frozenset(kind for kind in map(self.kind, tokens) if kind is not None)
+        self._options = lru_cache(maxsize=2**8)(self._find_options)
 
     def kind(self, token: str) -> str | None:
         kind = kind_of(token)
         return kind if kind is None or kind in BAR_LINES else _OTHER
 
-    def options(self, state: int) -> Kinds:
-        return self._options[state]
+    def options(self, state: Form) -> Kinds:
+        return self._options(state)
 
-    def advance(self, state: int, kind: str) -> int:
-        if kind in SECTION_ENDS:
-            return 0
-        return min(state + 1, LEAST_BARS - 1) if kind in BAR_LINES else state
+    def _find_options(self, form: Form) -> Kinds:
+        found = form.lines()
+        if form.bars < LEAST_BARS - 1:
+            # A pick-up may stand before the sign of a repeat.
+            found -= (SECTION_ENDS | {":|2"}) - (set() if form.bars else {"|:"})
+        return self.kinds & (found | {_OTHER})
+
+    def may_end(self, state: Form) -> bool:
+        return not state.repeat_open and state.ending != 1
+
+    def advance(self, state: Form, kind: str) -> Form:
+        if kind not in BAR_LINES:
+            return state
+        return Form(
+            bars=0 if kind in SECTION_ENDS else min(state.bars + 1, LEAST_BARS - 1),
+            repeat_open=kind.endswith(":") or (state.repeat_open and not kind.startswith(":")),
+            ending={"|1": 1, ":|2": 2, "|": state.ending}.get(kind, 0),
+        )

@@ -1,8 +1,8 @@
 """The grammar by which tunes are drawn that can be played, engraved and repeated as they are written.
 
-Three strands watch a tune: `bars.Bars` its bars, repeats and endings, `strands.Pitches` ties and the range,
-`strands.Parts` the number of bars. Each is spelled by the symbols of a model (see `lexicon`), so that the
-same grammar serves characters and musical tokens.
+Three strands watch a tune: `bars.Bars` its bars, `strands.Pitches` ties and the range, `strands.Parts`
+repeats, endings and the number of bars. Each is spelled by the symbols of a model (see `lexicon`), so that
+the same grammar serves characters and musical tokens.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from pipeline.music import fields
 from pipeline.music.bars import BAR_LINES, BROKEN, ENDS, MARKS, TUPLETS, Bars, Place, kind_of
 from pipeline.music.filling import PLAIN, Filling
 from pipeline.music.lexicon import Letters, Lexicon, Spelled, Strand
-from pipeline.music.strands import Parts, Pitches
+from pipeline.music.strands import Form, Parts, Pitches
 from pipeline.music.wishes import Wishes
 
 _METERS = ("none", "2/2", "3/2", "4/2", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4", "9/4", "2/8", "3/8", "4/8",
@@ -49,7 +49,8 @@ class TuneGrammar(Grammar):
         self.filling = Filling({"": 1, **lengths})
         self.bars = Bars(kinds, self.filling, dict(asked))
         self._check(kinds)
-        others: list[Strand] = [Pitches(tokens, lowest, highest), Parts(tokens)]
+        self.parts = Parts(tokens)
+        others: list[Strand] = [Pitches(tokens, lowest, highest), self.parts]
         bars = Spelled(self.bars, self._lexicon(self.bars, _any_marks(symbols)))
         self.strands = [bars, *(Spelled(strand, self._lexicon(strand)) for strand in others)]
         self.start = tuple(strand.start for strand in self.strands)
@@ -86,33 +87,35 @@ class TuneGrammar(Grammar):
 
     def ending(self, states: Sequence[Hashable]) -> Letters | None:
         """The token that is being written, a bar's rest of notes or rests, and the bar lines it takes."""
-        place, number = states[0]
+        (place, number), _, (form, _) = states
         if place.tied:  # only the strand of pitches knows to which note
             return None
         begun: Letters = ()
         if number:
-            found = self.strands[0].lexicon.shortest_to(number, self.bars.options(place))
+            wanted = self.bars.options(place) - (BAR_LINES - form.lines())
+            found = self.strands[0].lexicon.shortest_to(number, wanted)
             if found is None:
                 return None
             begun, kind = found
-            place = self.bars.advance(place, kind)
-        tokens = self._finish(place)
+            place, form = self.bars.advance(place, kind), self.parts.advance(form, kind)
+        tokens = self._finish(place, form)
         return None if tokens is None else begun + tuple(itertools.chain(*(self.words[t] for t in tokens)))
 
-    def _finish(self, place: Place) -> list[str] | None:
+    def _finish(self, place: Place, form: Form) -> list[str] | None:
         tokens: list[str] = []
-        while not self.bars.may_end(place):
-            token = self._next(place)
+        while not (self.bars.may_end(place) and self.parts.may_end(form)):
+            token = self._next(place, form)
             if token is None or len(tokens) > self.room_to_end:
                 return None
             if token:
                 tokens.append(token)
-                place = self.bars.advance(place, kind_of(token))
+                kind = kind_of(token)
+                place, form = self.bars.advance(place, kind), self.parts.advance(form, kind)
             else:
                 place = place.settled()
         return tokens
 
-    def _next(self, place: Place) -> str | None:
+    def _next(self, place: Place, form: Form) -> str | None:
         """The next token towards the end, "" for a length that is not written."""
         if place.header < 4:
             lines = self.bars.options(place)
@@ -124,7 +127,7 @@ class TuneGrammar(Grammar):
             return self._length(place)
         waits = place.before or place.tuplet_left or place.broken != PLAIN
         if not waits and place.begun and (place.full is None or not place.room):
-            line = ":|2" if place.ending == 1 else ":|" if place.repeat_open else "|]"
+            line = ":|2" if form.ending == 1 else ":|" if form.repeat_open else "|]"
             return line if line in self.words else ":|" if ":|" in self.words else None
         return "z" if "z" in self.words and place.before < 2 and place.any_note else self.note
 
