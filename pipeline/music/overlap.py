@@ -40,7 +40,7 @@ def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Measure], pat
             pairs.append(compare(own[::2], own[1::2]))
             for at, figure in enumerate(("overlap area", "KL divergence")):
                 cells = ("" if pair is None else f"{pair[at]:.3f}" for pair in pairs)
-                table.writerow((measure.name, figure, *cells))
+                table.writerow((measure.name.split(", ")[0], figure, *cells))
     return path
 
 

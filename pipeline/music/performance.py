@@ -219,10 +219,15 @@ class PerformedRecord(PieceRecord):
 
     def score(self) -> "Score":
         """A piano score on the beats that are found; where its bars begin is not known."""
-        from pipeline.music.beats import on_beats
         from pipeline.music.staves import piano_score
 
-        return piano_score(on_beats(self.piece), triplets=False)
+        return piano_score(self.on_score(self.piece), triplets=False)
+
+    def on_score(self, piece: Piece) -> Piece:
+        """The piece on the beats that are found in it."""
+        from pipeline.music.beats import on_beats
+
+        return on_beats(piece)
 
 
 _STRUCK = ("NoteOn_", "Pitch_")

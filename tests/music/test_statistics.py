@@ -39,8 +39,8 @@ def test_another_music_is_told_in_plain_words(tunes, tmp_path):
     assert bars["samples"] == "100" and bars["verdict"].startswith("differs from real tunes: more; ")
     assert 0 < float(bars["real against itself"]) < 10
     share, worst = findings.summary
-    assert share.startswith("measures of melody and form within the noise of real tunes, of ")
-    assert "samples in 0, Markov order 2 in " in share
+    assert share.startswith("samples cannot be told from real tunes by 0 of ")
+    assert " measures of melody and form (Markov order 2 by " in share
     assert worst.startswith("most unlike real tunes: ") and worst.count("(real tunes") == 3
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from pipeline.domain import Record
 from pipeline.music.notation import struck_pitches
+from pipeline.music.piece import NoteEvent, Piece, PieceRecord, Tempo
 from pipeline.music.playing import played_notes
 from pipeline.music.score import score_of
 from pipeline.music.tune import Tune
-from pipeline.music.tunebook import events_of, write_tunebook
+from pipeline.music.tunebook import Moments, events_of, write_tunebook
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FACTS = {"nearest": "The Jolly Beggarman", "nearest_distance": "0.62", "log_probability": "-200"}
@@ -121,7 +122,7 @@ def test_one_bad_tune_stops_nothing(tmp_path):
 
 
 def test_unknown_notes_are_played_and_not_lit():
-    assert all(names == () for _, _, _, names in events_of(TWICE, {}))
+    assert all(names == () for _, _, _, names in events_of(TWICE, Moments()))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
@@ -146,3 +147,12 @@ def test_it_plays_and_lights_up_in_a_browser(page, tmp_path):
     first, clicked, stopped = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", done.stdout)[1]))
     names = [event[3] for event in events(article(page, "tune_0001"))]
     assert (first, clicked, stopped) == (names[0], names[20], [])
+
+
+def test_what_was_played_lights_up_the_nearest_notes():
+    events = tuple(NoteEvent(480 * at + 20, 60 + at, 400) for at in range(4))
+    record = PieceRecord("piece", ("x",), {}, piece=Piece(events, tempos=(Tempo(0, 500_000),)))
+    moments = Moments([(float(at), (f"n{at}",)) for at in range(3)])
+    found = events_of(record, moments)
+    assert [names for _, _, _, names in found] == [("n0",), ("n1",), ("n2",), ()]
+    assert found[1][:3] == (0.521, 0.417, (61,))

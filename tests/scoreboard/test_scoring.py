@@ -117,7 +117,7 @@ def test_the_table_the_summary_and_the_figures_say_the_same(tmp_path):
     assert float(row[SHUFFLED]) > float(row[SAMPLES]) > float(row[REAL])
     assert row["nearest to real"] == "samples" and " to " in row["interval of the samples"]
     assert summary_of(groups, found, WORDS)[0] == (
-        "measures of words within the noise of real words, of 2 that tell: samples in 0, shuffled in 0"
+        "samples cannot be told from real words by 0 of 2 measures of words (shuffled by 0)"
     )
     assert figures_of(found)["share of a"] == pytest.approx(float(row[SAMPLES]), rel=1e-3)
     assert figures_of(found)["spectrum, real"] == pytest.approx(found[1].floor.mean())
