@@ -38,7 +38,7 @@ FIXTURES = {
     "abc": ("reels.abc", some_tunes(), "M:4/4 K:G"),
     "midi": ("small.mid", some_performance(seed=2), "NoteOn_60 Velocity_63 NoteOn_64 Velocity_63"),
     "chorales": ("small.txt", some_chorales(), "67,62,58,43 _,_,_,_"),
-    "piano": ("small.txt", some_pieces(), "60 64 67"),
+    "piano": ("small.txt", some_pieces(), "48 60 64 67"),
     "performance": ("small.mid", some_performance(), "NoteOn_60 Velocity_63 TimeShift_0.20.100 NoteOff_60"),
 }
 """For each domain: the name of a small file, its content, and a prime."""
