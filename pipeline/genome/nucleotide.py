@@ -218,7 +218,7 @@ class Nucleotide(Domain):
         return Findings(exhibits=(Exhibit("Surprisal track", (path,), caption),), files=(path,))
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
-        """GC, length and k-mer spectra beside those of the reference groups."""
+        """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
         from pipeline.genome.statistics import compare_groups
 
         if not records:
