@@ -88,6 +88,8 @@ class TrainSettings:
     """Highest learning rate, after a short warm-up; then it falls along a cosine to a hundredth."""
     find_lr: bool = False
     """Find the highest learning rate by a short trial instead; its curve is shown in the report."""
+    start: str | None = None
+    """A checkpoint to begin with, whose kind of model and sizes are taken: a .ckpt, or pretrained."""
     weight_decay: float = 0.01
     """How strongly weights, not biases, are pulled towards zero."""
     clip: float = 1.0

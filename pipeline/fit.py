@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
 from pipeline.char_model import MOST_VALIDATED, SPARE, CharModel, Exploded, Feed, Schedule
-from pipeline.checkpoint import WholeFiles, describe
+from pipeline.checkpoint import WholeFiles, describe, load
 from pipeline.config import TrainSettings, build
 from pipeline.corpus import Corpus
 from pipeline.curves import Curves
@@ -56,6 +56,8 @@ class TrainInputs:
     seed: int
     explicit: tuple[str, ...] | None = None
     """Settings that the user gave, which a budget leaves as they are; None: all."""
+    start: Path | None = None
+    """A checkpoint to begin with."""
 
 
 def lanes_of(inputs: TrainInputs) -> Lanes:
@@ -78,6 +80,8 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     pl.seed_everything(inputs.seed, verbose=False)
     corpus, settings = inputs.corpus, inputs.settings
     model = build(inputs.model, "model").build(len(corpus.alphabet))
+    if inputs.start is not None:
+        model.load_state_dict(load(inputs.start).model.state_dict())
     lanes = lanes_of(inputs)
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)

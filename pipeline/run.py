@@ -96,8 +96,10 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
         accelerator_of(settings.sample)
     if "train" in wanted:
         device_of(settings.train)
-    if "train" in wanted and (checkpoint := _checkpoint(settings)):
-        load(checkpoint)
+    if "train" in wanted:
+        for name, given in (("checkpoint", settings.checkpoint), ("train.start", settings.train.start)):
+            if path := _checkpoint(name, given, settings):
+                load(path)
 
 
 def _check_prime_before(stage: Stage, settings: Config, domain: Domain, folder: RunFolder) -> None:
@@ -167,7 +169,8 @@ def _stages(
     """The stages with their settings bound."""
     seed, dataset = settings.seed, settings.dataset
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
-    checkpoint = _checkpoint(settings)
+    checkpoint = _checkpoint("checkpoint", settings.checkpoint, settings)
+    start = _checkpoint("train.start", settings.train.start, settings)
     read_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
     reads = {"domain": read_by, "seed": seed}
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
@@ -181,7 +184,7 @@ def _stages(
 
     def do_train(out_dir: Path):  # noqa: ANN202
         inputs = TrainInputs(
-            corpus(), domain, plain["model"], settings.train, budget_s, checkpoint, seed, explicit
+            corpus(), domain, plain["model"], settings.train, budget_s, checkpoint, seed, explicit, start
         )
         return train(inputs, out_dir)
 
@@ -206,7 +209,7 @@ def _stages(
         learned["explicit"] = explicit
     drawn = {"sample": plain["sample"], **reads}
     written = {name: plain[name] for name in ("sample", "render", "blast", "domain")}
-    outside = [checkpoint] if checkpoint else []
+    outside = [path for path in (checkpoint, start) if path]
     # A file of primes may be named and be missing where no samples are drawn.
     primed = prime_files(settings.sample) if "sample" in settings.stages else []
     source = ("ingest", "train") if held_out(settings.sample) else ("train",)
@@ -221,15 +224,15 @@ def _stages(
     ]
 
 
-def _checkpoint(settings: Config) -> Path | None:
-    """The checkpoint to use instead of training, if one is named. Raises ConfigError where the data set
-    comes with none."""
-    if settings.checkpoint != PRETRAINED:
-        return Path(settings.checkpoint).expanduser() if settings.checkpoint else None
+def _checkpoint(name: str, given: str | None, settings: Config) -> Path | None:
+    """The checkpoint that a setting names, if it does. Raises ConfigError where the data set comes with
+    none."""
+    if given != PRETRAINED:
+        return Path(given).expanduser() if given else None
     if settings.dataset.pretrained is None:
         raise ConfigError(
-            f"checkpoint={PRETRAINED}: the data set {settings.dataset.name} comes with no checkpoint; name a "
-            ".ckpt file that a run wrote, or leave it out to train one"
+            f"{name}={PRETRAINED}: the data set {settings.dataset.name} comes with no checkpoint; name a "
+            ".ckpt file that a run wrote, or leave it out"
         )
     (path,) = locate(None, [Source(**settings.dataset.pretrained)], lambda _: True)
     return path

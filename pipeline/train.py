@@ -3,6 +3,7 @@
 import csv
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from pipeline.baseline import evaluate_markov, fit_markov
 from pipeline.char_model import MOST_VALIDATED
 from pipeline.checkpoint import Loaded, load
 from pipeline.config import build
+from pipeline.corpus import Corpus
 from pipeline.domain import Exhibit
 from pipeline.errors import DataError
 from pipeline.evaluate import Tally, evaluate
@@ -38,16 +40,11 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     Writes best.ckpt, last.ckpt, metrics.csv, TensorBoard events, learning_curves.svg, scores.tsv.
     Raises DataError where the loss is not finite, or a given checkpoint is of another alphabet.
     """
-    notes = []
     if inputs.checkpoint is None:
-        inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
-        notes += [_size_line(inputs), *filter(None, [chosen_by_trial])]
-        for line in notes:
-            log.info("%s", line)
-        notes += filter(None, [fit(inputs, out_dir)])
+        inputs, notes = _learn(inputs, out_dir)
     else:
         torch.set_num_threads(inputs.settings.threads or THREADS)
-        notes += _adopt(inputs, out_dir)
+        notes = _adopt(inputs, out_dir)
     chosen = load(out_dir / "best.ckpt")
     log.info("Fitting Markov models to compare with")
     markov = fit_markov(inputs.corpus, inputs.domain)
@@ -55,23 +52,49 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     return _result(inputs, out_dir, chosen, tally, markov, notes)
 
 
+def _learn(inputs: TrainInputs, out_dir: Path) -> tuple[TrainInputs, list[str]]:
+    """Train; the inputs as a trial, or the checkpoint to begin with, chose them, and what is to be said."""
+    told = []
+    if inputs.start is not None:
+        begun = _fitting(inputs.start, inputs.corpus)
+        explicit = None if inputs.explicit is None else (*inputs.explicit, "model.hidden_size")
+        inputs = replace(inputs, model=begun.about["model"], explicit=explicit)
+        told = [f"begun from {inputs.start}", *_told(inputs.start, begun, inputs.corpus)]
+    inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
+    notes = [_size_line(inputs), *told, *filter(None, [chosen_by_trial])]
+    for line in notes:
+        log.info("%s", line)
+    return inputs, [*notes, *filter(None, [fit(inputs, out_dir)])]
+
+
 def _adopt(inputs: TrainInputs, out_dir: Path) -> list[str]:
     """Take a given checkpoint instead of training one; what it is, and how far its figures go."""
-    loaded = load(inputs.checkpoint)
-    if loaded.alphabet != inputs.corpus.alphabet:
-        raise DataError(
-            f"{inputs.checkpoint}: its alphabet ({loaded.alphabet}) is not the data's "
-            f"({inputs.corpus.alphabet}); use the data set that it was trained on, or train anew"
-        )
-    (out_dir / "best.ckpt").write_bytes(inputs.checkpoint.read_bytes())
+    path = inputs.checkpoint
+    loaded = _fitting(path, inputs.corpus)
+    (out_dir / "best.ckpt").write_bytes(path.read_bytes())
     parameters = sum(p.numel() for p in loaded.model.parameters())
-    notes = [f"{build(loaded.about['model'], 'model')}: {parameters:,} parameters, from {inputs.checkpoint}"]
-    if loaded.about.get("held_out") == inputs.corpus.digest("test"):
-        return notes
+    kind = build(loaded.about["model"], "model")
+    return [f"{kind}: {parameters:,} parameters, from {path}", *_told(path, loaded, inputs.corpus)]
+
+
+def _fitting(path: Path, corpus: Corpus) -> Loaded:
+    """A given checkpoint. Raises DataError where it is of another alphabet."""
+    loaded = load(path)
+    if loaded.alphabet != corpus.alphabet:
+        raise DataError(
+            f"{path}: its alphabet ({loaded.alphabet}) is not the data's ({corpus.alphabet}); use the data "
+            "set that it was trained on, or train anew"
+        )
+    return loaded
+
+
+def _told(path: Path, loaded: Loaded, corpus: Corpus) -> list[str]:
+    """What is to be said of a checkpoint that may know what is held out here."""
+    if loaded.about.get("held_out") == corpus.digest("test"):
+        return []
     return [
-        *notes,
-        f"{inputs.checkpoint.name} was trained on other data or another split: it may have learned what is "
-        "held out here, so that its bits say little",
+        f"{path.name} was trained on other data or another split: it may have learned what is held out here, "
+        "so that its bits say little"
     ]
 
 

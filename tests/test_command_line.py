@@ -10,6 +10,7 @@ import pytest
 import torch
 from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
+from pipeline.checkpoint import load
 from pipeline.domain import Sample
 
 DATA_SETS = ("abc", "drosophila", "folk", "genome", "lercio", "nottingham", "protein", "shakespeare", "text")
@@ -130,6 +131,7 @@ def test_a_refused_setting_is_not_remembered(type_in, text_run, tmp_path):
         (("checkpoint=words.txt",), "words.txt: not a checkpoint that can be read safely"),
         (("checkpoint=missing.ckpt",), "missing.ckpt: no such checkpoint"),
         (("checkpoint=pretrained",), "checkpoint=pretrained: the data set text comes with no checkpoint"),
+        (("train.start=pretrained",), "train.start=pretrained: the data set text comes with no checkpoint"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit(type_in, text_file, tmp_path, arguments, message):
@@ -147,6 +149,20 @@ def test_a_checkpoint_that_fits_is_used_instead_of_training(type_in, text_run, t
     ).read_bytes()
     assert not (tmp_path / "run" / "train" / "last.ckpt").exists()
     assert "another split" not in str(manifest_of(tmp_path / "run")["stages"]["train"]["summary"])
+
+
+def test_a_training_begins_with_a_checkpoint(type_in, text_run, text_file, tmp_path):
+    start = f"train.start={text_run}/train/best.ckpt"
+    answer = type_in(*on(text_file, start, "model=gru", "train.lr=1e-9", "hydra.run.dir=run"))
+    assert answer.status == 0
+    before, after = (load(run / "train" / "best.ckpt") for run in (text_run, tmp_path / "run"))
+    assert after.about == before.about
+    for name, tensor in after.model.state_dict().items():
+        assert torch.allclose(tensor, before.model.state_dict()[name], atol=1e-4)
+    assert f"begun from {text_run}" in answer.out
+    (tmp_path / "other.txt").write_text(text_file.read_text().replace("j", "q"))
+    other = type_in("dataset=text", f"dataset.path={tmp_path / 'other.txt'}", start, *TINY)
+    assert "best.ckpt: its alphabet (" in errors(other)
 
 
 def test_a_checkpoint_that_may_know_the_test_split_is_told_of(type_in, text_run, text_file, tmp_path):

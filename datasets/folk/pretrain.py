@@ -13,8 +13,8 @@ from pipeline.checkpoint import write_small
 
 RUN = Path("outputs/folk/pretraining")
 SETTINGS = (
-    "dataset=folk", "stages=[ingest,train]", "domain.transpose=3", "model=lstm", "model.hidden_size=288",
-    "model.dropout=0.35", "train.batch=128", "train.time=128", "train.lr=0.004", "train.average=0.998",
+    "dataset=folk", "stages=[ingest,train]", "domain.transpose=5", "model=lstm", "model.hidden_size=288",
+    "model.dropout=0.4", "train.batch=128", "train.time=128", "train.lr=0.004", "train.average=0.998",
     "budget=4m",
 )  # fmt: skip
 
