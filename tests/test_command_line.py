@@ -13,7 +13,10 @@ from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 from pipeline.checkpoint import load
 from pipeline.domain import Sample
 
-DATA_SETS = ("abc", "drosophila", "folk", "genome", "lercio", "nottingham", "protein", "shakespeare", "text")
+DATA_SETS = (
+    "abc", "chorales", "dm6", "drosophila", "folk", "genome", "lercio", "midi", "nottingham", "performance",
+    "piano", "protein", "shakespeare", "text",
+)  # fmt: skip
 
 
 # --- asking -----------------------------------------------------------------------------------------------

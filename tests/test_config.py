@@ -13,6 +13,7 @@ from pipeline.config import (
     DatasetSettings,
     SampleSettings,
     TrainSettings,
+    _find,
     build,
     check_stages,
     parse_duration,
@@ -110,9 +111,10 @@ def test_every_file_of_a_group_shows_all_of_its_settings(group):
         whole = OmegaConf.create({"dataset": OmegaConf.structured(DatasetSettings), group: page})
         content = OmegaConf.to_container(whole[group], resolve=True)
         if content["_target_"] is not None:
-            built = build({**content, "email": "me@example.org"} if "email" in content else content, group)
-            assert {f.name for f in fields(built)} | {"_target_"} == set(content), f"{group}/{name}.yaml"
-            for field in fields(built):
+            build({**content, "email": "me@example.org"} if "email" in content else content, group)
+            kind = _find(content["_target_"], group, "pipeline")
+            assert {f.name for f in fields(kind)} | {"_target_"} == set(content), f"{group}/{name}.yaml"
+            for field in fields(kind):
                 if group != "model" and field.name != "email":
                     assert content[field.name] == field.default, field.name
 
