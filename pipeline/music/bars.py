@@ -182,12 +182,12 @@ class Bars(Strand):
         return room > 0 and self._takes_a_note(place._replace(room=room, broken=after))
 
     def _bar_lines(self, place: Place) -> Kinds:
+        if place.tuplet_left or place.broken != PLAIN:
+            return frozenset()
         if not place.begun:
             if place.at_bar and not place.tied:
                 return frozenset(kind for kind in self.kinds if kind[:2] in ("[K", "[M"))
             return frozenset({"|:"} & self.kinds) if not place.at_bar and not place.any_note else frozenset()
-        if place.tuplet_left or place.broken != PLAIN:
-            return frozenset()
         whole = place.room == 0 or place.full is None
         if place.tied:
             return frozenset({"|"} if whole else ())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from pipeline.music.abc_notation import parse_length
+from pipeline.music.reader import LONGEST
 
 FINEST = 8
 """Lengths are multiples of the unit note length over this."""
@@ -82,6 +83,8 @@ class Filling:
         above, below = unit * factor[0], FINEST * factor[1]
         found = []
         for eighths, cost, text in self._steps:
+            if unit * eighths > LONGEST * FINEST:
+                continue
             length, rest = divmod(above * eighths, below)
             if not rest:
                 found.append((length, cost, text))

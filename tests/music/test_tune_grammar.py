@@ -45,6 +45,10 @@ def test_a_model_that_has_learned_nothing_draws_tunes_that_are_valid(tunes, repr
         assert Counter(str(domain.finish(sample))[:200] for sample in samples
                        if not isinstance(domain.finish(sample), Record)) == {}  # fmt: skip
         assert all(len(sample.symbols) < length for sample in samples)
+    free = dataclasses.replace(domain, meter="none")
+    if representation == "char":
+        samples = drawn(free, alphabet, count=16, length=200)
+        assert all(isinstance(domain.finish(sample), Record) for sample in samples)
     without = drawn(domain, alphabet, guide=None)
     assert not any(isinstance(domain.finish(sample), Record) for sample in without)
 
