@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.music.chorales.bars import Bars, guess_bars
-from pipeline.music.chorales.voices import NAMES, Chorale, VoiceNote, from_text
+from pipeline.music.chorales.voices import NAMES, VOICES, Chorale, VoiceNote, from_text
 from pipeline.music.phrasing import Performance
 from pipeline.music.piece import Key, Meter, NoteEvent, Part, Piece, PieceRecord, Tempo
 from pipeline.music.piece_playing import perform_piece
@@ -125,6 +125,7 @@ class _Staff:
 
         staff = stream.Part()
         staff.insert(0, instrument.Choir())
+        staff.partAbbreviation = ". ".join([*VOICES[self.first : self.first + 2], ""]).strip()
         staff.partName = f"{NAMES[self.first]}, {NAMES[self.first + 1].lower()}"
         length = len(self.chorale) * self.sixteenths
         lines = [4 * line for line in self.bars.lines(-(-length // 4))]
