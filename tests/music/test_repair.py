@@ -4,6 +4,8 @@ import random
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.domain import Record, Rejection, Sample
 from pipeline.music.abc_domain import Abc
@@ -74,3 +76,20 @@ def test_repairs_are_only_made_when_wanted_and_are_listed(tmp_path):
     assert findings.figures["tunes_repaired"] == 2
     assert (tmp_path / "repairs.tsv").read_text().splitlines()[1] == "tune_0001\tbar 2: G made G2"
     assert "% repaired: bar 2: G made G2\n" in (tmp_path / "tunes.abc").read_text()
+
+
+BODIES = st.text(alphabet="ABcd23/|:[]()\"'^_=<>-{}!zx~. 1%&KM\n", max_size=80) | st.text(max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(BODIES, st.sampled_from(["4/4", "6/8", "none"]))
+def test_whatever_stands_in_a_body_it_is_mended_or_refused(body, meter):
+    found = mend(Tune(meter, "1/8", "D", body))
+    assert found is None or not found[0].check()
+
+
+@settings(max_examples=100, deadline=None)
+@given(BODIES, st.booleans())
+def test_whatever_is_drawn_is_a_tune_or_a_rejection(body, ended):
+    finished = MENDING.finish(sample(f"M:4/4\nL:1/8\nK:D\n{body}", ended))
+    assert isinstance(finished, Rejection) or not Tune.from_text(finished.text).check()
