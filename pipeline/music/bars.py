@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pipeline.music import fields
 from pipeline.music.abc_notation import parse_length
-from pipeline.music.filling import PLAIN, Factor, Filling
+from pipeline.music.filling import FINEST, PLAIN, Factor, Filling
 from pipeline.music.lexicon import Kinds, Strand
 from pipeline.music.music_tokens import is_length
 from pipeline.music.reader import broken_factors, tuplet_ratio
@@ -172,8 +172,8 @@ class Bars(Strand):
         return self.filling.can_go_on(place.unit, place.room, *_tuplet(sign, place.compound))
 
     def _may_break(self, place: Place, sign: str) -> bool:
-        if place.tuplet_left or not place.begun:
-            return False
+        if place.tuplet_left or not place.begun or place.length * FINEST % place.unit:
+            return False  # the last note of a triplet, too, is no half of a pair
         before, after = _broken(sign)
         length, rest = divmod(place.length * before[0], before[1])
         if rest:
