@@ -41,11 +41,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Something that was not kept: `where` it stood, a short countable `reason`, and what was found."""
+    """Something that was not kept: `where` it stood, a short countable `reason`, and what was found.
+
+    Where very many small things side by side are not kept for one reason, `count` says how many.
+    """
 
     where: str
     reason: str
     detail: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

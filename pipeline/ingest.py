@@ -89,7 +89,7 @@ def _kept(
     items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
 ) -> Generator[Record, None, None]:
     """Records that are not near-duplicates; what is rejected is counted, and listed in `table`."""
-    duplicates = NearDuplicates(domain)
+    duplicates, listed, told = NearDuplicates(domain), 0, 0
     with table.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
@@ -100,11 +100,13 @@ def _kept(
                     yield item
                     continue
                 item = duplicate
-            rejected[item.reason] += 1
-            if rejected.total() <= REJECTIONS_LISTED:
+            rejected[item.reason] += item.count
+            if listed < REJECTIONS_LISTED:
+                listed += 1
+                told += item.count
                 rows.writerow((item.where, item.reason, item.detail))
-        if rejected.total() > REJECTIONS_LISTED:
-            rows.writerow(("", f"and {rejected.total() - REJECTIONS_LISTED:,} more", ""))
+        if rejected.total() > told:
+            rows.writerow(("", f"and {rejected.total() - told:,} more", ""))
 
 
 def _split(spans: np.ndarray, split: SplitSettings, open_ended: bool, seed: int) -> np.ndarray:

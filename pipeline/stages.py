@@ -245,7 +245,7 @@ def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) ->
     """The findings of a domain and its renders as one result; rejections are counted by reason."""
     rejected: dict[str, int] = {}
     for rejection in rejections(findings):
-        rejected[rejection.reason] = rejected.get(rejection.reason, 0) + 1
+        rejected[rejection.reason] = rejected.get(rejection.reason, 0) + rejection.count
     return StageResult(
         kept=kept,
         rejected=rejected,

@@ -65,6 +65,19 @@ def test_what_is_said_and_counted(text_file, tmp_path):
     assert len(table) == 121
 
 
+def test_what_is_not_listed_is_counted_still(fasta_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.ingest.REJECTIONS_LISTED", 2)
+    broken = f">a\n{'ACN' * 50}\n>b\nAC\n>b\nAC\n>c\n"
+    path = write(tmp_path / "broken.fa", broken + fasta_file.read_text())
+    result = ingested(path, tmp_path / "out", Nucleotide())
+    assert result.rejected == {
+        "stretch shorter than 20 bases": 51, "N or gap left out": 50, "duplicate id": 1, "empty record": 1,
+    }  # fmt: skip
+    table = (tmp_path / "out" / "rejected.tsv").read_text().splitlines()
+    assert table[1].endswith("a:1-150\tstretch shorter than 20 bases\t100 bases in 50 places")
+    assert table[3:] == ["\tand 3 more\t"]
+
+
 def test_one_record_is_not_one_records(fasta_file, tmp_path):
     assert (
         ingested(fasta_file, tmp_path / "out", Nucleotide())

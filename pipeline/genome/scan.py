@@ -14,6 +14,10 @@ DONE, FULL, CUT_HEADER, ODD_SYMBOL, NO_HEADER = range(5)
 not allowed; something before any header."""
 EVENTS = 4096
 """Headers or runs found by one call."""
+BASES, UNKNOWN, CODE, MANY = range(4)
+"""Kinds of a run: known bases; N or gaps; codes for several bases; many runs that are all to be dropped."""
+FEW = 10
+"""Runs side by side that are dropped, and still told one by one."""
 _NEW_LINE, _HEADER = ord("\n"), ord(">")
 
 
@@ -116,18 +120,35 @@ def _copy_plain(piece, letters):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def find_runs(letters, at, kinds, runs):  # noqa: ANN001, ANN201
+def find_runs(letters, at, kinds, shortest, runs):  # noqa: ANN001, ANN201
     """Cut letters where their kind, by the table `kinds`, changes.
 
-    Each row of `runs` gets a kind and where its run ends. Returns the count of runs, and where the last one
-    ends: the end of the letters, or less where `runs` is full.
+    Each row of `runs` gets a kind and where its run ends. Of whole runs side by side that are all to be
+    dropped, for they are no bases or fewer than `shortest`, the first `FEW` get a row each, the others one
+    row with the kind `MANY`, and then how many runs there are of each kind, and how many letters. A run that
+    reaches the border of the letters may go on beyond it, so it always has a row.
+
+    Returns the count of rows, and where the last one ends: the end of the letters, or less where `runs` is
+    full.
     """
-    size, found = len(letters), 0
-    while at < size and found < len(runs):
+    size, found, dropped = len(letters), 0, 0
+    while at < size:
+        start = at
         kind = kinds[letters[at]]
         at += 1
         while at < size and kinds[letters[at]] == kind:
             at += 1
-        runs[found, 0], runs[found, 1] = kind, at
-        found += 1
+        dropped += 1
+        if start == 0 or at == size or (kind == BASES and at - start >= shortest):
+            dropped = 0
+        if dropped <= FEW + 1:
+            if found == len(runs):
+                return found, start
+            runs[found] = 0
+            runs[found, 0] = kind if dropped <= FEW else MANY
+            found += 1
+        runs[found - 1, 1] = at
+        if dropped > FEW:
+            runs[found - 1, 2 + kind] += 1
+            runs[found - 1, 5 + kind] += at - start
     return found, at

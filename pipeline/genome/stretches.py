@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.domain import Record, Rejection
 from pipeline.genome.files import Letters, Part, Title
-from pipeline.genome.scan import EVENTS, find_runs
+from pipeline.genome.scan import BASES, CODE, EVENTS, FEW, MANY, UNKNOWN, find_runs
 from pipeline.genome.soft_mask import SoftMask
 
 POLICIES = ("split", "random", "error")
@@ -25,11 +25,9 @@ CHOICES = {
 }  # fmt: skip
 """The bases that a code stands for. Source: IUPAC-IUB, Nucleic Acids Research 13 (1985) 3021."""
 
-_BASES, _UNKNOWN, _CODE = range(3)
-_KINDS = np.full(256, _CODE, np.uint8)
-_KINDS[list(b"ACGTUacgtu")] = _BASES
-_KINDS[list(b"Nn.-")] = _UNKNOWN
-_REASONS = {_UNKNOWN: "N or gap left out", _CODE: "IUPAC code left out"}
+_KINDS = np.full(256, CODE, np.uint8)
+_KINDS[list(b"ACGTUacgtu")] = BASES
+_KINDS[list(b"Nn.-")] = UNKNOWN
 _ONE_CODE = re.compile(rb"[RYSWKMBDHVryswkmbdhv]")
 _UPPER = np.uint8(0xDF)
 """Without bit 5 a letter of ASCII is in upper case."""
@@ -44,6 +42,9 @@ def cut_stretches(
     mask: SoftMask | None,
 ) -> Iterator[Record | Rejection]:
     """Yield a record for each stretch, and a rejection for each run of N, gaps or codes between them.
+
+    Of many runs without a stretch between them, some of them bases of less than `min_length`, there is one
+    rejection for each reason.
 
     Lengths in bases; a longer stretch is delivered in parts of `max_length`. With `iupac` "random", a code
     becomes one of its bases, always the same one at the same place. `where` names the file in rejections.
@@ -64,6 +65,24 @@ def cut_stretches(
 
 
 @dataclass
+class _Dropped:
+    """Runs side by side that are left out, from `start` on: the first few, and by kind how many, and of how
+    many letters."""
+
+    start: int
+    first: list[tuple[int, int, int]] = field(default_factory=list)
+    runs: list[int] = field(default_factory=lambda: [0] * MANY)
+    letters: list[int] = field(default_factory=lambda: [0] * MANY)
+
+    def add(self, kind: int, start: int, length: int) -> None:
+        """One more run."""
+        if len(self.first) < FEW:
+            self.first.append((kind, start, length))
+        self.runs[kind] += 1
+        self.letters[kind] += length
+
+
+@dataclass
 class _Cutter:
     """The record that is being read: what is buffered of a stretch, or of a run between stretches."""
 
@@ -79,9 +98,10 @@ class _Cutter:
     position: int = 0
     chunks: list[bytes] = field(default_factory=list)
     buffered: int = 0
-    gap_kind: int = _BASES
+    gap_kind: int = BASES
     gap_start: int = 0
     replaced: int = 0
+    dropped: _Dropped | None = None
 
     def open(self, title: Title) -> None:
         """Begin a record; of several with the same name the first is kept."""
@@ -103,12 +123,14 @@ class _Cutter:
             self._add(letters.bases)
             return
         bases = self._choose(letters.bases) if self.iupac == "random" else letters.bases
-        array, runs, start = np.frombuffer(bases, np.uint8), np.empty((EVENTS, 2), np.int64), 0
+        array, runs, start = np.frombuffer(bases, np.uint8), np.empty((EVENTS, 8), np.int64), 0
         while start < len(bases):
-            count, _ = find_runs(array, start, _KINDS, runs)
-            for kind, end in runs[:count].tolist():
-                if kind == _BASES:
+            count, _ = find_runs(array, start, _KINDS, self.min_length, runs)
+            for kind, end, *tally in runs[:count].tolist():
+                if kind == BASES:
                     self._add(bases[start:end])
+                elif kind == MANY:
+                    self._drop_many(tally[:3], tally[3:])
                 else:
                     self._skip(kind, end - start)
                 start = end
@@ -121,6 +143,7 @@ class _Cutter:
             self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))
         self._end_gap()
         self._end_stretch(whole=self.title.whole and self.buffered == self.position)
+        self._tell_dropped()
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
             self.found.append(Rejection(self.where, "IUPAC codes replaced at random (kept)", detail))
@@ -150,9 +173,8 @@ class _Cutter:
     def _end_gap(self) -> None:
         if self.gap_kind:
             length = self.position - self.gap_start
-            place = self._place(self.gap_start, length)
-            self.found.append(Rejection(place, _REASONS[self.gap_kind], f"{length} bases"))
-            self.gap_kind = _BASES
+            self._drop(self.gap_kind, self.gap_start, length)
+            self.gap_kind = BASES
 
     def _end_stretch(self, whole: bool) -> None:
         if not self.buffered:
@@ -160,12 +182,42 @@ class _Cutter:
         bases, start = b"".join(self.chunks), self.position - self.buffered
         self.chunks, self.buffered = [], 0
         if len(bases) < self.min_length:
-            reason = f"stretch shorter than {self.min_length} bases"
-            self.found.append(Rejection(self._place(start, len(bases)), reason, f"{len(bases)} bases"))
+            self._drop(BASES, start, len(bases))
         else:
             self._record(bases, start, whole)
 
+    def _drop(self, kind: int, start: int, length: int) -> None:
+        if self.dropped is None:
+            self.dropped = _Dropped(start)
+        self.dropped.add(kind, start, length)
+
+    def _drop_many(self, runs: list[int], letters: list[int]) -> None:
+        """Leave out so many runs of each kind, with so many letters."""
+        self._end_gap()
+        self._end_stretch(whole=False)
+        for kind in range(MANY):
+            self.dropped.runs[kind] += runs[kind]
+            self.dropped.letters[kind] += letters[kind]
+        self.position += sum(letters)
+
+    def _tell_dropped(self) -> None:
+        """The rejections of what was left out up to here: each, or one for each reason."""
+        if self.dropped is None:
+            return
+        dropped, self.dropped = self.dropped, None
+        reasons = f"stretch shorter than {self.min_length} bases", "N or gap left out", "IUPAC code left out"
+        if sum(dropped.runs) == len(dropped.first):
+            for kind, start, length in dropped.first:
+                place = self._place(start, length)
+                self.found.append(Rejection(place, reasons[kind], f"{length} bases"))
+            return
+        place = self._place(dropped.start, sum(dropped.letters))
+        for reason, runs, letters in zip(reasons, dropped.runs, dropped.letters, strict=True):
+            if runs:
+                self.found.append(Rejection(place, reason, f"{letters} bases in {runs} places", runs))
+
     def _record(self, bases: bytes, start: int, whole: bool) -> None:
+        self._tell_dropped()
         title = self.title
         start += title.start
         end = start + len(bases)

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.domain import Record, Rejection
 from pipeline.errors import ConfigError, DataError
+from pipeline.genome.files import read_blocks
 from pipeline.genome.nucleotide import Nucleotide
 
 
@@ -119,3 +120,20 @@ def test_a_long_gap_is_not_held_back_to_find_a_mask(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.genome.soft_mask.MOST_HELD", 100)
     records, _ = read(tmp_path, ">a\nacgt\n" + "N" * 200 + "\n>b\nACGTacgt\n")
     assert [record.marks for record in records] == [bytes(4), bytes(8)]
+
+
+@pytest.mark.parametrize("block_bytes", [7, 100, 2**18])
+def test_many_runs_side_by_side_are_told_at_once(tmp_path, monkeypatch, block_bytes):
+    monkeypatch.setattr(
+        "pipeline.genome.fasta.read_blocks", lambda path, size: read_blocks(path, min(size, block_bytes))
+    )
+    broken = "ACGTN" * 300 + "RYN" * 5
+    records, rejections = read(tmp_path, f">r\nNN{'A' * 20}N\n{broken}\n{'C' * 20}\n", min_length_bp=20)
+    assert [record.id for record in records] == ["r:3-22", "r:1539-1558"]
+    told = [(item.where.rpartition("a.fa:")[2], item.reason, item.detail, item.count) for item in rejections]
+    assert told == [
+        ("r:1-2", "N or gap left out", "2 bases", 1),
+        ("r:23-1538", "stretch shorter than 20 bases", "1200 bases in 300 places", 300),
+        ("r:23-1538", "N or gap left out", "306 bases in 306 places", 306),
+        ("r:23-1538", "IUPAC code left out", "10 bases in 5 places", 5),
+    ]
