@@ -35,7 +35,7 @@ class TuneGrammar(Grammar):
     Raises ValueError where the symbols cannot spell a tune, or not one that is asked for.
     """
 
-    room_to_end = 160
+    room_to_end = 96
     slack = 48
 
     def __init__(
