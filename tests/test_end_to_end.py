@@ -30,12 +30,10 @@ def genome_run(fasta_file, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def tunes_run(abc_file, tmp_path_factory) -> Path:
-    """Eight epochs or so on tunes that differ in their notes only: enough for one that adds up."""
+    """Tunes by a model that has learned next to nothing, drawn by the grammar."""
     folder = tmp_path_factory.mktemp("tunes") / "run"
-    longer = ("train.max_epochs=12", "train.lr=0.02", "model.hidden_size=48", "train.patience=0")
-    some = ("sample.count=24", "sample.length=200", "sample.temperature=0.6")
-    file = f"dataset.path={abc_file}"
-    run_pipeline(folder, "dataset=abc", file, *TINY, *longer, *some, "train.time=48", "render=midi")
+    some = ("sample.count=8", "sample.length=200")
+    run_pipeline(folder, "dataset=abc", f"dataset.path={abc_file}", *TINY, *some, "render=midi")
     return folder
 
 
@@ -121,15 +119,6 @@ def test_tunes_can_be_read_again_and_played(tunes_run):
     assert len(set(numbers)) == len(numbers) == kept
 
 
-def test_what_was_not_kept_is_listed_with_its_reason(tunes_run):
-    post = manifest_of(tunes_run)["stages"]["postprocess"]
-    with (tunes_run / "postprocess" / "rejected.tsv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    assert Counter(row["reason"] for row in rows) == post["rejected"]
-    samples = [row for row in rows if row["where"].startswith("sample ")]
-    assert len(samples) == post["kept"]["raw"] - post["kept"]["records"] > 0
-
-
 def test_samples_of_text_say_how_they_were_made(text_run):
     written = (text_run / "postprocess" / "samples.txt").read_text(encoding="utf-8")
     kept = manifest_of(text_run)["stages"]["postprocess"]["kept"]["records"]
@@ -138,14 +127,18 @@ def test_samples_of_text_say_how_they_were_made(text_run):
     assert len(re.findall(rf"^# synthetic_000\d, {facts}$", written, re.MULTILINE)) == kept > 0
 
 
-def test_where_no_sample_can_be_kept_the_run_still_ends_in_a_report(abc_file, tmp_path):
-    """An untrained model writes no tune."""
-    manifest = run_pipeline(tmp_path / "run", "dataset=abc", f"dataset.path={abc_file}", *TINY, "render=midi")
+def test_where_no_sample_can_be_kept_the_run_says_why_and_still_ends_in_a_report(abc_file, tmp_path):
+    """An untrained model writes no tune of its own accord."""
+    file, freely = f"dataset.path={abc_file}", "sample.valid=false"
+    manifest = run_pipeline(tmp_path / "run", "dataset=abc", file, *TINY, freely, "render=midi")
     post = manifest["stages"]["postprocess"]
     assert post["kept"] == {"raw": 3, "records": 0}
-    assert sum(post["rejected"].values()) == 3
     assert "0 of 3 samples kept" in "\n".join(post["summary"])
     assert (tmp_path / "run" / "report.html").exists()
+    with (tmp_path / "run" / "postprocess" / "rejected.tsv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert Counter(row["reason"] for row in rows) == post["rejected"]
+    assert [row["where"] for row in rows] == ["sample 1", "sample 2", "sample 3"]
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
