@@ -26,6 +26,8 @@ from pipeline.genome.scan import (
     FULL,
     NO_HEADER,
     ODD_SYMBOL,
+    OTHER,
+    SMALL,
     classes_of,
     scan,
 )
@@ -107,17 +109,17 @@ class _Scanner:
             self.letters = np.empty(len(data), np.uint8)
         position, why = 0, FULL
         while why == FULL:
-            why, position, count, found, other = scan(
+            why, position, count, found, last = scan(
                 array, position, self.classes, _COMMENTS, self.place, self.letters, self.events
             )
             text, done = self.letters[:count].tobytes(), 0
-            for start, end, before, line, odd in self.events[:found].tolist():
+            for start, end, before, line, met in self.events[:found].tolist():
                 if before > done:
-                    yield Letters(text[done:before], not odd)
+                    yield Letters(text[done:before], not met & OTHER, not met & SMALL)
                 done = before
                 yield self.title(data[start + 1 : end], line)
             if count > done:
-                yield Letters(text[done:] if done else text, not other)
+                yield Letters(text[done:] if done else text, not last & OTHER, not last & SMALL)
         self._stop(why, position, data)
 
     def _stop(self, why: int, position: int, data: bytes) -> None:

@@ -2,8 +2,9 @@
 not a sequence file. Read next: `fasta.py`, `genbank.py`."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from pipeline.domain import Rejection
 from pipeline.errors import DataError
@@ -40,7 +41,8 @@ FOREIGN = (
 """First bytes of files that users confuse with FASTA: what it is, and what to do."""
 
 
-class Title(NamedTuple):
+@dataclass(slots=True)
+class Title:
     """The header of a record: its first word, the rest, and the line (from 1) where it stands.
 
     Of a part of a record `start` says how many letters stand before it, and `about` is metadata of its own.
@@ -59,11 +61,16 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
-class Letters(NamedTuple):
-    """Some of a record's letters in file order, white space taken out; `plain`: nothing but ACGTacgt."""
+@dataclass(slots=True)
+class Letters:
+    """Some of a record's letters in file order, white space taken out.
+
+    `plain`: nothing but ACGTacgt; `upper`: known to have none in lower case.
+    """
 
     bases: bytes
     plain: bool
+    upper: bool = False
 
 
 Part = Title | Letters | Rejection

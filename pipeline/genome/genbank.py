@@ -55,7 +55,8 @@ def read_genbank(
                     f"{path}: record {name}, base {bases.index(odd[:1]) + 1}: symbol {odd[:1].decode()!r} "
                     f"is not an IUPAC nucleotide ({IUPAC.decode()}); correct the file"
                 )
-            parts = [title, Letters(bases, plain=not bases.translate(None, PLAIN))] if bases else [title]
+            letters = Letters(bases, plain=not bases.translate(None, PLAIN), upper=True)
+            parts = [title, letters] if bases else [title]
             if not kinds:
                 yield from parts
                 continue

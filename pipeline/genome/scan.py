@@ -9,6 +9,8 @@ from numba import njit
 
 PLAIN, OTHER, LINE_END, SPACE, ODD = range(5)
 """Classes of a byte of FASTA: A, C, G or T; another allowed letter; the rest as they say."""
+SMALL = 32
+"""The bit that is set in a letter of ASCII in lower case."""
 DONE, FULL, CUT_HEADER, ODD_SYMBOL, NO_HEADER = range(5)
 """Why a scan stopped: the block's end; no room for more headers; a header without its end; a symbol that is
 not allowed; something before any header."""
@@ -38,10 +40,9 @@ def scan(block, at, classes, comments, place, letters, events):  # noqa: ANN001,
     `place` is ``(line, line_start, in_comment, titled)``: the line (from 1) of position `at`, the position
     where it starts (below 0 where that was in an earlier block), and two flags; it is brought up to date.
     Each row of `events` gets a header's first position and its end, the count of letters before it, its
-    line, and whether one of the letters since the last header is not plain.
+    line, and what is found among the letters since the last header: `OTHER`, `SMALL`, both (their sum) or 0.
 
-    Returns why it stopped, where, the count of letters, of events, and whether of the letters since the
-    last header one is not plain.
+    Returns why it stopped, where, the count of letters, of events, and what is found since the last header.
     """
     line, line_start, in_comment, titled = place[0], place[1], place[2] == 1, place[3] == 1
     size, count, found, other = len(block), 0, 0, 0
@@ -87,7 +88,11 @@ def scan(block, at, classes, comments, place, letters, events):  # noqa: ANN001,
             break
         else:
             # Lines are mostly as wide as the one before, and hold nothing but plain bases.
-            while quick and at + width <= size and _copy_plain(block[at : at + width], letters[count:]):
+            while quick and at + width <= size:
+                met = _copy_plain(block[at : at + width], letters[count:])
+                if met & OTHER:
+                    break
+                other |= met
                 count += width
                 at += width
                 if at == size or block[at] == _NEW_LINE:
@@ -99,7 +104,7 @@ def scan(block, at, classes, comments, place, letters, events):  # noqa: ANN001,
                     break
                 letters[count] = byte
                 count += 1
-                other |= kind
+                other |= kind | (byte & SMALL)
                 at += 1
             if quick and at < size and block[at] == _NEW_LINE:
                 width = min(max(at - max(line_start, 0), 16), 1024)
@@ -109,14 +114,16 @@ def scan(block, at, classes, comments, place, letters, events):  # noqa: ANN001,
 
 @njit(cache=True, nogil=True)
 def _copy_plain(piece, letters):  # noqa: ANN001, ANN202
-    """Copy a piece; whether nothing but A, C, G and T is in it. Without branches: many bytes at a time."""
-    strange = np.uint8(0)
+    """Copy a piece; whether something but A, C, G and T (`OTHER`) or lower case (`SMALL`) is in it. Without
+    branches: many bytes at a time."""
+    strange, small = np.uint8(0), np.uint8(0)
     for place in range(len(piece)):
         byte = piece[place]
         letters[place] = byte
+        small |= byte
         upper = byte & 0xDF
         strange |= np.uint8((upper != 65) & (upper != 67) & (upper != 71) & (upper != 84))
-    return strange == 0
+    return strange | (small & np.uint8(SMALL))
 
 
 @njit(cache=True, nogil=True)

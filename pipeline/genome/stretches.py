@@ -95,6 +95,8 @@ class _Cutter:
     seen: set[int] = field(default_factory=set)
     title: Title | None = None
     skipped: bool = False
+    upper: bool = True
+    """Nothing of the record up to here is in lower case."""
     position: int = 0
     chunks: list[bytes] = field(default_factory=list)
     buffered: int = 0
@@ -106,7 +108,7 @@ class _Cutter:
     def open(self, title: Title) -> None:
         """Begin a record; of several with the same name the first is kept."""
         self.close()
-        self.title, self.position, self.replaced = title, 0, 0
+        self.title, self.position, self.replaced, self.upper = title, 0, 0, True
         # Eight bytes a name, since there may be millions.
         key = hash((title.name, title.start, title.about))
         self.skipped = key in self.seen
@@ -119,6 +121,7 @@ class _Cutter:
         """Go on with the record."""
         if self.skipped:
             return
+        self.upper &= letters.upper
         if letters.plain:
             self._add(letters.bases)
             return
@@ -143,7 +146,8 @@ class _Cutter:
             self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))
         self._end_gap()
         self._end_stretch(whole=self.title.whole and self.buffered == self.position)
-        self._tell_dropped()
+        if self.dropped is not None:
+            self._tell_dropped()
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
             self.found.append(Rejection(self.where, "IUPAC codes replaced at random (kept)", detail))
@@ -202,8 +206,6 @@ class _Cutter:
 
     def _tell_dropped(self) -> None:
         """The rejections of what was left out up to here: each, or one for each reason."""
-        if self.dropped is None:
-            return
         dropped, self.dropped = self.dropped, None
         reasons = f"stretch shorter than {self.min_length} bases", "N or gap left out", "IUPAC code left out"
         if sum(dropped.runs) == len(dropped.first):
@@ -217,13 +219,18 @@ class _Cutter:
                 self.found.append(Rejection(place, reason, f"{letters} bases in {runs} places", runs))
 
     def _record(self, bases: bytes, start: int, whole: bool) -> None:
-        self._tell_dropped()
+        if self.dropped is not None:
+            self._tell_dropped()
         title = self.title
         start += title.start
         end = start + len(bases)
-        letters = np.frombuffer(bases, np.uint8)
-        marks = self.mask.marks(letters) if self.mask is not None else None
-        symbols = str(letters & _UPPER, "ascii")
+        if self.upper:
+            symbols = bases.decode("ascii")
+            marks = bytes(len(bases)) if self.mask is not None else None
+        else:
+            letters = np.frombuffer(bases, np.uint8)
+            symbols = str(letters & _UPPER, "ascii")
+            marks = self.mask.marks(letters) if self.mask is not None else None
         if "U" in symbols:
             symbols = symbols.replace("U", "T")
         metadata = {
@@ -231,8 +238,9 @@ class _Cutter:
             "start": str(start + 1),
             "end": str(end),
             "description": title.description,
-            **dict(title.about),
         }
+        if title.about:
+            metadata.update(title.about)
         name = title.name if whole else f"{title.name}:{start + 1}-{end}"
         self.found.append(Record(name, symbols, metadata, marks))
 

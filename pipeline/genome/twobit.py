@@ -90,9 +90,10 @@ class _Reader:
             for first, last in _within(unknown, start, start + count):
                 bases[first:last] = ord("N")
             plain = not len(_within(unknown, start, start + count))
-            for first, last in _within(masked, start, start + count):
+            small = _within(masked, start, start + count)
+            for first, last in small:
                 bases[first:last] |= 32
-            yield Letters(bases.tobytes(), plain)
+            yield Letters(bases.tobytes(), plain, upper=not len(small))
 
     def blocks(self, name: str, length: int) -> _Blocks:
         count = int(self.numbers(1)[0])

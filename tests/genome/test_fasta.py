@@ -29,6 +29,7 @@ def read(path: Path, block_bytes: int = 2**20) -> list[tuple[str, str, bytes]]:
         else:
             assert isinstance(part, Letters)
             assert part.plain == (not part.bases.translate(None, b"ACGTacgt"))
+            assert not part.plain or part.upper == part.bases.isupper()
             records[-1] = (*records[-1][:2], records[-1][2] + part.bases)
     return records
 

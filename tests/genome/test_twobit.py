@@ -32,6 +32,7 @@ def read(path, wanted=None) -> dict[str, str]:
         else:
             assert isinstance(part, Letters)
             assert part.plain == (not part.bases.translate(None, b"ACGTacgt"))
+            assert not part.plain or part.upper == part.bases.isupper()
             found[list(found)[-1]] += part.bases.decode()
     return found
 
