@@ -9,6 +9,7 @@ that every code in the file is predicted exactly once.
 import hashlib
 import itertools
 import json
+import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from pipeline.domain import Domain, Record, Symbols
 from pipeline.errors import DataError
 
 SUBSETS = ("train", "validation", "test")
+BUFFER_BYTES = 2**20
+"""Written at once where records are small."""
 _TO_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -134,8 +137,9 @@ class CorpusWriter:
         self._seen: dict[str, int] = {}
         self._ends = array("q", [0])
         self.unknown_count = 0
-        self._codes = (folder / "codes.bin").open("wb")
-        self._marks = (folder / "marks.bin").open("wb") if domain.mark_names else None
+        self._codes = (folder / "codes.bin").open("wb", BUFFER_BYTES)
+        self._marks = (folder / "marks.bin").open("wb", BUFFER_BYTES) if domain.mark_names else None
+        self._unmarked = 0
         self._records = (folder / "records.tsv").open("w", encoding="utf-8")
         self._records.write("id\tlength\tmetadata\n")
 
@@ -143,6 +147,8 @@ class CorpusWriter:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        if self._marks is not None and not self._marks.closed:
+            self._marks.truncate(self._ends[-1])
         for stream in (self._codes, self._marks, self._records):
             if stream is not None:
                 stream.close()
@@ -160,11 +166,21 @@ class CorpusWriter:
             marks = marks + b"\x00" if marks is not None else None
         self._codes.write(codes.data)
         if self._marks is not None:
-            self._marks.write(marks if marks is not None else bytes(len(codes)))
+            self._write_marks(marks, len(codes))
         name = " ".join(record.id.split()) or f"record_{self.record_count + 1}"
         metadata = _TO_JSON.encode(dict(record.metadata))
         self._records.write(f"{name}\t{len(record.symbols)}\t{metadata}\n")
         self._ends.append(self._ends[-1] + len(codes))
+
+    def _write_marks(self, marks: bytes | None, count: int) -> None:
+        """Marks that are all zero become a hole in the file, which takes no room on the disk."""
+        if marks is None or marks == bytes(count):
+            self._unmarked += count
+            return
+        if self._unmarked:
+            self._marks.seek(self._unmarked, os.SEEK_CUR)
+            self._unmarked = 0
+        self._marks.write(marks)
 
     @property
     def spans(self) -> np.ndarray:

@@ -66,10 +66,15 @@ def test_a_fixed_alphabet_keeps_its_order(tmp_path):
 
 
 def test_marks_lie_beside_their_codes(tmp_path):
-    records = [Record("1", "ACGT", marks=b"\0\1\1\0"), Record("2", "AC"), Record("3", "G", marks=b"\1")]
+    records = [
+        Record("1", "ACGT", marks=b"\0\1\1\0"), Record("2", "AC"), Record("3", "G", marks=b"\1"),
+        Record("4", "TT"),
+    ]  # fmt: skip
     corpus = write_corpus(tmp_path, Nucleotide(), records)
-    assert bytes(corpus.marks) == b"\0\1\1\0\0\0\1"
-    assert [record.marks for record in corpus.records("train", Nucleotide())] == [b"\0\1\1\0", b"\0\0", b"\1"]
+    assert bytes(corpus.marks) == b"\0\1\1\0\0\0\1\0\0"
+    assert [record.marks for record in corpus.records("train", Nucleotide())] == [
+        b"\0\1\1\0", b"\0\0", b"\1", b"\0\0",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
