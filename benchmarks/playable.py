@@ -21,9 +21,9 @@ from typing import Any
 from pipeline.checkpoint import Loaded, load
 from pipeline.domain import Record, Rejection, Sample
 from pipeline.errors import DataError
-from pipeline.music.abc_domain import Abc, format_tune, tune_of
-from pipeline.music.notation import midi_bytes, musicxml_text
-from pipeline.music.score import engrave_all, score_of
+from pipeline.music.abc.domain import Abc, format_tune, tune_of
+from pipeline.music.render.notation import midi_bytes, musicxml_text
+from pipeline.music.render.score import engrave_all, score_of
 from pipeline.sampling.engine import Request, draw
 from pipeline.sampling.guide import guide_of
 

@@ -52,7 +52,7 @@ def test_help_may_be_read_in_part(tmp_path):
 def test_the_settings_of_a_run_can_be_shown_without_running_it(type_in, tmp_path):
     answer = type_in("dataset=folk", "render=midi", "--cfg", "job")
     assert answer.status == 0
-    assert "pipeline.music.midi.MidiRender" in answer.out
+    assert "pipeline.music.render.midi.MidiRender" in answer.out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,7 +14,7 @@ from pipeline.domain import Record
 from pipeline.errors import DataError, PipelineError
 from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
-from pipeline.music.abc_domain import Abc
+from pipeline.music.abc.domain import Abc
 from pipeline.music.chorales.domain import Chorales
 from pipeline.stages import StageResult
 from pipeline.text import Text

@@ -132,7 +132,7 @@ def tunes_corpus(tmp_path_factory) -> Corpus:
     """The second book of Aird's Airs, whatever adds up in it or not."""
     from pipeline.config import SplitSettings
     from pipeline.ingest import ingest
-    from pipeline.music.abc_domain import Abc
+    from pipeline.music.abc.domain import Abc
     from pipeline.sources import Source, locate
 
     folder, domain = tmp_path_factory.mktemp("tunes"), Abc()

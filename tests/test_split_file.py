@@ -11,7 +11,7 @@ from pipeline.corpus import SUBSETS, Corpus
 from pipeline.errors import DataError
 from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
-from pipeline.music.abc_domain import Abc
+from pipeline.music.abc.domain import Abc
 from pipeline.split_file import PrescribedSplit
 from pipeline.text import Text
 

@@ -183,7 +183,7 @@ class Nucleotide(Domain):
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], Findings]:
         """The longest exact match of each with the training records, as `max_copy_bp` says."""
-        from pipeline.genome.originality import audit_copies
+        from pipeline.genome.compare.originality import audit_copies
 
         return audit_copies(records, references, self.max_copy_bp, out_dir)
 
@@ -219,7 +219,7 @@ class Nucleotide(Domain):
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
-        from pipeline.genome.statistics import compare_groups
+        from pipeline.genome.compare.statistics import compare_groups
 
         if not records:
             return Findings()

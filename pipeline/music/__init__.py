@@ -1,4 +1,6 @@
-"""Tunes: ABC notation in and out, bar checking, MIDI, engraved scores, performances and sound.
+"""Music: tunes in ABC notation, chorales, piano music and performances; what they are beside real ones; how
+they are written, engraved and played.
 
-Read `abc_notation` (text to tokens) and `tune` (tokens to notes and bars) first, then `abc_domain`.
+Read `abc/abc_notation.py` (text to tokens) and `abc/tune.py` (tokens to notes and bars) first, then
+`abc/domain.py`; of music in several voices `piece.py`, then `chorales/domain.py`. `render/` makes the files.
 """

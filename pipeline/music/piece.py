@@ -16,7 +16,7 @@ from pipeline.domain import Record
 if TYPE_CHECKING:
     from music21.stream import Score
 
-    from pipeline.music.phrasing import Performance
+    from pipeline.music.render.phrasing import Performance
 
 
 class NoteEvent(NamedTuple):
@@ -148,7 +148,7 @@ class PieceRecord(Record):
 
     def score(self) -> "Score":
         """A piano score on two staves. Raises DataError, starting with a countable reason."""
-        from pipeline.music.staves import piano_score
+        from pipeline.music.render.staves import piano_score
 
         return piano_score(self.piece)
 

@@ -1,10 +1,10 @@
-"""BLAST of proteins, by `blastp`: all but the program and its filter is `pipeline/genome/blast.py`."""
+"""BLAST of proteins, by `blastp`: all but the program and its filter is `pipeline/genome/blast/blast.py`."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pipeline.genome.blast import LocalSearch
-from pipeline.genome.search import BLASTP, Program
+from pipeline.genome.blast.blast import LocalSearch
+from pipeline.genome.blast.search import BLASTP, Program
 
 
 @dataclass(frozen=True)

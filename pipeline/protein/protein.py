@@ -1,7 +1,7 @@
 """Proteins as a domain: what a record is, how it is read, checked, written and compared.
 
 Read next: `cleaning.py` (in), `statistics.py` (beside real proteins); `pipeline/genome/fasta.py` reads FASTA,
-`pipeline/genome/blast.py` is the render.
+`pipeline/genome/blast/blast.py` is the render.
 """
 
 import hashlib

@@ -18,7 +18,7 @@ from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
 from pipeline.lookup.library import Library
 from pipeline.models.mixture import Mixture
-from pipeline.music.abc_domain import Abc
+from pipeline.music.abc.domain import Abc
 from pipeline.sampling.engine import Request, draw
 
 NODE = {

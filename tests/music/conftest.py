@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain import Record
-from pipeline.music.abc_domain import Abc
+from pipeline.music.abc.domain import Abc
 
 CORPUS = Path(find_spec("music21").submodule_search_locations[0]) / "corpus"
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from pipeline.domain import Record, References
 from pipeline.errors import DataError
-from pipeline.music.abc_domain import tune_of
-from pipeline.music.abc_notation import format_length
-from pipeline.music.fields import bar_length
-from pipeline.music.harmony import harmonise
-from pipeline.music.notation import midi_bytes, musicxml_text
-from pipeline.music.phrasing import perform
-from pipeline.music.scamp_render import ScampRender
-from pipeline.music.score import ScoreRender
-from pipeline.music.tune import Tune
+from pipeline.music.abc.abc_notation import format_length
+from pipeline.music.abc.domain import tune_of
+from pipeline.music.abc.fields import bar_length
+from pipeline.music.abc.tune import Tune
+from pipeline.music.render.harmony import harmonise
+from pipeline.music.render.notation import midi_bytes, musicxml_text
+from pipeline.music.render.phrasing import perform
+from pipeline.music.render.scamp_render import ScampRender
+from pipeline.music.render.score import ScoreRender
 
 NONE = References({}, lambda: iter(()))
 METERS = ("4/4", "2/2", "2/4", "3/4", "3/8", "6/8", "9/8", "12/8", "5/8", "7/8", "1/4", "2/16", "1/1", "none")
@@ -123,7 +123,7 @@ def test_what_is_no_tune_at_all_is_a_rejection(tmp_path):
 
 
 def test_hostile_files_pass_the_renders(shared, tmp_path):
-    from pipeline.music.abc_domain import Abc
+    from pipeline.music.abc.domain import Abc
 
     records = []
     for path in sorted((shared / "hostile" / "abc").glob("*.abc")):

@@ -4,10 +4,10 @@ import pytest
 
 from pipeline.domain import References
 from pipeline.errors import DataError
-from pipeline.music.midi import MidiRender
-from pipeline.music.notation import musicxml_text
 from pipeline.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, PieceRecord, Tempo
-from pipeline.music.staves import piano_score, quantised
+from pipeline.music.render.midi import MidiRender
+from pipeline.music.render.notation import musicxml_text
+from pipeline.music.render.staves import piano_score, quantised
 
 
 def test_seconds_follow_the_tempo():

@@ -6,14 +6,14 @@ import pytest
 
 from pipeline.domain import Record, References
 from pipeline.errors import ConfigError
-from pipeline.music.all_renders import AllRenders
-from pipeline.music.audio import AudioRender
-from pipeline.music.midi import MidiRender
-from pipeline.music.notation import struck_pitches
-from pipeline.music.playing import played_notes
-from pipeline.music.scamp_render import ScampRender
-from pipeline.music.score import ScoreRender
-from pipeline.music.tune import Tune
+from pipeline.music.abc.tune import Tune
+from pipeline.music.render.all_renders import AllRenders
+from pipeline.music.render.audio import AudioRender
+from pipeline.music.render.midi import MidiRender
+from pipeline.music.render.notation import struck_pitches
+from pipeline.music.render.playing import played_notes
+from pipeline.music.render.scamp_render import ScampRender
+from pipeline.music.render.score import ScoreRender
 
 NONE = References({}, lambda: iter(()))
 

@@ -33,7 +33,7 @@ from pipeline.music.chorales.voices import (
     split_symbols,
     to_symbols,
 )
-from pipeline.music.render import count
+from pipeline.music.render.base import count
 
 MOST_SEMITONES = 11
 WIDEST = ((57, 81), (53, 74), (48, 69), (36, 64))
@@ -169,7 +169,7 @@ class Chorales(Domain):
     ) -> tuple[Sequence[Record], Findings]:
         """Name the nearest training chorale of each; flag copies, or drop them."""
         from pipeline.music.chorales.outer_voices import OUTER_VOICES
-        from pipeline.music.originality import audit
+        from pipeline.music.compare.originality import audit
 
         return audit(records, references, out_dir, self.max_copy_notes, OUTER_VOICES)
 

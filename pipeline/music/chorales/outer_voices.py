@@ -7,7 +7,7 @@ own, so a letter is how both have moved, in semitones within an octave, wherever
 import numpy as np
 
 from pipeline.music.chorales.voices import SILENT, NotAChorale, from_text
-from pipeline.music.originality import Melodies
+from pipeline.music.compare.originality import Melodies
 
 
 def outer_letters(text: str) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.music.chorales.bars import Bars, guess_bars
 from pipeline.music.chorales.voices import NAMES, VOICES, Chorale, VoiceNote, from_text
-from pipeline.music.phrasing import Performance
 from pipeline.music.piece import Key, Meter, NoteEvent, Part, Piece, PieceRecord, Tempo
-from pipeline.music.piece_playing import perform_piece
+from pipeline.music.render.phrasing import Performance
+from pipeline.music.render.piece_playing import perform_piece
 
 if TYPE_CHECKING:
     from music21.stream import Measure, Score, Voice

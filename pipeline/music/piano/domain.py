@@ -12,7 +12,6 @@ import numpy as np
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError
 from pipeline.limits import between, one_of
-from pipeline.music.phrasing import Performance
 from pipeline.music.piano.files import is_piano_name, read_pieces
 from pipeline.music.piano.notes import (
     HIGHEST_KEY,
@@ -24,8 +23,9 @@ from pipeline.music.piano.notes import (
 )
 from pipeline.music.piano.playing import to_piece
 from pipeline.music.piece import PieceRecord
-from pipeline.music.piece_playing import perform_piece
-from pipeline.music.render import count
+from pipeline.music.render.base import count
+from pipeline.music.render.phrasing import Performance
+from pipeline.music.render.piece_playing import perform_piece
 
 MOST_SEMITONES = 11
 _ALLOWED = "a prime is note numbers from 0 to 127, blanks between, low to high in a chord, as '60 64 67'"
@@ -127,7 +127,7 @@ class Piano(Domain):
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], Findings]:
         """Name the nearest training piece of each; flag copies, or drop them."""
-        from pipeline.music.originality import Melodies, audit
+        from pipeline.music.compare.originality import Melodies, audit
 
         melodies = Melodies(note_letters, "piece", count=LETTERS)
         return audit(records, references, out_dir, self.max_copy_notes, melodies)

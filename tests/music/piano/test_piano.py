@@ -11,7 +11,7 @@ from pipeline.music.piano.domain import Piano, PianoRecord
 from pipeline.music.piano.files import read_pieces
 from pipeline.music.piano.notes import chords
 from pipeline.music.piano.playing import to_piece
-from pipeline.music.scamp_render import ScampRender
+from pipeline.music.render.scamp_render import ScampRender
 
 CORPUS = Path(find_spec("music21").submodule_search_locations[0]) / "corpus"
 TEXT = "48 60 64 67 72\n60 64\n"

@@ -1,0 +1,1 @@
+"""BLAST: installed, embedded or on a server; its databases, hits, and what they are worth."""

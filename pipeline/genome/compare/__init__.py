@@ -1,0 +1,1 @@
+"""Samples of DNA beside real, Markov and shuffled DNA: measures, and what is new."""

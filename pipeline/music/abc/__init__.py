@@ -1,0 +1,1 @@
+"""Tunes in ABC notation: read, checked, learned, drawn by a grammar, mended."""

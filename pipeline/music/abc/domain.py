@@ -1,0 +1,320 @@
+"""Tunes in ABC notation as a domain: what is learned, what can be asked for, what is written.
+
+The sequence of a tune is its rhythm where that is known, meter, unit note length and key, one a line, then
+the body on one line (see `normal_form`); its symbols are characters or musical tokens (see `music_tokens`).
+Title, source and the rest are kept beside it and not learned.
+"""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.config import one_of
+from pipeline.domain import Domain, Exhibit, Findings, Grammar, Record, References, Rejection, Sample, Symbols
+from pipeline.errors import ConfigError
+from pipeline.music.abc import fields
+from pipeline.music.abc.files import RawTune, read_tunes
+from pipeline.music.abc.layout import lay_out
+from pipeline.music.abc.music_tokens import music_tokens
+from pipeline.music.abc.normal_form import Keep, NotNormal, normalise_body
+from pipeline.music.abc.prime import parse_prime
+from pipeline.music.abc.repair import cut_to_bars, mend
+from pipeline.music.abc.transpose import NotMovable, transposed
+from pipeline.music.abc.tune import Problem, Tune
+from pipeline.music.abc.tune_grammar import tune_grammar
+from pipeline.music.abc.wishes import Wishes, wishes_of
+from pipeline.music.render.base import count
+
+_METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
+             "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
+MOST_SEMITONES = 11
+_PIPES = "highland pipes"
+_HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
+_CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
+
+
+@dataclass(frozen=True)
+class Abc(Domain):
+    """Tunes in ABC notation, one voice each."""
+
+    representation: str = "char"
+    """What a symbol is: char, a character, or token, a musical token."""
+    rhythm: bool = True
+    """Tunes of a known rhythm, such as a reel, begin with it."""
+    ornaments: bool = True
+    grace_notes: bool = True
+    chord_symbols: bool = True
+    slurs: bool = False
+    valid_only: bool = True
+    transpose: int = 0
+    """Semitones up and down by which tunes of the training split are learned in other keys, too."""
+    max_copy_notes: int | None = None
+    """Tunes with more notes in a row of a training tune are dropped; None: copies are only flagged."""
+    repair: bool = False
+    """Tunes that are not valid as they were drawn are mended, where a few edits do it; each edit is told."""
+    meter: str | None = None
+    """The meter that is asked for, such as 6/8."""
+    key: str | None = None
+    """The key that is asked for, such as D or Em."""
+    dance: str | None = None
+    """The rhythm that is asked for, such as jig."""
+    lowest: str | None = None
+    """The lowest pitch that may be drawn, as a note in ABC, such as G, for the G below middle C."""
+    highest: str | None = None
+
+    family: ClassVar[str] = "music"
+    larger_unit: ClassVar[str] = "note"
+    output_settings: ClassVar[tuple[str, ...]] = (
+        "max_copy_notes", "repair", "meter", "key", "dance", "lowest", "highest",
+    )  # fmt: skip
+
+    @property
+    def symbol_name(self) -> str:
+        """What the representation's symbols are called."""
+        return {"char": "character", "token": "token"}[self.representation]
+
+    def __post_init__(self) -> None:
+        one_of("domain.representation", self.representation, ("char", "token"))
+        if not 0 <= self.transpose <= MOST_SEMITONES:
+            raise ConfigError(
+                f"domain.transpose={self.transpose} is out of range: 0, which is none, to {MOST_SEMITONES} "
+                "semitones up and down are allowed"
+            )
+        if self.max_copy_notes is not None and self.max_copy_notes < 1:
+            raise ConfigError(f"domain.max_copy_notes={self.max_copy_notes} must be 1 or more, or null")
+        self.wishes  # noqa: B018  what is wrong is told now
+
+    def read(self, path: Path) -> Iterator[Record | Rejection]:
+        """Stream the tunes of an ABC file, plain or compressed.
+
+        Raises DataError where the file cannot be read, is empty or binary, or holds no tune.
+        """
+        seen: Counter[str] = Counter()
+        for raw in read_tunes(path):
+            number = raw.number or f"line {raw.line}"
+            seen[number] += 1
+            again = f"#{seen[number]}" if seen[number] > 1 else ""
+            yield self._record(raw, f"{path.name}:{number}{again}", f"{path}:{raw.line}")
+
+    def suits(self, path: Path) -> bool:
+        """Whether a file is named as ABC, compressed or not."""
+        return super().suits(path) and re.search(r"\.abc(\.(gz|bz2|xz|zst))?$", path.name.lower()) is not None
+
+    def _record(self, raw: RawTune, name: str, where: str) -> Record | Rejection:
+        if not raw.has_key:
+            return Rejection(where, "no key (K:)", name)
+        if len(set(raw.voices)) > 1:
+            return Rejection(where, "several voices", name)
+        if raw.accidentals != "pitch":  # a sequence cannot say so, and would be read as other notes
+            return Rejection(where, "accidentals by another rule", f"{name}: {raw.accidentals}")
+        try:
+            # By way of its text, so that `fingerprints` finds the reading of the last tunes ready.
+            written = self._tune(raw)
+            tune = tune_of(written.text)
+        except NotNormal as error:
+            return Rejection(where, str(error), name)
+        except ValueError as error:
+            return Rejection(where, "unknown key, meter or unit", f"{name}: {error}")
+        problems = tune.check()
+        serious = [problem for problem in problems if self.valid_only or problem.reason == "no notes"]
+        if serious:
+            return Rejection(where, serious[0].reason, f"{name}: {describe(tune, serious[0])}")
+        return Record(name, self._symbols(tune.text), written.metadata)
+
+    def _symbols(self, text: str) -> Symbols:
+        return music_tokens(text) if self.representation == "token" else text
+
+    def _tune(self, raw: RawTune) -> Tune:
+        """The tune in normal form. Raises ValueError for a header that has none, NotNormal for a body."""
+        header = raw.header
+        meter = fields.normalise_meter(header.get("M", ""))
+        unit = fields.normalise_unit(header.get("L", ""), meter)
+        key = fields.normalise_key(header.get("K", ""))
+        body = normalise_body(raw.body, meter, unit, self._keep)
+        while change := _CHANGE_AT_START.match(body):
+            meter, key = (change[2], key) if change[1] == "M" else (meter, change[2])
+            body = body[change.end() :]
+        metadata = {_METADATA[name]: value for name, value in header.items() if name in _METADATA and value}
+        if raw.encoding != "utf-8":
+            metadata["encoding"] = raw.encoding
+        if re.match(r"(?i:hp)\b", header["K"]):
+            metadata["instrument"] = _PIPES
+        rhythm = fields.normalise_rhythm(header.get("R", "")) if self.rhythm else ""
+        return Tune(meter, unit, key, body, metadata, rhythm)
+
+    @property
+    def _keep(self) -> Keep:
+        return Keep(self.ornaments, self.grace_notes, self.chord_symbols, self.slurs)
+
+    def fingerprints(self, record: Record) -> frozenset[int]:
+        """Words of the melody, anywhere in it, whatever its key, octave and rhythm."""
+        from pipeline.music.compare.likeness import melody_words
+
+        return melody_words(record.text)
+
+    def count_units(self, symbols: Symbols) -> int:
+        """The notes and chords that are struck, tied ones once; none without a header."""
+        try:
+            notes = tune_of("".join(symbols)).reading.notes
+        except ValueError:
+            return 0
+        held = [False, *(note.tied for note in notes)]
+        return sum(bool(note.pitches) and not tied for note, tied in zip(notes, held, strict=False))
+
+    def variants(self, record: Record) -> Iterator[Record]:
+        """The tune in other keys, as far as it can be written and played in them; pipes have but one."""
+        if record.metadata.get("instrument") == _PIPES:
+            return
+        tune = tune_of(record.text)
+        for semitones in range(-self.transpose, self.transpose + 1):
+            if semitones:
+                with suppress(NotMovable):
+                    moved = transposed(tune, semitones)
+                    yield Record(f"{record.id} {semitones:+d}", self._symbols(moved.text))
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is asked for. Raises ConfigError, naming what is allowed, for what is not known."""
+        return wishes_of(self.meter, self.key, self.dance, self.lowest, self.highest)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a meter, key, rhythm or range is asked for."""
+        return self.wishes != Wishes()
+
+    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+        """Bars that fill up, repeats that pair up, ties that hold, and what is asked for."""
+        return tune_grammar(tuple(symbols), self.wishes)
+
+    def shuffle_start(self, symbols: Symbols) -> int:
+        """Where the body starts, behind the header's lines; 0 where there are not three or four of them."""
+        header = re.match(r"(?:R:[^\n]*\n)?(?:[^\n]*\n){3}", "".join(symbols))
+        end = header.end() if header else 0
+        return sum(place < end for place in itertools.accumulate(map(len, symbols), initial=0))
+
+    def parse_prime(self, text: str) -> Symbols:
+        """The start of a sequence from fields on one line or several, and the notes that may follow K:.
+
+        Raises ConfigError, naming what is allowed, for everything else.
+        """
+        return self._symbols(parse_prime(text, self._keep))
+
+    def finish(self, sample: Sample) -> Record | Rejection:
+        """A valid tune as a record, everything else as a rejection by its first problem.
+
+        A missing last bar line is added, and the record's metadata says so, as it does of repairs.
+        """
+        where = f"sample {sample.index + 1}"
+        if not sample.ended and not self.repair:
+            return Rejection(where, "no end within sample.length")
+        try:
+            raw = Tune.from_text(sample.text)
+        except ValueError as error:
+            return Rejection(where, str(error), sample.text[:60])
+        if "\n" in raw.body:
+            return Rejection(where, "line break inside the body")
+        tune, edits = _close(raw) if sample.ended else cut_to_bars(raw)
+        problems = tune.check()
+        if problems:
+            mended = mend(tune) if self.repair else None
+            if mended is None:
+                return Rejection(where, problems[0].reason, describe(tune, problems[0]))
+            tune, edits = mended[0], (*edits, *mended[1])
+        metadata = {"title": f"Synthetic tune {sample.index + 1}"}
+        if edits:
+            metadata["repaired"] = "; ".join(edits)
+        return Record(f"tune_{sample.index + 1:04d}", self._symbols(tune.text), metadata)
+
+    def audit(
+        self, records: Sequence[Record], references: References, out_dir: Path
+    ) -> tuple[Sequence[Record], Findings]:
+        """Name the nearest training tune of each tune; flag copies, or drop them."""
+        from pipeline.music.compare.originality import audit
+
+        return audit(records, references, out_dir, self.max_copy_notes)
+
+    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+        """Write all tunes as one book, `tunes.abc`."""
+        path = out_dir / "tunes.abc"
+        book = "".join(format_tune(record, number) for number, record in enumerate(records, 1))
+        opening = "%abc-2.1\n% Synthetic tunes, made by a model; a tune ends at an empty line.\n\n"
+        path.write_text(opening + book, encoding="utf-8")
+        repaired = sum("repaired" in record.metadata for record in records)
+        as_drawn = len(records) - repaired
+        added = f", {repaired} of them repaired, {as_drawn} as they were drawn" if repaired else ""
+        exhibits = [Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site.")]
+        files = [path]
+        if repaired:
+            files.append(_list_repairs(records, out_dir / "repairs.tsv"))
+            exhibits.append(Exhibit("Repairs", (files[-1],), "What was changed where tunes were not valid."))
+        return Findings(
+            exhibits=tuple(exhibits),
+            summary=(f"{count(len(records), 'tune')} in {path.name}{added}",),
+            figures={"tunes": len(records), "tunes_repaired": repaired},
+            files=tuple(files),
+        )
+
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+        """Validity, notes, pitches, intervals and note lengths beside those of the reference groups."""
+        from pipeline.music.compare.statistics import compare_groups
+
+        return compare_groups(records, references.groups, out_dir)
+
+
+@lru_cache(maxsize=256)
+def tune_of(text: str) -> Tune:
+    """The tune of a learned sequence; the last ones are remembered, with their readings.
+
+    Raises ValueError where the header is not the normal one.
+    """
+    return Tune.from_text(text)
+
+
+def describe(tune: Tune, problem: Problem) -> str:
+    """A problem with its detail and the music around it."""
+    around = tune.body[max(problem.start - 10, 0) : problem.start + 20].replace("\n", " ")
+    return f"{problem.detail + ', ' if problem.detail else ''}near {around!r}"
+
+
+def _close(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
+    """The tune with a final bar line where its last bar has none, and whether it was added."""
+    bars = tune.reading.bars
+    if not bars or bars[-1].right:
+        return tune, ()
+    return replace(tune, body=tune.body + "|]"), ("final bar line added",)
+
+
+def _list_repairs(records: Sequence[Record], path: Path) -> Path:
+    rows = [(r.id, each) for r in records for each in r.metadata.get("repaired", "").split("; ") if each]
+    lines = (f"{name}\t{edit}\n" for name, edit in [("tune", "edit"), *rows])
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def format_tune(record: Record, number: int) -> str:
+    """One tune with a full header and an empty line after it, ready for a tune book.
+
+    Raises ValueError where the record's header is not the normal one.
+    """
+    tune = tune_of(record.text)
+    facts = [(name, record.metadata[name]) for name in _HOW_MADE if name in record.metadata]
+    made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts)
+    title = record.metadata.get("title", record.id)
+    tempo = f"Q:{fields.beat_length(tune.meter)}={fields.beats_per_minute(tune.meter, tune.rhythm)}"
+    rhythm = f"R:{tune.rhythm}\n" if tune.rhythm else ""
+    header = f"{rhythm}M:{tune.meter}\nL:{tune.unit}\n{tempo}\nK:{tune.key}\n"
+    comment = f"% synthetic{': ' + made if made else ''}\n"
+    if "nearest" in record.metadata:
+        comment += f"% nearest training tune: {record.metadata['nearest']}, "
+        comment += f"at a distance of {record.metadata['nearest_distance']} of 1\n"
+    if "repaired" in record.metadata:
+        comment += f"% repaired: {record.metadata['repaired']}\n"
+    if "copied" in record.metadata:
+        comment += f"% copied: {record.metadata['copied']}\n"
+    return f"X:{number}\nT:{title}\n{comment}{header}{lay_out(tune)}\n\n"

@@ -1,0 +1,74 @@
+"""Musical tokens of a learned tune: the symbols of a model that reads music and not characters.
+
+A token is what a musician would name: a header field, a pitch with its accidental and octave, a length, a
+bar line with the number of the ending that it opens, a tuplet sign. A tune's tokens, joined, are its text.
+`bar_state` follows them through the bar; `folk_rnn` writes them apart, as that program does.
+"""
+
+import re
+from functools import lru_cache
+
+from pipeline.music.abc.abc_notation import Token, split_length, tokenize
+
+_HEADER = re.compile(r"[A-Z]:[^\n]*(?:\n|\Z)")
+_BAR = re.compile(r"(\.?(?:\[\||:*\||::+)[|:]*\]?)( ?(?:[1-9][0-9,\-]*)?)")
+_WITH_LENGTH = ("note", "rest", "spacer")
+
+
+def music_tokens(text: str) -> tuple[str, ...]:
+    r"""The tokens of a tune as it is learned (see `tune.Tune.text`); of any text, as far as it is one.
+
+    >>> music_tokens("M:6/8\nL:1/8\nK:D\nA|:^c'2d[DF]3|1{g}e>f-f3/2:|2d6|]")[3:]
+    ('A', '|:', "^c'", '2', 'd', '[', 'D', 'F', ']', '3', '|1', '{', 'g', '}', 'e', '>', 'f', '-', 'f', '3/2', ':|2', 'd', '6', '|]')
+    >>> music_tokens("M:6/8\nL:1/8\nK:D\n")
+    ('M:6/8\n', 'L:1/8\n', 'K:D\n')
+
+    ``"".join`` of the tokens is the text, whatever it holds.
+    """  # noqa: E501
+    found: list[str] = []
+    start = 0
+    while match := _HEADER.match(text, start):
+        found.append(match.group())
+        start = match.end()
+    for token in tokenize(text[start:]):
+        if token.kind == "ending" and found and found[-1].endswith(("|", ":")) and token.text[0].isdigit():
+            found[-1] += token.text
+        else:
+            found += _parts(token)
+    return tuple(found)
+
+
+def _parts(token: Token) -> tuple[str, ...]:
+    if token.kind in _WITH_LENGTH:
+        head, length = split_length(token.text)
+        return (head, length) if length else (head,)
+    if token.kind == "chord":
+        inside, length = split_length(token.text)
+        return ("[", *_inside(inside[1:-1]), "]", *((length,) if length else ()))
+    if token.kind == "grace":
+        return ("{", *_inside(token.text[1:-1]), "}")
+    return (token.text,)
+
+
+@lru_cache(maxsize=4096)
+def _inside(text: str) -> tuple[str, ...]:
+    return tuple(part for token in tokenize(text) for part in _parts(token))
+
+
+def is_length(token: str) -> bool:
+    """Whether a token is the length of the note, rest or chord before it.
+
+    >>> is_length("3/2"), is_length("/"), is_length("|1")
+    (True, True, False)
+    """
+    return token[0] in "0123456789/"
+
+
+def bar_and_ending(token: str) -> tuple[str, str] | None:
+    """The bar line of a token and the numbers of the ending that it opens; None for other tokens.
+
+    >>> bar_and_ending(":|2"), bar_and_ending("|]"), bar_and_ending("A")
+    ((':|', '2'), ('|]', ''), None)
+    """
+    match = _BAR.fullmatch(token)
+    return (match[1], match[2].lstrip()) if match else None

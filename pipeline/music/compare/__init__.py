@@ -1,0 +1,1 @@
+"""Music beside real, Markov and shuffled music: measures, and what is new."""

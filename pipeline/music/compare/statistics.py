@@ -1,0 +1,122 @@
+"""Do the samples sound like tunes: one scoreboard of measures beside those of the reference groups.
+
+Read next: `note_measures.py` and `form.py` (what is measured), `pipeline/scoreboard` (how it is compared),
+`overlap.py` (the same as mgeval compares it), `statistics_plots.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import Exhibit, Findings, Record
+from pipeline.music.abc.domain import tune_of
+from pipeline.music.compare.form import form_measures
+from pipeline.music.compare.note_measures import Pieces, note_measures
+from pipeline.music.compare.note_table import TuneNotes
+from pipeline.music.compare.overlap import write_overlap
+from pipeline.scoreboard.scoring import REAL, SAMPLES, Measure, Row, score
+from pipeline.scoreboard.table import figures_of, write_table
+from pipeline.scoreboard.verdicts import Words, most_unlike, summary_of
+
+FEWEST = 8
+"""Fewer pieces tell nothing."""
+MOST = 500
+"""More, of each group, tell nothing new."""
+WORDS = Words("tunes", "melody and form", "real tunes", ())
+CAPTION = (
+    "A number is the mean over the tunes of a group; of a distribution, its distance from that of real tunes "
+    "is shown: Jensen-Shannon, 0 to 1, or of the likeness of bars the mean difference. Real against itself: "
+    "as many real tunes as half of the smallest group has, beside the other real ones. Interval: 95%. Within "
+    "noise: up to three standard errors from real tunes."
+)
+OVERLAP_CAPTION = (
+    "As mgeval has it: do the distances between real tunes and those of the group look like distances among "
+    "real tunes? Overlap area: 1 for quite alike. KL divergence: 0 for quite alike, in nats."
+)
+
+
+@dataclass
+class _Group:
+    """How many sequences there are, how many of them are valid tunes, and the notes of those that can be
+    read, of at most `MOST`."""
+
+    sequences: int
+    valid: int
+    pieces: list[TuneNotes]
+
+
+def compare_groups(
+    records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
+) -> Findings:
+    """Write `statistics.tsv`, `overlap.tsv` and plots into `out_dir`; nothing in a group, however broken, is
+    an error."""
+    read = {name: _read(group) for name, group in ({SAMPLES: records} | dict(groups)).items() if group}
+    pieces = {name: Pieces(group.pieces) for name, group in read.items()}
+    # The samples here are those that were kept, so their validity says nothing.
+    valid = ["" if name == SAMPLES else f"{each.valid / each.sequences:.1%}" for name, each in read.items()]
+    of_all = {"sequences": [str(each.sequences) for each in read.values()], "valid as they come": valid}
+    return compare_pieces(pieces, form_measures(), out_dir, WORDS, of_all)
+
+
+def compare_pieces(
+    groups: Mapping[str, Pieces], more: Sequence[Measure], out_dir: Path, words: Words,
+    counts: Mapping[str, Sequence[str]],
+) -> Findings:  # fmt: skip
+    """The scoreboard of groups of pieces of any kind, by the measures of notes and by `more`."""
+    return scoreboard(groups, lambda shown: [*note_measures(shown), *more], out_dir, words, counts)
+
+
+def scoreboard(
+    groups: Mapping[str, Pieces], measures_of: Callable[[Mapping[str, Pieces]], list[Measure]],
+    out_dir: Path, words: Words, counts: Mapping[str, Sequence[str]],
+) -> Findings:  # fmt: skip
+    """The scoreboard of groups of pieces by the measures that suit them; `counts`, with a cell for each
+    group, stand above it."""
+    shown = {name: group for name, group in groups.items() if len(group.pieces) >= FEWEST}
+    enough = REAL in shown and SAMPLES in shown
+    # Nothing but the data may change the numbers, so that the seed is none of the run's.
+    rows = score(shown, measures_of(shown), np.random.default_rng(0)) if enough else []
+    notes = {name: [piece.pitches for piece in group.pieces] for name, group in groups.items()}
+    table = write_table(notes, rows, out_dir / "statistics.tsv", replace(words, letters="notes"), counts)
+    overlap = write_overlap(shown, [row.measure for row in rows], out_dir / "overlap.tsv")
+    plots = _plots(rows, out_dir)
+
+    def said(caption: str) -> str:
+        return caption.replace(WORDS.letters, words.letters)
+
+    return Findings(
+        exhibits=(
+            Exhibit(f"Statistics beside {words.real}", (table,), said(CAPTION)),
+            *plots,
+            *((Exhibit(f"Overlap with {words.real}", (overlap,), said(OVERLAP_CAPTION)),) if overlap else ()),
+        ),
+        summary=tuple(summary_of(groups, rows, words) + most_unlike(rows, words)),
+        figures=figures_of(rows),
+        files=(table, *((overlap,) if overlap else ()), *(file for plot in plots for file in plot.files)),
+    )
+
+
+def _read(records: Sequence[Record]) -> _Group:
+    chosen = np.unique(np.linspace(0, len(records) - 1, MOST).round().astype(int))
+    group = _Group(len(chosen), 0, [])
+    for number in chosen:
+        try:
+            tune = tune_of(records[number].text)
+        except ValueError:
+            continue
+        group.valid += not tune.check()
+        notes = TuneNotes.of_tune(tune)
+        if len(notes.pitches):
+            group.pieces.append(notes)
+    return group
+
+
+def _plots(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:
+    if not rows:
+        return []
+    # matplotlib takes a second to load, and only plots need it.
+    from pipeline.music.compare.statistics_plots import draw_all
+
+    return draw_all(rows, out_dir)

@@ -1,0 +1,1 @@
+"""MIDI performances as events, and any folder of MIDI."""

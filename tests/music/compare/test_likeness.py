@@ -1,0 +1,60 @@
+"""Settings of one tune are found in books that differ; tunes that only share their style are kept."""
+
+import pytest
+
+from pipeline.domain import Record
+from pipeline.duplicates import NearDuplicates
+from pipeline.music.abc.domain import Abc
+from pipeline.music.compare.likeness import melody_letters, melody_words
+
+REEL = "d2fd adfd|edef gfed|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"
+OTHER_FIRST_BARS = "d3f a3f|g2e2 c2A2|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"
+
+
+def text(body: str, key: str = "D", meter: str = "4/4", unit: str = "1/8") -> str:
+    return f"M:{meter}\nL:{unit}\nK:{key}\n{body}"
+
+
+def kept(*bodies: str) -> list[bool]:
+    duplicates = NearDuplicates(Abc())
+    return [duplicates.find(Record(str(number), each)) is None for number, each in enumerate(bodies)]
+
+
+@pytest.mark.parametrize("same", [
+    text("e2ge bege|fefg agfe|e2ge bege|c'bag fecB|e2ge bege|fefg agfe|gbge agfe|d2B2 e4|]", "E"),
+    text(REEL.replace("|", ""), meter="2/4", unit="1/16"),
+    text(OTHER_FIRST_BARS),
+    text("d>f a>d|" + REEL.replace("fd ad", "f>d a>d").replace("ed gf", "e>d g>f")),
+], ids=["key", "bar lines and unit", "other first bars", "dotted"])  # fmt: skip
+def test_a_setting_of_a_tune_is_a_near_duplicate(same):
+    assert kept(text(REEL), same) == [True, False]
+
+
+def test_a_rejection_names_the_tune_that_was_kept():
+    duplicates = NearDuplicates(Abc())
+    assert duplicates.find(Record("book:1", text(REEL))) is None
+    found = duplicates.find(Record("book:2", text(OTHER_FIRST_BARS)))
+    assert (found.where, found.reason) == ("book:2", "near-duplicate")
+    share, of = found.detail.split(" of ")
+    assert of == "book:1" and 50 < int(share.rstrip("%")) < 100
+
+
+def test_short_tunes_are_compared_whole():
+    low, high = text("CDEF GABc|c8|]", "C"), text("DEFG ABcd|d8|]", "D")
+    other = text("CDEF GABc|c4 c4|]", "C")
+    assert kept(low, high, other) == [True, False, True]
+
+
+def test_a_drone_has_words_too():
+    assert len(melody_words(text("d8|" * 40))) == 1
+    assert melody_words("no tune") == melody_words("no tune either")
+
+
+def test_ties_are_one_note_and_chords_their_highest():
+    assert (melody_letters(text("d4-d4|[Fd]4 g4|]")) == melody_letters(text("d8|d4 g4|]"))).all()
+
+
+def test_few_tunes_of_one_book_are_settings_of_others(tunes):
+    duplicates = NearDuplicates(Abc())
+    found = [duplicates.find(record) for record in tunes]
+    assert 0 < sum(each is not None for each in found) < 0.05 * len(tunes)

@@ -1,0 +1,72 @@
+"""The scoreboard of tunes, on tunes of one source and on a music that is another."""
+
+import csv
+import random
+
+import pytest
+
+from pipeline.domain import Record
+from pipeline.music.compare.statistics import compare_groups
+
+LIKE = "as real tunes, within noise"
+
+
+def table(folder):
+    with (folder / "statistics.tsv").open(encoding="utf-8") as stream:
+        return {row["measure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
+    shuffled = random.Random(1).sample(tunes, len(tunes))
+    groups = {"held-out real": shuffled[40:120], "Markov order 2": shuffled[120:]}
+    findings = compare_groups(shuffled[:40], groups, tmp_path)
+    found = table(tmp_path)
+    verdicts = [row["verdict"] for row in found.values() if row["verdict"]]
+    assert len(verdicts) > 12 and sum(each.startswith(LIKE) for each in verdicts) >= len(verdicts) - 1
+    assert found["sequences"]["samples"] == "40" and found["valid as they come"]["held-out real"] == "100.0%"
+    assert {path.name for path in findings.files} == {
+        "statistics.tsv", "overlap.tsv", "scoreboard.svg", "scale_degrees.svg", "intervals.svg",
+        "note_lengths.svg", "likeness_of_bars.svg",
+    }  # fmt: skip
+
+
+def test_another_music_is_told_in_plain_words(tunes, tmp_path):
+    drone = [Record(f"tune_{i:04d}", "M:4/4\nL:1/8\nK:C\nCcCcCcCc|CcCcCcCc|]") for i in range(20)]
+    findings = compare_groups(drone, {"held-out real": tunes[:60], "Markov order 2": tunes[60:90]}, tmp_path)
+    found = table(tmp_path)
+    degrees, bars = found["scale degrees, JS distance"], found["bars that stood before (%)"]
+    assert degrees["verdict"] == "differs from real tunes; Markov order 2 nearer"
+    assert bars["samples"] == "100" and bars["verdict"].startswith("differs from real tunes: more; ")
+    assert 0 < float(bars["real against itself"]) < 10
+    share, worst = findings.summary
+    assert share.startswith("samples cannot be told from real tunes by 0 of ")
+    assert " measures of melody and form (Markov order 2 by " in share
+    assert worst.startswith("most unlike real tunes: ") and worst.count("(real tunes") == 3
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_few_tunes_tell_nothing(tunes, tmp_path, count):
+    findings = compare_groups(tunes[:count], {"held-out real": tunes[10:40]}, tmp_path)
+    said = [line.partition(";")[0] for line in findings.summary]
+    assert said == ["samples beside held-out real tunes: too few tunes to tell"] * bool(count)
+    assert [path.name for path in findings.files] == ["statistics.tsv"]
+
+
+def test_what_cannot_be_read_is_counted_and_never_an_error(tunes, tmp_path):
+    broken = [
+        Record(f"b{i}", text)
+        for i, text in enumerate(["no tune", "M:4/4\nL:1/8\nK:C\n", "M:4/4\nL:1/8\nK:C\n|[("])
+    ]
+    compare_groups(
+        tunes[:12], {"held-out real": tunes[20:50], "shuffled": [*broken, *tunes[60:70]]}, tmp_path
+    )
+    found = table(tmp_path)
+    assert (found["sequences"]["shuffled"], found["valid as they come"]["shuffled"]) == ("13", "76.9%")
+
+
+def test_the_same_tunes_give_the_same_bytes(tunes, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        compare_groups(tunes[:12], {"held-out real": tunes[20:50]}, tmp_path / name)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
