@@ -229,7 +229,7 @@ class _Cutter:
             marks = bytes(len(bases)) if self.mask is not None else None
         else:
             letters = np.frombuffer(bases, np.uint8)
-            symbols = str(letters & _UPPER, "ascii")
+            symbols = (letters & _UPPER).tobytes().decode("ascii")
             marks = self.mask.marks(letters) if self.mask is not None else None
         if "U" in symbols:
             symbols = symbols.replace("U", "T")
