@@ -61,8 +61,7 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask 
     head = peek(path)
     kinds = selection.kinds
     if kinds and selection.annotation is None and is_genbank(head):
-        yield from read_genbank(path, allowed, kinds)
-        return
+        return read_genbank(path, allowed, kinds)
     regions = _regions(path, head, selection)
     if is_twobit(path):
         parts = read_twobit(path, {region.sequence for region in regions} if regions is not None else None)
@@ -73,7 +72,7 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask 
     # Before the selection: a region may well be one repeat.
     if mask is not None:
         parts = mask.watch(parts, str(path))
-    yield from parts if regions is None else select_regions(parts, regions, str(path), strict=not kinds)
+    return parts if regions is None else select_regions(parts, regions, str(path), strict=not kinds)
 
 
 def _regions(path: Path, head: bytes, selection: Selection) -> list[Region] | None:

@@ -18,6 +18,7 @@ LOOK_AHEAD = 2**20
 MOST_HELD = 2**26
 """Letters, mostly N, that are held back meanwhile."""
 _UPPER, _LOWER = b"ACGTU", b"acgtu"
+_FIRST_LOWER = np.uint8(ord("a"))
 
 
 class SoftMask:
@@ -56,8 +57,7 @@ class SoftMask:
 
     def marks(self, bases: np.ndarray) -> bytes:
         """For each letter ``(length,)`` 1 where it is masked, else 0."""
-        # A letter of ASCII is small where bit 5 is set.
-        return ((bases >> 5) & 1).tobytes() if self.real else bytes(len(bases))
+        return (bases >= _FIRST_LOWER).tobytes() if self.real else bytes(len(bases))
 
     def _is_none(self, where: str, small: int) -> None:
         self.real = False
