@@ -6,6 +6,7 @@ the same time they keep each other from working, and a step takes up to a hundre
 """
 
 import ctypes
+import hashlib
 import os
 import platform
 import tempfile
@@ -21,10 +22,22 @@ def prepare() -> None:
     the system's temporary folder.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if not any(os.access(place, os.W_OK) for place in (Path(__file__).parent, Path.home())):
-        kept = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(kept))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled(Path(__file__).parent)))
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+def _compiled(package: Path) -> Path:
+    """The folder of compiled loops, another one whenever anything compiled has changed: numba looks at the
+    file of a function alone, not at what it calls, and fails on a type that has moved."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_bytes()
+        if b"numba" in source or b"NamedTuple" in source:
+            digest.update(source)
+    places = (package, "__pycache__"), (Path.home(), ".cache/sequence-pipeline")
+    kept = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"
+    kept = next((place / folder for place, folder in places if os.access(place, os.W_OK)), kept)
+    return kept / f"compiled-{digest.hexdigest()[:12]}"
