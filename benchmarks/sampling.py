@@ -155,7 +155,7 @@ def more_bits(model: nn.Module, codes: torch.Tensor) -> float:
     inputs = torch.cat([torch.zeros(len(codes), 1, dtype=torch.int64), codes], 1)
     nats = []
     for int8 in (False, True):
-        stepping, state, total = Stepping(model.stepper(int8)), None, 0.0
+        stepping, state, total = Stepping(model.stepper(int8), inputs.shape[1]), None, 0.0
         for step in range(codes.shape[1]):
             logits, state = stepping(inputs[:, step : step + 1], state)
             chosen = logits[:, 0].double().log_softmax(-1).gather(-1, codes[:, step : step + 1])

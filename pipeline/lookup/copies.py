@@ -38,6 +38,16 @@ def no_experts(rows: int) -> Experts:
     )  # fmt: skip
 
 
+@njit(cache=True)
+def copy_experts(source: Experts, at: int, target: Experts, row: int) -> None:
+    """Write the experts of row `at` over those of another row."""
+    target.count[row] = source.count[at]
+    for expert in range(source.count[at]):
+        target.pointers[row, expert] = source.pointers[at, expert]
+        target.gains[row, expert] = source.gains[at, expert]
+        target.hits[row, expert] = source.hits[at, expert]
+
+
 # Loops over experts call no functions with arrays: numba would count references at each call.
 
 

@@ -60,13 +60,16 @@ class Library:
             reading = enlarged(reading, max(needed, 2 * reading.history.shape[1]))
         values = np.zeros((rows, time, self.layout.values), np.int8)
         likeliest = np.zeros((rows, time, 2, self.layout.width), np.uint8)
+        letters = np.ascontiguousarray(letters, np.uint8)
+        read(*self.sources(leaning, part), reading, letters, values, likeliest)
+        return reading, values, likeliest
+
+    def sources(self, leaning: float = 1.0, part: "Part | None" = None) -> tuple:
+        """What `reader.read` reads with: its first arguments."""
         part = part or Part(self.nothing, np.zeros((0, 2), np.int64))
         orders = np.array(self.layout.orders, np.int64)
-        read(
-            self.index, part.index, part.banned, orders, self._smoothing, self.layout.copies, leaning,
-            reading, np.ascontiguousarray(letters, np.uint8), values, likeliest,
-        )  # fmt: skip
-        return reading, values, likeliest
+        copies = self.layout.copies
+        return self.index, part.index, part.banned, orders, self._smoothing, copies, float(leaning)
 
     def begin(self, rows: int, capacity: int = FIRST_CAPACITY) -> Reading:
         """A reading of so many sequences that has read nothing."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from pipeline.lookup.copies import PROPOSALS, Experts, follow, no_experts, propose, vote
+from pipeline.lookup.copies import PROPOSALS, Experts, copy_experts, follow, no_experts, propose, vote
 from pipeline.lookup.index import ContextIndex, add_counts, begin, grow
 from pipeline.lookup.layout import SCALARS, SCALE, Layout
 
@@ -24,7 +24,7 @@ class Reading(NamedTuple):
     number, always below the capacity; `heads` and `links` chain the places of the history with equal last
     letters; `intervals` ``(rows, depth + 1, 2)`` are those of the index, `own` those of the part left out;
     `training` and `itself` follow copies of the text and of the history; `last` is the last evidence, and
-    `last_letters` what it was for."""
+    `last_letters` what it was for; the others are scratch space."""
 
     history: np.ndarray
     length: np.ndarray
@@ -36,6 +36,9 @@ class Reading(NamedTuple):
     itself: Experts
     last: np.ndarray
     last_letters: np.ndarray
+    counts: np.ndarray
+    votes: np.ndarray
+    own_places: np.ndarray
 
 
 def new_reading(layout: Layout, rows: int, capacity: int) -> Reading:
@@ -45,7 +48,8 @@ def new_reading(layout: Layout, rows: int, capacity: int) -> Reading:
         np.full((rows, capacity), -1, np.int32), np.zeros((rows, layout.depth + 1, 2), np.int64),
         np.zeros((rows, layout.depth + 1, 2), np.int64), no_experts(rows), no_experts(rows),
         np.zeros((rows, layout.channels, layout.width), np.int8),
-        np.zeros((rows, layout.channels, layout.width), np.uint8),
+        np.zeros((rows, layout.channels, layout.width), np.uint8), np.zeros((rows, layout.letters), np.int64),
+        np.zeros((rows, layout.letters)), np.zeros((rows, PROPOSALS), np.int64),
     )  # fmt: skip
 
 
@@ -63,6 +67,29 @@ def chosen_rows(reading: Reading, rows: np.ndarray) -> Reading:
         Experts(*(each[rows] for each in part)) if isinstance(part, Experts) else part[rows]
         for part in reading
     ))  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def copy_row(source: Reading, at: int, target: Reading, row: int) -> None:
+    """Write row `at` of one reading over a row of another that has room for it."""
+    # In loops, for numba's sake (`_remember`), and no further than anything is read.
+    length = source.length[at]
+    target.length[row] = length
+    for place in range(length + 1):
+        target.history[row, place] = source.history[at, place]
+        target.links[row, place] = source.links[at, place]
+    for head in range(HEADS):
+        target.heads[row, head] = source.heads[at, head]
+    for order in range(source.intervals.shape[1]):
+        for end in range(2):
+            target.intervals[row, order, end] = source.intervals[at, order, end]
+            target.own[row, order, end] = source.own[at, order, end]
+    copy_experts(source.training, at, target.training, row)
+    copy_experts(source.itself, at, target.itself, row)
+    for channel in range(source.last.shape[1]):
+        for letter in range(source.last.shape[2]):
+            target.last[row, channel, letter] = source.last[at, channel, letter]
+            target.last_letters[row, channel, letter] = source.last_letters[at, channel, letter]
 
 
 @njit(cache=True, nogil=True)
@@ -102,8 +129,7 @@ def _read_row(
     _, own_pointers, own_gains, own_hits = reading.itself
     own_pointers, own_gains, own_hits = own_pointers[row], own_gains[row], own_hits[row]
     experts, own_experts, length = reading.training.count[row], reading.itself.count[row], reading.length[row]
-    counts, votes = np.zeros(len(first) - 2, np.int64), np.zeros(len(first) - 2)
-    own_places = np.zeros(PROPOSALS, np.int64)
+    counts, votes, own_places = reading.counts[row], reading.votes[row], reading.own_places[row]
     nothing, leaves_out, dense = banned[:0], len(own_text) > 1, last.shape[1] == len(first) - 2
     if length == 0:
         begin(intervals, len(text))

@@ -9,6 +9,7 @@ Silva et al., "GeCo3" (2020), a network that mixes context models of DNA. What c
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from pipeline.lookup.reader import Reading, chosen_rows
 from pipeline.lookup.study import Study
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.state import State
+
+if TYPE_CHECKING:
+    from pipeline.models.steps import Net
 
 FIRST_GATE = 0.1
 MOST_LETTERS = 255
@@ -137,6 +141,12 @@ class MixtureModel(nn.Module):
             complement = self.complement.cpu().numpy() if len(self.complement) else None
             self._library = Library(self.layout, self.text.cpu().numpy(), complement)
         return self._library
+
+    def stepper(self, int8: bool = False) -> "Net | None":
+        """The weights as compiled sampling reads them; none before there is a text to look things up in."""
+        from pipeline.models import stepping  # compiled code: late, since training needs none
+
+        return stepping.of_mixture(self, int8) if len(self.text) else None
 
     def forward(
         self, symbols: Tensor, state: State = None, evidence: tuple[Tensor, Tensor] | None = None

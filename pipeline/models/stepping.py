@@ -7,11 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.models import steps
+from pipeline.lookup.reader import new_reading
+from pipeline.models import mixing, steps
 from pipeline.models.panels import aligned, pack, padded
 
 if TYPE_CHECKING:
     from pipeline.models.min_gru import MinGruModel
+    from pipeline.models.mixture import MixtureModel
     from pipeline.models.recurrent import RecurrentModel
 
 Array = np.ndarray
@@ -46,6 +48,27 @@ def of_min_gru(model: "MinGruModel", int8: bool) -> steps.Net:
     matrices = (np.stack([_array(linear.weight.t()) for linear in part]) for part in (inward, outward))
     frame = _frame(model, biases[:1], biases, norms, True, True)
     return steps.MinGRU(frame, *(pack(each, int8) for each in matrices))
+
+
+@torch.no_grad()
+def of_mixture(model: "MixtureModel", int8: bool) -> mixing.Mixing:
+    """The step of a mixture; with `int8` its network is as above, and nothing else."""
+    layout, seen = model.layout, model.layout.values
+    network = of_recurrent(model.network, int8)
+    inward = model.network.layers.all_weights[0][0]
+    network.frame.looked_up[:, : len(inward)] += _array(inward @ model.evidence_in.bias)
+    names = _wide(torch.zeros(0, len(inward)) if layout.dense else model.letter_in.weight @ inward.t())
+    first, _, last = model.gate
+    evidence, from_evidence, from_hidden, weighing = (
+        pack(_array(matrix.t())[None])
+        for matrix in (
+            inward @ model.evidence_in.weight, first.weight[:, :seen], first.weight[:, seen:], last.weight
+        )
+    )  # fmt: skip
+    return mixing.Mixing(
+        network.frame, network, model.library.sources(model.leaning), new_reading(layout, 1, 1), evidence,
+        names, from_evidence, from_hidden, _wide(first.bias[None])[0], weighing, _wide(last.bias[None])[0],
+    )  # fmt: skip
 
 
 def _frame(

@@ -6,6 +6,7 @@ rows (`tiles`). Gates and formulas are torch's, so the weights mean the same; wh
 gives to the gates is looked up by symbol. Biases that are only added are in the tables.
 """
 
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,7 @@ class Room(NamedTuple):
     rounded: Rounded
 
 
+@singledispatch
 def room(net: Net, rows: int) -> Room:
     """Scratch space for so many rows."""
     size, outputs = net.frame.embedding.shape[1], net.frame.biases.shape[1]
@@ -90,9 +92,11 @@ def room(net: Net, rows: int) -> Room:
     return Room(*(aligned((rows, width)) for width in widths), scratch(rows, deepest))
 
 
-def state(net: Net, rows: int) -> Array:
-    """The state at a sequence's start, one line for each row: one part for each layer, and then for an LSTM
-    the cells; for a minimal GRU each layer's sum and last input."""
+@singledispatch
+def state(net: Net, rows: int, length: int) -> Array:
+    """The state at a start of sequences of at most `length` codes, one line for each row: one part for each
+    layer, and then for an LSTM the cells; for a minimal GRU each layer's sum and last input. A mixture's is
+    another (`mixing`)."""
     size, layers = net.frame.embedding.shape[1], len(net.frame.biases)
     if isinstance(net, MinGRU):
         return aligned((rows, layers * (net.outward.inputs + size)))
@@ -103,6 +107,11 @@ def advance(net: Net, carried: Array, codes: Array, count: int, space: Room) -> 
     """Go on by `codes` in the first `count` rows: `carried` becomes the state after them, `space.logits`
     those of what follows. Only for compiled code."""
     raise TypeError("a step of the model can only be made from compiled code")
+
+
+def copy_state(source: Array, at: int, target: Array, row: int) -> None:
+    """Write row `at` of one state over a row of another. Only for compiled code."""
+    raise TypeError("a state can only be copied in compiled code")
 
 
 @njit(**BARE)
@@ -294,7 +303,14 @@ def _advance_min_gru(net: MinGRU, carried: Array, codes: Array, count: int, spac
     _read_out(frame, count, space)
 
 
+@njit(**BARE)
+def _copy_line(source: Array, at: int, target: Array, row: int) -> None:
+    copy(source[at], target[row])
+
+
 STEPS = {LSTM: _advance_lstm, GRU: _advance_gru, RNN: _advance_rnn, MinGRU: _advance_min_gru}
+COPIES = {}
+"""How states are copied that are not arrays."""
 
 
 @overload(advance)
@@ -303,3 +319,9 @@ def _advance(net, carried, codes, count, space) -> object:  # noqa: ANN001
     if step is not None:
         return lambda net, carried, codes, count, space: step(net, carried, codes, count, space)
     return None
+
+
+@overload(copy_state)
+def _copy_state(source, at, target, row) -> object:  # noqa: ANN001
+    step = COPIES[source.instance_class] if isinstance(source, types.BaseNamedTuple) else _copy_line
+    return lambda source, at, target, row: step(source, at, target, row)

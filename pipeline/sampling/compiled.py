@@ -17,7 +17,7 @@ from numba import njit
 from torch import Tensor
 
 from pipeline.alphabet import EOS, SPECIALS
-from pipeline.models.steps import Net, Room, advance, copy, room, state
+from pipeline.models.steps import Net, Room, advance, copy, copy_state, room, state
 from pipeline.models.tiles import BARE, ROWS
 from pipeline.sampling import philox
 from pipeline.sampling.guide import NO_TABLES, Guide, Places, Tables
@@ -55,6 +55,8 @@ class Starts(NamedTuple):
     """How many symbols may follow, ``(starts,)``, at least one."""
     places: Array
     """The states of a guide's strands, ``(starts, strands)``."""
+    length: int
+    """The most codes that a sample has with all that is given."""
 
 
 class Desk(NamedTuple):
@@ -73,15 +75,17 @@ class Desk(NamedTuple):
 
 def starts_of(net: Net, given: list[Array], steps: list[int], guide: Guide | None = None) -> Starts:
     """The starts after each of the `given` codes ``(length,)``, the first of which is BOS."""
-    states = state(net, len(given))
-    space = room(net, 1)
+    length = max(len(codes) for codes in given) + max(steps)
+    states, space = state(net, len(given), length), room(net, 1)
     for at, codes in enumerate(given):
         if len(codes) > 1:  # or it need not be compiled
-            _read(net, states[at : at + 1], np.ascontiguousarray(codes[:-1, None]), 1, space)
+            one = state(net, 1, length)
+            _read(net, one, np.ascontiguousarray(codes[:-1, None]), 1, space)
+            _keep_state(one, states, at)
     places = np.zeros((len(given), 0 if guide is None else guide.strands), np.int32)
     if guide is not None:
         places[:] = [guide.after(codes[1:] - len(SPECIALS), "sample.prime") for codes in given]
-    return Starts(states, np.array([codes[-1] for codes in given]), np.array(steps), places)
+    return Starts(states, np.array([codes[-1] for codes in given]), np.array(steps), places, length)
 
 
 def draw(
@@ -132,7 +136,8 @@ def draw_chunk(
         np.zeros(2, np.int64),
     )  # fmt: skip
     places = Places.of(rows, starts.places.shape[1])
-    carried, space, number = state(net, rows), room(net, rows), np.uint64(seed & (2**64 - 1))
+    carried, space = state(net, rows, starts.length), room(net, rows)
+    number = np.uint64(seed & (2**64 - 1))
     tables = NO_TABLES if guide is None else guide.tables
     _begin(starts, indices.start, carried, desk, places, min(rows, samples))
     while _draw(
@@ -145,15 +150,16 @@ def draw_chunk(
 class Stepping:
     """Stands for a model where each step's logits are needed: ``(symbols, state) -> (logits, state)``.
 
-    Logits are those of the last step alone, ``(batch, 1, vocab_size)``; the state given is used up.
+    Sequences have at most `length` codes. Logits are those of the last step alone,
+    ``(batch, 1, vocab_size)``; the state given is used up.
     """
 
-    def __init__(self, net: Net) -> None:
-        self.net = net
+    def __init__(self, net: Net, length: int) -> None:
+        self.net, self.length = net, length
 
     def __call__(self, symbols: Tensor, carried: Array | None = None) -> tuple[Tensor, Array]:
         rows = whole_tiles(len(symbols))
-        carried = state(self.net, rows) if carried is None else carried
+        carried = state(self.net, rows, self.length) if carried is None else carried
         space = room(self.net, rows)
         _read(self.net, carried, np.ascontiguousarray(symbols.t().numpy()), len(symbols), space)
         logits = space.logits[: len(symbols), : len(self.net.frame.embedding)]
@@ -170,6 +176,11 @@ def _read(net: Net, carried: Array, codes: Array, count: int, space: Room) -> No
     """Take states on by codes ``(time, rows)``."""
     for at in range(codes.shape[0]):
         advance(net, carried, codes[at], count, space)
+
+
+@njit(**BARE)
+def _keep_state(one: Array, states: Array, at: int) -> None:
+    copy_state(one, 0, states, at)
 
 
 @njit(**BARE)
@@ -225,7 +236,7 @@ def _draw(
 def _take_place(last: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
     desk.owner[row], desk.codes[row], desk.left[row] = desk.owner[last], desk.codes[last], desk.left[last]
     copy(desk.numbers[last], desk.numbers[row])
-    copy(carried[last], carried[row])
+    copy_state(carried, last, carried, row)
     copy(places.states[last], places.states[row])
     copy(places.before[last], places.before[row])
     places.seen[row] = places.seen[last]
@@ -275,7 +286,7 @@ def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
 def _start(starts: Starts, index: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
     """Let a row begin with a sample."""
     which = index % len(starts.codes)
-    copy(starts.states[which], carried[row])
+    copy_state(starts.states, which, carried, row)
     desk.codes[row], desk.left[row] = starts.codes[which], starts.steps[which]
     for strand in range(places.states.shape[1]):
         places.states[row, strand] = starts.places[which, strand]

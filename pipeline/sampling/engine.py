@@ -84,7 +84,7 @@ def draw(
     if net is not None and room_for_all and request.controls is None and request.typical is None:
         yield from _draw_compiled(net, alphabet, request, primes, first, threads)
         return
-    run, where = model if net is None else _stepping(net), device_of(model)
+    run, where = model if net is None else _stepping(net, request.length + 1), device_of(model)
     block = BLOCK if where.type == "cpu" else GPU_BLOCK
     for start in range(first - first % block, request.count, block):
         indices = range(start, min(start + block, request.count))
@@ -101,10 +101,10 @@ def net_of(model: nn.Module, int8: bool = False) -> "Net | None":
     return model.stepper(int8)
 
 
-def _stepping(net: "Net") -> Callable:
+def _stepping(net: "Net", length: int) -> Callable:
     from pipeline.sampling.compiled import Stepping  # late: it takes a while to load
 
-    return Stepping(net)
+    return Stepping(net, length)
 
 
 def _draw_compiled(

@@ -25,7 +25,8 @@ def surprisals(net: Net, sequences: Sequence[Array], with_end: bool) -> Iterator
         codes[1 : len(sequences[which]) + 1, column] = sequences[which]
     rows = whole_tiles(len(sizes))
     found = np.zeros((len(sizes), codes.shape[0] - 1))
-    _read(net, state(net, rows), codes, sizes[order], len(net.frame.embedding), room(net, rows), found)
+    carried = state(net, rows, codes.shape[0])
+    _read(net, carried, codes, sizes[order], len(net.frame.embedding), room(net, rows), found)
     for row in np.argsort(order):
         yield found[row, : sizes[order[row]]]
 

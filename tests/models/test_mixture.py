@@ -1,5 +1,8 @@
 """What the mixture promises beside what every family does: its text, its training, damaged files."""
 
+import copy
+import dataclasses
+import itertools
 import warnings
 
 import numpy as np
@@ -20,6 +23,7 @@ from pipeline.lookup.library import Library
 from pipeline.models.mixture import Mixture
 from pipeline.music.abc.domain import Abc
 from pipeline.sampling.engine import Request, draw
+from pipeline.sampling.scoring import surprisals
 
 NODE = {
     "_target_": "pipeline.models.mixture.Mixture", "hidden_size": 6, "num_layers": 1, "orders": [1, 2, 11],
@@ -33,11 +37,11 @@ def text_of(alphabet: Alphabet, size: int = 300, seed: int = 0) -> np.ndarray:
     return rng.integers(1, len(alphabet) - len(SPECIALS) + 1, size).astype(np.uint8)
 
 
-def model_of(alphabet: Alphabet, seed: int = 3):
+def model_of(alphabet: Alphabet, seed: int = 3, cell: str = "lstm"):
     """A model with a text, and gates that open."""
     torch.manual_seed(seed)
     settings = {name: value for name, value in NODE.items() if name != "_target_"}
-    model = Mixture(**settings).build(len(alphabet)).eval()
+    model = Mixture(cell, **settings).build(len(alphabet)).eval()
     complement = np.array([0, 4, 3, 2, 1], np.uint8) if alphabet is DNA else None
     library = Library.of(model.layout, [text_of(alphabet)], complement)
     model.text = torch.from_numpy(library.text)
@@ -93,13 +97,36 @@ def test_a_model_that_believes_copies_goes_on_with_one(alphabet):
 
 
 @pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
-def test_a_sample_is_the_same_among_any_number(alphabet):
+@pytest.mark.parametrize("open_ended", [True, False])
+def test_a_sample_is_the_same_among_any_number_and_with_any_number_of_threads(alphabet, open_ended):
     model = model_of(alphabet)
-    many, one = (
-        list(draw(model, alphabet, Request(count, 40, seed=5, open_ended=True))) for count in (66, 1)
-    )
-    assert many[0] == one[0]
-    assert len({sample.symbols for sample in many}) == 66
+    request = Request(300, 40, seed=5, open_ended=open_ended)
+    many = list(draw(model, alphabet, request))
+    assert list(draw(model, alphabet, dataclasses.replace(request, count=1))) == many[:1]
+    assert list(draw(model, alphabet, dataclasses.replace(request, count=66), first=60)) == many[60:66]
+    assert list(draw(model, alphabet, request, threads=3)) == many
+    assert len({sample.symbols for sample in many}) > 100
+
+
+class Plain(torch.nn.Module):
+    """A model in double precision that offers nothing but its forward."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(model).double()
+
+    def forward(self, symbols, state=None):
+        return self.model(symbols, state)
+
+
+@pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
+def test_the_compiled_step_gives_the_probabilities_of_the_model(alphabet):
+    model, codes = model_of(alphabet, cell="gru"), codes_of(alphabet)[:, 1:].numpy()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)  # biases, too
+    fast, slow = (list(surprisals(each, codes, with_end=True)) for each in (model, Plain(model)))
+    np.testing.assert_allclose(fast, slow, atol=2e-5)
 
 
 def test_a_code_that_is_none_is_refused_before_it_is_looked_up():
@@ -193,6 +220,25 @@ def test_a_training_learns_and_leaves_a_model_with_its_text(kind, inputs_of, tmp
     assert len(model.text) > train
     untrained = Mixture(hidden_size=6, num_layers=1).build(len(corpus.alphabet))
     assert evaluate(model, corpus, "test").bits < evaluate(untrained, corpus, "test").bits
+
+
+@pytest.mark.parametrize("kind", ["dna", "tunes"])
+def test_compiled_samples_of_a_checkpoint_are_the_plain_ones(kind, inputs_of, tmp_path):
+    fit(inputs_of(kind), tmp_path)
+    loaded = load(tmp_path / "best.ckpt")
+    model, alphabet = loaded.model, loaded.alphabet
+    learned = alphabet.decode(model.text[1:41].numpy().astype(np.int64) + len(SPECIALS) - 1)
+    request = Request(40, 60, seed=2, primes=(learned, learned[:2]), temperature=0.7, top_p=0.95)
+    drawn = []
+    for share, typical in ((1.0, None), (1.0, 0.9), (0.4, None), (0.0, None)):
+        model.lean(share)
+        request = dataclasses.replace(request, typical=typical)  # with which a step at a time is compiled
+        fast, slow = (list(draw(each, alphabet, request)) for each in (model, Plain(model)))
+        assert [each.symbols for each in fast] == [each.symbols for each in slow]
+        nats = [each.log_probability for each in slow]
+        assert [each.log_probability for each in fast] == pytest.approx(nats, abs=1e-4)
+        drawn.append([each.symbols for each in fast])
+    assert all(one != other for one, other in itertools.pairwise(drawn))
 
 
 def test_a_broken_training_goes_on_as_if_it_had_not_been(inputs_of, tmp_path, monkeypatch):

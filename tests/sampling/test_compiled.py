@@ -153,7 +153,7 @@ def test_a_tie_at_the_edge_of_the_unit_interval_draws_an_allowed_code():
 @pytest.mark.parametrize("settings", FAMILIES[:2], ids=str)
 def test_a_step_gives_the_logits_of_the_model(settings):
     model = built(settings)
-    stepping, codes = compiled.Stepping(model.stepper()), torch.randint(0, 7, (5, 9))
+    stepping, codes = compiled.Stepping(model.stepper(), 9), torch.randint(0, 7, (5, 9))
     logits, state = stepping(codes[:, :6])
     with torch.no_grad():
         expected = model(codes)[0]

@@ -1,0 +1,159 @@
+"""One time step of a mixture, compiled, for sampling: look up, run the network, weigh the sources.
+
+What the evidence gives to the network's first layer is one product, since what lies between is linear; the
+network's own step takes it from a table that has one line for each row instead of one for each symbol.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from pipeline.alphabet import SPECIALS
+from pipeline.lookup.index import ContextIndex
+from pipeline.lookup.layout import LIKELIEST, SCALE
+from pipeline.lookup.reader import Reading, chosen_rows, copy_row, enlarged, read
+from pipeline.models import steps
+from pipeline.models.kernels import tanh
+from pipeline.models.panels import add_product, aligned, padded
+from pipeline.models.tiles import BARE, Panels
+
+Array = np.ndarray
+BREAK = len(SPECIALS) - 1
+"""The code that stands for letter 0."""
+NAT = np.float32(1 / SCALE)
+
+
+class Mixing(NamedTuple):
+    frame: steps.Frame
+    """That of the network."""
+    network: steps.LSTM | steps.GRU
+    sources: tuple[ContextIndex | Array | tuple | float, ...]
+    """What `reader.read` reads with."""
+    blank: Reading
+    """Of one row, which has read nothing."""
+    evidence: Panels
+    """From evidence to the gates of the network's first layer."""
+    names: Array
+    """What a letter found in copies gives to them, ``(2 * letters + 1, outputs)``; nothing where dense."""
+    from_evidence: Panels
+    """To the units that weigh the sources."""
+    from_hidden: Panels
+    units_bias: Array
+    weighing: Panels
+    """From those units to one number a source."""
+    weighing_bias: Array
+
+
+class State(NamedTuple):
+    """What is carried: the network's state, and where in a sequence the look-ups stand."""
+
+    network: Array
+    reading: Reading
+
+
+class Room(NamedTuple):
+    """Scratch space; `network` has a table of inputs of its own, with one line for each of `rows`."""
+
+    logits: Array
+    network: steps.LSTM | steps.GRU
+    space: steps.Room
+    rows: Array
+    letters: Array
+    found: Array
+    likeliest: Array
+    values: Array
+    units: Array
+    weights: Array
+
+
+@steps.room.register
+def _room(net: Mixing, rows: int) -> Room:
+    space, width, seen = steps.room(net.network, rows), net.blank.last.shape[2], net.evidence.inputs
+    table = aligned((rows, net.frame.looked_up.shape[1]))
+    widths = padded(seen), len(net.units_bias), len(net.weighing_bias)
+    return Room(
+        space.logits, net.network._replace(frame=net.frame._replace(looked_up=table)), space,
+        np.arange(rows), np.zeros((rows, 1), np.uint8), np.zeros((rows, 1, seen), np.int8),
+        np.zeros((rows, 1, 2, width), np.uint8), *(aligned((rows, columns)) for columns in widths),
+    )  # fmt: skip
+
+
+@steps.state.register
+def _state(net: Mixing, rows: int, length: int) -> State:
+    reading = chosen_rows(net.blank, np.zeros(rows, np.int64))
+    return State(steps.state(net.network, rows, length), enlarged(reading, length + 1))
+
+
+@njit(**BARE)
+def _copy_state(source: State, at: int, target: State, row: int) -> None:
+    steps.copy(source.network[at], target.network[row])
+    copy_row(source.reading, at, target.reading, row)
+
+
+@njit(**BARE)
+def _advance(net: Mixing, carried: State, codes: Array, count: int, space: Room) -> None:
+    for row in range(count):
+        space.letters[row, 0] = max(np.int64(codes[row]) - BREAK, 0)
+    read(*net.sources, carried.reading, space.letters[:count], space.found, space.likeliest)
+    for row in range(count):
+        _scale(space.found[row, 0], space.values[row])
+    network, inner = space.network, space.space
+    table = network.frame.looked_up
+    for row in range(count):
+        steps.copy(net.frame.looked_up[codes[row]], table[row])
+    add_product(space.values, 0, count, net.evidence, 0, inner.rounded, table)
+    _add_names(net.names, count, space, table)
+    steps.advance(network, carried.network, space.rows, count, inner)
+    for row in range(count):
+        steps.copy(net.units_bias, space.units[row])
+        steps.copy(net.weighing_bias, space.weights[row])
+    add_product(space.values, 0, count, net.from_evidence, 0, inner.rounded, space.units)
+    add_product(inner.inputs, 0, count, net.from_hidden, 0, inner.rounded, space.units)
+    for row in range(count):
+        _tanh(space.units[row, : net.weighing.inputs])
+    add_product(space.units, 0, count, net.weighing, 0, inner.rounded, space.weights)
+    _mix(len(net.names) == 0, carried.reading.last, count, space)
+
+
+@njit(**BARE)
+def _scale(found: Array, values: Array) -> None:
+    for at in range(found.shape[0]):
+        values[at] = np.float32(found[at]) * NAT
+
+
+@njit(**BARE)
+def _tanh(units: Array) -> None:
+    for at in range(units.shape[0]):
+        units[at] = tanh(units[at])
+
+
+@njit(**BARE)
+def _add_names(names: Array, count: int, space: Room, table: Array) -> None:
+    if not len(names):
+        return
+    for row in range(count):
+        for at in range(2 * LIKELIEST):
+            source, nth = divmod(at, LIKELIEST)
+            letter = np.int64(space.likeliest[row, 0, source, nth])
+            if letter:
+                line = names[letter + source * (len(names) // 2)]
+                for column in range(len(line)):
+                    table[row, column] += space.values[row, at] * line[column]
+
+
+@njit(**BARE)
+def _mix(dense: bool, last: Array, count: int, space: Room) -> None:
+    """Add to the logits what the sources hold, each by its weight."""
+    channels, width = last.shape[1:]
+    for row in range(count):
+        for channel in range(channels):
+            for at in range(width):
+                letter = at + 1 if dense else np.int64(space.likeliest[row, 0, channel, at])
+                if letter:
+                    strength = space.weights[row, channel] * space.values[row, channel * width + at]
+                    space.logits[row, letter + BREAK] += strength
+
+
+steps.STEPS[Mixing] = _advance
+steps.COPIES[State] = _copy_state
