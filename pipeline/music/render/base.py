@@ -1,9 +1,11 @@
 """What the renders of tunes share: their family, and the check of their settings before a run."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-from pipeline.domain import Render
+from pipeline.domain import Record, Render
 from pipeline.errors import ConfigError
+from pipeline.music.piece import PieceRecord
 from pipeline.music.render.instruments import program_of
 from pipeline.music.render.soundfont import check_sound
 
@@ -43,3 +45,8 @@ def count(number: int, thing: str) -> str:
     ('1 tune', '0 MIDI files')
     """
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def noun(records: Iterable[Record]) -> str:
+    """What records are called: tunes have one voice, pieces several."""
+    return "piece" if any(isinstance(record, PieceRecord) for record in records) else "tune"

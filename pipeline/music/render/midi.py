@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.errors import DataError
-from pipeline.music.render.base import MusicRender, count
+from pipeline.music.render.base import MusicRender, count, noun
 from pipeline.music.render.notation import midi_bytes
 from pipeline.progress import track
 
@@ -28,15 +28,16 @@ class MidiRender(MusicRender):
         folder.mkdir(parents=True, exist_ok=True)
         files: list[Path] = []
         rejections: list[Rejection] = []
-        for record, data in self.convert(track(records, "MIDI", unit="tune")):
+        for record, data in self.convert(track(records, "MIDI", unit=noun(records))):
             if isinstance(data, Rejection):
                 rejections.append(data)
                 continue
             path = folder / f"{record.id}.mid"
             path.write_bytes(data)
             files.append(path)
+        made, wanted = count(len(files), "MIDI file"), count(len(records), noun(records))
         return Findings(
-            summary=(f"{count(len(files), 'MIDI file')} of {count(len(records), 'tune')} in {folder.name}/",),
+            summary=(f"{made} of {wanted} in {folder.name}/",),
             figures={"midi_files": len(files), "midi_failed": len(rejections)},
             files=tuple(files),
             rejections=tuple(rejections),

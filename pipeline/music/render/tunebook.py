@@ -19,7 +19,7 @@ from pipeline.music.abc import fields
 from pipeline.music.abc.domain import format_tune, tune_of
 from pipeline.music.abc.tune import WHOLE, Tune
 from pipeline.music.piece import PieceRecord
-from pipeline.music.render.base import count
+from pipeline.music.render.base import count, noun
 from pipeline.music.render.notation import midi_bytes, title_of
 from pipeline.music.render.playing import played_notes
 from pipeline.music.render.score import engrave_all
@@ -83,7 +83,7 @@ def write_tunebook(
             continue
         entries.append(entry)
         rejections += failed
-    kind = "piece" if any(isinstance(record, PieceRecord) for record in records) else "tune"
+    kind = noun(records)
     path = _write_page(entries, kind, out_dir / "tunebook.html")
     caption = "Scores to look at and listen to, with files to take; it opens anywhere, without a network."
     return Findings(
