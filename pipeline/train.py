@@ -109,7 +109,7 @@ def _result(
     line = f"{tally.bits:.3f} bits per {unit} on the test split, {best}: {_verdict(tally, null)}"
     units = sum(inputs.domain.count_units(record.symbols) for record in corpus.records("test", inputs.domain))
     per_unit = {f"test_bits_per_{inputs.domain.larger_unit}": tally.total_bits / units} if units else {}
-    if units:
+    if units and inputs.domain.larger_unit != unit:
         line += f"; {tally.total_bits / units:.3f} bits per {inputs.domain.larger_unit}"
     exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]))]
     if (out_dir / "metrics.csv").exists():
