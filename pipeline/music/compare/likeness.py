@@ -3,6 +3,7 @@ change, and the words of which settings of one tune have many in common."""
 
 import hashlib
 import itertools
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,8 +18,10 @@ ONE_IN = 2
 """Of the words, so many are looked at, always the same ones: enough to tell, at half of the memory."""
 
 
+# Asked for when a tune is read and again when samples are compared with it: kept for a few books of tunes.
+@lru_cache(maxsize=8192)
 def melody_letters(text: str) -> np.ndarray:
-    """The letters of a tune's melody, uint8 ``(notes - 1,)``; none of what cannot be read.
+    """The letters of a tune's melody, uint8 ``(notes - 1,)``, read-only; none of what cannot be read.
 
     A melody is the row of its struck notes, the highest of a chord. Each note but the first is one letter:
     its interval from the note before, in semitones within an octave, and whether it is shorter than that
@@ -42,7 +45,9 @@ def melody_letters(text: str) -> np.ndarray:
         held = note.tied
     steps = zip(itertools.pairwise(pitches), itertools.pairwise(lengths), strict=True)
     letters = ((high - low) % 12 * RHYTHMS + (new > old) + (new >= old) for (low, high), (old, new) in steps)
-    return np.fromiter(letters, np.uint8)
+    found = np.fromiter(letters, np.uint8)
+    found.setflags(write=False)
+    return found
 
 
 def melody_words(text: str) -> frozenset[int]:
