@@ -17,7 +17,6 @@ from typing import ClassVar
 
 from pipeline.config import one_of
 from pipeline.domain import Domain, Exhibit, Findings, Grammar, Record, References, Rejection, Sample, Symbols
-from pipeline.errors import ConfigError
 from pipeline.music.abc import fields
 from pipeline.music.abc.files import RawTune, read_tunes
 from pipeline.music.abc.layout import lay_out
@@ -30,10 +29,10 @@ from pipeline.music.abc.tune import Problem, Tune
 from pipeline.music.abc.tune_grammar import tune_grammar
 from pipeline.music.abc.wishes import Wishes, wishes_of
 from pipeline.music.render.base import count
+from pipeline.music.settings import check_shared
 
 _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
              "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
-MOST_SEMITONES = 11
 _PIPES = "highland pipes"
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
@@ -81,13 +80,7 @@ class Abc(Domain):
 
     def __post_init__(self) -> None:
         one_of("domain.representation", self.representation, ("char", "token"))
-        if not 0 <= self.transpose <= MOST_SEMITONES:
-            raise ConfigError(
-                f"domain.transpose={self.transpose} is out of range: 0, which is none, to {MOST_SEMITONES} "
-                "semitones up and down are allowed"
-            )
-        if self.max_copy_notes is not None and self.max_copy_notes < 1:
-            raise ConfigError(f"domain.max_copy_notes={self.max_copy_notes} must be 1 or more, or null")
+        check_shared(self.transpose, self.max_copy_notes)
         self.wishes  # noqa: B018  what is wrong is told now
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:

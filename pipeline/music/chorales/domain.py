@@ -34,8 +34,8 @@ from pipeline.music.chorales.voices import (
     to_symbols,
 )
 from pipeline.music.render.base import count
+from pipeline.music.settings import check_shared
 
-MOST_SEMITONES = 11
 WIDEST = ((57, 81), (53, 74), (48, 69), (36, 64))
 """Lowest and highest note of each voice in Bach's chorales: transposed ones leave these no further than they
 did."""
@@ -69,13 +69,7 @@ class Chorales(Domain):
         one_of("domain.representation", self.representation, ("packed", "interleaved"))
         if self.step not in (16, 8, 4):
             raise ConfigError(f"domain.step={self.step} is not 16, 8 or 4: sixteenths, eighths or quarters")
-        if not 0 <= self.transpose <= MOST_SEMITONES:
-            raise ConfigError(
-                f"domain.transpose={self.transpose} is out of range: 0, which is none, to {MOST_SEMITONES} "
-                "semitones up and down are allowed"
-            )
-        if self.max_copy_notes is not None and self.max_copy_notes < 1:
-            raise ConfigError(f"domain.max_copy_notes={self.max_copy_notes} must be 1 or more, or null")
+        check_shared(self.transpose, self.max_copy_notes)
 
     @property
     def packed(self) -> bool:

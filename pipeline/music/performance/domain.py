@@ -18,11 +18,11 @@ from pipeline.music.midi_files import is_midi_name, read_midi
 from pipeline.music.performance.event_tokens import HIGHEST, LOWEST, PERFORMED, TOKENIZATIONS, EventTokens
 from pipeline.music.piece import Piece, PieceRecord
 from pipeline.music.render.base import count
+from pipeline.music.settings import check_shared
 
 if TYPE_CHECKING:
     from music21.stream import Score
 
-MOST_SEMITONES = 11
 MOST_STRETCH = 0.25
 _CLOSING_STEPS = 50
 """Notes that hang at the end of a sample sound half a second more."""
@@ -61,11 +61,9 @@ class Performance(Domain):
             raise ConfigError(
                 f"domain.steps_per_quarter={self.steps_per_quarter} is no multiple of 4; 12 is usual"
             )
-        between("domain.transpose", self.transpose, 0, MOST_SEMITONES)
+        check_shared(self.transpose, self.max_copy_notes)
         between("domain.longest_shifts", self.longest_shifts, 1, 1000)
         between("domain.stretch", self.stretch, 0.0, MOST_STRETCH)
-        if self.max_copy_notes is not None:
-            between("domain.max_copy_notes", self.max_copy_notes, 1, 2**31)
 
     @property
     def events(self) -> EventTokens:

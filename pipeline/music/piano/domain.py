@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError
-from pipeline.limits import between, one_of
+from pipeline.limits import one_of
 from pipeline.music.piano.files import is_piano_name, read_pieces
 from pipeline.music.piano.notes import (
     HIGHEST_KEY,
@@ -26,8 +26,8 @@ from pipeline.music.piece import PieceRecord
 from pipeline.music.render.base import count
 from pipeline.music.render.phrasing import Performance
 from pipeline.music.render.piece_playing import perform_piece
+from pipeline.music.settings import check_shared
 
-MOST_SEMITONES = 11
 _ALLOWED = "a prime is note numbers from 0 to 127, blanks between, low to high in a chord, as '60 64 67'"
 
 
@@ -47,9 +47,7 @@ class Piano(Domain):
 
     def __post_init__(self) -> None:
         one_of("domain.representation", self.representation, ("note", "char"))
-        between("domain.transpose", self.transpose, 0, MOST_SEMITONES)
-        if self.max_copy_notes is not None:
-            between("domain.max_copy_notes", self.max_copy_notes, 1, 2**31)
+        check_shared(self.transpose, self.max_copy_notes)
 
     @property
     def symbol_name(self) -> str:

@@ -29,7 +29,7 @@ _TIME_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class AudioRender(MusicRender):
-    """One WAV file a tune, and a smaller one beside it."""
+    """One WAV file a tune, and a smaller one beside it; renders that play other MIDI derive from it."""
 
     max_tunes: int = 8
     instrument: str | int = "flute"
@@ -55,9 +55,9 @@ class AudioRender(MusicRender):
                 rejections.append(data)
             else:
                 sources.append((record.id, data))
-        return self.render(sources, out_dir, rejections)
+        return self.sound_of(sources, out_dir, rejections)
 
-    def render(
+    def sound_of(
         self,
         sources: Sequence[tuple[str, bytes]],
         out_dir: Path,

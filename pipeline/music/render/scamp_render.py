@@ -12,7 +12,7 @@ from pipeline.isolation import call_isolated
 from pipeline.music.abc import fields
 from pipeline.music.piece import Meter, PieceRecord
 from pipeline.music.render.audio import AudioRender, join_findings
-from pipeline.music.render.base import MusicRender, count
+from pipeline.music.render.base import count
 from pipeline.music.render.instruments import instrument_name, is_sustained, program_of
 from pipeline.music.render.notation import how_made, title_of, valid_tune
 from pipeline.music.render.phrasing import Performance, perform
@@ -27,16 +27,10 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class ScampRender(MusicRender):
+class ScampRender(AudioRender):
     """A performance of each tune as MIDI and MusicXML, alone or accompanied, and its sound."""
 
-    max_tunes: int = 8
-    instrument: str | int = "flute"
     accompaniment: str | int | None = None
-    soundfont: str | None = None
-    synth: str = "auto"
-    audio_format: str | None = "mp3"
-    live: bool = False
     sound: bool = True
 
     def __call__(
@@ -77,16 +71,7 @@ class ScampRender(MusicRender):
         if not (self.sound or self.live):
             return played
         midi = [(path.stem, path.read_bytes()) for path in files if path.suffix == ".mid"]
-        return join_findings([self._audio().render(midi, out_dir, folder_name="scamp"), played])
-
-    def _audio(self) -> AudioRender:
-        return AudioRender(
-            self.max_tunes, self.instrument, self.soundfont, self.synth, self.audio_format, self.live
-        )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._audio()
+        return join_findings([self.sound_of(midi, out_dir, folder_name="scamp"), played])
 
     @property
     def _programs(self) -> list[int]:
