@@ -36,7 +36,7 @@ class Record:
     @property
     def text(self) -> str:
         """The symbols, joined."""
-        return "".join(self.symbols)
+        return self.symbols if isinstance(self.symbols, str) else "".join(self.symbols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,11 @@ class References:
 
     groups: Mapping[str, Sequence[Record]]
     training: Callable[[], Iterator[Record]]
+
+    def beside(self, samples: Sequence[Record]) -> dict[str, list[str]]:
+        """The texts of the samples, and of each group, by name."""
+        groups = {"samples": samples, **self.groups}
+        return {name: [record.text for record in group] for name, group in groups.items()}
 
 
 class Grammar(abc.ABC):

@@ -223,7 +223,4 @@ class Nucleotide(Domain):
 
         if not records:
             return Findings()
-        groups = {"samples": [str(record.symbols) for record in records]}
-        for name, group in references.groups.items():
-            groups[name] = [str(record.symbols) for record in group]
-        return compare_groups(groups, out_dir)
+        return compare_groups(references.beside(records), out_dir)

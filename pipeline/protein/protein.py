@@ -162,10 +162,7 @@ class Protein(Domain):
 
         if not records:
             return Findings()
-        groups = {"samples": [str(record.symbols) for record in records]}
-        for name, group in references.groups.items():
-            groups[name] = [str(record.symbols) for record in group]
-        return compare_groups(groups, out_dir)
+        return compare_groups(references.beside(records), out_dir)
 
 
 def _smallest_word(residues: str) -> int:

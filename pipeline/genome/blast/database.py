@@ -38,8 +38,7 @@ def kept_database(checksum: str, form: str, build: Callable[[Path], None], spare
     try:
         home = cache_folder()
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home):
-            pass
+        tempfile.TemporaryFile(dir=home).close()
     except OSError as error:
         log.info("no BLAST database can be kept (%s)", error)
         home = spare

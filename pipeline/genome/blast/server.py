@@ -1,5 +1,6 @@
 """BLAST on a server as a render: what the servers have in common. `remote.py` keeps time."""
 
+import abc
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,17 +67,17 @@ class RemoteBlast(Render):
         )
 
     @property
+    @abc.abstractmethod
     def service(self) -> Service:
         """The server."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def submissions(self, queries: Sequence[Query]) -> list[str]:
         """FASTA texts, each handed in as one search."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def read(self, content: bytes, number: int) -> list[Hit]:
         """The hits of one answer, of submission `number`. Raises ValueError where it is damaged."""
-        raise NotImplementedError
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
