@@ -3,6 +3,11 @@
 A thread takes a chunk of samples and goes through it with a number of rows; a row whose sample has ended
 begins with the next. The softmax is in double precision; every sample has its own random numbers, and every
 row its own order of additions: neither threads nor rows nor chunks change a sample.
+
+A sample that a guide watches is drawn freely at first, and anew as soon as it leaves the grammar: that is to
+draw from the model's distribution given that the sequence is good, which choosing among the symbols allowed
+is not, since it goes on after beginnings that the model would have left (Park et al., "Grammar-aligned
+decoding", 2024). After `Rule.tries` of those, or near the longest length, the grammar chooses with.
 """
 
 import math
@@ -42,6 +47,8 @@ class Rule(NamedTuple):
     min_p: float
     allowed: Array
     """Which codes may be chosen, ``(vocab_size,)`` bool."""
+    tries: int = 0
+    """How often a sample may leave the grammar and be drawn anew."""
 
 
 class Starts(NamedTuple):
@@ -60,14 +67,16 @@ class Starts(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Of each row, which sample it has, its last code, how many symbols may follow and its next random
-    numbers; room for the weights of all codes and for which of them may be chosen; and how many rows are at
-    work and how many samples have been begun."""
+    """Of each row, which sample it has, its last code, how many symbols may follow, its next random numbers,
+    how many of them the sample has used, and how often it may still be drawn anew; room for the weights of
+    all codes and for which may be chosen; and how many rows are at work and how many samples are begun."""
 
     owner: Array
     codes: Array
     left: Array
     numbers: Array
+    used: Array
+    tries: Array
     weights: Array
     allowed: Array
     progress: Array
@@ -132,8 +141,8 @@ def draw_chunk(
     lengths, nats = np.zeros(samples, np.int64), np.zeros(samples)
     desk = Desk(
         np.arange(rows), np.zeros(rows, np.int64), np.zeros(rows, np.int64),
-        np.zeros((rows, philox.BLOCK)), np.zeros(len(rule.allowed)), np.zeros(len(rule.allowed), np.bool_),
-        np.zeros(2, np.int64),
+        np.zeros((rows, philox.BLOCK)), np.zeros(rows, np.int64), np.full(rows, rule.tries),
+        np.zeros(len(rule.allowed)), np.zeros(len(rule.allowed), np.bool_), np.zeros(2, np.int64),
     )  # fmt: skip
     places = Places.of(rows, starts.places.shape[1])
     carried, space = state(net, rows, starts.length), room(net, rows)
@@ -208,13 +217,21 @@ def _draw(
         for row in range(count - 1, -1, -1):
             sample = desk.owner[row]
             step = lengths[sample]
-            if step % philox.BLOCK == 0:
-                philox.fill(seed, np.uint64(first + sample), step // philox.BLOCK, desk.numbers[row])
-            number = desk.numbers[row, step % philox.BLOCK]
-            _allow(rule, tables, places.states[row], desk.allowed)
-            code, log_probability = choose(
-                space.logits[row, :size], rule, desk.allowed, number, desk.weights
-            )
+            used = desk.used[row]
+            if used % philox.BLOCK == 0:
+                philox.fill(seed, np.uint64(first + sample), used // philox.BLOCK, desk.numbers[row])
+            number = desk.numbers[row, used % philox.BLOCK]
+            desk.used[row] += 1
+            free = desk.tries[row] > 0 and desk.left[row] > tables.near
+            if not free:
+                _allow(rule, tables, places.states[row], desk.allowed)
+            allowed = rule.allowed if free else desk.allowed
+            code, log_probability = choose(space.logits[row, :size], rule, allowed, number, desk.weights)
+            if free and not _may_follow(tables, places.states[row], code):
+                desk.tries[row] -= 1
+                lengths[sample], nats[sample] = 0, 0.0
+                _start(starts, first + sample, row, carried, desk, places)
+                continue
             drawn[sample, step], desk.codes[row] = code, code
             nats[sample] += log_probability
             lengths[sample] += 1
@@ -223,7 +240,7 @@ def _draw(
                 _go_on(tables, places, row, code)
                 continue
             if desk.progress[1] < samples:
-                desk.owner[row] = desk.progress[1]
+                desk.owner[row], desk.used[row], desk.tries[row] = desk.progress[1], 0, rule.tries
                 _start(starts, first + desk.progress[1], row, carried, desk, places)
                 desk.progress[1] += 1
                 continue
@@ -235,6 +252,7 @@ def _draw(
 @njit(**BARE)
 def _take_place(last: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
     desk.owner[row], desk.codes[row], desk.left[row] = desk.owner[last], desk.codes[last], desk.left[last]
+    desk.used[row], desk.tries[row] = desk.used[last], desk.tries[last]
     copy(desk.numbers[last], desk.numbers[row])
     copy_state(carried, last, carried, row)
     copy(places.states[last], places.states[row])
@@ -274,6 +292,15 @@ def _allow(rule: Rule, tables: Tables, states: Array, allowed: Array) -> None:
 
 
 @njit(**BARE)
+def _may_follow(tables: Tables, states: Array, code: int) -> bool:
+    """Whether all strands allow a code."""
+    good = True
+    for strand in range(len(states)):
+        good &= tables.masks[tables.rows[states[strand]], code]
+    return good
+
+
+@njit(**BARE)
 def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
     for strand in range(places.states.shape[1]):
         before = places.states[row, strand]
@@ -284,7 +311,7 @@ def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
 
 @njit(**BARE)
 def _start(starts: Starts, index: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
-    """Let a row begin with a sample."""
+    """Let a row begin with a sample, or anew."""
     which = index % len(starts.codes)
     copy_state(starts.states, which, carried, row)
     desk.codes[row], desk.left[row] = starts.codes[which], starts.steps[which]

@@ -57,6 +57,12 @@ class Request:
     """Whether weights, and what they are multiplied by, are rounded to 8 bits where a model's compiled step
     allows it: a large model is then read in a quarter of the time."""
 
+    @property
+    def tries(self) -> int:
+        """How often a sequence that leaves the grammar is drawn anew; a greedy one would be the same."""
+        greedy = self.temperature == 0 or self.top_k == 1
+        return 0 if self.guide is None or greedy else self.guide.tries
+
     def decoder(self) -> Decoder:
         """The decoder with what must never be drawn."""
         never = (BOS, UNKNOWN, EOS) if self.open_ended else (BOS, UNKNOWN)
@@ -119,6 +125,7 @@ def _draw_compiled(
     rule = compiled.Rule(
         float(decoder.temperature), size if decoder.top_k is None else min(decoder.top_k, size),
         1.0 if decoder.top_p is None else float(decoder.top_p), float(decoder.min_p or 0.0), allowed,
+        request.tries,
     )  # fmt: skip
     steps = [request.length - len(prime) for prime in primes]
     starts = compiled.starts_of(

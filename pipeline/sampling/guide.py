@@ -69,10 +69,10 @@ NO_TABLES = Tables(np.zeros((1, 1), np.int32), np.zeros(1, np.int32), np.ones((1
 
 
 class Guide:
-    """The tables of a grammar over an alphabet."""
+    """The tables of a grammar over an alphabet; `tries` times a sequence that leaves it is drawn anew."""
 
-    def __init__(self, grammar: Grammar, alphabet: Alphabet) -> None:
-        self.grammar, self.vocab_size = grammar, len(alphabet)
+    def __init__(self, grammar: Grammar, alphabet: Alphabet, tries: int = 0) -> None:
+        self.grammar, self.vocab_size, self.tries = grammar, len(alphabet), tries
         self.letters = len(alphabet.symbols)
         self.strands = len(grammar.start)
         self.lock = Lock()
@@ -199,7 +199,8 @@ def guide_of(domain: Domain, alphabet: Alphabet, wanted: bool) -> Guide | None:
             "sample.beam and sample.fill leave out; do without one of the two"
         )
     grammar = domain.grammar(alphabet.symbols) if wanted else None
-    return None if grammar is None else Guide(grammar, alphabet)
+    # What is asked for the model would hardly ever draw by itself.
+    return None if grammar is None else Guide(grammar, alphabet, 0 if domain.asks else grammar.tries)
 
 
 class Guided(Controls):

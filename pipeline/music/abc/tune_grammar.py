@@ -37,6 +37,7 @@ class TuneGrammar(Grammar):
 
     room_to_end = 96
     slack = 48
+    tries = 4
 
     def __init__(
         self, symbols: Sequence[str], asked: Mapping[str, str], lowest: int | None = None,

@@ -16,7 +16,7 @@ from pipeline.music.abc.domain import Abc, tune_of
 from pipeline.music.abc.tune import Tune
 from pipeline.music.abc.tune_grammar import TuneGrammar
 from pipeline.sampling.engine import Request, draw
-from pipeline.sampling.guide import guide_of
+from pipeline.sampling.guide import Guide, guide_of
 from pipeline.sampling.settings import SampleSettings
 
 REPRESENTATIONS = ("char", "token")
@@ -63,8 +63,10 @@ def test_neither_count_nor_threads_nor_the_way_of_drawing_change_a_tune(tunes, r
     some = Request(12, 200, 3, guide=guide_of(domain, alphabet, wanted=True))
     again = list(draw(untrained(alphabet), alphabet, some, first=7, threads=2))
     assert [sample.symbols for sample in again] == [sample.symbols for sample in all_at_once[7:]]
+    never_anew = Guide(domain.grammar(alphabet.symbols), alphabet)
+    compiled = drawn(domain, alphabet, count=12, length=200, guide=never_anew)
     plain = drawn(domain, alphabet, count=12, length=200, typical=1.0)  # without compiled code
-    assert [sample.symbols for sample in plain] == [sample.symbols for sample in all_at_once]
+    assert [sample.symbols for sample in plain] == [sample.symbols for sample in compiled]
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS)
