@@ -15,9 +15,10 @@ from benchmarks.bare import BareLoop
 from pipeline.char_model import CharModel, Feed, Schedule
 from pipeline.config import TrainSettings
 from pipeline.corpus import Corpus
-from pipeline.fit import TrainInputs, _trainer, lanes_of
+from pipeline.fit import _trainer
 from pipeline.models.recurrent import Recurrent
 from pipeline.text import Text
+from pipeline.train_inputs import TrainInputs, lanes_of
 
 BLOCK, BLOCKS = 10, 24
 """Steps without a pause; the trainer logs once in ten."""

@@ -23,7 +23,7 @@ from pipeline.checkpoint import KEY
 from pipeline.config import TrainSettings
 from pipeline.corpus import Corpus
 from pipeline.errors import DataError
-from pipeline.evaluate import Tally, evaluation_lanes
+from pipeline.evaluate import MOST_VALIDATED, Tally, evaluation_lanes
 from pipeline.lanes import PADDING, Lanes, Window
 from pipeline.models.state import State, detach
 
@@ -33,8 +33,6 @@ FLOOR = 0.01
 """The last learning rate, as a share of the highest."""
 EXPLODED = 4.0
 """A mean loss above so many times that of guessing is no part of learning."""
-MOST_VALIDATED = 2**19
-"""Symbols of the validation split that are read in each round; of more, stretches evenly spread."""
 
 
 class Exploded(DataError):

@@ -4,8 +4,6 @@ They load under torch's safe ``weights_only`` loader; a file from a stranger can
 never code. What kind of model it is, is looked up among our own families.
 """
 
-import io
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from pipeline.alphabet import Alphabet
@@ -39,25 +36,6 @@ class Loaded:
 def describe(model_settings: Mapping[str, Any], alphabet: Alphabet, **facts: Any) -> dict[str, Any]:
     """What a checkpoint says of itself, as plain data."""
     return {"format": FORMAT, "model": dict(model_settings), "alphabet": list(alphabet.symbols), **facts}
-
-
-class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint so that it appears whole or not at all, whenever we are killed.
-
-    Lightning's own way moves a file over from the system's temporary folder: on another disk that is a copy,
-    and one broken off would leave neither the old checkpoint nor the new.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Replace the file at `path` in one step."""
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
-        draft = Path(path).with_suffix(".partial")
-        with draft.open("wb") as stream:
-            stream.write(content.getbuffer())
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
 
 
 def write_small(path: Path, target: Path) -> None:

@@ -13,6 +13,9 @@ from pipeline.lanes import PADDING, Lanes, Window, spread
 
 EVALUATION_LANES = 256
 EVALUATION_TIME = 256
+MOST_VALIDATED = 2**19
+"""Symbols of the validation split that are read in each round of a training; of more, stretches that are
+spread evenly."""
 
 
 @dataclass

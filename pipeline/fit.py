@@ -1,12 +1,12 @@
 """The training itself: a Lightning trainer over the lanes of a corpus, resumed where it was killed."""
 
+import io
 import logging
 import math
+import os
 import signal
 import warnings
-from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,22 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from pipeline.char_model import MOST_VALIDATED, SPARE, CharModel, Exploded, Feed, Schedule
-from pipeline.checkpoint import WholeFiles, describe, load
-from pipeline.config import TrainSettings, build
+from pipeline.char_model import SPARE, CharModel, Exploded, Feed, Schedule
+from pipeline.checkpoint import describe, load
+from pipeline.config import build
 from pipeline.corpus import Corpus
 from pipeline.curves import Curves
-from pipeline.domain import Domain
-from pipeline.errors import ConfigError, DataError
-from pipeline.evaluate import evaluation_lanes
+from pipeline.errors import DataError
+from pipeline.evaluate import MOST_VALIDATED, evaluation_lanes
 from pipeline.lanes import Lanes
+from pipeline.previews import PREVIEWS
 from pipeline.progress import bar
+from pipeline.train_inputs import TrainInputs, device_of, lanes_of
 from pipeline.trial import fastest, stepper
-from pipeline.watch import PREVIEWS, Watch, primes_of
+from pipeline.watch import Watch, primes_of
 
 log = logging.getLogger(__name__)
 
@@ -40,35 +42,6 @@ NARROW = 16
 """Rows of a batch, fewer of which take as long."""
 LEAST_GAIN = 2e-4
 """Bits per symbol that a validation must gain to count as one."""
-
-
-@dataclass(frozen=True)
-class TrainInputs:
-    """What a training needs to know, bound together."""
-
-    corpus: Corpus
-    domain: Domain
-    model: Mapping[str, Any]
-    """The model's node of the configuration, as plain data."""
-    settings: TrainSettings
-    budget_s: float | None
-    checkpoint: Path | None
-    seed: int
-    explicit: tuple[str, ...] | None = None
-    """Settings that the user gave, which a budget leaves as they are; None: all."""
-    start: Path | None = None
-    """A checkpoint to begin with."""
-
-
-def lanes_of(inputs: TrainInputs) -> Lanes:
-    """The lanes of the training split."""
-    corpus, settings = inputs.corpus, inputs.settings
-    # Where sequences have an end, the end symbol would come first in a reversed one.
-    reversible = settings.reverse_complement and inputs.domain.open_ended
-    return Lanes.for_training(
-        corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
-        corpus.complement_codes(inputs.domain) if reversible else None,
-    )  # fmt: skip
 
 
 def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
@@ -169,6 +142,25 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
     )  # fmt: skip
 
 
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint so that it appears whole or not at all, whenever we are killed.
+
+    Lightning's own way moves a file over from the system's temporary folder: on another disk that is a copy,
+    and one broken off would leave neither the old checkpoint nor the new.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Replace the file at `path` in one step."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        draft = Path(path).with_suffix(".partial")
+        with draft.open("wb") as stream:
+            stream.write(content.getbuffer())
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+
+
 class ProgressBar(Callback):
     """Symbols learned, their speed, and the last bits per symbol."""
 
@@ -232,16 +224,3 @@ def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:
     resume = content["resume"]
     log.info("going on from step %d", content["global_step"])
     return Schedule(**resume["schedule"]), content["global_step"], resume["finished"]
-
-
-def device_of(settings: TrainSettings) -> str:
-    """The torch device that the accelerator setting means on this machine; ConfigError where it has none."""
-    if settings.accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return "cuda"
-    if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
-        return "mps"
-    if settings.accelerator in ("gpu", "mps"):
-        raise ConfigError(
-            f"train.accelerator={settings.accelerator}: torch finds none on this machine; set auto or cpu"
-        )
-    return "cpu"

@@ -12,10 +12,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from pipeline.char_model import Feed
-from pipeline.fit import TrainInputs, device_of, lanes_of
 from pipeline.lanes import PADDING
 from pipeline.models.state import detach
+from pipeline.train_inputs import TrainInputs, device_of, lanes_of
 
 LOWEST, HIGHEST = 1e-5, 1.0
 STEPS = 120
@@ -42,6 +41,8 @@ def find(model: nn.Module, inputs: TrainInputs, out_dir: Path) -> float:
 
 def _rise(model: nn.Module, inputs: TrainInputs) -> tuple[list[float], list[float]]:
     """Rates and the smoothed loss, in bits per symbol, that each led to."""
+    from pipeline.char_model import Feed  # late: Lightning takes seconds to load
+
     settings, device = inputs.settings, device_of(inputs.settings)
     model = model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=settings.weight_decay)

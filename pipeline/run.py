@@ -15,7 +15,6 @@ from pipeline.config import Config, build, check_stages, parse_duration, setting
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
-from pipeline.fit import TrainInputs, device_of
 from pipeline.ingest import ingest
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
@@ -28,6 +27,7 @@ from pipeline.sources import Source, locate, resource_folder
 from pipeline.split_file import split_files
 from pipeline.stages import RunFolder, Stage
 from pipeline.train import train
+from pipeline.train_inputs import TrainInputs, device_of
 
 log = logging.getLogger(__name__)
 

@@ -10,20 +10,19 @@ import torch
 
 from pipeline.advice import advise
 from pipeline.baseline import evaluate_markov, fit_markov
-from pipeline.char_model import MOST_VALIDATED
 from pipeline.checkpoint import Loaded, load
 from pipeline.config import build
 from pipeline.corpus import Corpus
 from pipeline.domain import Exhibit
 from pipeline.errors import DataError
-from pipeline.evaluate import Tally, evaluate
-from pipeline.fit import TrainInputs, device_of, fit
+from pipeline.evaluate import MOST_VALIDATED, Tally, evaluate
 from pipeline.learning_rate import TABLE
 from pipeline.nulls import Markov
 from pipeline.plan import planned
 from pipeline.plots import learning_curves, rate_search
+from pipeline.previews import PREVIEWS, show_previews
 from pipeline.stages import StageResult
-from pipeline.watch import PREVIEWS, show_previews
+from pipeline.train_inputs import TrainInputs, device_of
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +53,8 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
 
 def _learn(inputs: TrainInputs, out_dir: Path) -> tuple[TrainInputs, list[str]]:
     """Train; the inputs as a trial, or the checkpoint to begin with, chose them, and what is to be said."""
+    from pipeline.fit import fit  # late: Lightning takes seconds to load
+
     told = []
     if inputs.start is not None:
         begun = _fitting(inputs.start, inputs.corpus)

@@ -24,11 +24,11 @@ from pipeline.alphabet import BOS, Alphabet
 from pipeline.char_model import CharModel
 from pipeline.domain import Domain, Symbols
 from pipeline.errors import ConfigError
+from pipeline.previews import read_previews
 from pipeline.sampling.engine import BLOCK, Request, draw
 
 log = logging.getLogger(__name__)
 
-PREVIEWS = "previews.jsonl"
 LENGTH = 160
 """Symbols of a preview after its prime."""
 COST = 2.0
@@ -118,21 +118,6 @@ class Watch(Callback):
         cost = COST * BLOCK * sum(LENGTH + len(prime) for prime in self.primes.values())
         rounds = math.ceil(cost / (SHARE * schedule.steps_per_round * lanes.batch * lanes.time))
         return min(rounds, schedule.expected_rounds)
-
-
-def read_previews(path: Path) -> list[dict[str, Any]]:
-    """The previews written so far; a line cut by a kill is left out."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
-def show_previews(path: Path) -> str:
-    """All previews as text for people, in their order."""
-    return "\n".join(
-        f"— step {each['step']:,}, {each['validation_bits']:.3f} bits"
-        f"{', from ' + each['prime'] if each['prime'] else ''}\n{each['text']}\n"
-        for each in read_previews(path)
-    )
 
 
 def _boards(trainer: pl.Trainer) -> list[Any]:

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from pipeline.alphabet import Alphabet
-from pipeline.checkpoint import KEY, WholeFiles, describe, load, write_small
+from pipeline.checkpoint import KEY, describe, load, write_small
 from pipeline.errors import DataError
+from pipeline.fit import WholeFiles
 from pipeline.models.recurrent import CELLS, Recurrent
 
 ALPHABET = Alphabet("ACGT")

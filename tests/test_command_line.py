@@ -261,3 +261,9 @@ def test_an_accelerator_that_is_not_there_is_told_at_once(type_in, text_file):
         pytest.skip("this machine has one")
     answer = type_in(*on(text_file, "train.accelerator=mps"))
     assert "train.accelerator=mps: torch finds none" in errors(answer)
+
+
+def test_a_run_that_does_not_train_does_not_wait_for_lightning():
+    script = "import sys, pipeline.run; print('pytorch_lightning' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -7,10 +7,10 @@ import torch
 from tiny import compose_config, manifest_of, run_pipeline
 
 from pipeline.config import TrainSettings, settings_of
-from pipeline.fit import TrainInputs
 from pipeline.plan import PLAN, Plan, Trial, _for_budget, planned
 from pipeline.run import _explicit
 from pipeline.text import Text
+from pipeline.train_inputs import TrainInputs
 
 LSTM = {"_target_": "pipeline.models.recurrent.Recurrent", "cell": "lstm", "hidden_size": 10, "num_layers": 2}
 

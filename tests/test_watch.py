@@ -9,8 +9,9 @@ from tiny import TINY, manifest_of, run_pipeline
 from pipeline.alphabet import Alphabet
 from pipeline.char_model import CharModel
 from pipeline.errors import ConfigError
+from pipeline.previews import PREVIEWS, read_previews
 from pipeline.text import Text
-from pipeline.watch import PREVIEWS, primes_of, read_previews
+from pipeline.watch import primes_of
 
 WATCHED = (
     "train.max_epochs=30",

@@ -18,6 +18,8 @@ LETTERS_AT_ONCE = 8_000_000
 """Letters of queries in one automaton: for each two states at most, of 48 bytes where letters are four."""
 NO_LETTER = 255
 """Nothing matches over it."""
+ZERO = np.int64(0)
+"""Of a plain 0 numba takes note that it is 0, and compiles what it is given to once more for that."""
 
 
 class Matches(NamedTuple):
@@ -80,7 +82,9 @@ def _match(
         _read(states, places, letters, text, partners, starts[-1])
         starts.append(starts[-1] + len(text))
     _spread(states, places, letters, np.argsort(states[:count, letters + 1], kind="stable"))
-    length, start, place, shared = _collect(states, places, letters, joined, stops, sizes)
+    length, start, place = np.zeros((3, len(stops)), np.int64)
+    shared = np.zeros((len(stops), len(sizes)), np.int64)
+    _collect(states, places, letters, joined, stops, sizes, length, start, place, shared)
     reverse, none = place < 0, length == 0
     first = np.where(reverse, -place - 1, place - length + 1)
     text = np.searchsorted(starts, first, side="right") - 1
@@ -97,12 +101,12 @@ def _build(states: np.ndarray, letters: int, joined: np.ndarray, stops: np.ndarr
     longest string, that of its longest match (`_read`), and the state whose match is its own (`_spread`).
     """
     states[0, letters] = -1
-    last, count, start = 0, 1, 0
+    last, count, start = ZERO, ZERO + 1, 0
     for stop in stops:
-        last = 0
+        last = ZERO
         for at in range(start, stop):
             if joined[at] >= letters:
-                last = 0
+                last = ZERO
             else:
                 last, count = _append(states, letters, last, joined[at], count)
         start = stop
@@ -139,7 +143,8 @@ def _part(states: np.ndarray, letters: int, before: int, letter: int, new: int) 
     at places where the longer ones do not."""
     link, size = letters, letters + 1
     known = states[before, letter]
-    states[new] = states[known]
+    for at in range(states.shape[1]):  # assigned as a whole row, it takes numba seconds to compile
+        states[new, at] = states[known, at]
     states[new, size] = states[before, size] + 1
     states[known, link] = new
     while before >= 0 and states[before, letter] == known:
@@ -155,7 +160,7 @@ def _read(
     """Note the longest match of each state met in a text that stands behind `before` letters of others: where
     it ends, or, as -1 minus a place, where one on the other strand starts on the strand given."""
     longest = letters + 2
-    state, length, other, other_length = 0, 0, 0, 0
+    state, length, other, other_length = ZERO, ZERO, ZERO, ZERO
     for at in range(len(text)):
         # Neither strand waits for the other's memory.
         state, length = _step(states, letters, state, length, text[at])
@@ -195,11 +200,10 @@ def _spread(states: np.ndarray, places: np.ndarray, letters: int, order: np.ndar
 @njit(cache=True)
 def _collect(
     states: np.ndarray, places: np.ndarray, letters: int, joined: np.ndarray, stops: np.ndarray,
-    sizes: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """For each query length, start and place (as in `_read`) of its longest match, and `Matches.shared`."""
-    lengths, starts, found = np.zeros((3, len(stops)), np.int64)
-    shared = np.zeros((len(stops), len(sizes)), np.int64)
+    sizes: np.ndarray, lengths: np.ndarray, starts: np.ndarray, found: np.ndarray, shared: np.ndarray,
+) -> None:  # fmt: skip
+    """Add for each query length, start and place (as in `_read`) of its longest match, and
+    `Matches.shared`, all zero before."""
     first = 0
     for query in range(len(stops)):
         state = since = 0
@@ -217,4 +221,3 @@ def _collect(
                 lengths[query], starts[query] = length, at - first + 1 - length
                 found[query] = places[match]
         first = stops[query]
-    return lengths, starts, found, shared

@@ -16,7 +16,7 @@ from pipeline.config import SplitSettings, TrainSettings
 from pipeline.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluate import evaluate
-from pipeline.fit import TrainInputs, fit
+from pipeline.fit import fit
 from pipeline.genome.nucleotide import Nucleotide
 from pipeline.ingest import ingest
 from pipeline.lookup.library import Library
@@ -24,6 +24,7 @@ from pipeline.models.mixture import Mixture
 from pipeline.music.abc.domain import Abc
 from pipeline.sampling.engine import Request, draw
 from pipeline.sampling.scoring import surprisals
+from pipeline.train_inputs import TrainInputs
 
 NODE = {
     "_target_": "pipeline.models.mixture.Mixture", "hidden_size": 6, "num_layers": 1, "orders": [1, 2, 11],
