@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline import machine
+from pipeline.ahead import CompilingAhead
 from pipeline.config import STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.sampling.settings import GIVES_WAY
@@ -38,9 +39,11 @@ def job(config: DictConfig) -> None:
     with _errors_as_messages():
         try:
             _reject_undeclared(choices.overrides.task)
-            from pipeline.run import run  # torch and all: late, so that --help and mistakes answer at once
+            with CompilingAhead.of(config) as ahead:
+                # torch and all: late, so that --help and mistakes answer at once
+                from pipeline.run import run
 
-            run(config, folder, list(choices.overrides.task), sweep)
+                run(config, folder, list(choices.overrides.task), sweep, ahead)
         finally:
             _remove_empty(folder)
 

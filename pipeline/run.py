@@ -10,6 +10,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.ahead import CompilingAhead
 from pipeline.checkpoint import load
 from pipeline.config import Config, build, check_stages, parse_duration, settings_of
 from pipeline.corpus import Corpus
@@ -23,7 +24,7 @@ from pipeline.sampling.constraints import constraints_of
 from pipeline.sampling.primes import held_out, prime_files, primes_of
 from pipeline.sampling.requests import accelerator_of
 from pipeline.score import files_to_score, score
-from pipeline.sources import Source, locate, resource_folder
+from pipeline.sources import Source, checkpoint_path, locate, resource_folder
 from pipeline.split_file import split_files
 from pipeline.stages import RunFolder, Stage
 from pipeline.train import train
@@ -31,8 +32,6 @@ from pipeline.train_inputs import TrainInputs, device_of
 
 log = logging.getLogger(__name__)
 
-PRETRAINED = "pretrained"
-"""Instead of a checkpoint's path: the one that comes with the data set."""
 CHOOSING = ("regions", "features", "annotation")
 """Settings of a data set that choose parts of its files, where the domain has such."""
 
@@ -45,8 +44,12 @@ class _Scored(NamedTuple):
     beside: list[Path]
 
 
-def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | None = None) -> None:
-    """Run the stages asked for in `folder`; jobs of one `sweep` folder share equal stages.
+def run(
+    config: DictConfig, folder: Path, overrides: list[str], sweep: Path | None = None,
+    ahead: CompilingAhead | None = None,
+) -> None:  # fmt: skip
+    """Run the stages asked for in `folder`; jobs of one `sweep` folder share equal stages. What is compiled
+    `ahead` is waited for before it is needed.
 
     Everything in the configuration is checked before the first stage begins.
     """
@@ -72,6 +75,8 @@ def run(config: DictConfig, folder: Path, overrides: list[str], sweep: Path | No
             for stage in _stages(settings, plain, explicit, files, scored, domain, renders, run_folder):
                 if stage.name in wanted:
                     _check_prime_before(stage, settings, domain, run_folder)
+                    if stage.name == "sample" and ahead is not None:
+                        ahead.wait()
                     run_folder.run(stage, _donors(settings, sweep))
         except ConfigError:
             run_folder.remember_as_before()
@@ -98,7 +103,7 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
         device_of(settings.train)
     if "train" in wanted:
         for name, given in (("checkpoint", settings.checkpoint), ("train.start", settings.train.start)):
-            if path := _checkpoint(name, given, settings):
+            if path := checkpoint_path(name, given, settings.dataset):
                 load(path)
 
 
@@ -169,8 +174,8 @@ def _stages(
     """The stages with their settings bound."""
     seed, dataset = settings.seed, settings.dataset
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
-    checkpoint = _checkpoint("checkpoint", settings.checkpoint, settings)
-    start = _checkpoint("train.start", settings.train.start, settings)
+    checkpoint = checkpoint_path("checkpoint", settings.checkpoint, settings.dataset)
+    start = checkpoint_path("train.start", settings.train.start, settings.dataset)
     read_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
     reads = {"domain": read_by, "seed": seed}
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
@@ -222,20 +227,6 @@ def _stages(
         Stage("postprocess", {**written, "seed": seed}, do_postprocess, ("ingest", "train", "sample")),
         Stage("score", asked, do_score, ("train",), [*scored.files, *scored.beside]),
     ]
-
-
-def _checkpoint(name: str, given: str | None, settings: Config) -> Path | None:
-    """The checkpoint that a setting names, if it does. Raises ConfigError where the data set comes with
-    none."""
-    if given != PRETRAINED:
-        return Path(given).expanduser() if given else None
-    if settings.dataset.pretrained is None:
-        raise ConfigError(
-            f"{name}={PRETRAINED}: the data set {settings.dataset.name} comes with no checkpoint; name a "
-            ".ckpt file that a run wrote, or leave it out"
-        )
-    (path,) = locate(None, [Source(**settings.dataset.pretrained)], lambda _: True)
-    return path
 
 
 def _explicit(overrides: list[str]) -> tuple[str, ...]:

@@ -10,11 +10,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pipeline.download import fetch
 from pipeline.errors import ConfigError, DataError, ToolError
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
+PRETRAINED = "pretrained"
+"""Instead of a checkpoint's path: the one that comes with the data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,20 @@ def locate(
             "in quotes such as 'dataset.path=\"data/*.txt\"'"
         )
     return [found for entry in entries for found in _entry_files(entry, cache_dir)]
+
+
+def checkpoint_path(name: str, given: str | None, dataset: Any) -> Path | None:
+    """The checkpoint that the setting `name` of a run on a data set (`DatasetSettings`, or its node of the
+    configuration) names, if it does. Raises ConfigError where the data set comes with none."""
+    if given != PRETRAINED:
+        return Path(given).expanduser() if given else None
+    if dataset.pretrained is None:
+        raise ConfigError(
+            f"{name}={PRETRAINED}: the data set {dataset.name} comes with no checkpoint; name a .ckpt file "
+            "that a run wrote, or leave it out"
+        )
+    (path,) = locate(None, [Source(**dataset.pretrained)], lambda _: True)
+    return path
 
 
 def resource_folder(name: str) -> Path:

@@ -76,10 +76,8 @@ def _by_tiles(
     add_tiles(space.floats, 0, count, space.scales, panels.weights[which], panels.scales[which], out)
 
 
-@overload(add_product)
+@overload(add_product, jit_options=BARE, strict=False)
 def _add_product(rows, column, count, panels, which, space, out) -> Any:  # noqa: ANN001
     kind = panels.types[0].dtype
     step = {types.float32: _exact, types.uint8: _by_dots, types.int8: _by_tiles}[kind]
-    return lambda rows, column, count, panels, which, space, out: step(
-        rows, column, count, panels, which, space, out
-    )
+    return step.py_func

@@ -313,15 +313,13 @@ COPIES = {}
 """How states are copied that are not arrays."""
 
 
-@overload(advance)
+@overload(advance, jit_options=BARE, strict=False)
 def _advance(net, carried, codes, count, space) -> object:  # noqa: ANN001
     step = STEPS.get(net.instance_class) if isinstance(net, types.BaseNamedTuple) else None
-    if step is not None:
-        return lambda net, carried, codes, count, space: step(net, carried, codes, count, space)
-    return None
+    return None if step is None else step.py_func
 
 
-@overload(copy_state)
+@overload(copy_state, jit_options=BARE, strict=False)
 def _copy_state(source, at, target, row) -> object:  # noqa: ANN001
     step = COPIES[source.instance_class] if isinstance(source, types.BaseNamedTuple) else _copy_line
-    return lambda source, at, target, row: step(source, at, target, row)
+    return step.py_func
