@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from pipeline.models.tiles import BARE, LANES, ROWS, VECTORS, WIDE, WIDTH, Writer
+from pipeline.models.tiles import INNER, LANES, ROWS, VECTORS, WIDE, WIDTH, Writer
 
 Array = np.ndarray
 MOST, OFFSET = np.int32(127), 128
@@ -74,7 +74,7 @@ def interleave(panels: Array) -> Array:
     return groups.transpose(0, 1, 2, 4, 3)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def round_rows(source: Array, column: int, count: int, depth: int, given: Rounded) -> None:
     """Round `depth` numbers, from `column` on, of each of the first `count` rows."""
     for row in range(count):
@@ -98,7 +98,7 @@ def round_rows(source: Array, column: int, count: int, depth: int, given: Rounde
         given.scales[row], given.starts[row] = scale, -OFFSET * total
 
 
-@njit(**BARE)
+@njit(**INNER)
 def add_dots(given: Rounded, count: int, weights: Array, scales: Array, out: Array) -> None:
     """Add to `out` ``(rows, panels * WIDTH)`` the product of the first `count` rows, and of junk up to the
     next multiple of `ROWS`, and of `weights` ``(panels, groups, WIDTH, GROUP)``."""

@@ -16,7 +16,7 @@ from pipeline.lookup.reader import Reading, chosen_rows, copy_row, enlarged, rea
 from pipeline.models import steps
 from pipeline.models.kernels import tanh
 from pipeline.models.panels import add_product, aligned, padded
-from pipeline.models.tiles import BARE, Panels
+from pipeline.models.tiles import INNER, Panels
 
 Array = np.ndarray
 BREAK = len(SPECIALS) - 1
@@ -85,13 +85,13 @@ def _state(net: Mixing, rows: int, length: int) -> State:
     return State(steps.state(net.network, rows, length), enlarged(reading, length + 1))
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _copy_state(source: State, at: int, target: State, row: int) -> None:
     steps.copy(source.network[at], target.network[row])
     copy_row(source.reading, at, target.reading, row)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _advance(net: Mixing, carried: State, codes: Array, count: int, space: Room) -> None:
     for row in range(count):
         space.letters[row, 0] = max(np.int64(codes[row]) - BREAK, 0)
@@ -116,19 +116,19 @@ def _advance(net: Mixing, carried: State, codes: Array, count: int, space: Room)
     _mix(len(net.names) == 0, carried.reading.last, count, space)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _scale(found: Array, values: Array) -> None:
     for at in range(found.shape[0]):
         values[at] = np.float32(found[at]) * NAT
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _tanh(units: Array) -> None:
     for at in range(units.shape[0]):
         units[at] = tanh(units[at])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _add_names(names: Array, count: int, space: Room, table: Array) -> None:
     if not len(names):
         return
@@ -142,7 +142,7 @@ def _add_names(names: Array, count: int, space: Room, table: Array) -> None:
                     table[row, column] += space.values[row, at] * line[column]
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _mix(dense: bool, last: Array, count: int, space: Room) -> None:
     """Add to the logits what the sources hold, each by its weight."""
     channels, width = last.shape[1:]

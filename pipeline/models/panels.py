@@ -7,7 +7,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from pipeline.models.dots import HERE, MOST, Rounded, add_dots, interleave, round_rows
-from pipeline.models.tiles import BARE, WIDTH, Panels, add_tiles
+from pipeline.models.tiles import INNER, WIDTH, Panels, add_tiles
 
 Array = np.ndarray
 CACHE_LINE = 64
@@ -53,14 +53,14 @@ def add_product(
     raise TypeError("such a product can only be made from compiled code")
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _exact(
     rows: Array, column: int, count: int, panels: Panels, which: int, space: Rounded, out: Array
 ) -> None:
     add_tiles(rows, column, count, space.scales, panels.weights[which], panels.scales[which], out)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _by_dots(
     rows: Array, column: int, count: int, panels: Panels, which: int, space: Rounded, out: Array
 ) -> None:
@@ -68,7 +68,7 @@ def _by_dots(
     add_dots(space, count, panels.weights[which], panels.scales[which], out)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _by_tiles(
     rows: Array, column: int, count: int, panels: Panels, which: int, space: Rounded, out: Array
 ) -> None:
@@ -76,7 +76,7 @@ def _by_tiles(
     add_tiles(space.floats, 0, count, space.scales, panels.weights[which], panels.scales[which], out)
 
 
-@overload(add_product, jit_options=BARE, strict=False)
+@overload(add_product, jit_options=INNER, strict=False)
 def _add_product(rows, column, count, panels, which, space, out) -> Any:  # noqa: ANN001
     kind = panels.types[0].dtype
     step = {types.float32: _exact, types.uint8: _by_dots, types.int8: _by_tiles}[kind]

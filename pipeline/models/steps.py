@@ -16,7 +16,7 @@ from numba.extending import overload
 from pipeline.models.dots import Rounded, scratch
 from pipeline.models.kernels import ONE, sigmoid, tanh
 from pipeline.models.panels import add_product, aligned, padded
-from pipeline.models.tiles import BARE, Panels
+from pipeline.models.tiles import INNER, Panels
 
 Array = np.ndarray
 ZERO, EPSILON = np.float32(0), np.float32(1e-5)
@@ -114,7 +114,7 @@ def copy_state(source: Array, at: int, target: Array, row: int) -> None:
     raise TypeError("a state can only be copied in compiled code")
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _normalise(normed: bool, gain: Array, shift: Array, rows: Array, count: int, out: Array) -> None:
     """Layer norm of the first columns, or where there is none a copy."""
     size = gain.shape[0]
@@ -128,7 +128,7 @@ def _normalise(normed: bool, gain: Array, shift: Array, rows: Array, count: int,
             copy(source, target)
 
 
-@njit(**{**BARE, "fastmath": True})
+@njit(**{**INNER, "fastmath": True})
 def _moments(row: Array) -> tuple[float, float]:
     """Mean, and one over the deviation: sums in any order, but the same for each row."""
     size, total, squares = row.shape[0], ZERO, ZERO
@@ -140,26 +140,26 @@ def _moments(row: Array) -> tuple[float, float]:
     return mean, ONE / np.sqrt(squares / np.float32(size) + EPSILON)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def copy(source: Array, target: Array) -> None:
     """Write one line over the beginning of another: a slice's assignment would take memory for it."""
     for i in range(source.shape[0]):
         target[i] = source[i]
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _look_up(table: Array, codes: Array, count: int, out: Array) -> None:
     for row in range(count):
         copy(table[codes[row]], out[row])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _repeat(line: Array, count: int, out: Array) -> None:
     for row in range(count):
         copy(line, out[row])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _keep(states: Array, at: int, residual: bool, count: int, size: int, hidden: Array) -> None:
     """A layer's output, from its new state: with a residual, that and its input."""
     for row in range(count):
@@ -171,7 +171,7 @@ def _keep(states: Array, at: int, residual: bool, count: int, size: int, hidden:
             copy(new, target)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _lstm_row(gates: Array, cell: Array, hidden: Array) -> None:
     size = cell.shape[0]
     both, fresh, out = gates[: 2 * size], gates[2 * size : 3 * size], gates[3 * size : 4 * size]
@@ -184,7 +184,7 @@ def _lstm_row(gates: Array, cell: Array, hidden: Array) -> None:
         hidden[i] = sigmoid(out[i]) * tanh(cell[i])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _gru_row(gates: Array, products: Array, fresh_bias: Array, hidden: Array) -> None:
     size = hidden.shape[0]
     for i in range(2 * size):
@@ -196,13 +196,13 @@ def _gru_row(gates: Array, products: Array, fresh_bias: Array, hidden: Array) ->
         hidden[i] = new + update[i] * (hidden[i] - new)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _rnn_row(gates: Array, hidden: Array) -> None:
     for i in range(hidden.shape[0]):
         hidden[i] = tanh(gates[i])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _enter(frame: Frame, panels: Panels, layer: int, codes: Array, count: int, space: Room) -> None:
     """What its input gives to a recurrent layer's gates."""
     if layer == 0:
@@ -214,7 +214,7 @@ def _enter(frame: Frame, panels: Panels, layer: int, codes: Array, count: int, s
     add_product(space.inputs, 0, count, panels, 2 * layer - 1, space.rounded, space.gates)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _leave(frame: Frame, layer: int, carried: Array, count: int, space: Room) -> None:
     """A recurrent layer's output, from its new state, becomes the next one's input."""
     size = frame.embedding.shape[1]
@@ -223,13 +223,13 @@ def _leave(frame: Frame, layer: int, carried: Array, count: int, space: Room) ->
     _normalise(frame.normed, gain, shift, space.hidden, count, space.inputs)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _read_out(frame: Frame, count: int, space: Room) -> None:
     _repeat(frame.readout_bias, count, space.logits)
     add_product(space.inputs, 0, count, frame.readout, 0, space.rounded, space.logits)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _advance_lstm(net: LSTM, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
     for layer in range(layers):
@@ -243,7 +243,7 @@ def _advance_lstm(net: LSTM, carried: Array, codes: Array, count: int, space: Ro
     _read_out(net.frame, count, space)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _advance_gru(net: GRU, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
     for layer in range(layers):
@@ -258,7 +258,7 @@ def _advance_gru(net: GRU, carried: Array, codes: Array, count: int, space: Room
     _read_out(net.frame, count, space)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _advance_rnn(net: RNN, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
     for layer in range(layers):
@@ -271,7 +271,7 @@ def _advance_rnn(net: RNN, carried: Array, codes: Array, count: int, space: Room
     _read_out(net.frame, count, space)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _min_gru_row(gates: Array, total: Array, out: Array) -> None:
     size = total.shape[0]
     forget, candidate, output = gates[:size], gates[size : 2 * size], gates[2 * size : 3 * size]
@@ -280,7 +280,7 @@ def _min_gru_row(gates: Array, total: Array, out: Array) -> None:
         out[i] = total[i] * output[i] * sigmoid(output[i])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _advance_min_gru(net: MinGRU, carried: Array, codes: Array, count: int, space: Room) -> None:
     frame, inward, outward = net.frame, net.inward, net.outward
     layers, size, inner = frame.biases.shape[0], frame.embedding.shape[1], outward.inputs
@@ -303,7 +303,7 @@ def _advance_min_gru(net: MinGRU, carried: Array, codes: Array, count: int, spac
     _read_out(frame, count, space)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _copy_line(source: Array, at: int, target: Array, row: int) -> None:
     copy(source[at], target[row])
 
@@ -313,13 +313,13 @@ COPIES = {}
 """How states are copied that are not arrays."""
 
 
-@overload(advance, jit_options=BARE, strict=False)
+@overload(advance, jit_options=INNER, strict=False)
 def _advance(net, carried, codes, count, space) -> object:  # noqa: ANN001
     step = STEPS.get(net.instance_class) if isinstance(net, types.BaseNamedTuple) else None
     return None if step is None else step.py_func
 
 
-@overload(copy_state, jit_options=BARE, strict=False)
+@overload(copy_state, jit_options=INNER, strict=False)
 def _copy_state(source, at, target, row) -> object:  # noqa: ANN001
     step = COPIES[source.instance_class] if isinstance(source, types.BaseNamedTuple) else _copy_line
     return step.py_func

@@ -22,6 +22,8 @@ from pipeline.models.kernels import COMPILED
 Array = np.ndarray
 BARE = {**COMPILED, "_nrt": False}
 """Arrays are not counted, and none can be made: of small steps the counting would be a third of the time."""
+INNER = {**BARE, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""For what only compiled code calls (from Python it would crash): compiled in less time."""
 
 WIDE = binding.get_host_cpu_features().get("avx512f", False)
 LANES = 16 if WIDE else 8

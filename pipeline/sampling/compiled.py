@@ -23,7 +23,7 @@ from torch import Tensor
 
 from pipeline.alphabet import EOS, SPECIALS
 from pipeline.models.steps import Net, Room, advance, copy, copy_state, room, state
-from pipeline.models.tiles import BARE, ROWS
+from pipeline.models.tiles import BARE, INNER, ROWS
 from pipeline.sampling import philox
 from pipeline.sampling.guide import NO_TABLES, Guide, Places, Tables
 
@@ -249,7 +249,7 @@ def _draw(
     return False
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _take_place(last: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
     desk.owner[row], desk.codes[row], desk.left[row] = desk.owner[last], desk.codes[last], desk.left[last]
     desk.used[row], desk.tries[row] = desk.used[last], desk.tries[last]
@@ -260,7 +260,7 @@ def _take_place(last: int, row: int, carried: Array, desk: Desk, places: Places)
     places.seen[row] = places.seen[last]
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _at_a_loss(tables: Tables, places: Places, left: Array, count: int) -> bool:
     """Whether a row does not know where it is, or whether it must be brought to its end."""
     strands = places.states.shape[1]
@@ -275,7 +275,7 @@ def _at_a_loss(tables: Tables, places: Places, left: Array, count: int) -> bool:
     return False
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _allow(rule: Rule, tables: Tables, states: Array, allowed: Array) -> None:
     """Which codes may be chosen: those of the rule that all strands allow; where there are none, the end."""
     some = False
@@ -291,7 +291,7 @@ def _allow(rule: Rule, tables: Tables, states: Array, allowed: Array) -> None:
         allowed[EOS] = True
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _may_follow(tables: Tables, states: Array, code: int) -> bool:
     """Whether all strands allow a code."""
     good = True
@@ -300,7 +300,7 @@ def _may_follow(tables: Tables, states: Array, code: int) -> bool:
     return good
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
     for strand in range(places.states.shape[1]):
         before = places.states[row, strand]
@@ -309,7 +309,7 @@ def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
     places.seen[row] = False
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _start(starts: Starts, index: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
     """Let a row begin with a sample, or anew."""
     which = index % len(starts.codes)
@@ -341,7 +341,7 @@ def choose(
     return best, logits[best] - top - math.log(total)
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _leave(
     logits: Array, limit: float, again: bool, rule: Rule, allowed: Array, weights: Array
 ) -> float:  # fmt: skip
@@ -368,7 +368,7 @@ def _leave(
     return kept
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _keep(weights: Array, most: int, enough: float) -> float:
     """Leave only the largest weights, at most so many, and none after their sum is enough: that sum.
 
@@ -391,7 +391,7 @@ def _keep(weights: Array, most: int, enough: float) -> float:
     return total
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _place(weights: Array, number: float) -> int:
     """The first code with which the sum of weights exceeds a number; of rounding's making, the last."""
     total, last = 0.0, 0

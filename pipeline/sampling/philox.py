@@ -7,7 +7,7 @@ numbers are those of `numpy.random.Philox`.
 import numpy as np
 from numba import njit
 
-from pipeline.models.tiles import BARE
+from pipeline.models.tiles import BARE, INNER
 
 MULTIPLIERS = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 WEYL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
@@ -34,7 +34,7 @@ def fill(seed: np.uint64, index: np.uint64, block: int, numbers: np.ndarray) -> 
         numbers[at] = np.float64(bits >> UNUSED_BITS) * STEP
 
 
-@njit(**BARE)
+@njit(**INNER)
 def _product(one: np.uint64, other: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Both halves of a product, of 128 bits."""
     a, b, c, d = one >> HALF_BITS, one & LOW, other >> HALF_BITS, other & LOW

@@ -8,7 +8,7 @@ from numba import njit
 
 from pipeline.alphabet import BOS, EOS
 from pipeline.models.steps import Net, Room, advance, room, state
-from pipeline.models.tiles import BARE
+from pipeline.models.tiles import BARE, INNER
 from pipeline.sampling.compiled import whole_tiles
 
 Array = np.ndarray
@@ -43,7 +43,7 @@ def _read(net: Net, carried: Array, codes: Array, sizes: Array, size: int, space
             found[row, at] = nats(space.logits[row, :size], codes[at + 1, row])
 
 
-@njit(**BARE)
+@njit(**INNER)
 def nats(logits: Array, code: int) -> float:
     """Minus the logarithm of a code's probability."""
     top, total = -np.inf, 0.0
