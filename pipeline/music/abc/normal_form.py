@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from pipeline.music.abc import fields
 from pipeline.music.abc.abc_notation import (
@@ -108,7 +109,7 @@ class _Normaliser:
     def _piece(self, kind: str, text: str) -> str:
         """The normal spelling of a token, "" to leave it out."""
         if kind == "note":
-            return self._note(text)
+            return _scaled(text, self.scale.numerator, self.scale.denominator)
         if kind == "rest":
             return self._rest(text)
         if kind == "chord":
@@ -130,19 +131,9 @@ class _Normaliser:
             raise NotNormal("several voices")
         return text
 
-    def _note(self, text: str) -> str:
-        head, length = split_length(text)
-        return head + self._length(length)
-
-    def _length(self, text: str) -> str:
-        try:
-            return format_length(parse_length(text) * self.scale)
-        except ValueError:
-            return text
-
     def _rest(self, text: str) -> str:
         if text[0] in "zx":
-            return "z" + self._length(text[1:])
+            return _scaled("z" + text[1:], self.scale.numerator, self.scale.denominator)
         full = fields.bar_length(self.meter)
         if full is None or not re.fullmatch(r"\d{0,2}", text[1:]):
             return text
@@ -193,6 +184,16 @@ class _Normaliser:
         before, after = _steps(self.out[at]), _steps(following)
         if before & after or not following:
             self.out[at] += "-"
+
+
+@lru_cache(maxsize=65536)
+def _scaled(text: str, above: int, below: int) -> str:
+    """A note or rest whose length is multiplied, in its shortest spelling; a length of nothing stays."""
+    head, length = split_length(text)
+    try:
+        return head + format_length(parse_length(length) * Fraction(above, below))
+    except ValueError:
+        return text
 
 
 def _steps(text: str) -> set[tuple[str, int]]:
