@@ -1,5 +1,5 @@
-"""What a run will sample with is compiled while its first stages do their work, by a child process that fills
-the folder of compiled code (`machine`) and does nothing else.
+"""What later stages run is compiled while the first ones do their work, by a child process that fills the
+folder of compiled code (`machine`) and does nothing else.
 
 It takes half of a first run's time, which the other core has to spare. Only where a checkpoint is given: a
 training takes far longer, and finds out at its start how fast this machine is.
@@ -8,6 +8,7 @@ training takes far longer, and finds out at its start how fast this machine is.
 import hashlib
 import logging
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -23,12 +24,13 @@ from pipeline.sources import checkpoint_path
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 120.0
-"""A child that takes so long to end is not waited for."""
+"""A child that takes so long is not waited for."""
 
 
 class CompilingAhead:
-    """A child that compiles what this checkpoint's model is evaluated and sampled with; none where that was
-    done before, or where there is no core for it. It prints nothing, and ends with us, whatever ends us."""
+    """A child that compiles what this checkpoint's model is evaluated and sampled with, and then what copies
+    are found with; none where that was done before, or where there is no core for it. It ends with us,
+    whatever ends us."""
 
     def __init__(self, checkpoint: Path | None, int8: bool = False) -> None:
         self._child: subprocess.Popen[bytes] | None = None
@@ -38,9 +40,10 @@ class CompilingAhead:
         if done.exists():
             return
         command = [sys.executable, "-m", "pipeline.ahead", str(checkpoint), str(int(int8)), str(done)]
-        nowhere = subprocess.DEVNULL
-        # Its end of the pipe tells the child that we are no more.
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
+        # The end of the one pipe tells the child that we are no more; by the other it tells how far it is.
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
 
     @classmethod
     def of(cls, config: DictConfig) -> "CompilingAhead":
@@ -60,22 +63,19 @@ class CompilingAhead:
         self.close()
 
     def wait(self) -> None:
-        """Until all is compiled: what a child has begun it ends before anyone who begins it now."""
+        """Until one can sample: what a child has begun it ends before anyone who begins it now."""
         if self._child is None:
             return
-        try:
-            status = self._child.wait(PATIENCE_S)
-            log.debug("compiling ahead ended with %d; what is missing is compiled when it is needed", status)
-        except subprocess.TimeoutExpired:
-            log.debug("compiling ahead took over %g s and was ended", PATIENCE_S)
-        self.close()
+        told, _, _ = select.select([self._child.stdout], [], [], PATIENCE_S)
+        if not told or not self._child.stdout.read(1):
+            log.debug("nothing was compiled ahead; what is missing is compiled when it is needed")
+            self.close()
 
     def close(self) -> None:
         """End the child, if there is one."""
         if self._child is not None:
             self._child.kill()
-            self._child.wait()
-            self._child.stdin.close()
+            self._child.communicate()
             self._child = None
 
 
@@ -103,16 +103,28 @@ def compile_for(checkpoint: Path, int8: bool) -> None:
         list(draw(loaded.model, loaded.alphabet, Request(1, 2, 0, int8=int8)))
 
 
+def compile_search() -> None:
+    """Let copies be found, in little."""
+    import numpy as np
+
+    from pipeline.lookup.matches import find_matches
+
+    letters = np.arange(3, dtype=np.uint8)
+    list(find_matches([letters], lambda: [letters], len(letters)))
+
+
 def main() -> None:
-    """The child: compile, and leave the mark."""
+    """The child: compile, say when one can sample, and leave the mark."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     machine.prepare()
     compile_for(Path(sys.argv[1]), sys.argv[2] == "1")
+    os.write(1, b".")
+    compile_search()
     Path(sys.argv[3]).touch()
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(0, 1)  # not by sys.stdin, which may not be in use when Python ends
     os._exit(1)
 
 

@@ -21,9 +21,11 @@ import json, sys
 from pathlib import Path
 from pipeline import machine
 machine.prepare()
+import numpy as np
 import torch
 from numba.core import event
 from pipeline.checkpoint import load
+from pipeline.lookup.matches import find_matches
 from pipeline.sampling.engine import Request, draw
 
 loaded = load(Path(sys.argv[1]))
@@ -31,6 +33,7 @@ with event.install_recorder("numba:compile") as compiled:
     with torch.inference_mode():
         loaded.model(torch.ones(3, 7, dtype=torch.int64))
     samples = [s.to_json() for s in draw(loaded.model, loaded.alphabet, Request(**json.loads(sys.argv[2])))]
+    list(find_matches([np.zeros(9, np.uint8)], lambda: [np.zeros(9, np.uint8)], 4, (2, 3)))
 print(json.dumps({"compiled": len(compiled.buffer), "samples": samples}))
 """
 LEAVE_A_CHILD_BEHIND = """
@@ -57,6 +60,7 @@ def checkpoint(text_run) -> Path:
 def test_what_was_compiled_ahead_need_not_be_compiled_again_and_changes_no_sample(checkpoint, capfd):
     with CompilingAhead(checkpoint) as child:
         child.wait()
+        assert child._child.wait() == 0
     with CompilingAhead(checkpoint) as again:
         assert again._child is None
     assert capfd.readouterr() == ("", "")
@@ -71,6 +75,7 @@ def test_a_child_that_fails_is_not_heard(tmp_path, capfd):
     (tmp_path / "no.ckpt").write_text("no checkpoint")
     with CompilingAhead(tmp_path / "no.ckpt") as child:
         child.wait()
+        assert child._child is None
     assert capfd.readouterr() == ("", "")
     assert not ahead._mark(tmp_path / "no.ckpt", False).exists()
 

@@ -154,7 +154,9 @@ def _nearest(melodies: Sequence[np.ndarray], texts: Sequence[np.ndarray]) -> Ite
     choices = [text.tobytes() for text in texts]
     for first in range(0, len(melodies), AT_ONCE):
         queries = [melody.tobytes() for melody in melodies[first : first + AT_ONCE]]
-        distances = cdist(queries, choices, scorer=Levenshtein.normalized_distance, dtype=np.float32)
+        distances = cdist(
+            queries, choices, scorer=Levenshtein.normalized_distance, dtype=np.float32, workers=-1
+        )
         for row in distances:
             best = int(row.argmin())
             yield best, float(row[best])
