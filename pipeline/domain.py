@@ -14,6 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from pipeline.phrases import Phrases
+
 Symbols = str | tuple[str, ...]
 """A sequence of symbols: a string where every symbol is one character, else a tuple of strings."""
 
@@ -245,6 +247,10 @@ class Domain(abc.ABC):
     def asks(self) -> bool:
         """Whether the settings ask for something that only the grammar keeps."""
         return False
+
+    def phrases(self, symbols: Sequence[str]) -> Phrases | None:
+        """What a phrase is in sequences of these symbols, for models that look back; None of others."""
+        return None
 
     def grammar(self, symbols: Sequence[str]) -> Grammar | None:
         """What may follow what, for models of these symbols; None where all may."""

@@ -54,7 +54,9 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     corpus, settings = inputs.corpus, inputs.settings
     model = build(inputs.model, "model").build(len(corpus.alphabet))
     if inputs.start is not None:
-        model.load_state_dict(load(inputs.start).model.state_dict())
+        begun = load(inputs.start).model.state_dict()
+        for name in model.load_state_dict(begun, strict=False).missing_keys:
+            model.get_parameter(name).data.zero_()  # a look-back that is to be learned besides
     lanes = lanes_of(inputs)
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)

@@ -3,8 +3,9 @@
 import csv
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -59,13 +60,24 @@ def _learn(inputs: TrainInputs, out_dir: Path) -> tuple[TrainInputs, list[str]]:
     if inputs.start is not None:
         begun = _fitting(inputs.start, inputs.corpus)
         explicit = None if inputs.explicit is None else (*inputs.explicit, "model.hidden_size")
-        inputs = replace(inputs, model=begun.about["model"], explicit=explicit)
+        look = {"lookback": True} if "model.lookback" in (explicit or ()) and inputs.model["lookback"] else {}
+        inputs = replace(inputs, model={**begun.about["model"], **look}, explicit=explicit)
         told = [f"begun from {inputs.start}", *_told(inputs.start, begun, inputs.corpus)]
+    inputs = replace(inputs, model=_with_phrases(inputs))
     inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
     notes = [_size_line(inputs), *told, *filter(None, [chosen_by_trial])]
     for line in notes:
         log.info("%s", line)
     return inputs, [*notes, *filter(None, [fit(inputs, out_dir)])]
+
+
+def _with_phrases(inputs: TrainInputs) -> Mapping[str, Any]:
+    """The model's settings with what the domain calls a phrase, where the model asks for that."""
+    if not inputs.model.get("lookback") or inputs.model.get("phrases"):
+        return inputs.model
+    phrases = inputs.domain.phrases(inputs.corpus.alphabet.symbols)
+    plain = phrases and {**asdict(phrases), "roles": [*map(int, phrases.roles)]}
+    return {**inputs.model, "phrases": plain}
 
 
 def _adopt(inputs: TrainInputs, out_dir: Path) -> list[str]:

@@ -168,6 +168,19 @@ def test_a_training_begins_with_a_checkpoint(type_in, text_run, text_file, tmp_p
     assert "best.ckpt: its alphabet (" in errors(other)
 
 
+def test_a_training_begun_from_a_checkpoint_adds_a_look_back_that_sees_nothing_at_first(
+    type_in, abc_file, tmp_path
+):  # fmt: skip
+    data = ("dataset=abc", f"dataset.path={abc_file}", *TINY, "stages=[ingest,train]")
+    assert type_in(*data, "model.lookback=false", "hydra.run.dir=one").status == 0
+    start = f"train.start={tmp_path}/one/train/best.ckpt"
+    added = type_in(*data, start, "model.lookback=true", "train.lr=1e-9", "hydra.run.dir=two")
+    assert added.status == 0 and "with lookback" in added.out
+    before, after = (manifest_of(tmp_path / run)["stages"]["train"]["figures"] for run in ("one", "two"))
+    assert after["parameters"] > before["parameters"]
+    assert after["test_bits"] == pytest.approx(before["test_bits"], abs=1e-3)
+
+
 def test_a_checkpoint_that_may_know_the_test_split_is_told_of(type_in, text_run, text_file, tmp_path):
     checkpoint = f"checkpoint={text_run}/train/best.ckpt"
     assert type_in(*on(text_file, checkpoint, "hydra.run.dir=run", "seed=7")).status == 0

@@ -16,6 +16,7 @@ from torch.nn.functional import dropout, embedding
 
 from pipeline.limits import model_sizes, one_of
 from pipeline.models.state import State
+from pipeline.phrases import Phrases
 
 if TYPE_CHECKING:
     from pipeline.models.steps import Net
@@ -41,13 +42,17 @@ class Recurrent:
     """Whether the input of each layer and of the read-out is normalised."""
     tied: bool = False
     """Whether the read-out has the embedding's matrix instead of one of its own."""
+    lookback: bool = True
+    """Whether the first layer sees what stood some phrases before, too, where sequences have phrases."""
+    phrases: Phrases | None = None
+    """What a phrase is: filled in by the domain."""
 
     def __post_init__(self) -> None:
         one_of("model.cell", self.cell, CELLS)
         model_sizes(self, "hidden_size", "num_layers")
 
     def __str__(self) -> str:
-        return f"{self.cell} {self.num_layers}x{self.hidden_size}"
+        return f"{self.cell} {self.num_layers}x{self.hidden_size}{' with lookback' if self.phrases else ''}"
 
     def build(self, vocab_size: int) -> "RecurrentModel":
         """A freshly initialised model over `vocab_size` codes."""
@@ -59,7 +64,7 @@ class RecurrentModel(nn.Module):
 
     Symbols are ``(batch, time)`` int64, logits ``(batch, time, vocab_size)``; the state is None at a
     sequence's start, else what the last call gave: h, or (h, c) for an LSTM, each
-    ``(num_layers, batch, hidden_size)``.
+    ``(num_layers, batch, hidden_size)``; with a look-back (h, lines) or (h, c, lines).
     """
 
     def __init__(self, settings: Recurrent, vocab_size: int) -> None:
@@ -67,6 +72,11 @@ class RecurrentModel(nn.Module):
         size, layers = settings.hidden_size, settings.num_layers
         self.settings = settings
         self.embedding = nn.Embedding(vocab_size, size)
+        self.lookback = None
+        if settings.lookback and settings.phrases:
+            from pipeline.models.lookback import Lookback  # compiled code: late, since most have none
+
+            self.lookback = Lookback(settings.phrases, vocab_size, size)
         self.layers = CELLS[settings.cell](
             size, size, layers, batch_first=True, dropout=settings.dropout if layers > 1 else 0.0
         )
@@ -78,6 +88,8 @@ class RecurrentModel(nn.Module):
         self._initialise(settings)
 
     def forward(self, symbols: Tensor, state: State = None) -> tuple[Tensor, State]:
+        if self.lookback is not None:
+            return self._with_lookback(symbols, state)
         plain = not (self.settings.residual or self.settings.layer_norm)
         if plain and not self._by_kernels(symbols):
             hidden, state = self.layers(self.embedding(symbols), state)
@@ -99,13 +111,25 @@ class RecurrentModel(nn.Module):
 
         return stepping.of_recurrent(self, int8)
 
+    def _with_lookback(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+        *carried, lines = (None,) if state is None else state
+        seen, lines = self.lookback(symbols, lines)
+        state = carried[0] if len(carried) == 1 else tuple(carried) or None
+        inputs = embedding(symbols.t(), self.embedding.weight)
+        hidden, state = self._by_layers(inputs, None, state, seen)
+        state = (*state, lines) if isinstance(state, tuple) else (state, lines)
+        return self.readout(self.dropout(self.norms[-1](hidden))).transpose(0, 1), state
+
     def _by_kernels(self, inputs: Tensor) -> bool:
         """Whether our own kernels are the faster ones: on a GPU torch's are, and for a single step."""
         return inputs.device.type == "cpu" and inputs.shape[1] > 1 and not torch.jit.is_tracing()
 
-    def _by_layers(self, inputs: Tensor, codes: Tensor | None, state: State) -> tuple[Tensor, State]:
+    def _by_layers(
+        self, inputs: Tensor, codes: Tensor | None, state: State, seen: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Hidden states ``(time, batch, hidden_size)`` of the last layer, and the state to go on from; the
-        inputs are time-major too, or with codes ``(time, batch)`` the embedding's matrix."""
+        inputs are time-major too, or with codes ``(time, batch)`` the embedding's matrix. What is `seen` the
+        first layer's input has besides."""
         steps = inputs if codes is None else codes
         run = self._kernel if self._by_kernels(steps.transpose(0, 1)) else self._torch_layer
         shape = self.settings.num_layers, steps.shape[1], self.settings.hidden_size
@@ -115,6 +139,8 @@ class RecurrentModel(nn.Module):
         hidden, lasts = None, []
         for layer in range(self.settings.num_layers):
             normed = self.norms[layer](inputs if hidden is None else hidden)
+            if hidden is None and seen is not None:
+                normed = normed + seen
             before = tuple(part[layer] for part in parts)
             out, last = run(layer, normed, codes if hidden is None else None, before)
             if self.settings.residual:

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from pipeline.lookup.reader import new_reading
 from pipeline.models import mixing, steps
+from pipeline.models.lookback import Sight
 from pipeline.models.panels import aligned, pack, padded
+from pipeline.phrases import Phrases
 
 if TYPE_CHECKING:
     from pipeline.models.min_gru import MinGruModel
@@ -33,7 +35,12 @@ def of_recurrent(model: "RecurrentModel", int8: bool) -> steps.Net:
         hiddens = [torch.cat([bias[: 2 * size], 0 * bias[2 * size :]]) for bias in hiddens]
     biases = [one + other for one, other in zip(inputs, hiddens, strict=True)]
     given = model.norms[0](model.embedding.weight).double() @ layers[0][0].double().t() + biases[0]
-    frame = _frame(model, given, torch.stack(biases), model.norms, settings.residual, settings.layer_norm)
+    if model.lookback is not None:
+        given = torch.cat([given, model.lookback.table.double() @ layers[0][0].double().t()])
+    frame = _frame(
+        model, given, torch.stack(biases), model.norms, settings.residual, settings.layer_norm,
+        settings.phrases,
+    )  # fmt: skip
     if cell == "gru":
         return steps.GRU(frame, panels, fresh, np.zeros_like(frame.biases[0]))
     return {"lstm": steps.LSTM, "rnn": steps.RNN}[cell](frame, panels)
@@ -73,7 +80,7 @@ def of_mixture(model: "MixtureModel", int8: bool) -> mixing.Mixing:
 
 def _frame(
     model: torch.nn.Module, looked_up: Tensor, biases: Tensor, norms: Sequence[torch.nn.Module],
-    residual: bool, normed: bool,
+    residual: bool, normed: bool, phrases: Phrases | None = None,
 ) -> steps.Frame:  # fmt: skip
     readout, embedding = model.readout, model.embedding.weight
     plain = torch.ones(len(biases) + 1, embedding.shape[1])
@@ -82,6 +89,7 @@ def _frame(
     return steps.Frame(
         _array(embedding), _wide(looked_up), _wide(biases), _array(gains), _array(shifts),
         pack(_array(readout.weight.t())[None]), _wide(readout.bias[None])[0], residual, normed,
+        Sight.of(phrases),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from numba.extending import overload
 
 from pipeline.models.dots import Rounded, scratch
 from pipeline.models.kernels import ONE, sigmoid, tanh
+from pipeline.models.lookback import COUNTS, HEAD, HISTORY, PLACES, Sight, follow
 from pipeline.models.panels import add_product, aligned, padded
 from pipeline.models.tiles import INNER, Panels
 
@@ -29,7 +30,8 @@ class Frame(NamedTuple):
     embedding: Array
     """``(vocab_size, size)``."""
     looked_up: Array
-    """What each symbol gives to the first layer, bias included, ``(vocab_size, outputs)``."""
+    """What each symbol gives to the first layer, bias included, and then what each row of a look-back does,
+    ``(vocab_size and more, outputs)``."""
     biases: Array
     """Of each layer, ``(layers, outputs)``."""
     gains: Array
@@ -39,6 +41,8 @@ class Frame(NamedTuple):
     readout_bias: Array
     residual: bool
     normed: bool
+    sight: Sight
+    """Of a look-back."""
 
 
 class LSTM(NamedTuple):
@@ -95,12 +99,13 @@ def room(net: Net, rows: int) -> Room:
 @singledispatch
 def state(net: Net, rows: int, length: int) -> Array:
     """The state at a start of sequences of at most `length` codes, one line for each row: one part for each
-    layer, and then for an LSTM the cells; for a minimal GRU each layer's sum and last input. A mixture's is
-    another (`mixing`)."""
+    layer, and then for an LSTM the cells; for a minimal GRU each layer's sum and last input; and after them
+    the line of a look-back, where there is one. A mixture's is another (`mixing`)."""
     size, layers = net.frame.embedding.shape[1], len(net.frame.biases)
     if isinstance(net, MinGRU):
         return aligned((rows, layers * (net.outward.inputs + size)))
-    return aligned((rows, (2 if isinstance(net, LSTM) else 1) * layers * size))
+    line = HEAD + min(HISTORY, length) if len(net.frame.sight.distances) else 0
+    return aligned((rows, (2 if isinstance(net, LSTM) else 1) * layers * size + line))
 
 
 def advance(net: Net, carried: Array, codes: Array, count: int, space: Room) -> None:
@@ -203,10 +208,27 @@ def _rnn_row(gates: Array, hidden: Array) -> None:
 
 
 @njit(**INNER)
-def _enter(frame: Frame, panels: Panels, layer: int, codes: Array, count: int, space: Room) -> None:
+def _look_back(frame: Frame, lines: Array, codes: Array, count: int, gates: Array) -> None:
+    """Add what is seen of the sequence so far; `lines` are a state's columns from there on."""
+    size, kinds = frame.embedding.shape[0], frame.sight.distances.shape[0]
+    for row in range(count):
+        line, target = lines[row], gates[row]
+        follow(frame.sight, size, line, codes[row])
+        for place in range(kinds + COUNTS):
+            source = frame.looked_up[size + np.int64(line[PLACES + place])]
+            for i in range(target.shape[0]):
+                target[i] += source[i]
+
+
+@njit(**INNER)
+def _enter(
+    frame: Frame, panels: Panels, layer: int, lines: Array, codes: Array, count: int, space: Room
+) -> None:  # fmt: skip
     """What its input gives to a recurrent layer's gates."""
     if layer == 0:
         _look_up(frame.looked_up, codes, count, space.gates)
+        if frame.sight.distances.shape[0]:
+            _look_back(frame, lines, codes, count, space.gates)
         if frame.residual:
             _look_up(frame.embedding, codes, count, space.hidden)
         return
@@ -232,8 +254,9 @@ def _read_out(frame: Frame, count: int, space: Room) -> None:
 @njit(**INNER)
 def _advance_lstm(net: LSTM, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
+    lines = carried[:, 2 * layers * size :]
     for layer in range(layers):
-        _enter(net.frame, net.panels, layer, codes, count, space)
+        _enter(net.frame, net.panels, layer, lines, codes, count, space)
         at, cell_at = layer * size, (layers + layer) * size
         add_product(carried, at, count, net.panels, 2 * layer, space.rounded, space.gates)
         for row in range(count):
@@ -246,8 +269,9 @@ def _advance_lstm(net: LSTM, carried: Array, codes: Array, count: int, space: Ro
 @njit(**INNER)
 def _advance_gru(net: GRU, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
+    lines = carried[:, layers * size :]
     for layer in range(layers):
-        _enter(net.frame, net.panels, layer, codes, count, space)
+        _enter(net.frame, net.panels, layer, lines, codes, count, space)
         _repeat(net.nothing, count, space.products)
         at = layer * size
         add_product(carried, at, count, net.panels, 2 * layer, space.rounded, space.products)
@@ -261,8 +285,9 @@ def _advance_gru(net: GRU, carried: Array, codes: Array, count: int, space: Room
 @njit(**INNER)
 def _advance_rnn(net: RNN, carried: Array, codes: Array, count: int, space: Room) -> None:
     size, layers = net.frame.embedding.shape[1], net.frame.biases.shape[0]
+    lines = carried[:, layers * size :]
     for layer in range(layers):
-        _enter(net.frame, net.panels, layer, codes, count, space)
+        _enter(net.frame, net.panels, layer, lines, codes, count, space)
         at = layer * size
         add_product(carried, at, count, net.panels, 2 * layer, space.rounded, space.gates)
         for row in range(count):

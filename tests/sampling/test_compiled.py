@@ -11,15 +11,19 @@ from torch import nn
 from pipeline.alphabet import Alphabet
 from pipeline.models.min_gru import MinGru
 from pipeline.models.recurrent import CELLS, Recurrent
+from pipeline.phrases import Phrases
 from pipeline.sampling import compiled, philox
 from pipeline.sampling.engine import Request, draw, uniforms
 
 ALPHABET = Alphabet("ACGT")
 WIDE = Alphabet(map(chr, range(200, 340)))
+PHRASES = Phrases(roles=[2, 0, 3, 0], lengths=[0, 1, 2.5, 1], distances=[1, 3, 31])
 FAMILIES = [
     *(Recurrent(cell, 24, 2) for cell in CELLS),
     *(Recurrent(cell, 24, 3, residual=True, layer_norm=True, tied=True) for cell in CELLS),
     Recurrent("lstm", 40, 1, residual=True), Recurrent("gru", 40, 2, layer_norm=True),
+    *(Recurrent(cell, 24, 2, phrases=PHRASES) for cell in CELLS),
+    Recurrent("lstm", 24, 2, residual=True, layer_norm=True, phrases=PHRASES),
     MinGru(24, 2), MinGru(16, 3, expansion=2),
 ]  # fmt: skip
 DECODERS = [

@@ -20,7 +20,7 @@ from pipeline.domain import Domain, Exhibit, Findings, Grammar, Record, Referenc
 from pipeline.music.abc import fields
 from pipeline.music.abc.files import RawTune, read_tunes
 from pipeline.music.abc.layout import lay_out
-from pipeline.music.abc.music_tokens import music_tokens
+from pipeline.music.abc.music_tokens import added_length, music_tokens, role_of
 from pipeline.music.abc.normal_form import Keep, NotNormal, normalise_body
 from pipeline.music.abc.prime import parse_prime
 from pipeline.music.abc.repair import cut_to_bars, mend
@@ -30,10 +30,13 @@ from pipeline.music.abc.tune_grammar import tune_grammar
 from pipeline.music.abc.wishes import Wishes, wishes_of
 from pipeline.music.render.base import count
 from pipeline.music.settings import check_shared
+from pipeline.phrases import Phrases
 
 _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
              "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
 _PIPES = "highland pipes"
+BARS_BACK = (1, 2, 4, 8)
+"""After so many bars one of them is likeliest to come again."""
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
 
@@ -184,6 +187,10 @@ class Abc(Domain):
     def grammar(self, symbols: Sequence[str]) -> Grammar | None:
         """Bars that fill up, repeats that pair up, ties that hold, and what is asked for."""
         return tune_grammar(tuple(symbols), self.wishes)
+
+    def phrases(self, symbols: Sequence[str]) -> Phrases:
+        """The bars of a tune."""
+        return Phrases([*map(role_of, symbols)], [*map(added_length, symbols)], [*BARS_BACK])
 
     def shuffle_start(self, symbols: Symbols) -> int:
         """Where the body starts, behind the header's lines; 0 where there are not three or four of them."""

@@ -2,17 +2,19 @@
 
 A token is what a musician would name: a header field, a pitch with its accidental and octave, a length, a
 bar line with the number of the ending that it opens, a tuplet sign. A tune's tokens, joined, are its text.
-`bar_state` follows them through the bar; `folk_rnn` writes them apart, as that program does.
+`folk_rnn` writes them apart, as that program does.
 """
 
 import re
 from functools import lru_cache
 
-from pipeline.music.abc.abc_notation import Token, split_length, tokenize
+from pipeline.music.abc.abc_notation import Token, parse_length, split_length, tokenize
+from pipeline.phrases import Role
 
 _HEADER = re.compile(r"[A-Z]:[^\n]*(?:\n|\Z)")
 _BAR = re.compile(r"(\.?(?:\[\||:*\||::+)[|:]*\]?)( ?(?:[1-9][0-9,\-]*)?)")
 _WITH_LENGTH = ("note", "rest", "spacer")
+_SOUNDS = frozenset("ABCDEFGabcdefgz")
 
 
 def music_tokens(text: str) -> tuple[str, ...]:
@@ -72,3 +74,37 @@ def bar_and_ending(token: str) -> tuple[str, str] | None:
     """
     match = _BAR.fullmatch(token)
     return (match[1], match[2].lstrip()) if match else None
+
+
+def role_of(symbol: str) -> Role:
+    r"""What a token, or a character of one, does for the bars of a tune.
+
+    >>> [role_of(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A")]
+    ['HEADING', 'BORDER', 'SECTION', 'SECTION_BORDER', 'BETWEEN', 'WITHIN']
+    """
+    if symbol.endswith("\n"):
+        return Role.HEADING
+    if bar := bar_and_ending(symbol):
+        return Role.BORDER if bar[0] == "|" else Role.SECTION_BORDER
+    if symbol == ":":
+        return Role.SECTION
+    return Role.BETWEEN if symbol == "]" or symbol.isdigit() else Role.WITHIN
+
+
+def added_length(symbol: str) -> float:
+    """By how many unit lengths a token, or a character of one, makes its bar longer: exact for most bars.
+
+    A note is one long, and what is written behind it changes that; the sign of a triplet takes one off.
+
+    >>> [added_length(each) for each in ("^c'", "z", "3/2", "2", "/", "(3", ">")]
+    [1.0, 1.0, 0.5, 1.0, -0.5, -1.0, 0.0]
+    >>> sum(map(added_length, "(3abcd2z/")), sum(map(added_length, ("(3", "a", "b", "c", "d", "2", "z", "/")))
+    (4.5, 4.5)
+    """
+    if symbol == "(":
+        return -3.0
+    if symbol.startswith("("):
+        return -1.0
+    if is_length(symbol):
+        return 0.0 if symbol == "0" else float(parse_length(symbol)) - 1.0
+    return float(symbol.strip("^_=,'") in _SOUNDS)

@@ -1,0 +1,202 @@
+"""What stood some phrases before at the same place: an input by which a recurrent network can repeat a bar.
+
+A tune comes back to its bars after one, two, four or eight of them; a network would have to carry each note
+of a bar that long. Here it is shown the note itself: for each of some distances the symbol that came next
+then, as long as the phrase that is being written is, symbol for symbol, the one of that time; besides, how
+many phrases its section has, how many the one before had, and how long the phrase is so far. All of that is
+looked up in the sequence so far, of which a row of numbers is kept: a *line*.
+
+Source: Waite, "Generating long-term structure in songs and stories" (2016), whose Lookback RNN sees the notes
+one and two bars before; that what is seen ends where the bars differ, and the counts, are ours.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+from pipeline.alphabet import BOS, SPECIALS
+from pipeline.errors import ConfigError
+from pipeline.limits import between
+from pipeline.models.tiles import BARE, INNER
+from pipeline.phrases import Phrases, Role
+
+Array = np.ndarray
+MOST_DISTANCES, FARTHEST = 8, 31
+MOST_PHRASES = 16
+"""More phrases of a section are not told apart."""
+MOST_LENGTH = 40
+"""Nor are greater lengths of a phrase, in halves."""
+UPBEAT = 0.8
+"""The first phrase of a section does not count where it has at most so much of the second's length."""
+COUNTS = 3
+"""Rows of the table that are seen besides those of distances."""
+HISTORY = 4096
+"""Codes of a sequence that are kept."""
+
+# Where things stand in a line, whose numbers are exact up to 2**24.
+_SEEN, _PHRASES, _INSIDE, _BEGINS, _COUNT, _BEFORE, _CLOSES, _LENGTH, _FIRST = range(9)
+_POINTERS = 9
+_STARTS = _POINTERS + MOST_DISTANCES
+PLACES = _STARTS + FARTHEST + 1
+"""Where the rows of the table begin that a line looks up now."""
+HEAD = PLACES + MOST_DISTANCES + COUNTS
+"""Numbers of a line before the history."""
+
+
+class Sight(NamedTuple):
+    """`Phrases` as compiled code reads them."""
+
+    roles: Array
+    """Of each code."""
+    lengths: Array
+    distances: Array
+
+    @classmethod
+    def of(cls, phrases: Phrases | None) -> "Sight":
+        """With no distances where there are no phrases."""
+        if phrases is None:
+            return cls(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))
+        roles = [Role.WITHIN] * len(SPECIALS) + list(phrases.roles)
+        lengths = [0.0] * len(SPECIALS) + list(phrases.lengths)
+        return cls(
+            np.array(roles, np.int64), np.array(lengths, np.float32), np.array(phrases.distances, np.int64)
+        )
+
+
+class Lookback(nn.Module):
+    """``(symbols, lines) -> (seen, lines)``: symbols ``(batch, time)``, what is seen ``(time, batch, size)``;
+    lines ``(batch, HEAD + HISTORY)``, None at a sequence's start.
+
+    Raises ConfigError where the phrases are not of so many codes.
+    """
+
+    def __init__(self, phrases: Phrases, vocab_size: int, size: int) -> None:
+        super().__init__()
+        given = len(phrases.roles), len(phrases.lengths)
+        if given != (vocab_size - len(SPECIALS),) * 2:
+            found = f"{given[0]} roles and {given[1]} lengths for {vocab_size} codes"
+            raise ConfigError(f"model.phrases: {found}; train anew")
+        check_distances(phrases.distances)
+        self.sight, self.vocab_size = Sight.of(phrases), vocab_size
+        rows = len(phrases.distances) * (vocab_size + 1) + 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
+        self.table = nn.Parameter(torch.randn(rows, size) / 2)
+
+    def forward(self, symbols: Tensor, lines: Tensor | None) -> tuple[Tensor, Tensor]:
+        where = self.table.device
+        if lines is None:
+            lines = torch.zeros(len(symbols), HEAD + HISTORY)
+        kept = lines.cpu().clone()
+        codes = symbols.t().contiguous()
+        rows = torch.zeros(*codes.shape, len(self.sight.distances) + COUNTS, dtype=torch.int64)
+        _follow_all(self.sight, self.vocab_size, kept.numpy(), codes.cpu().numpy(), rows.numpy())
+        seen = embedding_bag(rows.flatten(0, 1).to(where), self.table, mode="sum")
+        return seen.unflatten(0, codes.shape), kept.to(where)
+
+
+def check_distances(distances: list[int]) -> None:
+    """Raises ConfigError for distances that are too many, or not from 1 to `FARTHEST`."""
+    between("the number of model.phrases.distances", len(distances), 1, MOST_DISTANCES)
+    for distance in distances:
+        between("model.phrases.distances", distance, 1, FARTHEST)
+
+
+@njit(**INNER)
+def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
+    """Take a line on by one code; its `PLACES` then name the rows of the table that are seen."""
+    if code == BOS:
+        for at in range(HEAD):
+            line[at] = 0
+    history = line[HEAD:]
+    seen = np.int64(line[_SEEN])
+    history[seen % len(history)] = code
+    _step(sight, line, history, seen, code)
+    line[_SEEN] = seen + 1
+    kinds = sight.distances.shape[0]
+    for kind in range(kinds):
+        at = np.int64(line[_POINTERS + kind]) - 1
+        known = at >= 0 and seen - at < HISTORY
+        found = np.int64(history[at % len(history)]) if known else vocab_size
+        line[PLACES + kind] = kind * (vocab_size + 1) + found
+    counts = kinds * (vocab_size + 1)
+    line[PLACES + kinds] = counts + line[_COUNT]
+    line[PLACES + kinds + 1] = counts + MOST_PHRASES + 1 + line[_BEFORE]
+    halves = min(max(np.int64(2 * line[_LENGTH]), 0), MOST_LENGTH)
+    line[PLACES + kinds + 2] = counts + 2 * (MOST_PHRASES + 1) + halves
+
+
+@njit(**INNER)
+def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> None:
+    role, inside, begins = sight.roles[code], line[_INSIDE] > 0, line[_BEGINS] > 0
+    if role == Role.HEADING:
+        line[_PHRASES] = line[_COUNT] = line[_BEFORE] = line[_FIRST] = 0
+        _await(sight, line)
+    elif role == Role.BORDER or role == Role.SECTION_BORDER:
+        if inside:
+            _count(line)
+        if role == Role.SECTION_BORDER or line[_CLOSES] > 0 or (begins and not inside):
+            _end_section(line)
+        _await(sight, line)
+    elif role == Role.SECTION:
+        if inside:
+            line[_CLOSES] = 1
+            for kind in range(sight.distances.shape[0]):
+                line[_POINTERS + kind] = 0
+        else:
+            _end_section(line)
+    elif inside:
+        line[_LENGTH] += sight.lengths[code]
+        _compare(sight, line, history, code)
+    elif begins and role != Role.BETWEEN:
+        started = np.int64(line[_PHRASES])
+        line[_STARTS + started % (FARTHEST + 1)] = seen
+        line[_PHRASES], line[_INSIDE], line[_BEGINS] = started + 1, 1, 0
+        line[_LENGTH] = sight.lengths[code]
+        _compare(sight, line, history, code)
+
+
+@njit(**INNER)
+def _count(line: Array) -> None:
+    """One phrase more, but for an upbeat, which only the length of the next shows to be one."""
+    line[_COUNT] = min(line[_COUNT] + 1, MOST_PHRASES)
+    if line[_COUNT] == 1 and line[_FIRST] >= 0:
+        line[_FIRST] = line[_LENGTH]
+    elif line[_COUNT] == 2 and 0 < line[_FIRST] <= UPBEAT * line[_LENGTH]:
+        line[_COUNT], line[_FIRST] = 1, -1
+
+
+@njit(**INNER)
+def _end_section(line: Array) -> None:
+    if line[_COUNT] > 1:
+        line[_BEFORE] = line[_COUNT]
+    line[_COUNT] = line[_FIRST] = 0
+
+
+@njit(**INNER)
+def _await(sight: Sight, line: Array) -> None:
+    """A phrase is to begin: point at the beginnings of those that came before it."""
+    line[_INSIDE], line[_BEGINS], line[_CLOSES], line[_LENGTH] = 0, 1, 0, 0
+    for kind in range(sight.distances.shape[0]):
+        phrase = np.int64(line[_PHRASES]) - sight.distances[kind]
+        line[_POINTERS + kind] = line[_STARTS + phrase % (FARTHEST + 1)] + 1 if phrase >= 0 else 0
+
+
+@njit(**INNER)
+def _compare(sight: Sight, line: Array, history: Array, code: int) -> None:
+    """Go on where the code is what stood there; elsewhere the phrases differ from here on."""
+    for kind in range(sight.distances.shape[0]):
+        at = np.int64(line[_POINTERS + kind]) - 1
+        if at >= 0:
+            line[_POINTERS + kind] = at + 2 if np.int64(history[at % len(history)]) == code else 0
+
+
+@njit(**BARE)
+def _follow_all(sight: Sight, vocab_size: int, lines: Array, codes: Array, rows: Array) -> None:
+    for time in range(codes.shape[0]):
+        for row in range(codes.shape[1]):
+            follow(sight, vocab_size, lines[row], codes[time, row])
+            for at in range(rows.shape[2]):
+                rows[time, row, at] = np.int64(lines[row, PLACES + at])

@@ -1,0 +1,153 @@
+"""What stood some bars before is seen as long as the bar is the same, and helps to repeat it."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from pipeline.alphabet import BOS, Alphabet
+from pipeline.checkpoint import KEY, describe, load
+from pipeline.errors import ConfigError, DataError
+from pipeline.models import lookback
+from pipeline.models.lookback import Lookback
+from pipeline.models.recurrent import Recurrent, RecurrentModel
+from pipeline.music.abc.domain import Abc
+from pipeline.phrases import Phrases, Role
+
+HEADER = "M:2/4\nL:1/8\nK:D\n"
+ALPHABET = Alphabet(sorted(set(HEADER + "ABcdefg|:]1234")))
+TUNES = Abc().phrases(ALPHABET.symbols)
+BARS = Phrases([int(role) for role in TUNES.roles], TUNES.lengths, [1, 2])
+SIZE = len(ALPHABET)
+
+
+def rows_seen(text: str, phrases: Phrases = BARS) -> np.ndarray:
+    """The table's rows that are seen after each symbol, ``(symbols, distances + COUNTS)``."""
+    looking = Lookback(phrases, SIZE, 1)
+    with torch.no_grad():
+        looking.table.zero_()
+    codes = torch.tensor([[BOS, *ALPHABET.encode(text, where="a test").tolist()]])
+    _, lines = looking(codes[:, :1], None)
+    found = []
+    for code in codes[:, 1:].unbind(1):
+        _, lines = looking(code[:, None], lines)
+        places = lines[0, lookback.PLACES : lookback.PLACES + len(phrases.distances) + lookback.COUNTS]
+        found.append(places.to(torch.int64).numpy())
+    return np.array(found)
+
+
+def seen(body: str, distance: int) -> str:
+    """What is seen after each symbol of a tune's body: the one that came next so many bars before, or a
+    dot."""
+    kind = BARS.distances.index(distance)
+    names = {ALPHABET.code(symbol): symbol for symbol in ALPHABET.symbols}
+    rows = rows_seen(HEADER + body)[len(HEADER) :, kind] - kind * (SIZE + 1)
+    return "".join(names.get(int(row), ".") for row in rows)
+
+
+def counts(body: str) -> list[list[int]]:
+    """After each symbol how many bars the section has, how many the one before had, and how many halves of a
+    note the bar has."""
+    rows = rows_seen(HEADER + body)[len(HEADER) :, len(BARS.distances) :]
+    first = len(BARS.distances) * (SIZE + 1)
+    firsts = first, first + lookback.MOST_PHRASES + 1, first + 2 * (lookback.MOST_PHRASES + 1)
+    return [(column - start).tolist() for column, start in zip(rows.T, firsts, strict=True)]
+
+
+def test_the_next_symbol_is_that_of_a_bar_before_until_the_bars_differ():
+    body = "AB2|cd2|AB2|Ag2|cd2|"
+    assert seen(body, 1) == "...A...c...AB..A...c"
+    assert seen(body, 2) == ".......AB2|c...A...A"
+
+
+def test_repeats_and_endings_are_no_bars_and_no_notes():
+    body = "|:AB|cd|1AB:|2cd|]"
+    assert seen(body, 2)[len("|:AB|cd|1") - 1] == "A"
+    assert counts("ABcd|A|B|c||d|e:|f|")[0] == [0] * 4 + [1, 1, 2, 2, 3, 3, 4, 0, 0, 1, 1, 1, 0, 0, 1]
+    assert counts("ABcd|A|B|c||d|e:|f|")[1] == [0] * 11 + [4] * 5 + [2] * 3
+
+
+def test_an_upbeat_is_no_bar_once_the_next_shows_that_it_is_short():
+    assert counts("A|Bcde|fg2c|")[0] == [0] + [1] * 6 + [1] * 4 + [2]
+    assert counts("ABcd|BcA|fg2c|")[0] == [0] * 4 + [1] * 4 + [2] * 5 + [3]
+
+
+def test_the_length_of_a_bar_so_far_is_counted_in_halves():
+    assert counts("A2B|c4|")[2] == [2, 4, 6, 0, 2, 8, 0]
+
+
+def test_a_new_sequence_has_seen_nothing():
+    body = "AB|AB|"
+    assert np.array_equal(rows_seen(HEADER + body), rows_seen(HEADER + body))
+    looking = Lookback(BARS, SIZE, 4)
+    codes = torch.tensor([[BOS, *ALPHABET.encode(HEADER + body, where="a test").tolist()]])
+    first, lines = looking(codes, None)
+    again, _ = looking(codes, lines)
+    assert torch.equal(first, again)
+
+
+def test_what_lies_too_far_back_is_no_longer_seen(monkeypatch):
+    far = "A" + "B" * lookback.HISTORY + "|A"
+    assert seen(far, 1)[-1] == "."
+    assert seen("A" + "B" * 100 + "|A", 1)[-1] == "B"
+
+
+def model_of(phrases: Phrases | None) -> RecurrentModel:
+    torch.manual_seed(0)
+    return Recurrent("lstm", 16, 1, phrases=phrases).build(SIZE)
+
+
+def test_calls_of_any_width_give_the_logits_of_one():
+    model = model_of(BARS).double()
+    codes = torch.from_numpy(np.random.default_rng(1).integers(2, SIZE, (3, 60)))
+    whole, _ = model(codes)
+    state, parts = None, []
+    for part in codes.split([1, 30, 1, 28], 1):
+        logits, state = model(part, state)
+        parts.append(logits)
+    torch.testing.assert_close(torch.cat(parts, 1), whole)
+
+
+def test_bars_that_come_again_are_learned_in_a_few_steps():
+    rng = np.random.default_rng(0)
+    notes = ALPHABET.encode("ABcdefg", where="a test")
+    losses = {}
+    for name, phrases in (("with", BARS), ("without", None)):
+        model = model_of(phrases)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+        line = ALPHABET.code("|")
+        for _ in range(60):
+            bars = rng.choice(notes, (16, 4))
+            bar = np.concatenate([bars, np.full((16, 1), line)], 1)
+            start = np.tile([BOS, *ALPHABET.encode(HEADER, where="a test")], (16, 1))
+            codes = torch.from_numpy(np.concatenate([start, bar, bar, bar, bar], 1).astype(np.int64))
+            logits, _ = model(codes[:, :-1])
+            again = slice(start.shape[1] + 5, None)
+            loss = cross_entropy(logits[:, again].flatten(0, 1), codes[:, 1:][:, again].flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses[name] = loss.item()
+    assert losses["with"] < 0.3 < 1 < losses["without"]
+
+
+def test_a_checkpoint_brings_the_phrases_along_and_wrong_ones_are_told(tmp_path):
+    model, path = model_of(BARS).eval(), tmp_path / "best.ckpt"
+    weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    node = {
+        "_target_": "pipeline.models.recurrent.Recurrent", "cell": "lstm", "hidden_size": 16, "num_layers": 1,
+        "phrases": {"roles": BARS.roles, "lengths": BARS.lengths, "distances": BARS.distances},
+    }  # fmt: skip
+    torch.save({"state_dict": weights, KEY: describe(node, ALPHABET)}, path)
+    codes = torch.from_numpy(np.random.default_rng(1).integers(2, SIZE, (2, 40)))
+    assert torch.equal(load(path).model(codes)[0], model(codes)[0])
+    node["phrases"] = {**node["phrases"], "roles": BARS.roles[1:]}
+    torch.save({"state_dict": weights, KEY: describe(node, ALPHABET)}, path)
+    with pytest.raises(DataError, match="20 roles and 21 lengths for 24 codes"):
+        load(path)
+
+
+@pytest.mark.parametrize("distances", [[], [0], [32], [1] * 9])
+def test_distances_out_of_range_are_told(distances):
+    with pytest.raises(ConfigError, match=r"phrases.distances=\S+ is out of range"):
+        Lookback(Phrases([Role.WITHIN] * (SIZE - 3), [1.0] * (SIZE - 3), distances), SIZE, 4)
