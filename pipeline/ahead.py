@@ -23,7 +23,7 @@ from pipeline.sources import checkpoint_path
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 """A child that takes so long is not waited for."""
 
 

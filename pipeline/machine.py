@@ -1,11 +1,14 @@
-"""Settings of the process that decide how fast small models train; made before torch and numba are imported.
+"""Settings of the process that decide how fast small models train, and how fast a run ends; made before torch
+and numba are imported.
 
 Two traps. glibc hands freed memory back to the system, which clears it page by page when it is taken again:
 40% of a small LSTM's step. And OpenMP's threads spin while they wait: on a machine that does anything else at
 the same time they keep each other from working, and a step takes up to a hundred times as long.
 """
 
+import atexit
 import ctypes
+import gc
 import hashlib
 import os
 import platform
@@ -27,6 +30,8 @@ def prepare() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**30)
+    # Or Python goes once more through all that torch and others have made, to see what could be freed.
+    atexit.register(gc.freeze)
 
 
 def _compiled(package: Path) -> Path:

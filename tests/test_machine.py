@@ -47,3 +47,11 @@ def test_other_sources_leave_compiled_code_alone(tmp_path):
     assert machine._compiled(tmp_path) == before
     (tmp_path / "loops.py").write_text("import numba  # again")
     assert machine._compiled(tmp_path) != before
+
+
+def test_the_end_of_a_run_does_not_go_through_all_that_was_made():
+    script = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count())); " + (
+        "from pipeline import machine; machine.prepare()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 1000
