@@ -1,10 +1,11 @@
 """What stood some phrases before at the same place: an input by which a recurrent network can repeat a bar.
 
-A tune comes back to its bars after one, two, four or eight of them; a network would have to carry each note
-of a bar that long. Here it is shown the note itself: for each of some distances the symbol that came next
+A tune comes back to its bars after two, four or eight of them; a network would have to carry each note of a
+bar that long. Here it is shown the note itself: for each of some distances the symbol that came next
 then, as long as the phrase that is being written is, symbol for symbol, the one of that time; besides, how
-many phrases its section has, how many the one before had, and how long the phrase is so far. All of that is
-looked up in the sequence so far, of which a row of numbers is kept: a *line*.
+many phrases its section has, how many the one before had, how long the phrase is so far, and what the last
+line of the heading says, such as a key. All of that is looked up in the sequence so far, of which a row of
+numbers is kept: a *line*.
 
 Source: Waite, "Generating long-term structure in songs and stories" (2016), whose Lookback RNN sees the notes
 one and two bars before; that what is seen ends where the bars differ, and the counts, are ours.
@@ -32,18 +33,21 @@ MOST_LENGTH = 40
 """Nor are greater lengths of a phrase, in halves."""
 UPBEAT = 0.8
 """The first phrase of a section does not count where it has at most so much of the second's length."""
-COUNTS = 3
+BESIDES = 5
 """Rows of the table that are seen besides those of distances."""
+NAME = 2
+"""Symbols at the beginning of a heading's line that only name it, as in K:D."""
 HISTORY = 4096
 """Codes of a sequence that are kept."""
 
 # Where things stand in a line, whose numbers are exact up to 2**24.
 _SEEN, _PHRASES, _INSIDE, _BEGINS, _COUNT, _BEFORE, _CLOSES, _LENGTH, _FIRST = range(9)
-_POINTERS = 9
+_COLUMN, _READ, _NEXT, _SAID, _THEN = range(9, 14)  # of a heading's line; and what the last one said
+_POINTERS = 14
 _STARTS = _POINTERS + MOST_DISTANCES
 PLACES = _STARTS + FARTHEST + 1
 """Where the rows of the table begin that a line looks up now."""
-HEAD = PLACES + MOST_DISTANCES + COUNTS
+HEAD = PLACES + MOST_DISTANCES + BESIDES
 """Numbers of a line before the history."""
 
 
@@ -82,7 +86,8 @@ class Lookback(nn.Module):
             raise ConfigError(f"model.phrases: {found}; train anew")
         check_distances(phrases.distances)
         self.sight, self.vocab_size = Sight.of(phrases), vocab_size
-        rows = len(phrases.distances) * (vocab_size + 1) + 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
+        counts = 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
+        rows = (len(phrases.distances) + 2) * (vocab_size + 1) + counts
         self.table = nn.Parameter(torch.randn(rows, size) / 2)
 
     def forward(self, symbols: Tensor, lines: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -91,7 +96,7 @@ class Lookback(nn.Module):
             lines = torch.zeros(len(symbols), HEAD + HISTORY)
         kept = lines.cpu().clone()
         codes = symbols.t().contiguous()
-        rows = torch.zeros(*codes.shape, len(self.sight.distances) + COUNTS, dtype=torch.int64)
+        rows = torch.zeros(*codes.shape, len(self.sight.distances) + BESIDES, dtype=torch.int64)
         _follow_all(self.sight, self.vocab_size, kept.numpy(), codes.cpu().numpy(), rows.numpy())
         seen = embedding_bag(rows.flatten(0, 1).to(where), self.table, mode="sum")
         return seen.unflatten(0, codes.shape), kept.to(where)
@@ -114,6 +119,7 @@ def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
     seen = np.int64(line[_SEEN])
     history[seen % len(history)] = code
     _step(sight, line, history, seen, code)
+    _read_heading(line, sight.roles[code], code)
     line[_SEEN] = seen + 1
     kinds = sight.distances.shape[0]
     for kind in range(kinds):
@@ -126,6 +132,9 @@ def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
     line[PLACES + kinds + 1] = counts + MOST_PHRASES + 1 + line[_BEFORE]
     halves = min(max(np.int64(2 * line[_LENGTH]), 0), MOST_LENGTH)
     line[PLACES + kinds + 2] = counts + 2 * (MOST_PHRASES + 1) + halves
+    said = counts + 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
+    line[PLACES + kinds + 3] = said + line[_SAID]
+    line[PLACES + kinds + 4] = said + vocab_size + 1 + line[_THEN]
 
 
 @njit(**INNER)
@@ -156,6 +165,23 @@ def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> No
         line[_PHRASES], line[_INSIDE], line[_BEGINS] = started + 1, 1, 0
         line[_LENGTH] = sight.lengths[code]
         _compare(sight, line, history, code)
+
+
+@njit(**INNER)
+def _read_heading(line: Array, role: int, code: int) -> None:
+    """Keep what a line says: the two symbols behind its name, or the one that is the whole line; each as its
+    code and 1, since 0 is nothing."""
+    column = np.int64(line[_COLUMN])
+    if role == Role.HEADING:
+        line[_SAID] = line[_READ] if column else code + 1
+        line[_THEN] = line[_NEXT]
+        line[_COLUMN] = line[_READ] = line[_NEXT] = 0
+    elif code != BOS and column < NAME + 2:
+        if column == NAME:
+            line[_READ] = code + 1
+        elif column == NAME + 1:
+            line[_NEXT] = code + 1
+        line[_COLUMN] = column + 1
 
 
 @njit(**INNER)

@@ -15,7 +15,7 @@ from numba.extending import overload
 
 from pipeline.models.dots import Rounded, scratch
 from pipeline.models.kernels import ONE, sigmoid, tanh
-from pipeline.models.lookback import COUNTS, HEAD, HISTORY, PLACES, Sight, follow
+from pipeline.models.lookback import BESIDES, HEAD, HISTORY, PLACES, Sight, follow
 from pipeline.models.panels import add_product, aligned, padded
 from pipeline.models.tiles import INNER, Panels
 
@@ -214,7 +214,7 @@ def _look_back(frame: Frame, lines: Array, codes: Array, count: int, gates: Arra
     for row in range(count):
         line, target = lines[row], gates[row]
         follow(frame.sight, size, line, codes[row])
-        for place in range(kinds + COUNTS):
+        for place in range(kinds + BESIDES):
             source = frame.looked_up[size + np.int64(line[PLACES + place])]
             for i in range(target.shape[0]):
                 target[i] += source[i]

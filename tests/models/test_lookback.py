@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.alphabet import BOS, Alphabet
 from pipeline.checkpoint import KEY, describe, load
+from pipeline.domain import Symbols
 from pipeline.errors import ConfigError, DataError
 from pipeline.models import lookback
 from pipeline.models.lookback import Lookback
@@ -21,17 +22,15 @@ BARS = Phrases([int(role) for role in TUNES.roles], TUNES.lengths, [1, 2])
 SIZE = len(ALPHABET)
 
 
-def rows_seen(text: str, phrases: Phrases = BARS) -> np.ndarray:
-    """The table's rows that are seen after each symbol, ``(symbols, distances + COUNTS)``."""
-    looking = Lookback(phrases, SIZE, 1)
-    with torch.no_grad():
-        looking.table.zero_()
-    codes = torch.tensor([[BOS, *ALPHABET.encode(text, where="a test").tolist()]])
+def rows_seen(text: Symbols, phrases: Phrases = BARS, alphabet: Alphabet = ALPHABET) -> np.ndarray:
+    """The table's rows that are seen after each symbol, ``(symbols, distances + BESIDES)``."""
+    looking = Lookback(phrases, len(alphabet), 1)
+    codes = torch.tensor([[BOS, *alphabet.encode(text, where="a test").tolist()]])
     _, lines = looking(codes[:, :1], None)
     found = []
     for code in codes[:, 1:].unbind(1):
         _, lines = looking(code[:, None], lines)
-        places = lines[0, lookback.PLACES : lookback.PLACES + len(phrases.distances) + lookback.COUNTS]
+        places = lines[0, lookback.PLACES : lookback.PLACES + len(phrases.distances) + lookback.BESIDES]
         found.append(places.to(torch.int64).numpy())
     return np.array(found)
 
@@ -51,7 +50,15 @@ def counts(body: str) -> list[list[int]]:
     rows = rows_seen(HEADER + body)[len(HEADER) :, len(BARS.distances) :]
     first = len(BARS.distances) * (SIZE + 1)
     firsts = first, first + lookback.MOST_PHRASES + 1, first + 2 * (lookback.MOST_PHRASES + 1)
-    return [(column - start).tolist() for column, start in zip(rows.T, firsts, strict=True)]
+    return [(column - start).tolist() for column, start in zip(rows.T[:3], firsts, strict=True)]
+
+
+def said(text: str, alphabet: Alphabet = ALPHABET, phrases: Phrases = BARS) -> list[str]:
+    """What of the heading is seen after a text."""
+    size = len(alphabet)
+    first = len(phrases.distances) * (size + 1) + 2 * (lookback.MOST_PHRASES + 1) + lookback.MOST_LENGTH + 1
+    places = rows_seen(text, phrases, alphabet)[-1, -2:] - [first, first + size + 1] - 1
+    return [alphabet.symbols[place - 3] if place >= 0 else "" for place in places.tolist()]
 
 
 def test_the_next_symbol_is_that_of_a_bar_before_until_the_bars_differ():
@@ -74,6 +81,15 @@ def test_an_upbeat_is_no_bar_once_the_next_shows_that_it_is_short():
 
 def test_the_length_of_a_bar_so_far_is_counted_in_halves():
     assert counts("A2B|c4|")[2] == [2, 4, 6, 0, 2, 8, 0]
+
+
+def test_the_key_is_seen_to_the_end():
+    assert said(HEADER + "AB|cd|") == ["D", ""]
+    assert said(HEADER.replace("K:D", "K:Bd") + "AB|cd|") == ["B", "d"]
+    assert said(HEADER[:-1]) == ["1", "/"]
+    tokens = Alphabet(["A", "B", "K:D\n", "M:2/4\n", "|"])
+    bars = Abc(representation="token").phrases(tokens.symbols)
+    assert said(("M:2/4\n", "K:D\n", "A", "B", "|", "A"), tokens, bars) == ["K:D\n", ""]
 
 
 def test_a_new_sequence_has_seen_nothing():

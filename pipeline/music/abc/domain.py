@@ -35,7 +35,7 @@ from pipeline.phrases import Phrases
 _METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
              "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
 _PIPES = "highland pipes"
-BARS_BACK = (1, 2, 4, 8)
+BARS_BACK = (2, 4, 8)
 """After so many bars one of them is likeliest to come again."""
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
