@@ -221,8 +221,9 @@ def _compare(sight: Sight, line: Array, history: Array, code: int) -> None:
 
 @njit(**BARE)
 def _follow_all(sight: Sight, vocab_size: int, lines: Array, codes: Array, rows: Array) -> None:
+    parts = lines[:, 0:]  # laid out as where `steps` calls, so that it is compiled once
     for time in range(codes.shape[0]):
         for row in range(codes.shape[1]):
-            follow(sight, vocab_size, lines[row], codes[time, row])
+            follow(sight, vocab_size, parts[row], codes[time, row])
             for at in range(rows.shape[2]):
                 rows[time, row, at] = np.int64(lines[row, PLACES + at])
