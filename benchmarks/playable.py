@@ -28,7 +28,7 @@ from pipeline.sampling.engine import Request, draw
 from pipeline.sampling.guide import guide_of
 
 TURNS = 3
-LENGTH, TEMPERATURE = 1000, 0.7
+LENGTH, TEMPERATURE = 1000, 0.8
 PROGRAM = 73
 BY_GRAMMAR = "by the grammar"
 
