@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,7 +14,10 @@ import torch
 from filelock import FileLock
 from tiny import TINY, manifest_of, run_pipeline
 
+from pipeline.char_model import CharModel
+from pipeline.checkpoint import load
 from pipeline.errors import ConfigError
+from pipeline.lanes import Window
 
 ALL = ["ingest", "train", "sample", "postprocess"]
 
@@ -130,6 +134,27 @@ def test_a_training_that_had_ended_early_is_not_gone_on_with(text_file, tmp_path
     with pytest.raises(KeyboardInterrupt), patch("pipeline.train.evaluate", side_effect=KeyboardInterrupt):
         run_pipeline(broken, *overrides)
     assert _last_step(run_pipeline(broken, *overrides, f"run={broken}"), broken) == steps
+
+
+def test_a_broken_training_looks_back_at_what_it_had_read(abc_file, tmp_path):
+    overrides = ["dataset=abc", f"dataset.path={abc_file}", *TINY, "stages=[ingest,train]"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run_pipeline(whole, *overrides)
+    calls, step = count(1), CharModel.training_step
+
+    def breaking(module: CharModel, window: Window) -> torch.Tensor:
+        if next(calls) == 16:
+            raise KeyboardInterrupt
+        return step(module, window)
+
+    with pytest.raises(KeyboardInterrupt), patch.object(CharModel, "training_step", breaking):
+        run_pipeline(broken, *overrides)
+    (last,) = broken.glob("**/last.ckpt")
+    *_, lines = torch.load(last, weights_only=True)["resume"]["carried_state"]
+    assert 0 < lines[0, 0] < 90  # in the middle of tunes
+    run_pipeline(broken, *overrides, f"run={broken}")
+    one, other = (load(folder / "train" / "best.ckpt").model.state_dict() for folder in (whole, broken))
+    assert "lookback.table" in one and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def _last_step(manifest: dict, folder: Path) -> int:

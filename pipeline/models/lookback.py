@@ -31,6 +31,8 @@ MOST_PHRASES = 16
 """More phrases of a section are not told apart."""
 MOST_LENGTH = 40
 """Nor are greater lengths of a phrase, in halves."""
+LONGEST = 1e30
+"""What a symbol may add to a length: sums of it are still numbers."""
 UPBEAT = 0.8
 """The first phrase of a section does not count where it has at most so much of the second's length."""
 BESIDES = 5
@@ -75,7 +77,7 @@ class Lookback(nn.Module):
     """``(symbols, lines) -> (seen, lines)``: symbols ``(batch, time)``, what is seen ``(time, batch, size)``;
     lines ``(batch, HEAD + HISTORY)``, None at a sequence's start.
 
-    Raises ConfigError where the phrases are not of so many codes.
+    Raises ConfigError where the phrases are not of so many codes, or hold what no line can be led by.
     """
 
     def __init__(self, phrases: Phrases, vocab_size: int, size: int) -> None:
@@ -84,7 +86,7 @@ class Lookback(nn.Module):
         if given != (vocab_size - len(SPECIALS),) * 2:
             found = f"{given[0]} roles and {given[1]} lengths for {vocab_size} codes"
             raise ConfigError(f"model.phrases: {found}; train anew")
-        check_distances(phrases.distances)
+        check_phrases(phrases)
         self.sight, self.vocab_size = Sight.of(phrases), vocab_size
         counts = 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
         rows = (len(phrases.distances) + 2) * (vocab_size + 1) + counts
@@ -102,10 +104,15 @@ class Lookback(nn.Module):
         return seen.unflatten(0, codes.shape), kept.to(where)
 
 
-def check_distances(distances: list[int]) -> None:
-    """Raises ConfigError for distances that are too many, or not from 1 to `FARTHEST`."""
-    between("the number of model.phrases.distances", len(distances), 1, MOST_DISTANCES)
-    for distance in distances:
+def check_phrases(phrases: Phrases) -> None:
+    """Raises ConfigError for what is no role, for lengths that are no numbers or beyond `LONGEST`, and for
+    distances that are too many, or not from 1 to `FARTHEST`."""
+    for role in phrases.roles:
+        between("model.phrases.roles", role, min(Role), max(Role))
+    for length in phrases.lengths:
+        between("model.phrases.lengths", length, -LONGEST, LONGEST)
+    between("the number of model.phrases.distances", len(phrases.distances), 1, MOST_DISTANCES)
+    for distance in phrases.distances:
         between("model.phrases.distances", distance, 1, FARTHEST)
 
 
@@ -130,7 +137,7 @@ def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
     counts = kinds * (vocab_size + 1)
     line[PLACES + kinds] = counts + line[_COUNT]
     line[PLACES + kinds + 1] = counts + MOST_PHRASES + 1 + line[_BEFORE]
-    halves = min(max(np.int64(2 * line[_LENGTH]), 0), MOST_LENGTH)
+    halves = np.int64(min(max(2 * line[_LENGTH], 0), MOST_LENGTH))
     line[PLACES + kinds + 2] = counts + 2 * (MOST_PHRASES + 1) + halves
     said = counts + 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
     line[PLACES + kinds + 3] = said + line[_SAID]

@@ -52,7 +52,13 @@ class Recurrent:
         model_sizes(self, "hidden_size", "num_layers")
 
     def __str__(self) -> str:
-        return f"{self.cell} {self.num_layers}x{self.hidden_size}{' with lookback' if self.phrases else ''}"
+        looking = " with lookback" if self.phrases_seen else ""
+        return f"{self.cell} {self.num_layers}x{self.hidden_size}{looking}"
+
+    @property
+    def phrases_seen(self) -> Phrases | None:
+        """The phrases that are looked back at; None where nothing is."""
+        return self.phrases if self.lookback else None
 
     def build(self, vocab_size: int) -> "RecurrentModel":
         """A freshly initialised model over `vocab_size` codes."""
@@ -73,10 +79,10 @@ class RecurrentModel(nn.Module):
         self.settings = settings
         self.embedding = nn.Embedding(vocab_size, size)
         self.lookback = None
-        if settings.lookback and settings.phrases:
+        if settings.phrases_seen:
             from pipeline.models.lookback import Lookback  # compiled code: late, since most have none
 
-            self.lookback = Lookback(settings.phrases, vocab_size, size)
+            self.lookback = Lookback(settings.phrases_seen, vocab_size, size)
         self.layers = CELLS[settings.cell](
             size, size, layers, batch_first=True, dropout=settings.dropout if layers > 1 else 0.0
         )

@@ -39,7 +39,7 @@ def of_recurrent(model: "RecurrentModel", int8: bool) -> steps.Net:
         given = torch.cat([given, model.lookback.table.double() @ layers[0][0].double().t()])
     frame = _frame(
         model, given, torch.stack(biases), model.norms, settings.residual, settings.layer_norm,
-        settings.phrases,
+        settings.phrases_seen,
     )  # fmt: skip
     if cell == "gru":
         return steps.GRU(frame, panels, fresh, np.zeros_like(frame.biases[0]))

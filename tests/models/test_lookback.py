@@ -1,5 +1,7 @@
 """What stood some bars before is seen as long as the bar is the same, and helps to repeat it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,11 @@ from pipeline.checkpoint import KEY, describe, load
 from pipeline.domain import Symbols
 from pipeline.errors import ConfigError, DataError
 from pipeline.models import lookback
-from pipeline.models.lookback import Lookback
-from pipeline.models.recurrent import Recurrent, RecurrentModel
+from pipeline.models.lookback import LONGEST, MOST_LENGTH, Lookback
+from pipeline.models.recurrent import CELLS, Recurrent, RecurrentModel
 from pipeline.music.abc.domain import Abc
-from pipeline.phrases import Phrases, Role
+from pipeline.phrases import Phrases
+from pipeline.sampling.engine import Request, draw
 
 HEADER = "M:2/4\nL:1/8\nK:D\n"
 ALPHABET = Alphabet(sorted(set(HEADER + "ABcdefg|:]1234")))
@@ -163,7 +166,33 @@ def test_a_checkpoint_brings_the_phrases_along_and_wrong_ones_are_told(tmp_path)
         load(path)
 
 
-@pytest.mark.parametrize("distances", [[], [0], [32], [1] * 9])
-def test_distances_out_of_range_are_told(distances):
-    with pytest.raises(ConfigError, match=r"phrases.distances=\S+ is out of range"):
-        Lookback(Phrases([Role.WITHIN] * (SIZE - 3), [1.0] * (SIZE - 3), distances), SIZE, 4)
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        *(("distances", wrong) for wrong in ([], [0], [32], [1] * 9)),
+        *(("roles", [wrong, *BARS.roles[1:]]) for wrong in (-1, 6, 10**30)),
+        *(("lengths", [wrong, *BARS.lengths[1:]]) for wrong in (float("nan"), float("inf"), -1e31)),
+    ],
+)
+def test_what_is_out_of_range_is_told(name, value):
+    with pytest.raises(ConfigError, match=rf"phrases.{name}=\S+ is out of range"):
+        Lookback(replace(BARS, **{name: value}), SIZE, 4)
+
+
+def test_very_long_and_negative_lengths_are_seen_as_the_longest_and_as_none():
+    for length, halves in ((LONGEST, MOST_LENGTH), (-LONGEST, 0)):
+        rows = rows_seen(HEADER + "AAAA", replace(BARS, lengths=[length] * len(BARS.lengths)))
+        first = len(BARS.distances) * (SIZE + 1) + 2 * (lookback.MOST_PHRASES + 1)
+        assert rows[-1, len(BARS.distances) + 2] - first == halves
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_model_that_may_not_look_back_does_not_whatever_phrases_it_has(cell):
+    plain, given = Recurrent(cell, 16, 1), Recurrent(cell, 16, 1, lookback=False, phrases=BARS)
+    assert str(given) == str(plain)
+    samples = []
+    for settings in (plain, given):
+        torch.manual_seed(0)
+        model = settings.build(SIZE).eval()
+        samples.append(list(draw(model, ALPHABET, Request(4, 30, 1))))
+    assert samples[0] == samples[1]

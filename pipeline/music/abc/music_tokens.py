@@ -94,10 +94,11 @@ def role_of(symbol: str) -> Role:
 def added_length(symbol: str) -> float:
     """By how many unit lengths a token, or a character of one, makes its bar longer: exact for most bars.
 
-    A note is one long, and what is written behind it changes that; the sign of a triplet takes one off.
+    A note is one long, and what is written behind it changes that; the sign of a triplet takes one off. What
+    only looks like a length, as 2/0, changes nothing.
 
-    >>> [added_length(each) for each in ("^c'", "z", "3/2", "2", "/", "(3", ">")]
-    [1.0, 1.0, 0.5, 1.0, -0.5, -1.0, 0.0]
+    >>> [added_length(each) for each in ("^c'", "z", "3/2", "2", "/", "(3", ">", "0", "2/0")]
+    [1.0, 1.0, 0.5, 1.0, -0.5, -1.0, 0.0, 0.0, 0.0]
     >>> sum(map(added_length, "(3abcd2z/")), sum(map(added_length, ("(3", "a", "b", "c", "d", "2", "z", "/")))
     (4.5, 4.5)
     """
@@ -106,5 +107,8 @@ def added_length(symbol: str) -> float:
     if symbol.startswith("("):
         return -1.0
     if is_length(symbol):
-        return 0.0 if symbol == "0" else float(parse_length(symbol)) - 1.0
+        try:
+            return float(parse_length(symbol)) - 1.0
+        except (ValueError, OverflowError):  # tunes may be learned that are not valid
+            return 0.0
     return float(symbol.strip("^_=,'") in _SOUNDS)
