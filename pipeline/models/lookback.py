@@ -157,7 +157,11 @@ def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> No
             _end_section(line)
         _await(sight, line)
     elif role == Role.SECTION:
-        if inside:
+        if inside and line[_CLOSES] > 0:  # two of them are a border
+            _count(line)
+            _end_section(line)
+            _await(sight, line)
+        elif inside:
             line[_CLOSES] = 1
             for kind in range(sight.distances.shape[0]):
                 line[_POINTERS + kind] = 0

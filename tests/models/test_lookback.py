@@ -77,6 +77,11 @@ def test_repeats_and_endings_are_no_bars_and_no_notes():
     assert counts("ABcd|A|B|c||d|e:|f|")[1] == [0] * 11 + [4] * 5 + [2] * 3
 
 
+def test_two_repeat_signs_in_one_end_a_bar():
+    assert counts("A|B|c::d|e:|")[0] == [0, 1, 1, 2, 2, 2, 0, 0, 1, 1, 1, 0]
+    assert counts("A|B|c::d|e:|")[1] == [0] * 6 + [3] * 5 + [2]
+
+
 def test_an_upbeat_is_no_bar_once_the_next_shows_that_it_is_short():
     assert counts("A|Bcde|fg2c|")[0] == [0] + [1] * 6 + [1] * 4 + [2]
     assert counts("ABcd|BcA|fg2c|")[0] == [0] * 4 + [1] * 4 + [2] * 5 + [3]
