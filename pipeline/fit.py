@@ -55,8 +55,9 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     model = build(inputs.model, "model").build(len(corpus.alphabet))
     if inputs.start is not None:
         begun = load(inputs.start).model.state_dict()
-        for name in model.load_state_dict(begun, strict=False).missing_keys:
-            model.get_parameter(name).data.zero_()  # a look-back that is to be learned besides
+        if "lookback.table" in model.state_dict() and "lookback.table" not in begun:
+            begun["lookback.table"] = torch.zeros_like(model.lookback.table)  # it is to be learned besides
+        model.load_state_dict(begun)
     lanes = lanes_of(inputs)
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)

@@ -40,7 +40,7 @@ def _compiled(package: Path) -> Path:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
-        if b"numba" in source or b"NamedTuple" in source:
+        if any(word in source for word in (b"numba", b"NamedTuple", b"IntEnum")):
             digest.update(source)
     places = (package, "__pycache__"), (Path.home(), ".cache/sequence-pipeline")
     kept = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
 from pipeline.alphabet import BOS, SPECIALS
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.limits import between
 from pipeline.models.tiles import BARE, INNER
 from pipeline.phrases import Phrases, Role
@@ -42,10 +42,15 @@ NAME = 2
 HISTORY = 4096
 """Codes of a sequence that are kept."""
 
-# Where things stand in a line, whose numbers are exact up to 2**24.
-_SEEN, _PHRASES, _INSIDE, _BEGINS, _COUNT, _BEFORE, _CLOSES, _LENGTH, _FIRST = range(9)
-_COLUMN, _READ, _NEXT, _SAID, _THEN = range(9, 14)  # of a heading's line; and what the last one said
-_POINTERS = 14
+# Where things stand in a line, whose numbers are exact up to 2**24: codes seen and phrases begun; whether we
+# are in a phrase, or one may begin; phrases of this section and of the last; whether the section ends at the
+# next border; the phrase's length, that of the section's first (-1 once it was an upbeat), and whether what
+# comes lasts no time.
+_SEEN, _PHRASES, _INSIDE, _BEGINS, _COUNT, _BEFORE, _CLOSES, _LENGTH, _FIRST, _ASIDE = range(10)
+# The column of a heading's line, what was read of it, and what the last whole one said.
+_COLUMN, _READ, _NEXT, _SAID, _THEN = range(10, 15)
+# Where in the history the symbol of each distance stands, and where the last phrases began.
+_POINTERS = 15
 _STARTS = _POINTERS + MOST_DISTANCES
 PLACES = _STARTS + FARTHEST + 1
 """Where the rows of the table begin that a line looks up now."""
@@ -93,9 +98,12 @@ class Lookback(nn.Module):
         self.table = nn.Parameter(torch.randn(rows, size) / 2)
 
     def forward(self, symbols: Tensor, lines: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Shapes as above. Raises DataError for lines of another layout, such as an earlier version's."""
         where = self.table.device
         if lines is None:
             lines = torch.zeros(len(symbols), HEAD + HISTORY)
+        if lines.shape != (len(symbols), HEAD + HISTORY):
+            raise DataError("this training was begun by another version and cannot go on; train anew")
         kept = lines.cpu().clone()
         codes = symbols.t().contiguous()
         rows = torch.zeros(*codes.shape, len(self.sight.distances) + BESIDES, dtype=torch.int64)
@@ -118,7 +126,8 @@ def check_phrases(phrases: Phrases) -> None:
 
 @njit(**INNER)
 def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
-    """Take a line on by one code; its `PLACES` then name the rows of the table that are seen."""
+    """Take a line on by one code; its `PLACES` then name the rows of the table that are seen. Behind its head
+    the line may have less than `HISTORY` numbers, where the sequence has no more codes."""
     if code == BOS:
         for at in range(HEAD):
             line[at] = 0
@@ -147,6 +156,11 @@ def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
 @njit(**INNER)
 def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> None:
     role, inside, begins = sight.roles[code], line[_INSIDE] > 0, line[_BEGINS] > 0
+    aside = line[_ASIDE] > 0
+    if role == Role.QUOTE:
+        line[_ASIDE] = 0 if aside else 1
+    elif role == Role.ASIDE or role == Role.BACK:
+        line[_ASIDE] = 1 if role == Role.ASIDE else 0
     if role == Role.HEADING:
         line[_PHRASES] = line[_COUNT] = line[_BEFORE] = line[_FIRST] = 0
         _await(sight, line)
@@ -156,7 +170,7 @@ def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> No
         if role == Role.SECTION_BORDER or line[_CLOSES] > 0 or (begins and not inside):
             _end_section(line)
         _await(sight, line)
-    elif role == Role.SECTION:
+    elif role == Role.SECTION and not aside:
         if inside and line[_CLOSES] > 0:  # two of them are a border
             _count(line)
             _end_section(line)
@@ -168,14 +182,14 @@ def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> No
         else:
             _end_section(line)
     elif inside:
-        line[_LENGTH] += sight.lengths[code]
-        _compare(sight, line, history, code)
-    elif begins and role != Role.BETWEEN:
+        line[_LENGTH] += 0 if aside else sight.lengths[code]
+        _compare(sight, line, history, seen, code)
+    elif begins and role != Role.BETWEEN and role != Role.BACK:
         started = np.int64(line[_PHRASES])
         line[_STARTS + started % (FARTHEST + 1)] = seen
         line[_PHRASES], line[_INSIDE], line[_BEGINS] = started + 1, 1, 0
         line[_LENGTH] = sight.lengths[code]
-        _compare(sight, line, history, code)
+        _compare(sight, line, history, seen, code)
 
 
 @njit(**INNER)
@@ -215,19 +229,20 @@ def _end_section(line: Array) -> None:
 @njit(**INNER)
 def _await(sight: Sight, line: Array) -> None:
     """A phrase is to begin: point at the beginnings of those that came before it."""
-    line[_INSIDE], line[_BEGINS], line[_CLOSES], line[_LENGTH] = 0, 1, 0, 0
+    line[_INSIDE], line[_BEGINS], line[_CLOSES], line[_LENGTH], line[_ASIDE] = 0, 1, 0, 0, 0
     for kind in range(sight.distances.shape[0]):
         phrase = np.int64(line[_PHRASES]) - sight.distances[kind]
         line[_POINTERS + kind] = line[_STARTS + phrase % (FARTHEST + 1)] + 1 if phrase >= 0 else 0
 
 
 @njit(**INNER)
-def _compare(sight: Sight, line: Array, history: Array, code: int) -> None:
+def _compare(sight: Sight, line: Array, history: Array, seen: int, code: int) -> None:
     """Go on where the code is what stood there; elsewhere the phrases differ from here on."""
     for kind in range(sight.distances.shape[0]):
         at = np.int64(line[_POINTERS + kind]) - 1
         if at >= 0:
-            line[_POINTERS + kind] = at + 2 if np.int64(history[at % len(history)]) == code else 0
+            alike = seen - at < HISTORY and np.int64(history[at % len(history)]) == code
+            line[_POINTERS + kind] = at + 2 if alike else 0
 
 
 @njit(**BARE)

@@ -69,7 +69,8 @@ NO_TABLES = Tables(np.zeros((1, 1), np.int32), np.zeros(1, np.int32), np.ones((1
 
 
 class Guide:
-    """The tables of a grammar over an alphabet; `tries` times a sequence that leaves it is drawn anew."""
+    """The tables of a grammar over an alphabet; `tries` times a sequence that leaves it is drawn anew, where
+    compiled code draws; elsewhere the grammar chooses with from the first symbol on."""
 
     def __init__(self, grammar: Grammar, alphabet: Alphabet, tries: int = 0) -> None:
         self.grammar, self.vocab_size, self.tries = grammar, len(alphabet), tries

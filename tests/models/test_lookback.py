@@ -19,7 +19,7 @@ from pipeline.phrases import Phrases
 from pipeline.sampling.engine import Request, draw
 
 HEADER = "M:2/4\nL:1/8\nK:D\n"
-ALPHABET = Alphabet(sorted(set(HEADER + "ABcdefg|:]1234")))
+ALPHABET = Alphabet(sorted(set(HEADER + "ABcdefg|:[]{}1234\"m")))
 TUNES = Abc().phrases(ALPHABET.symbols)
 BARS = Phrases([int(role) for role in TUNES.roles], TUNES.lengths, [1, 2])
 SIZE = len(ALPHABET)
@@ -89,6 +89,11 @@ def test_an_upbeat_is_no_bar_once_the_next_shows_that_it_is_short():
 
 def test_the_length_of_a_bar_so_far_is_counted_in_halves():
     assert counts("A2B|c4|")[2] == [2, 4, 6, 0, 2, 8, 0]
+
+
+def test_chord_symbols_and_grace_notes_last_no_time_and_chords_as_long_as_a_note():
+    assert counts('"Am"A{Bc}d[eg]2|')[2] == [0, 0, 0, 0, 2, 2, 2, 2, 2, 4, 6, 6, 6, 6, 8, 0]
+    assert counts("ABcd|[K:D]e|f|")[0][-1] == 3
 
 
 def test_the_key_is_seen_to_the_end():
@@ -167,7 +172,7 @@ def test_a_checkpoint_brings_the_phrases_along_and_wrong_ones_are_told(tmp_path)
     assert torch.equal(load(path).model(codes)[0], model(codes)[0])
     node["phrases"] = {**node["phrases"], "roles": BARS.roles[1:]}
     torch.save({"state_dict": weights, KEY: describe(node, ALPHABET)}, path)
-    with pytest.raises(DataError, match="20 roles and 21 lengths for 24 codes"):
+    with pytest.raises(DataError, match=f"{SIZE - 4} roles and {SIZE - 3} lengths for {SIZE} codes"):
         load(path)
 
 
@@ -175,7 +180,7 @@ def test_a_checkpoint_brings_the_phrases_along_and_wrong_ones_are_told(tmp_path)
     "name, value",
     [
         *(("distances", wrong) for wrong in ([], [0], [32], [1] * 9)),
-        *(("roles", [wrong, *BARS.roles[1:]]) for wrong in (-1, 6, 10**30)),
+        *(("roles", [wrong, *BARS.roles[1:]]) for wrong in (-1, 9, 10**30)),
         *(("lengths", [wrong, *BARS.lengths[1:]]) for wrong in (float("nan"), float("inf"), -1e31)),
     ],
 )

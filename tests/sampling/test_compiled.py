@@ -12,7 +12,7 @@ from pipeline.alphabet import Alphabet
 from pipeline.models.min_gru import MinGru
 from pipeline.models.recurrent import CELLS, Recurrent
 from pipeline.phrases import Phrases
-from pipeline.sampling import compiled, philox
+from pipeline.sampling import compiled, philox, reading
 from pipeline.sampling.engine import Request, draw, uniforms
 
 ALPHABET = Alphabet("ACGT")
@@ -164,3 +164,15 @@ def test_a_step_gives_the_logits_of_the_model(settings):
     assert torch.allclose(logits[:, 0], expected[:, 5], atol=1e-5)
     logits, _ = stepping(codes[:, 6:], state)
     assert torch.allclose(logits[:, 0], expected[:, 8], atol=1e-5)
+
+
+@pytest.mark.parametrize("phrases", [None, PHRASES])
+def test_compiled_reading_finds_the_surprisals_of_the_model(phrases):
+    model = built(Recurrent("lstm", 24, 2, phrases=phrases))
+    sequences = [np.random.default_rng(n).integers(3, 7, 40 + n) for n in range(3)]
+    found = list(reading.surprisals(model.stepper(), sequences, with_end=False))
+    for codes, nats in zip(sequences, found, strict=True):
+        with torch.no_grad():
+            log_shares = model(torch.tensor([[0, *codes[:-1]]]))[0][0].log_softmax(-1)
+        expected = -log_shares[torch.arange(len(codes)), torch.from_numpy(codes)]
+        assert np.allclose(nats, expected.numpy(), atol=1e-4)

@@ -8,6 +8,7 @@ import torch
 from pipeline.alphabet import Alphabet
 from pipeline.domain import Grammar, Sample
 from pipeline.models.recurrent import Recurrent
+from pipeline.phrases import Phrases
 from pipeline.sampling.engine import Request, draw
 from pipeline.sampling.guide import Guide
 
@@ -30,9 +31,9 @@ class InPairs(Grammar):
         return () if states[0] == "a" else (1,)
 
 
-def drawn(guide: Guide | None, **changes) -> list[Sample]:
+def drawn(guide: Guide | None, phrases: Phrases | None = None, **changes) -> list[Sample]:
     torch.manual_seed(1)
-    model = Recurrent("gru", 8, 1).build(len(ALPHABET)).eval()
+    model = Recurrent("gru", 8, 1, phrases=phrases).build(len(ALPHABET)).eval()
     with torch.no_grad():
         model.readout.bias[2] = 0.5  # the end comes soon
     request = Request(**{"count": 4000, "length": 40, "seed": 5, "guide": guide, **changes})
@@ -63,6 +64,16 @@ def test_sequences_drawn_anew_are_as_often_each_as_good_ones_drawn_freely():
 def test_the_greedy_sequence_is_drawn_once_and_by_the_grammar():
     samples = drawn(Guide(InPairs(), ALPHABET, 10**9), count=3, temperature=0.0)
     assert len({sample.text for sample in samples}) == 1
+
+
+def test_what_is_drawn_anew_has_seen_nothing_of_what_was_dropped():
+    looking = Phrases(roles=[0, 2], lengths=[1, 0], distances=[1])
+    free, guided = drawn(None, looking), drawn(Guide(InPairs(), ALPHABET, 10), looking)
+    kept = [(one, other) for one, other in zip(free, guided, strict=True) if is_good(one)]
+    assert len(kept) > 500 and all(one == other for one, other in kept)
+    good = [[sample.text for sample in samples if is_good(sample)] for samples in (free, guided)]
+    one, other = (texts.count("ab") / len(texts) for texts in good)
+    assert abs(one - other) < 0.04
 
 
 def test_neither_rows_nor_threads_change_what_is_drawn_anew():

@@ -14,7 +14,10 @@ from pipeline.phrases import Role
 _HEADER = re.compile(r"[A-Z]:[^\n]*(?:\n|\Z)")
 _BAR = re.compile(r"(\.?(?:\[\||:*\||::+)[|:]*\]?)( ?(?:[1-9][0-9,\-]*)?)")
 _WITH_LENGTH = ("note", "rest", "spacer")
-_SOUNDS = frozenset("ABCDEFGabcdefgz")
+_SOUNDS = frozenset("ABCDEFGabcdefgz[")
+_ROLES = {
+    ":": Role.SECTION, '"': Role.QUOTE, "{": Role.ASIDE, "}": Role.BACK, "[": Role.ASIDE, "]": Role.BACK,
+}  # fmt: skip
 
 
 def music_tokens(text: str) -> tuple[str, ...]:
@@ -79,23 +82,23 @@ def bar_and_ending(token: str) -> tuple[str, str] | None:
 def role_of(symbol: str) -> Role:
     r"""What a token, or a character of one, does for the bars of a tune.
 
-    >>> [role_of(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A")]
-    ['HEADING', 'BORDER', 'SECTION', 'SECTION_BORDER', 'BETWEEN', 'WITHIN']
+    >>> [role_of(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A", "{")]
+    ['HEADING', 'BORDER', 'SECTION', 'SECTION_BORDER', 'BETWEEN', 'WITHIN', 'ASIDE']
     """
+    if symbol in _ROLES:
+        return _ROLES[symbol]
     if symbol.endswith("\n"):
         return Role.HEADING
     if bar := bar_and_ending(symbol):
         return Role.BORDER if bar[0] == "|" else Role.SECTION_BORDER
-    if symbol == ":":
-        return Role.SECTION
-    return Role.BETWEEN if symbol == "]" or symbol.isdigit() else Role.WITHIN
+    return Role.BETWEEN if symbol.isdigit() else Role.WITHIN
 
 
 def added_length(symbol: str) -> float:
     """By how many unit lengths a token, or a character of one, makes its bar longer: exact for most bars.
 
-    A note is one long, and what is written behind it changes that; the sign of a triplet takes one off. What
-    only looks like a length, as 2/0, changes nothing.
+    A note or a chord is one long, and what is written behind it changes that; the sign of a triplet takes one
+    off. What only looks like a length, as 2/0, changes nothing.
 
     >>> [added_length(each) for each in ("^c'", "z", "3/2", "2", "/", "(3", ">", "0", "2/0")]
     [1.0, 1.0, 0.5, 1.0, -0.5, -1.0, 0.0, 0.0, 0.0]
