@@ -151,8 +151,8 @@ class Grammar(abc.ABC):
     slack: int
     """By how many symbols an ending may become longer from one symbol to the next, at most."""
     tries: ClassVar[int] = 0
-    """How often a sequence that leaves the grammar is drawn anew, before it is held to it: for sequences that
-    are short, and mostly good by themselves."""
+    """How often a sequence that leaves the grammar far is drawn anew, before it is held to it: for sequences
+    that are short, and mostly good by themselves."""
     takes_all: ClassVar[bool] = False
     """Whether `step` knows how to go on after letters too that are not allowed, as a prime may have."""
 

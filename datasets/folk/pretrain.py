@@ -25,7 +25,7 @@ TRAININGS = {
     ),
     "looking_back_in_many_keys": (
         IN_MANY_KEYS, "model.lookback=true", "train.batch=32", "train.lr=0.002", "train.average=0.998",
-        "budget=65m",
+        "budget=82m",
     ),
     "looking_back_as_they_stand": (
         AS_THEY_STAND, "train.max_epochs=4", "train.batch=32", "train.lr=0.0004", "train.average=0.99",

@@ -4,10 +4,12 @@ A thread takes a chunk of samples and goes through it with a number of rows; a r
 begins with the next. The softmax is in double precision; every sample has its own random numbers, and every
 row its own order of additions: neither threads nor rows nor chunks change a sample.
 
-A sample that a guide watches is drawn freely at first, and anew as soon as it leaves the grammar: that is to
-draw from the model's distribution given that the sequence is good, which choosing among the symbols allowed
-is not, since it goes on after beginnings that the model would have left (Park et al., "Grammar-aligned
-decoding", 2024). After `Rule.tries` of those, or near the longest length, the grammar chooses with.
+A sample that a guide watches is drawn freely at first. Where a symbol comes that the grammar forbids, and all
+that it allows is most unlikely, the model has lost its way, and the whole sample is drawn anew; or else only
+the symbol. That is nearly to draw from the model's distribution given that the sequence is good. Always to
+choose among the symbols allowed is not: it goes on after beginnings that the model would have left (Park et
+al., "Grammar-aligned decoding", 2024), and is left for samples that were drawn anew `Rule.tries` times or are
+near the longest length.
 """
 
 import math
@@ -49,6 +51,8 @@ class Rule(NamedTuple):
     """Which codes may be chosen, ``(vocab_size,)`` bool."""
     tries: int = 0
     """How often a sample may leave the grammar and be drawn anew."""
+    lost: float = 0.0
+    """It is where the symbols allowed are less likely than this."""
 
 
 class Starts(NamedTuple):
@@ -217,21 +221,21 @@ def _draw(
         for row in range(count - 1, -1, -1):
             sample = desk.owner[row]
             step = lengths[sample]
-            used = desk.used[row]
-            if used % philox.BLOCK == 0:
-                philox.fill(seed, np.uint64(first + sample), used // philox.BLOCK, desk.numbers[row])
-            number = desk.numbers[row, used % philox.BLOCK]
-            desk.used[row] += 1
+            logits, number = space.logits[row, :size], _next_number(seed, first + sample, row, desk)
             free = desk.tries[row] > 0 and desk.left[row] > tables.near
             if not free:
                 _allow(rule, tables, places.states[row], desk.allowed)
             allowed = rule.allowed if free else desk.allowed
-            code, log_probability = choose(space.logits[row, :size], rule, allowed, number, desk.weights)
+            code, log_probability = choose(logits, rule, allowed, number, desk.weights)
             if free and not _may_follow(tables, places.states[row], code):
-                desk.tries[row] -= 1
-                lengths[sample], nats[sample] = 0, 0.0
-                _start(starts, first + sample, row, carried, desk, places)
-                continue
+                _allow(rule, tables, places.states[row], desk.allowed)
+                if _share(desk.weights, desk.allowed) < rule.lost:
+                    desk.tries[row] -= 1
+                    lengths[sample], nats[sample] = 0, 0.0
+                    _start(starts, first + sample, row, carried, desk, places)
+                    continue
+                number = _next_number(seed, first + sample, row, desk)
+                code, log_probability = choose(logits, rule, desk.allowed, number, desk.weights)
             drawn[sample, step], desk.codes[row] = code, code
             nats[sample] += log_probability
             lengths[sample] += 1
@@ -289,6 +293,26 @@ def _allow(rule: Rule, tables: Tables, states: Array, allowed: Array) -> None:
         some |= allowed[code]
     if not some:  # a dead end is told by whoever checks what was drawn
         allowed[EOS] = True
+
+
+@njit(**INNER)
+def _next_number(seed: np.uint64, sample: int, row: int, desk: Desk) -> float:
+    """The next random number of a row's sample."""
+    block, place = divmod(desk.used[row], philox.BLOCK)
+    if place == 0:
+        philox.fill(seed, np.uint64(sample), block, desk.numbers[row])
+    desk.used[row] += 1
+    return desk.numbers[row, place]
+
+
+@njit(**INNER)
+def _share(weights: Array, allowed: Array) -> float:
+    """Of all that `choose` has weighed, the part that is allowed."""
+    total, good = 0.0, 0.0
+    for code in range(len(weights)):
+        total += weights[code]
+        good += weights[code] if allowed[code] else 0.0
+    return good / total
 
 
 @njit(**INNER)

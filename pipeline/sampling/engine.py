@@ -125,7 +125,7 @@ def _draw_compiled(
     rule = compiled.Rule(
         float(decoder.temperature), size if decoder.top_k is None else min(decoder.top_k, size),
         1.0 if decoder.top_p is None else float(decoder.top_p), float(decoder.min_p or 0.0), allowed,
-        request.tries,
+        request.tries, request.guide.lost if request.guide else 0.0,
     )  # fmt: skip
     steps = [request.length - len(prime) for prime in primes]
     starts = compiled.starts_of(

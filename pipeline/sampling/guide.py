@@ -22,6 +22,7 @@ from pipeline.sampling.controls import Controls, Steering
 
 log = logging.getLogger(__name__)
 Array = np.ndarray
+LOST = 0.01
 _FREE = object()
 """The state of a strand that allows everything."""
 
@@ -69,11 +70,14 @@ NO_TABLES = Tables(np.zeros((1, 1), np.int32), np.zeros(1, np.int32), np.ones((1
 
 
 class Guide:
-    """The tables of a grammar over an alphabet; `tries` times a sequence that leaves it is drawn anew, where
-    compiled code draws; elsewhere the grammar chooses with from the first symbol on."""
+    """The tables of a grammar over an alphabet. A sequence that leaves it where all that it allows is less
+    likely than `lost` is drawn anew, `tries` times, if compiled code draws; else the grammar chooses with
+    from the first symbol on."""
 
-    def __init__(self, grammar: Grammar, alphabet: Alphabet, tries: int = 0) -> None:
-        self.grammar, self.vocab_size, self.tries = grammar, len(alphabet), tries
+    def __init__(
+        self, grammar: Grammar, alphabet: Alphabet, tries: int = 0, lost: float = LOST
+    ) -> None:  # fmt: skip
+        self.grammar, self.vocab_size, self.tries, self.lost = grammar, len(alphabet), tries, lost
         self.letters = len(alphabet.symbols)
         self.strands = len(grammar.start)
         self.lock = Lock()

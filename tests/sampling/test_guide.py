@@ -53,7 +53,7 @@ def test_what_is_good_when_drawn_freely_is_left_as_it_is():
 
 def test_sequences_drawn_anew_are_as_often_each_as_good_ones_drawn_freely():
     free = Counter(sample.text for sample in drawn(None) if is_good(sample))
-    anew = Counter(sample.text for sample in drawn(Guide(InPairs(), ALPHABET, 1000), seed=6))
+    anew = Counter(sample.text for sample in drawn(Guide(InPairs(), ALPHABET, 1000, lost=1.0), seed=6))
     masked = Counter(sample.text for sample in drawn(Guide(InPairs(), ALPHABET)))
     share = {name: counts[""] / counts.total() for name, counts in
              {"free": free, "anew": anew, "masked": masked}.items()}  # fmt: skip
@@ -62,13 +62,13 @@ def test_sequences_drawn_anew_are_as_often_each_as_good_ones_drawn_freely():
 
 
 def test_the_greedy_sequence_is_drawn_once_and_by_the_grammar():
-    samples = drawn(Guide(InPairs(), ALPHABET, 10**9), count=3, temperature=0.0)
+    samples = drawn(Guide(InPairs(), ALPHABET, 10**9, lost=1.0), count=3, temperature=0.0)
     assert len({sample.text for sample in samples}) == 1
 
 
 def test_what_is_drawn_anew_has_seen_nothing_of_what_was_dropped():
     looking = Phrases(roles=[0, 2], lengths=[1, 0], distances=[1])
-    free, guided = drawn(None, looking), drawn(Guide(InPairs(), ALPHABET, 10), looking)
+    free, guided = drawn(None, looking), drawn(Guide(InPairs(), ALPHABET, 10, lost=1.0), looking)
     kept = [(one, other) for one, other in zip(free, guided, strict=True) if is_good(one)]
     assert len(kept) > 500 and all(one == other for one, other in kept)
     good = [[sample.text for sample in samples if is_good(sample)] for samples in (free, guided)]

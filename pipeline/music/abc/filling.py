@@ -72,14 +72,17 @@ class Filling:
         """That length of a note for which all of it takes the fewest symbols, and how many these are."""
         if not left:
             tuplet = PLAIN
-        ways = []
+        best: tuple[int, str] | None = None
         for length, cost, text in self.lengths(unit, factor):
-            rest = self.cost(unit, room - length, tuplet, left)
-            if rest is not None:
-                ways.append((cost + rest, text))
-        return min(ways, default=None)
+            if best is not None and cost > best[0]:
+                break
+            rest = None if length > room else self.cost(unit, room - length, tuplet, left)
+            if rest is not None and (best is None or (cost + rest, text) < best):
+                best = cost + rest, text
+        return best
 
     def _lengths(self, unit: int, factor: Factor) -> list[tuple[int, int, str]]:
+        """What a note may have, the fewest symbols first: ticks, symbols and how it is written."""
         above, below = unit * factor[0], FINEST * factor[1]
         found = []
         for eighths, cost, text in self._steps:
@@ -88,4 +91,4 @@ class Filling:
             length, rest = divmod(above * eighths, below)
             if not rest:
                 found.append((length, cost, text))
-        return found
+        return sorted(found, key=lambda way: way[1])
