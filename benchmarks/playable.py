@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.checkpoint import Loaded, load
 from pipeline.domain import Record, Rejection, Sample
 from pipeline.errors import DataError
@@ -76,11 +78,14 @@ def groups_of(loaded: Loaded, count: int, turns: int) -> Iterator[Group]:
     yield Group(BY_GRAMMAR, by_grammar, [domain.finish(each) for each in by_grammar], max(rates[True]))
 
 
-def bits_per_note(samples: Sequence[Sample]) -> float:
-    """Surprisal of whole tunes, ends included, over the notes in them."""
+def bits_per_note(samples: Sequence[Sample]) -> tuple[float, float]:
+    """Surprisal of whole tunes, ends included, over the notes in them, and its standard error, as that of a
+    ratio of sums over tunes."""
     domain = Abc()
-    notes = sum(domain.count_units(each.text) for each in samples)
-    return -sum(each.log_probability for each in samples) / math.log(2) / max(notes, 1)
+    notes = np.array([domain.count_units(each.text) for each in samples])
+    bits = np.array([-each.log_probability for each in samples]) / math.log(2)
+    ratio = bits.sum() / max(notes.sum(), 1)
+    return ratio, float(np.sqrt(((bits - ratio * notes) ** 2).sum()) / max(notes.sum(), 1))
 
 
 def read_by_music21(record: Record, text: str, form: str) -> bool:
@@ -129,8 +134,8 @@ def figures_of(group: Group, checked: int, engraved: int) -> dict[str, Any]:
         "symbols a tune": sum(len(each.symbols) for each in group.samples) / total,
     }  # fmt: skip
     if group.name != "mended":
-        figures["bits a note"] = bits_per_note(group.samples)
-        figures["bits a note, valid ones"] = bits_per_note(valid)
+        for name, samples in (("bits a note", group.samples), ("bits a note, valid ones", valid)):
+            figures[name], figures[f"{name}, standard error"] = bits_per_note(samples)
         figures["symbols a second"] = group.symbols_a_second
     return figures | played(records, checked, engraved)
 
