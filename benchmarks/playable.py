@@ -137,6 +137,9 @@ def figures_of(group: Group, checked: int, engraved: int) -> dict[str, Any]:
         for name, samples in (("bits a note", group.samples), ("bits a note, valid ones", valid)):
             figures[name], figures[f"{name}, standard error"] = bits_per_note(samples)
         figures["symbols a second"] = group.symbols_a_second
+        figures["valid tunes a second"] = (
+            group.symbols_a_second / figures["symbols a tune"] * figures["valid"]
+        )
     return figures | played(records, checked, engraved)
 
 
@@ -171,9 +174,12 @@ def main() -> None:
             told = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common())
             print(f"{name}, {group.name}, not valid: {told or 'none'}")
         show(table)
-        free, guided = (table[each]["symbols a second"] for each in ("as drawn", BY_GRAMMAR))
-        print(f"the grammar costs {1 - guided / free:.1%} of the speed")
-        everything[name] = {**table, "cost": 1 - guided / free}
+        costs = {}
+        for unit in ("symbols a second", "valid tunes a second"):
+            free, guided = (table[each][unit] for each in ("as drawn", BY_GRAMMAR))
+            costs[unit] = 1 - guided / free
+        print("the grammar costs", ", ".join(f"{cost:.1%} of the {unit}" for unit, cost in costs.items()))
+        everything[name] = {**table, "costs": costs}
     print(json.dumps(everything))
 
 
