@@ -116,13 +116,13 @@ def _stepping(net: "Net", length: int) -> Callable:
 def _draw_compiled(
     net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], first: int, threads: int
 ) -> Iterator[Sample]:
-    from pipeline.sampling import compiled
+    from pipeline.sampling import choosing, compiled
 
     size = len(alphabet)
     allowed = np.ones(size, bool)
     decoder = request.decoder()
     allowed[list(decoder.forbidden)] = False
-    rule = compiled.Rule(
+    rule = choosing.Rule(
         float(decoder.temperature), size if decoder.top_k is None else min(decoder.top_k, size),
         1.0 if decoder.top_p is None else float(decoder.top_p), float(decoder.min_p or 0.0), allowed,
         request.tries, request.guide.lost if request.guide else 0.0,

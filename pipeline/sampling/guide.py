@@ -23,6 +23,7 @@ from pipeline.sampling.controls import Controls, Steering
 log = logging.getLogger(__name__)
 Array = np.ndarray
 LOST = 0.01
+"""Smaller is faster, larger nearer to what the model draws when it is good by itself."""
 _FREE = object()
 """The state of a strand that allows everything."""
 

@@ -12,7 +12,7 @@ from pipeline.alphabet import Alphabet
 from pipeline.models.min_gru import MinGru
 from pipeline.models.recurrent import CELLS, Recurrent
 from pipeline.phrases import Phrases
-from pipeline.sampling import compiled, philox, reading
+from pipeline.sampling import choosing, compiled, philox, reading
 from pipeline.sampling.engine import Request, draw, uniforms
 
 ALPHABET = Alphabet("ACGT")
@@ -100,7 +100,7 @@ def test_the_same_bytes_for_any_count_order_and_number_of_threads(settings):
 def test_the_same_bytes_for_any_number_of_rows(rows, int8):
     net = built(Recurrent("gru", 40, 2)).stepper(int8)
     starts = compiled.starts_of(net, [np.array([0, 3, 4])], [30])
-    rule = compiled.Rule(1.0, len(ALPHABET), 1.0, 0.0, np.arange(len(ALPHABET)) != 0)
+    rule = choosing.Rule(1.0, len(ALPHABET), 1.0, 0.0, np.arange(len(ALPHABET)) != 0)
     all_at_once = compiled.draw_chunk(net, starts, rule, 5, range(100, 190), 96)
     some = compiled.draw_chunk(net, starts, rule, 5, range(100, 190), rows)
     for one, other in zip(all_at_once[1:], some[1:], strict=True):
@@ -146,10 +146,10 @@ def test_the_random_numbers_are_those_of_numpy():
 
 
 def test_a_tie_at_the_edge_of_the_unit_interval_draws_an_allowed_code():
-    rule = compiled.Rule(1.0, 5, 1.0, 0.0, np.array([False, True, False, True, False]))
+    rule = choosing.Rule(1.0, 5, 1.0, 0.0, np.array([False, True, False, True, False]))
     logits = np.array([9.0, 0.0, 9.0, 0.0, 9.0], np.float32)
     for number, expected in ((0.0, 1), (0.49, 1), (0.51, 3), (np.nextafter(1.0, 0.0), 3)):
-        code, nats = compiled.choose(logits, rule, rule.allowed, number, np.empty(5))
+        code, nats = choosing.choose(logits, rule, rule.allowed, number, np.empty(5))
         assert code == expected
         assert nats == pytest.approx(float(torch.from_numpy(logits).log_softmax(0)[1]), rel=1e-5)
 
