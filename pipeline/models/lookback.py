@@ -35,8 +35,10 @@ LONGEST = 1e30
 """What a symbol may add to a length: sums of it are still numbers."""
 UPBEAT = 0.8
 """The first phrase of a section does not count where it has at most so much of the second's length."""
+COUNT_ROWS, LENGTH_ROWS = MOST_PHRASES + 1, MOST_LENGTH + 1
+"""Of the table, for a count of phrases, and for a length."""
 BESIDES = 5
-"""Rows of the table that are seen besides those of distances."""
+"""Rows that are seen besides those of distances: two counts, a length, and two symbols of the heading."""
 NAME = 2
 """Symbols at the beginning of a heading's line that only name it, as in K:D."""
 HISTORY = 4096
@@ -93,8 +95,7 @@ class Lookback(nn.Module):
             raise ConfigError(f"model.phrases: {found}; train anew")
         check_phrases(phrases)
         self.sight, self.vocab_size = Sight.of(phrases), vocab_size
-        counts = 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
-        rows = (len(phrases.distances) + 2) * (vocab_size + 1) + counts
+        rows = (len(phrases.distances) + 2) * (vocab_size + 1) + 2 * COUNT_ROWS + LENGTH_ROWS
         self.table = nn.Parameter(torch.randn(rows, size) / 2)
 
     def forward(self, symbols: Tensor, lines: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -143,44 +144,38 @@ def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
         known = at >= 0 and seen - at < HISTORY
         found = np.int64(history[at % len(history)]) if known else vocab_size
         line[PLACES + kind] = kind * (vocab_size + 1) + found
-    counts = kinds * (vocab_size + 1)
-    line[PLACES + kinds] = counts + line[_COUNT]
-    line[PLACES + kinds + 1] = counts + MOST_PHRASES + 1 + line[_BEFORE]
-    halves = np.int64(min(max(2 * line[_LENGTH], 0), MOST_LENGTH))
-    line[PLACES + kinds + 2] = counts + 2 * (MOST_PHRASES + 1) + halves
-    said = counts + 2 * (MOST_PHRASES + 1) + MOST_LENGTH + 1
-    line[PLACES + kinds + 3] = said + line[_SAID]
-    line[PLACES + kinds + 4] = said + vocab_size + 1 + line[_THEN]
+    counts, besides = kinds * (vocab_size + 1), line[PLACES + kinds :]
+    lengths = counts + 2 * COUNT_ROWS
+    said = lengths + LENGTH_ROWS
+    besides[0] = counts + line[_COUNT]
+    besides[1] = counts + COUNT_ROWS + line[_BEFORE]
+    besides[2] = lengths + np.int64(min(max(2 * line[_LENGTH], 0), MOST_LENGTH))
+    besides[3] = said + line[_SAID]
+    besides[4] = said + vocab_size + 1 + line[_THEN]
 
 
 @njit(**INNER)
 def _step(sight: Sight, line: Array, history: Array, seen: int, code: int) -> None:
     role, inside, begins = sight.roles[code], line[_INSIDE] > 0, line[_BEGINS] > 0
-    aside = line[_ASIDE] > 0
-    if role == Role.QUOTE:
-        line[_ASIDE] = 0 if aside else 1
-    elif role == Role.ASIDE or role == Role.BACK:
-        line[_ASIDE] = 1 if role == Role.ASIDE else 0
+    aside, closes = line[_ASIDE] > 0, line[_CLOSES] > 0
+    sign = role == Role.SECTION and not aside
+    if role == Role.QUOTE or role == Role.ASIDE or role == Role.BACK:
+        line[_ASIDE] = role == Role.ASIDE or (role == Role.QUOTE and not aside)
     if role == Role.HEADING:
         line[_PHRASES] = line[_COUNT] = line[_BEFORE] = line[_FIRST] = 0
         _await(sight, line)
-    elif role == Role.BORDER or role == Role.SECTION_BORDER:
+    elif role == Role.BORDER or role == Role.SECTION_BORDER or (sign and closes):  # two signs are a border
         if inside:
             _count(line)
-        if role == Role.SECTION_BORDER or line[_CLOSES] > 0 or (begins and not inside):
+        if role == Role.SECTION_BORDER or closes or (begins and not inside):
             _end_section(line)
         _await(sight, line)
-    elif role == Role.SECTION and not aside:
-        if inside and line[_CLOSES] > 0:  # two of them are a border
-            _count(line)
-            _end_section(line)
-            _await(sight, line)
-        elif inside:
-            line[_CLOSES] = 1
-            for kind in range(sight.distances.shape[0]):
-                line[_POINTERS + kind] = 0
-        else:
-            _end_section(line)
+    elif sign and inside:
+        line[_CLOSES] = 1
+        for kind in range(sight.distances.shape[0]):
+            line[_POINTERS + kind] = 0
+    elif sign:
+        _end_section(line)
     elif inside:
         line[_LENGTH] += 0 if aside else sight.lengths[code]
         _compare(sight, line, history, seen, code)

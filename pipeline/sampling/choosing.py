@@ -1,4 +1,4 @@
-"""One of many codes chosen from logits, compiled; what `decoders.Decoder` does for models that torch steps."""
+"""A code chosen from logits, compiled: what `decoders.Decoder` does for models that torch steps."""
 
 import math
 from typing import NamedTuple

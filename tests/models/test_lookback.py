@@ -52,14 +52,14 @@ def counts(body: str) -> list[list[int]]:
     note the bar has."""
     rows = rows_seen(HEADER + body)[len(HEADER) :, len(BARS.distances) :]
     first = len(BARS.distances) * (SIZE + 1)
-    firsts = first, first + lookback.MOST_PHRASES + 1, first + 2 * (lookback.MOST_PHRASES + 1)
+    firsts = [first + place * lookback.COUNT_ROWS for place in range(3)]
     return [(column - start).tolist() for column, start in zip(rows.T[:3], firsts, strict=True)]
 
 
 def said(text: str, alphabet: Alphabet = ALPHABET, phrases: Phrases = BARS) -> list[str]:
     """What of the heading is seen after a text."""
     size = len(alphabet)
-    first = len(phrases.distances) * (size + 1) + 2 * (lookback.MOST_PHRASES + 1) + lookback.MOST_LENGTH + 1
+    first = len(phrases.distances) * (size + 1) + 2 * lookback.COUNT_ROWS + lookback.LENGTH_ROWS
     places = rows_seen(text, phrases, alphabet)[-1, -2:] - [first, first + size + 1] - 1
     return [alphabet.symbols[place - 3] if place >= 0 else "" for place in places.tolist()]
 
