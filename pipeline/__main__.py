@@ -29,6 +29,7 @@ from pipeline.sampling.settings import GIVES_WAY
 from pipeline.sources import resource_folder
 from pipeline.stages import MANIFEST, read_manifest
 
+NEEDS_QUOTES = "cannot be read; a value with , = [ or ( needs quotes: \"key='value'\""
 
 @hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
 def job(config: DictConfig) -> None:
@@ -76,7 +77,7 @@ def _errors_as_messages() -> Iterator[None]:
     except PipelineError as error:
         _fail(f"{error}{_how_to_go_on()}")
     except OverrideParseException as error:
-        _fail(f"{error.override}: cannot be read; a value with , = [ or ( needs quotes: \"key='value'\"")
+        _fail(f"{error.override}: {NEEDS_QUOTES}")
     except (HydraException, OmegaConfBaseException) as error:
         _fail(_explain(error, sys.argv[1:]))
     except MemoryError:
@@ -136,6 +137,9 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     text = str(error)
     keys = [a.lstrip("+~").split("=", 1)[0].split("@")[0] for a in arguments if "=" in a]
     groups = sorted(p.name for p in resource_folder("conf").iterdir() if p.is_dir())
+    if text.startswith("Ambiguous value"):
+        several = next((a for a in arguments if f"'{a}'" in text), "a value")
+        return f"{several}: {NEEDS_QUOTES}; several values, for a sweep, need -m"
     if "dataset" in text and ("mandatory" in text or "You must specify" in text or "'dataset/" in text):
         wrong = [a for a in arguments if a.startswith("dataset=")]
         found = f"{wrong[0]}: there is no such data set" if wrong else "choose a data set with dataset=NAME"
@@ -155,6 +159,8 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     key = getattr(inner, "full_key", None)
     if key == "stages":
         return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
+    if key and "is not in struct" in first:  # a setting of another model, domain, render or BLAST
+        return f"{key}: the {key.split('.')[0]} chosen here has no such setting; see --help for those it has"
     return f"{key}: {first}" if key and key not in first else first
 
 
