@@ -52,6 +52,8 @@ class DatasetSettings:
     name: str = "???"
     about: str = ""
     """One line for people who list the data sets."""
+    title: str | None = None
+    """The name of the data in the report; by default the organism, book or file that `path` names."""
     path: str | None = None
     """A file, folder or glob of yours, instead of the source."""
     source: str | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import Domain, Exhibit, Record, Rejection, Sample
+from pipeline.domain import RESULTS, Domain, Exhibit, Record, Rejection, Sample
 from pipeline.sampling.requests import Drawing
 from pipeline.sampling.settings import SampleSettings
 
@@ -57,7 +57,7 @@ def write_sheet(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> 
     }
     path.write_text(json.dumps(sheet, indent=1, ensure_ascii=False), encoding="utf-8")
     which = f"the first of {count} in each cell that passed every check" if count > 1 else "one in each cell"
-    return Exhibit("Contact sheet", (path,), f"From the same random numbers; {which}.")
+    return Exhibit("Contact sheet", (path,), f"From the same random numbers; {which}.", part=RESULTS)
 
 
 def _tried(samples: Path, count: int) -> Iterator[list[Sample]]:

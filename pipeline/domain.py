@@ -7,6 +7,7 @@ the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else ch
 
 import abc
 import json
+import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,24 +96,38 @@ class Sample:
         return cls(**values)
 
 
+RESULTS, QUALITY, DETAILS = "results", "quality", "details"
+"""The parts of a report, see `Exhibit`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exhibit:
     """A file that the report shows, by its suffix: .tsv a table; .svg, .png a picture; .wav, .mp3, .ogg a
     player; .txt, .fasta, .abc text; .json a contact sheet; anything else a link. `files` may show several
-    pictures or sounds in a row, under one title."""
+    pictures or sounds in a row, under one title.
+
+    `part` says where the report shows it: RESULTS (what the run was made for), QUALITY (how good that is), or
+    DETAILS, in the section of its stage."""
 
     title: str
     files: tuple[Path, ...]
     caption: str = ""
+    part: str = DETAILS
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What a domain or a render made: exhibits for the report, lines for the end of the run, figures by
-    name, all files written, and what was rejected."""
+    name, all files written, and what was rejected.
+
+    `conclusions` are those lines of the summary that say how good the samples are; the report opens with the
+    first few. `notes` explain a figure by its name.
+    """
 
     exhibits: tuple[Exhibit, ...] = ()
     summary: tuple[str, ...] = ()
+    conclusions: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     rejections: tuple[Rejection, ...] = ()
@@ -220,6 +235,12 @@ class Domain(abc.ABC):
     def suits(self, path: Path) -> bool:
         """Whether a file met while walking a folder should be read; a file named by the user always is."""
         return not path.name.startswith(".")
+
+    def title_data(self, files: Sequence[Path]) -> str:
+        """The name of the data that these files hold, for the title of the report: an organism, a book; by
+        default the name of the file, or of the folder of several."""
+        name = files[0].name if len(files) == 1 else files[0].parent.name
+        return re.sub(r"(\.\w{1,8}){1,2}$", "", name) or name
 
     def duplicate_key(self, record: Record) -> bytes | None:
         """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""

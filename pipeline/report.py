@@ -16,12 +16,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.domain import DETAILS, QUALITY, RESULTS
 from pipeline.exhibits import Page, show
 from pipeline.stages import write_atomically
 
 TITLES = {
-    "ingest": "Data", "train": "Training", "sample": "Samples", "postprocess": "Results", "score": "Scores",
+    "ingest": "Data", "train": "Training", "sample": "Sampling", "postprocess": "Postprocessing",
+    "score": "Scored sequences",
 }  # fmt: skip
+PARTS = {RESULTS: "What was generated", QUALITY: "How good it is"}
+"""The sections that a report opens with; the other exhibits stand in the sections of their stages."""
+RESULTS_ORDER = ("sample", "postprocess", "score", "ingest", "train")
+"""The stages whose results come first."""
+MAX_CONCLUSIONS = 5
 HEADLINES = (
     ("train", "test_bits", "bits per symbol on the test split"),
     ("train", "markov_bits", "bits of the best Markov model"),
@@ -29,10 +36,10 @@ HEADLINES = (
     ("ingest", "symbols", "symbols in the corpus"),
 )
 """Figures that every run has; they open the strip."""
-MOST_HEADLINES = 8
-LONGEST_HEADLINE = 24
-OF_REAL = ", real"
-"""A result's name with this ending is the same measure of held-out real data."""
+MAX_HEADLINES = 8
+MAX_HEADLINE_CHARACTERS = 24
+OF_OTHERS = {", real": "real data", ", held-out real": "held-out real", ", shuffled": "shuffled"}
+"""A result's name with such an ending is the same measure of other sequences; so is one with ", Markov …"."""
 TEMPLATE_DIR = Path(__file__).parent
 
 
@@ -75,16 +82,57 @@ def _contents(manifest: Mapping[str, Any], page: Page) -> dict[str, Any]:
     config = manifest.get("config", {})
     dataset = config.get("dataset") if isinstance(config.get("dataset"), Mapping) else {}
     return {
-        "dataset": str(manifest.get("dataset", "run")),
+        "title": _title(manifest, stages),
         "about": _about(dataset),
         "created": _when(str(manifest.get("created", ""))),
         "version": str(manifest.get("version", "")),
-        "abstract": [_sentence(line) for stage in stages.values() for line in stage.get("summary", ())],
+        "conclusions": _conclusions(stages),
         "headlines": _headlines(stages),
+        "parts": [_part(name, stages, page) for name in PARTS],
         "sections": [_section(name, stage, page) for name, stage in stages.items()],
         "seconds": _duration(sum(stage.get("seconds") or 0 for stage in stages.values())),
         **_reproduction(manifest, stages, page),
     }
+
+
+def _title(manifest: Mapping[str, Any], stages: Mapping[str, Any]) -> str:
+    """What the data is called; the data set's name where a manifest does not say."""
+    named = stages.get("ingest", {}).get("figures", {}).get("data")
+    return str(named or manifest.get("dataset", "run"))
+
+
+def _conclusions(stages: Mapping[str, Any]) -> list[str]:
+    """At most `MAX_CONCLUSIONS` sentences on how good the run is; of each stage the first line where none
+    of them says."""
+    found = [line for stage in stages.values() for line in stage.get("conclusions", ())]
+    if not found:
+        found = [line for stage in stages.values() for line in stage.get("summary", ())[:1]]
+    return [_sentence(line) for line in found[:MAX_CONCLUSIONS]]
+
+
+def _part(part: str, stages: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    """The exhibits of all stages for one opening section; pictures and sounds come first."""
+    order = [name for name in RESULTS_ORDER if name in stages]
+    found = [exhibit for name in order for exhibit in _exhibits(stages[name], part, page)]
+    found.sort(key=_opens)
+    return {"name": part, "title": PARTS[part], "exhibits": found}
+
+
+def _opens(exhibit: Mapping[str, Any]) -> int:
+    """The rank of an exhibit in its part: pictures and sounds, then pages to open, then all else."""
+    if {"picture", "sound", "sheet"} & {block.kind for block in exhibit["blocks"]}:
+        return 0
+    return 1 if any(block.name.endswith(".html") for block in exhibit["blocks"]) else 2
+
+
+def _exhibits(stage: Mapping[str, Any], part: str, page: Page) -> list[dict[str, Any]]:
+    """The exhibits of one stage for one part; one of an unknown part is a detail."""
+    chosen = [
+        each for each in stage.get("exhibits", ())
+        if (each.get("part") if each.get("part") in PARTS else DETAILS) == part
+    ]  # fmt: skip
+    shown = [(each, _exhibit(each, stage, page)) for each in chosen]
+    return [exhibit for each, exhibit in shown if exhibit["blocks"] or not each.get("files")]
 
 
 def _about(dataset: Mapping[str, Any]) -> str:
@@ -105,11 +153,7 @@ def _section(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
             ((str(reason), count) for reason, count in stage.get("rejected", {}).items()),
             key=lambda pair: (-pair[1], pair[0]),
         ),
-        "exhibits": [
-            exhibit
-            for each in stage.get("exhibits", ())
-            if (exhibit := _exhibit(each, stage, page))["blocks"] or not each.get("files")
-        ],
+        "exhibits": _exhibits(stage, DETAILS, page),
     }
 
 
@@ -131,25 +175,34 @@ def _exhibit(exhibit: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -
 
 
 def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The figures to see first: value, label, and the value of real data where the results give one."""
+    """The figures to see first: value, label, the values of other sequences, and a note if there is one."""
     figures = {name: stage.get("figures", {}) for name, stage in stages.items()}
     found = [
-        {"value": _number(figures[stage][key]), "label": label, "real": ""}
+        {"value": _number(figures[stage][key]), "label": label, "others": "", "note": ""}
         for stage, key, label in HEADLINES
         if figures.get(stage, {}).get(key) is not None
     ]
     results = {key: value for key, value in figures.get("postprocess", {}).items() if value is not None}
+    notes = stages.get("postprocess", {}).get("notes", {})
     for key in sorted(results, key=lambda key: not key.startswith("best")):
-        if not key.endswith(OF_REAL) and len(str(results[key])) < LONGEST_HEADLINE:
-            real = results.get(f"{key}{OF_REAL}")
+        if _name_of_others(key) is None and len(str(results[key])) < MAX_HEADLINE_CHARACTERS:
+            others = ((name, results[other]) for other in results if (name := _name_of_others(other, key)))
             found.append(
                 {
                     "value": _number(results[key]),
                     "label": _words(key),
-                    "real": "" if real is None else f"real data: {_number(real)}",
+                    "others": "; ".join(f"{name}: {_number(value)}" for name, value in others),
+                    "note": str(notes.get(key, "")),
                 }
             )
-    return found[:MOST_HEADLINES]
+    return found[:MAX_HEADLINES]
+
+
+def _name_of_others(key: str, of: str | None = None) -> str | None:
+    """Whose value a figure is, where it is not the samples'; None also where it is not of the figure `of`."""
+    base, comma, group = key.rpartition(", ")
+    name = OF_OTHERS.get(comma + group) or (group if comma and group.startswith("Markov") else None)
+    return name if of is None or base == of else None
 
 
 def _reproduction(manifest: Mapping[str, Any], stages: Mapping[str, Any], page: Page) -> dict[str, Any]:

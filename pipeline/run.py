@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,7 +186,10 @@ def _stages(
         return Corpus.open(folder / "ingest")
 
     def do_ingest(out_dir: Path):  # noqa: ANN202
-        return ingest(files, domain, dataset.split, dataset.unknown, seed, out_dir)
+        result = ingest(files, domain, dataset.split, dataset.unknown, seed, out_dir)
+        shipped = dataset.title if dataset.path is None else None
+        title = {"data": shipped or domain.title_data(files)}
+        return replace(result, figures={**title, **result.figures})
 
     def do_train(out_dir: Path):  # noqa: ANN202
         inputs = TrainInputs(

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import load
-from pipeline.domain import Domain, Exhibit, Record
+from pipeline.domain import RESULTS, Domain, Exhibit, Record
 from pipeline.errors import ConfigError, DataError
 from pipeline.progress import track
 from pipeline.sampling.scoring import surprisals
@@ -58,7 +58,9 @@ def score(
     del bits, tracks
     raw.unlink()
     result = findings_to_result([findings], {"sequences": len(heads), "symbols": int(ends[-1])})
-    table = Exhibit("Sequences by surprisal", (out_dir / "records.tsv",), "Of each symbol: symbols.tsv.")
+    table = Exhibit(
+        "Sequences by surprisal", (out_dir / "records.tsv",), "Of each symbol: symbols.tsv.", part=RESULTS
+    )
     return replace(
         result, exhibits=(table, *result.exhibits), figures={**result.figures, "scored_bits": mean},
         summary=(f"sequences scored: {len(heads)}, with {mean:.3f} bits per {unit}", *result.summary),

@@ -37,13 +37,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage has to say beside the files in its folder: counts, lines for people, figures, exhibits."""
+    """What a stage reports: counts, lines for people, figures, exhibits; `conclusions` and `notes` as in
+    `Findings`."""
 
     kept: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
     exhibits: tuple[Exhibit, ...] = ()
+    conclusions: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,8 @@ class RunFolder:
             "started": begun, "inputs": inputs, "outputs": outputs,
             "kept": dict(result.kept), "rejected": dict(result.rejected),
             "seconds": round(time.perf_counter() - started, 2),
-            "summary": list(result.summary), "figures": dict(result.figures),
+            "summary": list(result.summary), "conclusions": list(result.conclusions),
+            "figures": dict(result.figures), "notes": dict(result.notes),
             "exhibits": [_relative(exhibit, partial, stage.name) for exhibit in result.exhibits],
         }  # fmt: skip
 
@@ -252,6 +256,8 @@ def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) ->
         summary=tuple(line for finding in findings for line in finding.summary),
         figures={name: value for finding in findings for name, value in finding.figures.items()},
         exhibits=tuple(exhibit for finding in findings for exhibit in finding.exhibits),
+        conclusions=tuple(line for finding in findings for line in finding.conclusions),
+        notes={name: note for finding in findings for name, note in finding.notes.items()},
     )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from xopen import xopen
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Sample
+from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, Rejection, Sample
 from pipeline.errors import ConfigError, DataError
 
 UNITS = ("line", "paragraph", "file")
@@ -71,7 +71,7 @@ class Text(Domain):
         path = out_dir / "samples.txt"
         blocks = [f"# {_origin(record)}\n{record.symbols}\n" for record in records]
         path.write_text("\n".join(blocks), encoding="utf-8")
-        return Findings(exhibits=(Exhibit("Sampled text", (path,)),), files=(path,))
+        return Findings(exhibits=(Exhibit("Sampled text", (path,), part=RESULTS),), files=(path,))
 
     @property
     def _not_text(self) -> str:

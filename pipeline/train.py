@@ -14,7 +14,7 @@ from pipeline.baseline import evaluate_markov, fit_markov
 from pipeline.checkpoint import Loaded, load
 from pipeline.config import build
 from pipeline.corpus import Corpus
-from pipeline.domain import Exhibit
+from pipeline.domain import QUALITY, Exhibit
 from pipeline.errors import DataError
 from pipeline.evaluate import MOST_VALIDATED, Tally, evaluate
 from pipeline.learning_rate import TABLE
@@ -124,7 +124,7 @@ def _result(
     per_unit = {f"test_bits_per_{inputs.domain.larger_unit}": tally.total_bits / units} if units else {}
     if units and inputs.domain.larger_unit != unit:
         line += f"; {tally.total_bits / units:.3f} bits per {inputs.domain.larger_unit}"
-    exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]))]
+    exhibits = [Exhibit("Bits on the test split", (scores,), ". ".join([line, *notes]), part=QUALITY)]
     if (out_dir / "metrics.csv").exists():
         validated = evaluate_markov(markov, corpus, "validation", MOST_VALIDATED).bits
         exhibits += _how_it_learned(inputs, out_dir, {f"{markov_name} (validation)": validated})

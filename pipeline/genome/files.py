@@ -1,6 +1,7 @@
 """Open sequence files: plain or compressed, told by content, in blocks, with one clear error for what is
 not a sequence file. Read next: `fasta.py`, `genbank.py`."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ MAX_LINE_BYTES = 2**20
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some editors put before UTF-8 text."""
+
+_MOLECULE = re.compile(r" (?:chromosome|plasmid|mitochondri|complete|isolate|contig|scaffold)")
+"""What follows the organism in the title of a sequence."""
 
 COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 """First bytes of a compressed file, and the name that xopen has for it."""
@@ -168,3 +172,21 @@ def refuse_foreign(path: Path, head: bytes) -> None:
     odd = len(head.translate(None, bytes(range(32, 127)) + b"\t\n\r\f\v"))
     if b"\0" in head or (odd > len(head) / 10 and not start.startswith(b">")):
         raise DataError(f"{path}: this is a binary file, where FASTA or GenBank text is expected; convert it")
+
+
+def name_organism(head: bytes) -> str | None:
+    """The organism of the first record of a GenBank or FASTA file, by the file's first bytes.
+
+    Of FASTA it is the title after its first word, up to what says which sequence it is; a title of one word
+    names no organism.
+
+    >>> name_organism(b">NC_000913.3 Escherichia coli str. K-12 substr. MG1655, complete genome")
+    'Escherichia coli str. K-12 substr. MG1655'
+    >>> name_organism(b">chr4") is None
+    True
+    """
+    text = head.decode("utf-8", "replace").removeprefix("\ufeff")
+    if found := re.search(r"^ {2}ORGANISM {2}(\S.*)$", text, re.MULTILINE):
+        return printable(found[1].strip())
+    found = re.match(r">\S+ +([A-Z][a-z]+ [a-z][^,\n]*)", text)
+    return printable(_MOLECULE.split(found[1])[0].strip())[:80] if found else None

@@ -4,6 +4,7 @@ Read next: `fasta.py` and `stretches.py` (in), `statistics.py` (beside real DNA)
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,10 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
-from pipeline.errors import ConfigError
+from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, References, Rejection, Sample
+from pipeline.errors import ConfigError, DataError
 from pipeline.genome.bedgraph import write_bedgraph
 from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS
+from pipeline.genome.files import name_organism, peek
 from pipeline.genome.gff import write_gff
 from pipeline.genome.reading import Selection, read_parts
 from pipeline.genome.soft_mask import SoftMask
@@ -137,6 +139,12 @@ class Nucleotide(Domain):
             suffixes.pop()
         return not path.name.startswith(".") and bool(suffixes) and suffixes[-1].lower() in SUFFIXES
 
+    def title_data(self, files: Sequence[Path]) -> str:
+        """The organism, as the first record of the first file names it."""
+        with suppress(DataError):  # of several files the first may be unreadable, and then was left out
+            return name_organism(peek(files[0])) or super().title_data(files)
+        return super().title_data(files)
+
     def duplicate_key(self, record: Record) -> bytes:
         """The strand of the two that sorts first."""
         sequence = str(record.symbols)
@@ -194,7 +202,7 @@ class Nucleotide(Domain):
         files = write_fasta(self._spelled(records), out_dir, style)
         caption = f"{what} in FASTA format, to be pasted into https://blast.ncbi.nlm.nih.gov/ as it is."
         figures = {"sequences": len(records), "bases": sum(len(record.symbols) for record in records)}
-        exhibits = [Exhibit("Sampled sequences", files[:1], caption)] if records else []
+        exhibits = [Exhibit("Sampled sequences", files[:1], caption, part=RESULTS)] if records else []
         if self.orf_min_bp and records:
             frames = out_dir / "samples.gff3"
             figures["orfs"] = write_gff(records, frames, self.orf_min_bp)

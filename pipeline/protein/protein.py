@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample
+from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, References, Rejection, Sample
 from pipeline.errors import ConfigError
 from pipeline.genome.fasta import read_fasta, remedy_for
 from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
@@ -147,7 +147,7 @@ class Protein(Domain):
         caption = "Synthetic proteins in FASTA; paste them into blastp at https://blast.ncbi.nlm.nih.gov/."
         summary = f"{cut} of {len(records)} proteins were cut at sample.length, before an end of their own"
         return Findings(
-            exhibits=(Exhibit("Sampled proteins", files[:1], caption),) if records else (),
+            exhibits=(Exhibit("Sampled proteins", files[:1], caption, part=RESULTS),) if records else (),
             summary=(summary,) if cut else (),
             figures={
                 "sequences": len(records), "residues": sum(len(record.symbols) for record in records),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit, Findings
+from pipeline.domain import QUALITY, Exhibit, Findings
 from pipeline.protein.measures import WORD_LENGTHS, measures, spectrum
 from pipeline.protein.properties import encode
 from pipeline.scoreboard.pools import Pool
@@ -37,8 +37,8 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
     plots = _plots(groups, rows, out_dir)
     return Findings(
         exhibits=(
-            Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS)),
-            Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION),
+            Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
+            Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY),
         ),
         summary=tuple(summary_of(groups, rows, WORDS)),
         figures=figures_of(rows),

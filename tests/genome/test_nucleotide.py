@@ -233,3 +233,13 @@ def test_genbank_is_not_held_in_memory_without_bound(tmp_path, monkeypatch):
     path.write_bytes(b"LOCUS       X  6 bp DNA\nORIGIN\n" + b"        1 acgtacgtac\n" * 60)
     with pytest.raises(DataError, match=r"a\.gb: a record has more than 1,000 bytes"):
         list(DOMAIN.read(path))
+
+
+def test_data_is_titled_by_its_organism_else_by_its_file(tmp_path):
+    named = tmp_path / "sequence.fa.gz"
+    named.write_bytes(gzip.compress(b">NC_004353.4 Drosophila melanogaster chromosome 4\nACGT\n"))
+    plain = tmp_path / "my_contigs.fasta"
+    plain.write_text(">contig1 length=12\nACGTACGTACGT\n")
+    assert Nucleotide().title_data([named]) == "Drosophila melanogaster"
+    assert Nucleotide().title_data([plain]) == "my_contigs"
+    assert Nucleotide().title_data([plain, named]) == tmp_path.name

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domain import Exhibit, Findings
+from pipeline.domain import QUALITY, RESULTS, Exhibit, Findings
 from pipeline.genome.blast.alignments import SHOWN, nearest, write_alignments
 from pipeline.genome.blast.calibration import LARGEST_P, Comparison, compare, verdict
 from pipeline.genome.blast.collect import SAMPLES, Found, Searched, write_hits
@@ -39,9 +39,7 @@ class Search:
     program: Program
 
 
-def summarise(
-    hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path
-) -> Findings:
+def summarise(hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path) -> Findings:
     """Write `blast.tsv`, `blast_summary.tsv`, `blast_comparison.tsv`, `blast_evalues.svg` and, where a
     sample has a hit, `alignments.txt`."""
     evalues = {group: _evalues(searched, group) for group in dict.fromkeys(one.group for one in searched)}
@@ -53,9 +51,11 @@ def summarise(
     summary = _write_summary(searched, stranded, out_dir / "blast_summary.tsv")
     table = write_hits(hits, out_dir / "blast.tsv", stranded)
     exhibits = [
-        Exhibit("Best E-values of the samples and of what they stand beside", (plot,), CAPTION),
-        Exhibit("The samples' best E-values beside others", (groups,), _groups_caption(comparisons)),
-        Exhibit("Best BLAST hit of every sequence", (summary,), search.what),
+        Exhibit("Best E-values of the samples and of the reference groups", (plot,), CAPTION, part=QUALITY),
+        Exhibit(
+            "Best E-values: samples against each group", (groups,), _groups_caption(comparisons), part=QUALITY
+        ),
+        Exhibit("Best BLAST hit of every sequence", (summary,), search.what, part=RESULTS),
         Exhibit("BLAST hits of the samples", (table,), HITS_CAPTION),
     ]
     if aligned:
@@ -167,9 +167,7 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else "no hit"
 
 
-def _best_line(
-    searched: Sequence[Searched], evalues: Mapping[str, Sequence[float]], search: Search
-) -> str:
+def _best_line(searched: Sequence[Searched], evalues: Mapping[str, Sequence[float]], search: Search) -> str:
     """The best of every group side by side, since the smallest of many E-values is small by itself."""
     count, ordered = len(evalues.get(SAMPLES, ())), nearest(searched)
     text = f"no hit below E = {search.limit:g} for any of {count} samples"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit, Findings, Record, References, Rejection
+from pipeline.domain import QUALITY, Exhibit, Findings, Record, References, Rejection
 from pipeline.genome.blast.collect import Subject
 from pipeline.genome.compare.originality_figure import draw_matches
 from pipeline.genome.compare.originality_verdict import Copying, say
@@ -29,6 +29,7 @@ COLUMNS = (
     "group", "sequence", "length", "longest_match_bp", "start", "end", "source", "source_start", "source_end",
     "strand", *(f"share_of_{k}_mers" for k in SIZES), "copied",
 )  # fmt: skip
+PLOT_CAPTION = "Further right: longer matches with the training data."
 CAPTION = (
     "The longest stretch of each sequence that stands letter by letter in the training data, on either "
     "strand: start and end in the sequence, and in the source on its strand +, from 1, both included. "
@@ -96,8 +97,8 @@ def audit_copies(
     table, rows, plot = files
     return kept, Findings(
         exhibits=(
-            Exhibit("Copies of the training data", (table,), copying.why),
-            Exhibit("Longest exact matches", (plot,), "Further right: longer stretches of training data."),
+            Exhibit("Copies of the training data", (table,), copying.why, part=QUALITY),
+            Exhibit("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
             Exhibit("Longest exact match of every sequence", (rows,), CAPTION),
         ),
         summary=tuple(say(copying, _longest(groups[0], training))),

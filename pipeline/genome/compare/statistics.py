@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit, Findings
+from pipeline.domain import QUALITY, Exhibit, Findings
 from pipeline.genome.compare import measures as named
 from pipeline.genome.compare.pools import pool
 from pipeline.scoreboard.scoring import FEWEST_LETTERS, score
@@ -37,7 +37,7 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
 
         plots = draw_all({row.measure.name: row for row in found}, rows, out_dir)
     return Findings(
-        exhibits=(Exhibit("Statistics beside real DNA", (table,), caption_of(WORDS)), *plots),
+        exhibits=(Exhibit("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY), *plots),
         summary=tuple(summary_of(groups, rows, WORDS)),
         figures=figures_of(rows),
         files=(table, *(file for plot in plots for file in plot.files)),

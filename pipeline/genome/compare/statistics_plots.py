@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit
+from pipeline.domain import QUALITY, Exhibit
 from pipeline.genome.compare import feature_plots
 from pipeline.genome.compare import measures as named
 from pipeline.genome.compare.composition import DINUCLEOTIDES, DISTINCT, FREQUENT, RARE, WINDOW_BIN
@@ -98,7 +98,7 @@ def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[Exhibit]:
          named.INFORMATION in rows),
     )  # fmt: skip
     return [
-        Exhibit(CAPTIONS[name][0], (draw(out_dir / f"{name}.svg"),), CAPTIONS[name][1])
+        Exhibit(CAPTIONS[name][0], (draw(out_dir / f"{name}.svg"),), CAPTIONS[name][1], part=QUALITY)
         for name, draw, wanted in plots
         if wanted
     ]

@@ -16,7 +16,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.config import one_of
-from pipeline.domain import Domain, Exhibit, Findings, Grammar, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import (
+    RESULTS,
+    Domain,
+    Exhibit,
+    Findings,
+    Grammar,
+    Record,
+    References,
+    Rejection,
+    Sample,
+    Symbols,
+)
+from pipeline.errors import DataError
 from pipeline.music.abc import fields
 from pipeline.music.abc.files import RawTune, read_tunes
 from pipeline.music.abc.layout import lay_out
@@ -101,6 +113,13 @@ class Abc(Domain):
     def suits(self, path: Path) -> bool:
         """Whether a file is named as ABC, compressed or not."""
         return super().suits(path) and re.search(r"\.abc(\.(gz|bz2|xz|zst))?$", path.name.lower()) is not None
+
+    def title_data(self, files: Sequence[Path]) -> str:
+        """The book of the first tune (`B:`), where it names one."""
+        with suppress(DataError):  # of several files the first may be unreadable, and then was left out
+            book = next(read_tunes(files[0])).header.get("B", "").strip()
+            return book[:80] or super().title_data(files)
+        return super().title_data(files)
 
     def _record(self, raw: RawTune, name: str, where: str) -> Record | Rejection:
         if not raw.has_key:
@@ -248,7 +267,7 @@ class Abc(Domain):
         repaired = sum("repaired" in record.metadata for record in records)
         as_drawn = len(records) - repaired
         added = f", {repaired} of them repaired, {as_drawn} as they were drawn" if repaired else ""
-        exhibits = [Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site.")]
+        exhibits = [Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site.", part=RESULTS)]
         files = [path]
         if repaired:
             files.append(_list_repairs(records, out_dir / "repairs.tsv"))

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.config import one_of
 from pipeline.domain import (
+    RESULTS,
     Domain,
     Exhibit,
     Findings,
@@ -172,7 +173,9 @@ class Chorales(Domain):
         path = out_dir / "chorales.txt"
         path.write_text("\n".join(format_chorale(record) for record in records), encoding="utf-8")
         return Findings(
-            exhibits=(Exhibit("Chorales", (path,), "Soprano, alto, tenor and bass, a step a word."),),
+            exhibits=(
+                Exhibit("Chorales", (path,), "Soprano, alto, tenor and bass, a step a word.", part=RESULTS),
+            ),
             summary=(f"{count(len(records), 'chorale')} in {path.name}",),
             figures={"chorales": len(records)},
             files=(path,),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit, Findings, Record
+from pipeline.domain import QUALITY, Exhibit, Findings, Record
 from pipeline.music.chorales.counterpoint import (
     FIFTH,
     OCTAVE,
@@ -90,8 +90,8 @@ def compare_groups(
     plots = _plots(found, rows, out_dir)
     return Findings(
         exhibits=(
-            Exhibit("Statistics beside real chorales", (table,), caption_of(WORDS)),
-            *((Exhibit("Counterpoint beside real chorales", plots),) if plots else ()),
+            Exhibit("Statistics beside real chorales", (table,), caption_of(WORDS), part=QUALITY),
+            *((Exhibit("Counterpoint beside real chorales", plots, part=QUALITY),) if plots else ()),
         ),
         summary=tuple(summary_of(found, rows, WORDS)),
         figures=figures_of(rows),

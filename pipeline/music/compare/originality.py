@@ -17,7 +17,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from pipeline.domain import Exhibit, Findings, Record, References, Rejection
+from pipeline.domain import QUALITY, Exhibit, Findings, Record, References, Rejection
 from pipeline.lookup.matches import find_matches
 from pipeline.music.compare.likeness import LETTERS, melody_letters
 from pipeline.plots import spread
@@ -101,7 +101,7 @@ def audit(
     caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {notes}."
     return kept, Findings(
         exhibits=(
-            Exhibit(f"Are the {kind}s new", plots, caption),
+            Exhibit(f"Are the {kind}s new", plots, caption, part=QUALITY),
             Exhibit(f"Nearest training {kind}s", (table,)),
         ),
         summary=(line, _distances_told(distances, kind)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit, Findings, Record
+from pipeline.domain import QUALITY, Exhibit, Findings, Record
 from pipeline.music.abc.domain import tune_of
 from pipeline.music.compare.form import form_measures
 from pipeline.music.compare.note_measures import Pieces, note_measures
@@ -88,7 +88,7 @@ def scoreboard(
 
     return Findings(
         exhibits=(
-            Exhibit(f"Statistics beside {words.real}", (table,), said(CAPTION)),
+            Exhibit(f"Statistics beside {words.real}", (table,), said(CAPTION), part=QUALITY),
             *plots,
             *((Exhibit(f"Overlap with {words.real}", (overlap,), said(OVERLAP_CAPTION)),) if overlap else ()),
         ),

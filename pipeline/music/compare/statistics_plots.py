@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from pipeline.domain import Exhibit
+from pipeline.domain import QUALITY, Exhibit
 from pipeline.music.compare.note_measures import DEGREES, INTERVALS, LAGS, LENGTHS, LIKENESS, WIDEST
 from pipeline.music.compare.note_table import STEPS
 from pipeline.plots import colour, new_figure, save_svg
@@ -30,8 +30,8 @@ def draw_all(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:
     )
     board = overview(rows, out_dir / "scoreboard.svg")
     return [
-        Exhibit("How far from real", (board,), caption),
-        *((Exhibit("Notes beside those of real ones", tuple(drawn)),) if drawn else ()),
+        Exhibit("How far from real", (board,), caption, part=QUALITY),
+        *((Exhibit("Notes beside those of real ones", tuple(drawn), part=QUALITY),) if drawn else ()),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 from pipeline.errors import ConfigError
 from pipeline.limits import one_of
 from pipeline.music.piano.files import is_piano_name, read_pieces
@@ -145,7 +145,7 @@ class Piano(Domain):
                 rows.writerow((number, record.id, len(notes), len(chords(notes)), *made))
         return Findings(
             exhibits=(
-                Exhibit("Pieces", (text,), "Notes as MIDI numbers, a piece a line."),
+                Exhibit("Pieces", (text,), "Notes as MIDI numbers, a piece a line.", part=RESULTS),
                 Exhibit("How they were made", (table,)),
             ),
             summary=(f"{count(len(records), 'piece')} in {text.name}",),

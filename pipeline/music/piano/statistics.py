@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Exhibit, Findings, Record
+from pipeline.domain import QUALITY, Exhibit, Findings, Record
 from pipeline.music.piano.notes import MOST_IN_CHORD, NotNotes, chords, parse_notes
 from pipeline.scoreboard.distances import jensen_shannon, shares
 from pipeline.scoreboard.scoring import SAMPLES, Measure, score
@@ -117,8 +117,8 @@ def compare_groups(
         plots = (overview(rows, out_dir / "scoreboard.svg"),)
     return Findings(
         exhibits=(
-            Exhibit("Statistics beside real pieces", (table,), caption_of(WORDS)),
-            *((Exhibit("How far from real pieces", plots),) if plots else ()),
+            Exhibit("Statistics beside real pieces", (table,), caption_of(WORDS), part=QUALITY),
+            *((Exhibit("How far from real pieces", plots, part=QUALITY),) if plots else ()),
         ),
         summary=tuple(summary_of(found, rows, WORDS)),
         figures=figures_of(rows),

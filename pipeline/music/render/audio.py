@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.config import one_of
-from pipeline.domain import Exhibit, Findings, Record, References, Rejection
+from pipeline.domain import RESULTS, Exhibit, Findings, Record, References, Rejection
 from pipeline.errors import ConfigError, ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music.render.base import MusicRender, count
@@ -76,7 +76,7 @@ class AudioRender(MusicRender):
         light = tuple(files[-1] for files in made[:_SHOWN])
         said = [play_aloud([files[0] for files in made])] if self.live and made else []
         return Findings(
-            exhibits=(Exhibit("Sound", light, caption),) if light and self.audio_format else (),
+            exhibits=(Exhibit("Sound", light, caption, part=RESULTS),) if light and self.audio_format else (),
             summary=(f"{count(len(made), 'sound')} as {' and '.join(suffixes)} in {folder.name}/", *said),
             figures={"wav_files": len(made), "wav_failed": len(rejections) + len(failed)},
             files=tuple(path for files in made for path in files),

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import Exhibit, Findings, Record, References, Rejection
+from pipeline.domain import RESULTS, Exhibit, Findings, Record, References, Rejection
 from pipeline.errors import DataError, ToolError
 from pipeline.isolation import call_isolated
 from pipeline.music.abc import fields
@@ -111,8 +111,11 @@ class ScoreRender(MusicRender):
 
 
 def _exhibits(pictures: list[Path], book: list[Path]) -> tuple[Exhibit, ...]:
-    shown = [Exhibit("Scores", tuple(pictures), "Engraved from MusicXML.")] if pictures else []
-    shown += [Exhibit("All scores to print", (path,), "A4, with a table of contents.") for path in book]
+    shown = [Exhibit("Scores", tuple(pictures), "Engraved from MusicXML.", part=RESULTS)] if pictures else []
+    shown += [
+        Exhibit("All scores to print", (path,), "A4, with a table of contents.", part=RESULTS)
+        for path in book
+    ]
     return tuple(shown)
 
 

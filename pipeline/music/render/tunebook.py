@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import Exhibit, Findings, Record, Rejection
+from pipeline.domain import RESULTS, Exhibit, Findings, Record, Rejection
 from pipeline.errors import DataError
 from pipeline.music.abc import fields
 from pipeline.music.abc.domain import format_tune, tune_of
@@ -87,7 +87,7 @@ def write_tunebook(
     path = _write_page(entries, kind, out_dir / "tunebook.html")
     caption = "Scores to look at and listen to, with files to take; it opens anywhere, without a network."
     return Findings(
-        exhibits=(Exhibit("Tune book", (path,), caption),),
+        exhibits=(Exhibit("Tune book", (path,), caption, part=RESULTS),),
         summary=(f"{count(len(entries), kind)} to see, hear and take along, in {path.name}",),
         files=(path,),
         rejections=tuple(rejections),
