@@ -1,7 +1,8 @@
 """The form of a tune: how long its parts are, which of them come again, and where it comes to rest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 
 import numpy as np
 
@@ -25,21 +26,28 @@ def ends_on_tonic(tune: Tune) -> tuple[float, float]:
     return (100.0 * ((max(notes[-1].pitches) - tonic_of(tune.key)) % 12 == 0), 1) if notes else (0, 0)
 
 
+def parts(tune: Tune) -> list[list[int]]:
+    """The indices of the bars of each part, as written: double bars and repeat signs end a part."""
+    bars = tune.reading.bars
+    found: list[list[int]] = [[]]
+    for index in range(len(bars)):
+        found[-1].append(index)
+        if _ends_part(bars, index):
+            found.append([])
+    return found[:-1]
+
+
 def part_lengths(tune: Tune) -> list[int]:
-    """Bars of each part between double bars or repeat signs; of its endings only the first counts.
+    """Bars of each part; of its endings only the first counts.
 
     A pick-up and the short bar that it completes are one bar together.
     """
     bars = tune.reading.bars
-    found, length, again = [], 0.0, False
-    for index, bar in enumerate(bars):
-        again = again or _is_later_ending(bar)
-        if bar.full and not again:
-            length += float(bar.duration / bar.full)
-        if _ends_part(bars, index):
-            found.append(round(length))
-            length, again = 0.0, False
-    return [bars for bars in found if bars]
+    lengths = []
+    for part in parts(tune):
+        first = takewhile(lambda bar: not _is_later_ending(bar), (bars[index] for index in part))
+        lengths.append(round(sum(float(bar.duration / bar.full) for bar in first if bar.full)))
+    return [length for length in lengths if length]
 
 
 def _ends_part(bars: Sequence[Bar], index: int) -> bool:
@@ -128,12 +136,16 @@ def is_aabb(tune: Tune) -> tuple[float, float]:
 
 def form_measures() -> list[Measure]:
     """The measures of form, of pieces that have their `tune`."""
-    measured = {
-        "tunes that end on the tonic (%)": ends_on_tonic,
-        "parts of eight bars (%)": eight_bar_parts,
-        "tunes of the form AABB (%)": is_aabb,
-    }
     return [
-        Measure(name, partial(rows_of, of=lambda piece, of=of: of(piece.tune)), mean)
-        for name, of in measured.items()
+        tune_measure("tunes that end on the tonic (%)", ends_on_tonic),
+        tune_measure("parts of eight bars (%)", eight_bar_parts),
+        tune_measure("tunes of the form AABB (%)", is_aabb),
     ]
+
+
+def tune_measure(
+    name: str, of: Callable[[Tune], tuple[float, float]], kept_by_shuffling: bool = False
+) -> Measure:
+    """The mean over pieces of a number of their `tune`; `of` gives it with its weight, 1 or 0."""
+    rows = partial(rows_of, of=lambda piece: of(piece.tune))
+    return Measure(name, rows, mean, kept_by_shuffling=kept_by_shuffling)

@@ -130,6 +130,15 @@ def tonic_of(key: str) -> int:
     return (_STEPS_OF_TONIC[key[0]] + {"#": 1, "b": -1}.get(key[1:2], 0)) % 12
 
 
+def mode_of(key: str) -> str:
+    """The mode of a normalised key, "" for major.
+
+    >>> mode_of("C"), mode_of("F#m"), mode_of("DDor")
+    ('', 'm', 'Dor')
+    """
+    return key[2:] if key[1:2] in ("#", "b") else key[1:]
+
+
 def in_quarters(ticks: Sequence[int | Fraction]) -> np.ndarray:
     """Ticks of a tune as quarter notes."""
     return np.array([float(tick) for tick in ticks]) / QUARTER

@@ -16,6 +16,7 @@ from pipeline.music.compare.form import form_measures
 from pipeline.music.compare.note_measures import Pieces, note_measures
 from pipeline.music.compare.note_table import TuneNotes
 from pipeline.music.compare.overlap import write_overlap
+from pipeline.music.compare.structure import MAX_USUAL_BARS, loops, structure_measures
 from pipeline.scoreboard.scoring import REAL, SAMPLES, Measure, Row, score
 from pipeline.scoreboard.table import figures_of, write_table
 from pipeline.scoreboard.verdicts import Words, most_unlike, summary_of
@@ -24,6 +25,8 @@ FEWEST = 8
 """Fewer pieces tell nothing."""
 MOST = 500
 """More, of each group, tell nothing new."""
+CHANCE = 0.05
+"""Significance level of the warning of loops."""
 WORDS = Words("tunes", "melody and form", "real tunes", ())
 CAPTION = (
     "A number is the mean over the tunes of a group; of a distribution, its distance from that of real tunes "
@@ -57,7 +60,42 @@ def compare_groups(
     # The samples here are those that were kept, so their validity says nothing.
     valid = ["" if name == SAMPLES else f"{each.valid / each.sequences:.1%}" for name, each in read.items()]
     of_all = {"sequences": [str(each.sequences) for each in read.values()], "valid as they come": valid}
-    return compare_pieces(pieces, form_measures(), out_dir, WORDS, of_all)
+    found = compare_pieces(pieces, [*form_measures(), *structure_measures()], out_dir, WORDS, of_all)
+    warned = tuple(filter(None, (loop_warning(pieces, records),)))
+    summary, conclusions = (*found.summary, *warned), (*found.conclusions, *warned)
+    return replace(found, summary=summary, conclusions=conclusions)
+
+
+def loop_warning(groups: Mapping[str, Pieces], records: Sequence[Record]) -> str | None:
+    """A line for the end of the run where more of the samples loop than chance explains; None elsewhere.
+
+    Chance: Fisher's exact test, one-sided, against the held-out real tunes.
+    """
+    if not {SAMPLES, REAL} <= set(groups) or not groups[SAMPLES].pieces or not groups[REAL].pieces:
+        return None
+    (mine, of_mine), (real, of_real) = (_looping(groups[name]) for name in (SAMPLES, REAL))
+    # SciPy takes a while to load.
+    from scipy.stats import fisher_exact
+
+    if fisher_exact([[mine, of_mine - mine], [real, of_real - real]], "greater").pvalue >= CHANCE:
+        return None
+    return (
+        f"{mine} of {of_mine} tunes loop ({mine / of_mine:.0%}; held-out real tunes {real / of_real:.0%}): a "
+        f"phrase three times in a row, or more than {MAX_USUAL_BARS} bars{_loop_remedy(records)}"
+    )
+
+
+def _looping(group: Pieces) -> tuple[int, int]:
+    """How many tunes loop, and how many there are."""
+    return sum(loops(piece.tune) for piece in group.pieces), len(group.pieces)
+
+
+def _loop_remedy(records: Sequence[Record]) -> str:
+    """A low temperature is the usual cause of loops."""
+    temperatures = [float(r.metadata["temperature"]) for r in records if "temperature" in r.metadata]
+    if not temperatures or min(temperatures) >= 1:
+        return ""
+    return f"; they were drawn at temperature {min(temperatures):g}, and sample.temperature=1 loops least"
 
 
 def compare_pieces(

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from pipeline.domain import QUALITY, Exhibit
 from pipeline.music.compare.note_measures import DEGREES, INTERVALS, LAGS, LENGTHS, LIKENESS, WIDEST
 from pipeline.music.compare.note_table import STEPS
+from pipeline.music.compare.structure_plots import draw_structure
 from pipeline.plots import colour, new_figure, save_svg
 from pipeline.scoreboard.pictures import overview
 from pipeline.scoreboard.scoring import Row
@@ -31,6 +32,7 @@ def draw_all(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:
     board = overview(rows, out_dir / "scoreboard.svg")
     return [
         Exhibit("How far from real", (board,), caption, part=QUALITY),
+        *draw_structure(by_name, out_dir),
         *((Exhibit("Notes beside those of real ones", tuple(drawn), part=QUALITY),) if drawn else ()),
     ]
 

@@ -1,6 +1,7 @@
 """What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 from pipeline.music.abc import fields
@@ -135,15 +136,27 @@ def grace_pitches(tune: Tune) -> dict[int, tuple[int, ...]]:
     return found
 
 
-def played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:
-    """The keys as played, each with the onset from where it holds."""
-    keys = [(-1, tune.key)]
+def written_keys(tune: Tune) -> Iterator[tuple[int, str]]:
+    """The key of the header at offset -1, then each change of key in the body at its own; a change to
+    an unknown key is left out."""
+    yield -1, tune.key
     for token in tune.tokens:
         if token.kind in ("inline", "field") and token.text.strip("[]").startswith("K:"):
-            keys.append((token.start, fields.normalise_key(token.text.strip("[]")[2:])))
+            with suppress(ValueError):
+                yield token.start, fields.normalise_key(token.text.strip("[]")[2:])
+
+
+def key_at(keys: Sequence[tuple[int, str]], start: int) -> str:
+    """The key of `written_keys` in force at an offset of the body."""
+    return next(key for since, key in reversed(keys) if since <= start)
+
+
+def played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:
+    """The keys as played, each with the onset from where it holds."""
+    keys = list(written_keys(tune))
     last = ""
     for played in played_notes(tune, join_ties=False) if len(keys) > 1 else ():
-        now = next(key for start, key in reversed(keys) if start <= played.start)
+        now = key_at(keys, played.start)
         if now != last:
             yield played.onset, now
         last = now

@@ -26,7 +26,7 @@ def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
     assert found["sequences"]["samples"] == "40" and found["valid as they come"]["held-out real"] == "100.0%"
     assert {path.name for path in findings.files} == {
         "statistics.tsv", "overlap.tsv", "scoreboard.svg", "scale_degrees.svg", "intervals.svg",
-        "note_lengths.svg", "likeness_of_bars.svg",
+        "note_lengths.svg", "likeness_of_bars.svg", "tune_structure.svg", "bars_in_a_tune.svg", "keys.svg",
     }  # fmt: skip
 
 
@@ -70,3 +70,18 @@ def test_the_same_tunes_give_the_same_bytes(tunes, tmp_path):
         compare_groups(tunes[:12], {"held-out real": tunes[20:50]}, tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+LOOP = "M:4/4\nL:1/8\nK:D\n" + "dfaf edcd|efge d2d2|" * 3 + "d8|]"
+
+
+@pytest.mark.parametrize(("looping", "said"), [
+    (5, "5 of 20 tunes loop (25%; held-out real tunes 1%): a phrase three times in a row, or more than 40 "
+        "bars; they were drawn at temperature 0.5, and sample.temperature=1 loops least"),
+    (0, None),
+])  # fmt: skip
+def test_a_run_says_when_more_tunes_loop_than_real_ones(tunes, tmp_path, looping, said):
+    drawn = [Record(f"tune_{i:04d}", LOOP, {"temperature": "0.5"}) for i in range(looping)]
+    findings = compare_groups([*drawn, *tunes[: 20 - looping]], {"held-out real": tunes[20:90]}, tmp_path)
+    lines = [line for line in findings.summary if "loop" in line and "most unlike" not in line]
+    assert lines == ([said] if said else [])
