@@ -206,6 +206,9 @@ class Domain(abc.ABC):
     open_ended: ClassVar[bool] = False
     """True where sequences have no natural end: the end symbol is neither learned nor sampled."""
 
+    lead: ClassVar[int] = 0
+    """Of an open-ended domain, the default of `sample.lead`: symbols of the hidden lead-in of a sample."""
+
     remark: ClassVar[str] = ""
     """A line on how data is read to be told with it, such as why this domain was chosen."""
     separator: ClassVar[str] = ""

@@ -85,6 +85,7 @@ class Nucleotide(Domain):
     }  # fmt: skip
     mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
     open_ended: ClassVar[bool] = True
+    lead: ClassVar[int] = 2000
     output_settings: ClassVar[tuple[str, ...]] = (
         "line_width", "fasta", "orf_min_bp", "molecule", "max_copy_bp",
     )  # fmt: skip

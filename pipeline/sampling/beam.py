@@ -5,7 +5,7 @@ power of them, as in Wu et al., "Google's neural machine translation system" (20
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from pipeline.alphabet import BOS, EOS, Alphabet
 from pipeline.domain import Sample
 from pipeline.models.state import BatchAxes, device_of
 from pipeline.sampling.controls import Steering
-from pipeline.sampling.engine import Request
+from pipeline.sampling.engine import Request, draw_leads
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,16 @@ def search(
     `width`, whichever is more.
 
     They are ranked by log-probability over the number of symbols drawn to the power of `length_penalty`.
-    Constraints forbid, and change no log-probability. Raises ConfigError where they cannot be kept.
+    Without a prime, the search starts after one lead-in (`Request.lead`). Constraints forbid, and change no
+    log-probability. Raises ConfigError where they cannot be kept.
     """
     axes, width = BatchAxes(model), max(width, request.count)
+    lead = draw_leads(model, alphabet, replace(request, count=1))[0]
     for which, prime in enumerate(request.primes or (request.prime,)):
         start = alphabet.encode(prime, where="sample.prime").astype(np.int64)
         first = which * request.count
         steering = request.controls.begin([start], range(first, first + 1)) if request.controls else None
-        found = _best(model, axes, request, start, width, length_penalty, steering)
+        found = _best(model, axes, request, start, lead, width, length_penalty, steering)
         for place, each in enumerate(found[: request.count]):
             symbols = alphabet.decode([*start, *each.codes])
             yield Sample(
@@ -50,12 +52,12 @@ def search(
 
 
 def _best(
-    model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, width: int, power: float,
-    steering: Steering | None,
+    model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, lead: np.ndarray, width: int,
+    power: float, steering: Steering | None,
 ) -> list[_Found]:  # fmt: skip
     where = device_of(model)
     never = list(request.decoder().forbidden)
-    inputs = torch.from_numpy(np.concatenate([[BOS], start]))[None]
+    inputs = torch.from_numpy(np.concatenate([[BOS], lead, start]))[None]
     nats, codes, state = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 0, dtype=torch.int64), None
     found: list[_Found] = []
     for drawn in range(1, request.length - len(start) + 1):

@@ -22,7 +22,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from pipeline.alphabet import EOS, SPECIALS
+from pipeline.alphabet import BOS, EOS, SPECIALS
 from pipeline.models.steps import Net, Room, advance, copy, copy_state, room, state
 from pipeline.models.tiles import BARE, INNER, ROWS
 from pipeline.sampling import philox
@@ -82,6 +82,21 @@ def starts_of(net: Net, given: list[Array], steps: list[int], guide: Guide | Non
     if guide is not None:
         places[:] = [guide.after(codes[1:] - len(SPECIALS), "sample.prime") for codes in given]
     return Starts(states, np.array([codes[-1] for codes in given]), np.array(steps), places, length)
+
+
+def starts_after(net: Net, leads: Array, length: int, guide: Guide | None = None) -> Starts:
+    """The starts of samples of `length` codes after each of these lead-ins ``(lead-ins, codes)``, which
+    follow BOS; the guide watches the samples alone."""
+    count, whole = len(leads), leads.shape[1] + 1 + length
+    rows = whole_tiles(count)
+    given = np.full((leads.shape[1] + 1, rows), BOS, np.int64)
+    given[1:, :count] = leads.T
+    states, space = state(net, rows, whole), room(net, rows)
+    _read(net, states, given[:-1], rows, space)
+    places = np.zeros((count, 0 if guide is None else guide.strands), np.int32)
+    if guide is not None:
+        places[:] = guide.after(leads[0, :0], "sample.lead")
+    return Starts(states, np.ascontiguousarray(given[-1, :count]), np.full(count, length), places, whole)
 
 
 def draw(

@@ -4,6 +4,9 @@ A sequence depends on the checkpoint, the settings, the seed and its own index, 
 numbers come from a counter-based generator keyed by seed and index. A model that offers a `stepper` is drawn
 from by compiled code, on the CPU. Any other always runs on blocks of exactly `BLOCK` rows, or on a GPU
 `GPU_BLOCK`, because a matrix product's rounding depends on its shape.
+
+A sample without a prime may start after a lead-in (`Request.lead`): symbols that the model draws first and
+that belong to no sample, so that the sample starts from a state within a sequence, not from the empty one.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
     from pipeline.models.steps import Net
 
 BLOCK, GPU_BLOCK = 64, 1024
+MAX_LEADS = 64
+"""Lead-ins that are drawn at most: sample i starts after number i modulo their count."""
+LEAD_TIME = 512
+"""Symbols of a lead-in that a model reads in one call."""
+LEAD_SEED = 0x9E3779B97F4A7C15
+"""Combined with the seed by exclusive or, so that lead-ins and samples have different random numbers."""
 THREADS = torch.get_num_threads()
 """As many as torch has at first."""
 
@@ -56,12 +65,19 @@ class Request:
     int8: bool = False
     """Whether weights, and what they are multiplied by, are rounded to 8 bits where a model's compiled step
     allows it: a large model is then read in a quarter of the time."""
+    lead: int = 0
+    """Symbols of the lead-in; a request with a prime has none."""
 
     @property
     def tries(self) -> int:
         """How often a sequence that leaves the grammar is drawn anew; a greedy one would be the same."""
         greedy = self.temperature == 0 or self.top_k == 1
         return 0 if self.guide is None or greedy else self.guide.tries
+
+    @property
+    def lead_length(self) -> int:
+        """Symbols of the lead-in before each sample: 0 where a prime is given."""
+        return 0 if self.prime or any(self.primes) else self.lead
 
     def decoder(self) -> Decoder:
         """The decoder with what must never be drawn."""
@@ -85,18 +101,37 @@ def draw(
         alphabet.encode(prime, where="sample.prime").astype(np.int64)
         for prime in request.primes or (request.prime,)
     ]
-    net = net_of(model, request.int8)
+    net, leads = net_of(model, request.int8), draw_leads(model, alphabet, request, threads)
     room_for_all = all(len(prime) < request.length for prime in primes)
     if net is not None and room_for_all and request.controls is None and request.typical is None:
-        yield from _draw_compiled(net, alphabet, request, primes, first, threads)
+        yield from _draw_compiled(net, alphabet, request, primes, leads, first, threads)
         return
-    run, where = model if net is None else _stepping(net, request.length + 1), device_of(model)
+    longest = 1 + leads.shape[1] + request.length
+    run, where = model if net is None else _stepping(net, longest), device_of(model)
     block = BLOCK if where.type == "cpu" else GPU_BLOCK
     for start in range(first - first % block, request.count, block):
         indices = range(start, min(start + block, request.count))
-        for sample in _draw_block(run, alphabet, request, primes, indices, block, where):
+        for sample in _draw_block(run, alphabet, request, primes, leads, indices, block, where):
             if sample.index >= first:
                 yield sample
+
+
+def draw_leads(
+    model: nn.Module, alphabet: Alphabet, request: Request, threads: int = THREADS
+) -> np.ndarray:
+    """The lead-ins of a request as codes ``(lead-ins, symbols)``; ``(1, 0)`` where it has none.
+
+    They are drawn at temperature 1, without constraints, whatever the request says: a sample's settings hold
+    for the sample. Each depends on the model, the seed and its own number only.
+    """
+    if not request.lead_length:
+        return np.zeros((1, 0), np.int64)
+    plain = Request(
+        min(request.count, MAX_LEADS), request.lead_length, (request.seed ^ LEAD_SEED) & (2**64 - 1),
+        open_ended=True, int8=request.int8,
+    )  # fmt: skip
+    drawn = (alphabet.encode(each.symbols) for each in draw(model, alphabet, plain, threads=threads))
+    return np.stack(list(drawn)).astype(np.int64)
 
 
 def net_of(model: nn.Module, int8: bool = False) -> "Net | None":
@@ -114,8 +149,9 @@ def _stepping(net: "Net", length: int) -> Callable:
 
 
 def _draw_compiled(
-    net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], first: int, threads: int
-) -> Iterator[Sample]:
+    net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray, first: int,
+    threads: int,
+) -> Iterator[Sample]:  # fmt: skip
     from pipeline.sampling import choosing, compiled
 
     size = len(alphabet)
@@ -127,10 +163,12 @@ def _draw_compiled(
         1.0 if decoder.top_p is None else float(decoder.top_p), float(decoder.min_p or 0.0), allowed,
         request.tries, request.guide.lost if request.guide else 0.0,
     )  # fmt: skip
-    steps = [request.length - len(prime) for prime in primes]
-    starts = compiled.starts_of(
-        net, [np.concatenate([[BOS], prime]) for prime in primes], steps, request.guide
-    )
+    if leads.shape[1]:
+        starts = compiled.starts_after(net, leads, request.length, request.guide)
+    else:
+        steps = [request.length - len(prime) for prime in primes]
+        given = [np.concatenate([[BOS], prime]) for prime in primes]
+        starts = compiled.starts_of(net, given, steps, request.guide)
     indices = range(first, request.count)
     for index, codes, nats in compiled.draw(
         net, starts, rule, request.seed, indices, threads, request.guide
@@ -146,8 +184,8 @@ def uniforms(seed: int, index: int, count: int) -> np.ndarray:
 
 
 def _draw_block(
-    model: Callable, alphabet: Alphabet, request: Request, primes: list[np.ndarray], indices: range,
-    block: int, where: torch.device,
+    model: Callable, alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray,
+    indices: range, block: int, where: torch.device,
 ) -> Iterator[Sample]:  # fmt: skip
     # Rows beyond the count have primes too: a block is the same, however many are wanted of it.
     starts = [primes[(indices.start + row) % len(primes)] for row in range(block)]
@@ -159,8 +197,9 @@ def _draw_block(
     controls = request.steering()
     steering = controls.begin(starts, indices) if controls else None
     common = int(begun.min())
-    inputs = torch.cat([torch.full((block, 1), BOS, device=where), codes[:, :common]], 1)
-    state = None
+    before = torch.from_numpy(leads[(indices.start + np.arange(block)) % len(leads)]).to(where)
+    inputs = torch.cat([torch.full((block, 1), BOS, device=where), before, codes[:, :common]], 1)
+    inputs, state = _read_ahead(model, inputs)
     for step in range(common, request.length):
         logits, state = model(inputs, state)
         logits = logits[:, -1].double()
@@ -181,6 +220,15 @@ def _draw_block(
     drawn = codes.cpu().numpy()
     for row, index in enumerate(indices):
         yield _sample(alphabet, request, drawn[row], len(starts[row]), float(nats[row]), index)
+
+
+def _read_ahead(model: Callable, inputs: torch.Tensor) -> tuple[torch.Tensor, object]:
+    """The last symbols of long inputs, and the model's state after those before them."""
+    state = None
+    while inputs.shape[1] > LEAD_TIME:
+        _, state = model(inputs[:, :LEAD_TIME], state)
+        inputs = inputs[:, LEAD_TIME:]
+    return inputs, state
 
 
 def _with_a_way(logits: torch.Tensor) -> torch.Tensor:

@@ -102,5 +102,18 @@ class Drawing:
             settings.count, length, self.seed, primes[0], language.open_ended, temperature,
             settings.top_k, settings.top_p, settings.min_p, settings.typical,
             primes if len(primes) > 1 else (), controls_of(wishes, language, length, repetition),
-            self._guide, settings.int8,
+            self._guide, settings.int8, self._lead,
         )  # fmt: skip
+
+    @property
+    def _lead(self) -> int:
+        """Symbols of the lead-in. Raises ConfigError where sequences have a beginning of their own."""
+        lead, given = self.settings.lead, self.settings.lead is not None
+        if given and lead and not self.domain.open_ended:
+            raise ConfigError(
+                f"sample.lead={lead}: sequences of this domain have a beginning, from which they are drawn; "
+                "leave it out"
+            )
+        if not self.domain.open_ended or self.settings.fill.right is not None:
+            return 0
+        return lead if given else self.domain.lead

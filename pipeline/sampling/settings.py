@@ -62,6 +62,10 @@ class SampleSettings:
     """How many sequences."""
     length: int = 500
     """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own."""
+    lead: int | None = None
+    """Symbols that the model draws before each sequence and that are discarded, so that the sequence starts
+    from a state within a genome or text, not from the empty one; not given, as the domain has it: 2000 for
+    genomes, else 0. A sequence with a prime, a filled span, and one that has a beginning have none."""
     temperature: float = 1.0
     """Logits are divided by it: below 1 likelier symbols, above 1 rarer ones, 0 greedy. A low temperature
     gives loops: of tunes 38% loop at 0.5, 9% at 0.8, 3% at 1 (docs/explanation/tune-metrics.md)."""
@@ -114,6 +118,8 @@ class SampleSettings:
         for name, high in (("top_k", 2**16), ("prime_length", 2**31), ("beam", 4096)):
             if getattr(self, name) is not None:
                 between(f"sample.{name}", getattr(self, name), 1, high)
+        if self.lead is not None:
+            between("sample.lead", self.lead, 0, 10**6)
         for name in ("top_p", "min_p", "typical"):
             if getattr(self, name) is not None:
                 between(f"sample.{name}", getattr(self, name), 0.0, 1.0, open_low=True)
