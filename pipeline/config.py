@@ -27,14 +27,17 @@ class SplitSettings:
     """How held-out data is chosen."""
 
     by: str = "auto"
-    """records (whole), blocks (spread over few long records), or auto: the split that the data brings, else
-    whichever fits."""
+    """records (whole, near-copies in one subset), blocks (spread over few long records), or auto: the split
+    that the data brings, else whichever fits."""
     validation: float = 0.05
     """Share of the symbols that chooses the model."""
     test: float = 0.05
     """Share of the symbols that is measured once, at the end."""
     gap: int = 200
     """Symbols dropped from training beside each held-out block."""
+    seed: int | None = None
+    """Which records, or where the blocks, are held out; None: as the data brings it, else as 0. The run's
+    `seed` has no part in it, so that runs that differ in it share their test data."""
     file: str | None = None
     """Instead of all of the above, a table of record, start, end (from 0, half-open) and subset."""
 
@@ -43,6 +46,8 @@ class SplitSettings:
         between("dataset.split.validation", self.validation, 0.0, 0.5, open_ends=True)
         between("dataset.split.test", self.test, 0.0, 0.5, open_ends=True)
         between("dataset.split.gap", self.gap, 0, 2**31)
+        if self.seed is not None:
+            between("dataset.split.seed", self.seed, 0, 2**32 - 1)
 
 
 @dataclass
@@ -67,7 +72,8 @@ class DatasetSettings:
     annotation: str | None = None
     """The GFF3 file with the features, where they are not in the file itself."""
     pretrained: dict[str, str] | None = None
-    """The checkpoint of `checkpoint=pretrained`: `at` and `sha256`, as of a source."""
+    """The checkpoint of `checkpoint=pretrained`: `at` and `sha256`, as of a source; `held_out`: a list of the
+    records that it has not learned, which are held out by default."""
     unknown: str = "error"
     """A symbol outside a domain's fixed alphabet: error, drop, or replace (by the unknown symbol)."""
     split: SplitSettings = field(default_factory=SplitSettings)

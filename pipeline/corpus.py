@@ -33,7 +33,8 @@ class Corpus:
     """An encoded corpus, opened for reading.
 
     `segments` is ``(n, 4)`` int64: start, stop (half-open, in codes), index into `SUBSETS`, index of the
-    record that it is a part of. `record_spans` is ``(records, 2)``.
+    record that it is a part of. `record_spans` is ``(records, 2)``. Where the split keeps to a list of
+    records that a checkpoint has not learned, `held_out` is the digest in this checkpoint.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class Corpus:
     marks: np.ndarray | None
     segments: np.ndarray
     record_spans: np.ndarray
+    held_out: str | None = None
 
     @classmethod
     def open(cls, folder: Path) -> "Corpus":
@@ -56,7 +58,8 @@ class Corpus:
             spans = np.load(folder / "records.npy", allow_pickle=False)
             if len(codes) != spans[-1, 1] or (marks is not None and len(marks) != len(codes)):
                 raise ValueError(f"{len(codes)} codes, and records up to {spans[-1, 1]}")
-            return cls(folder, alphabet, tuple(about["mark_names"]), codes, marks, segments, spans)
+            held_out = about.get("held_out")
+            return cls(folder, alphabet, tuple(about["mark_names"]), codes, marks, segments, spans, held_out)
         except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
             raise DataError(
                 f"{folder}: not a whole corpus ({error}); run the ingest stage again: stages=[ingest]"
@@ -188,12 +191,17 @@ class CorpusWriter:
         ends = np.array(self._ends, np.int64)
         return np.column_stack([ends[:-1], ends[1:]])
 
+    @property
+    def codes_path(self) -> Path:
+        """The file of the codes of all records written so far."""
+        self._codes.flush()
+        return self.folder / "codes.bin"
+
     def read_back(self, segments: np.ndarray) -> Iterator[Record]:
         """Records, or parts of records, written so far, without marks: of each segment (see `Corpus`), in the
         order of the records."""
-        self._codes.flush()
         self._records.flush()
-        alphabet = self.fixed or Alphabet(self._seen)
+        alphabet, codes_path = self.fixed or Alphabet(self._seen), self.codes_path
         dtype = np.dtype(alphabet.dtype if self.fixed else np.uint16)
         chosen = segments[np.argsort(segments[:, 3], kind="stable")].tolist()
         with (self.folder / "records.tsv").open(encoding="utf-8") as table:
@@ -202,21 +210,21 @@ class CorpusWriter:
             for start, stop, _, record in chosen:
                 if record != number:
                     number, line = next(each for each in lines if each[0] == record)
-                where = self.folder / "codes.bin"
-                codes = np.fromfile(where, dtype, stop - start, offset=start * dtype.itemsize)
+                codes = np.fromfile(codes_path, dtype, stop - start, offset=start * dtype.itemsize)
                 name, _, metadata = line.split("\t", 2)
                 whole = Record(name, alphabet.decode(codes), json.loads(metadata))
                 first, last = self._ends[record : record + 2]
                 yield whole if (start, stop) == (first, last) else _part(whole, start - first, self.domain)
 
-    def finish(self) -> Alphabet:
-        """Settle the alphabet and write all but the segments; call once, after the last record."""
+    def finish(self, held_out: str | None = None) -> Alphabet:
+        """Settle the alphabet and write all but the segments; call once, after the last record. `held_out` as
+        in `Corpus`."""
         self.__exit__()
         np.save(self.folder / "records.npy", self.spans)
         alphabet = self.fixed or Alphabet(sorted(self._seen))
         if self.fixed is None:
             self._settle_codes(alphabet)
-        about = {"alphabet": alphabet.symbols, "mark_names": self.domain.mark_names}
+        about = {"alphabet": alphabet.symbols, "mark_names": self.domain.mark_names, "held_out": held_out}
         text = json.dumps(about, ensure_ascii=False, indent=1)
         (self.folder / "corpus.json").write_text(text, encoding="utf-8")
         return alphabet
@@ -257,48 +265,3 @@ class CorpusWriter:
                 stream.write(table[provisional_codes[at : at + 2**22]].tobytes())
         del provisional_codes
         draft.unlink()
-
-
-def split_records(spans: np.ndarray, validation: float, test: float, rng: np.random.Generator) -> np.ndarray:
-    """Segments of whole records: a random share of the symbols for validation, another for test."""
-    lengths = spans[:, 1] - spans[:, 0]
-    order = rng.permutation(len(spans))
-    share = np.cumsum(lengths[order]) / lengths.sum()
-    # Of a few long records at least one each.
-    first = max(1, int(np.searchsorted(share, validation, side="right")))
-    second = max(first + 1, int(np.searchsorted(share, validation + test, side="right")))
-    subset = np.zeros(len(spans), np.int64)
-    subset[order[:first]] = SUBSETS.index("validation")
-    subset[order[first:second]] = SUBSETS.index("test")
-    return np.column_stack([spans, subset, np.arange(len(spans))])
-
-
-def split_blocks(spans: np.ndarray, validation: float, test: float, gap: int, blocks: int) -> np.ndarray:
-    """Segments of contiguous blocks, held-out ones spread evenly over the corpus.
-
-    A tail split would measure what happens to lie in the tail, repeats for instance. The training side of
-    each border loses `gap` symbols, so that nothing learned lies right beside what is tested. Blocks never
-    cross records.
-    """
-    total = int(spans[-1, 1])
-    kinds = np.zeros(blocks, np.int64)
-    for fraction, subset, offset in ((validation, 1, 0.0), (test, 2, 0.5)):
-        free = np.flatnonzero(kinds == 0)
-        count = max(1, round(blocks * fraction))
-        kinds[free[((np.arange(count) + offset) * len(free) / count).astype(np.int64)]] = subset
-    edges = np.arange(blocks + 1, dtype=np.int64) * total // blocks
-    changes = np.flatnonzero(np.diff(kinds)) + 1
-    starts = np.concatenate([[0], changes])
-    stops = np.concatenate([changes, [blocks]])
-    segments = []
-    for first, last in zip(starts, stops, strict=True):
-        kind, start, stop = int(kinds[first]), int(edges[first]), int(edges[last])
-        if kind == 0:
-            start += gap * (first > 0)
-            stop -= gap * (last < blocks)
-        inside = np.flatnonzero((spans[:, 1] > start) & (spans[:, 0] < stop))
-        for record in inside:
-            a, b = max(start, int(spans[record, 0])), min(stop, int(spans[record, 1]))
-            if a < b:
-                segments.append((a, b, kind, int(record)))
-    return np.array(segments, np.int64).reshape(-1, 4)

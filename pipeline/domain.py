@@ -28,7 +28,7 @@ class Record:
     `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark. The
     metadata of a record cut out of a longer one says where it stood: `source`, the other's name, and `start`,
     its first symbol counted from 1. Where a source prescribes the split, `subset` says train, validation or
-    test.
+    test. Records with an equal `group` stay on one side of the split.
     """
 
     id: str
@@ -152,6 +152,15 @@ class References:
         return {name: [record.text for record in group] for name, group in groups.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class SketchSettings:
+    """How sequences are compared by minimizers (see `pipeline/sketch.py`): k-mers of `k` symbols, of each
+    `window` neighbouring ones the smallest; windows are wider where the corpus is large."""
+
+    k: int
+    window: int
+
+
 class Grammar(abc.ABC):
     """What may follow what in a domain's sequences, so that every one that is drawn can be used.
 
@@ -246,13 +255,18 @@ class Domain(abc.ABC):
         return re.sub(r"(\.\w{1,8}){1,2}$", "", name) or name
 
     def duplicate_key(self, record: Record) -> bytes | None:
-        """Records with equal keys are near-duplicates, and only the first is kept; None keeps all."""
+        """Records with equal keys are duplicates, and only the first is kept; None keeps all."""
         return None
 
-    def fingerprints(self, record: Record) -> frozenset[int]:
-        """Hashes of parts of a record: one that has a fifth of them in common with an earlier record is a
-        near-duplicate, too (see `pipeline/duplicates.py`)."""
-        return frozenset()
+    @property
+    def sketch(self) -> SketchSettings | None:
+        """How near-copies are found by their symbols, which the fixed alphabet has; None finds none."""
+        return None
+
+    def fingerprints(self, record: Record) -> np.ndarray:
+        """Hashes of parts of a record ``(parts,)`` uint64, by which near-copies are found where symbols do
+        not tell them: those with a fifth in common stay on one side of a split (see `pipeline/groups.py`)."""
+        return np.zeros(0, np.uint64)
 
     def count_units(self, symbols: Symbols) -> int:
         """How many of `larger_unit` a sequence has."""

@@ -11,63 +11,53 @@ import numpy as np
 
 from pipeline.alphabet import Alphabet
 from pipeline.config import SplitSettings
-from pipeline.corpus import SUBSETS, Corpus, CorpusWriter, split_blocks, split_records
+from pipeline.corpus import SUBSETS, Corpus, CorpusWriter
 from pipeline.domain import Domain, Exhibit, Record, Rejection
-from pipeline.duplicates import NearDuplicates
+from pipeline.duplicates import Duplicates
 from pipeline.errors import DataError
 from pipeline.progress import bar
 from pipeline.split_file import PrescribedSplit, split_files
+from pipeline.split_policy import Split, Splitter
 from pipeline.stages import StageResult
+from pipeline.unlearned import Unlearned
 
 log = logging.getLogger(__name__)
 
 MIN_HELD_OUT = 16
 """Fewer held-out symbols than this measure nothing."""
-FEW_RECORDS = {True: 40, False: 10}
-LONG_SHARE = {True: 0.05, False: 0.25}
-"""With fewer records, or one longer than this share of the corpus, whole records split too coarsely.
-Open-ended sequences (True) lose nothing by being cut; those with a start and an end do."""
-MIN_BLOCK, MAX_BLOCK = 2_000, 100_000
-"""A held-out block is to be longer than what is learned from its neighbours, and than a sample."""
 REJECTIONS_LISTED = 10_000
 
 
 def ingest(
-    files: Sequence[Path], domain: Domain, split: SplitSettings, unknown: str, seed: int, out_dir: Path
-) -> StageResult:
+    files: Sequence[Path], domain: Domain, split: SplitSettings, unknown: str, out_dir: Path,
+    unlearned: Path | None = None,
+) -> StageResult:  # fmt: skip
     """Read, deduplicate, encode and split the records of `files` into a corpus in `out_dir`.
 
-    Raises DataError where nothing is left to learn from, or less than the split needs.
+    `unlearned` lists the records that a checkpoint of the data set has not learned (see
+    `pipeline/unlearned.py`), held out where no other split is asked for. Raises DataError where nothing is
+    left to learn from, or less than the split needs.
     """
     prescribed = next((PrescribedSplit(path) for path in split_files(split)), None)
+    splitter = Splitter(split, prescribed, Unlearned(unlearned) if unlearned is not None else None)
     rejected: Counter[str] = Counter()
     progress = bar("Reading", unit=domain.symbol_name)
     records = _kept(_read(files, domain, prescribed), domain, out_dir / "rejected.tsv", rejected)
-    brought: list[str] = []
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
         for record in records:
             writer.append(record)
-            brought.append(record.metadata.get("subset", ""))
-            if prescribed is not None:
-                prescribed.place(record)
+            splitter.add(record, domain)
             progress.update(len(record.symbols))
         if writer.unknown_count:
             rejected[f"unknown symbols ({unknown})"] = writer.unknown_count
         if not writer.record_count:
             raise DataError(_nothing_kept(files, rejected))
-        spans = writer.spans
-        if prescribed is not None:
-            segments = prescribed.segments(spans)
-        elif split.by == "auto" and set(brought) == set(SUBSETS):
-            kinds = [SUBSETS.index(name) for name in brought]
-            segments = np.column_stack([spans, kinds, np.arange(len(spans))])
-        else:
-            segments = _split(spans, split, domain.open_ended, seed)
-        _check_sizes(segments, spans, split, files)
-        segments = _with_variants(segments, writer, domain)
-        alphabet = writer.finish()
+        spans, chosen = writer.spans, splitter.split(writer, domain)
+        _check_sizes(chosen.segments, spans, split, files)
+        segments = _with_variants(chosen.segments, writer, domain)
+        alphabet = writer.finish(chosen.held_out)
     np.save(out_dir / "segments.npy", segments)
-    return _result(Corpus.open(out_dir), alphabet, domain, len(spans), rejected, out_dir)
+    return _result(Corpus.open(out_dir), alphabet, domain, len(spans), rejected, chosen)
 
 
 def _read(
@@ -88,8 +78,8 @@ def _read(
 def _kept(
     items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
 ) -> Generator[Record, None, None]:
-    """Records that are not near-duplicates; what is rejected is counted, and listed in `table`."""
-    duplicates, listed, told = NearDuplicates(domain), 0, 0
+    """Records that are not duplicates; what is rejected is counted, and listed in `table`."""
+    duplicates, listed, told = Duplicates(domain), 0, 0
     with table.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
@@ -107,17 +97,6 @@ def _kept(
                 rows.writerow((item.where, item.reason, item.detail))
         if rejected.total() > told:
             rows.writerow(("", f"and {rejected.total() - told:,} more", ""))
-
-
-def _split(spans: np.ndarray, split: SplitSettings, open_ended: bool, seed: int) -> np.ndarray:
-    lengths = spans[:, 1] - spans[:, 0]
-    total = int(lengths.sum())
-    coarse = len(spans) < FEW_RECORDS[open_ended] or lengths.max() > total * LONG_SHARE[open_ended]
-    if split.by == "blocks" or (split.by == "auto" and coarse):
-        blocks = max(20, min(100, total // MIN_BLOCK), total // MAX_BLOCK)
-        gap = min(split.gap, total // blocks // 8)
-        return split_blocks(spans, split.validation, split.test, gap, blocks)
-    return split_records(spans, split.validation, split.test, np.random.default_rng(seed))
 
 
 def _check_sizes(
@@ -167,9 +146,10 @@ def _records(count: int) -> str:
 
 
 def _result(
-    corpus: Corpus, alphabet: Alphabet, domain: Domain, records: int, rejected: Counter[str], out_dir: Path
+    corpus: Corpus, alphabet: Alphabet, domain: Domain, records: int, rejected: Counter[str], split: Split
 ) -> StageResult:
     """What is told of a corpus whose first `records` records were read, and whose others are variants."""
+    out_dir = corpus.folder
     table = out_dir / "corpus.tsv"
     with table.open("w", encoding="utf-8") as stream:
         stream.write(f"subset\tsegments\t{domain.symbol_name}s\tshare\n")
@@ -184,14 +164,17 @@ def _result(
         f"{_records(records)} with {symbols:,} {domain.symbol_name}s "
         f"over {len(alphabet.symbols)} symbols{beside}{dropped}"
     )
-    exhibits = [Exhibit("Corpus and split", (table,), line)]
+    exhibits = [Exhibit("Corpus and split", (table,), ". ".join([line, *split.lines]))]
     if rejected:
         exhibits.append(Exhibit("Rejected while reading", (out_dir / "rejected.tsv",)))
+    left_out = {"records_in_no_subset": split.left_out} if split.left_out else {}
     more = {"variants": variants, "variant_symbols": added} if variants else {}
     return StageResult(
-        kept={"records": records, "symbols": symbols, **more},
+        kept={"records": records, "symbols": symbols, **more, **left_out},
         rejected=dict(rejected),
-        summary=(domain.remark, line) if domain.remark else (line,),
-        figures={"records": records, "symbols": symbols, **more, "vocab_size": len(alphabet)},
+        summary=(*([domain.remark] if domain.remark else []), line, *split.lines),
+        figures={
+            "records": records, "symbols": symbols, **more, "vocab_size": len(alphabet), **split.figures
+        },
         exhibits=tuple(exhibits),
     )

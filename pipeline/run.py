@@ -25,7 +25,7 @@ from pipeline.sampling.constraints import constraints_of
 from pipeline.sampling.primes import held_out, prime_files, primes_of
 from pipeline.sampling.requests import accelerator_of
 from pipeline.score import files_to_score, score
-from pipeline.sources import Source, checkpoint_path, locate, resource_folder
+from pipeline.sources import Source, checkpoint_path, locate, resource_folder, unlearned_path
 from pipeline.split_file import split_files
 from pipeline.stages import RunFolder, Stage
 from pipeline.train import train
@@ -179,6 +179,7 @@ def _stages(
     start = checkpoint_path("train.start", settings.train.start, settings.dataset)
     read_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
     reads = {"domain": read_by, "seed": seed}
+    unlearned = unlearned_path(dataset)
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
     best = folder / "train" / "best.ckpt"
 
@@ -186,7 +187,7 @@ def _stages(
         return Corpus.open(folder / "ingest")
 
     def do_ingest(out_dir: Path):  # noqa: ANN202
-        result = ingest(files, domain, dataset.split, dataset.unknown, seed, out_dir)
+        result = ingest(files, domain, dataset.split, dataset.unknown, out_dir, unlearned)
         shipped = dataset.title if dataset.path is None else None
         title = {"data": shipped or domain.title_data(files)}
         return replace(result, figures={**title, **result.figures})
@@ -223,9 +224,10 @@ def _stages(
     primed = prime_files(settings.sample) if "sample" in settings.stages else []
     source = ("ingest", "train") if held_out(settings.sample) else ("train",)
     asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
-    read = [*files, *domain.files_beside(), *split_files(dataset.split)] if files else []
+    listed = [unlearned] if unlearned is not None else []
+    read = [*files, *domain.files_beside(), *split_files(dataset.split), *listed] if files else []
     return [
-        Stage("ingest", {"dataset": data, **reads}, do_ingest, inputs=read),
+        Stage("ingest", {"dataset": data, "domain": read_by}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
         Stage("sample", drawn, do_sample, source, primed, keeps_partial=True),
         Stage("postprocess", {**written, "seed": seed}, do_postprocess, ("ingest", "train", "sample")),

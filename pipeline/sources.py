@@ -69,7 +69,17 @@ def checkpoint_path(name: str, given: str | None, dataset: Any) -> Path | None:
             f"{name}={PRETRAINED}: the data set {dataset.name} comes with no checkpoint; name a .ckpt file "
             "that a run wrote, or leave it out"
         )
-    (path,) = locate(None, [Source(**dataset.pretrained)], lambda _: True)
+    about = {name: value for name, value in dataset.pretrained.items() if name != "held_out"}
+    (path,) = locate(None, [Source(**about)], lambda _: True)
+    return path
+
+
+def unlearned_path(dataset: Any) -> Path | None:
+    """The list of the records of a data set's own sources that its checkpoint has not learned, if there is
+    one (`DatasetSettings`)."""
+    if dataset.path is not None or not (dataset.pretrained or {}).get("held_out"):
+        return None
+    (path,) = locate(None, [Source(dataset.pretrained["held_out"])], lambda _: True)
     return path
 
 

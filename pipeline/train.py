@@ -103,7 +103,7 @@ def _fitting(path: Path, corpus: Corpus) -> Loaded:
 
 def _told(path: Path, loaded: Loaded, corpus: Corpus) -> list[str]:
     """What is to be said of a checkpoint that may know what is held out here."""
-    if loaded.about.get("held_out") == corpus.digest("test"):
+    if (loaded.about.get("held_out") or "") in (corpus.held_out, corpus.digest("test")):
         return []
     return [
         f"{path.name} was trained on other data or another split: it may have learned what is held out here, "

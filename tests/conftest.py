@@ -69,7 +69,7 @@ def make_corpus(tmp_path) -> Callable[..., Corpus]:
         path, folder = tmp_path / "corpus.txt", tmp_path / "corpus"
         path.write_text(text, encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        ingest([path], Text(), split or SplitSettings(), "error", 0, folder)
+        ingest([path], Text(), split or SplitSettings(), "error", folder)
         return Corpus.open(folder)
 
     return make

@@ -1,13 +1,10 @@
 import dataclasses
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.alphabet import EOS, UNKNOWN, Alphabet
-from pipeline.corpus import SUBSETS, Corpus, CorpusWriter, split_blocks, split_records
+from pipeline.corpus import SUBSETS, Corpus, CorpusWriter
 from pipeline.domain import Record
 from pipeline.errors import DataError
 from pipeline.genome.nucleotide import Nucleotide
@@ -25,18 +22,6 @@ def write_corpus(folder, domain, records, unknown="error") -> Corpus:
     segments = [(start, stop, 0, number) for number, (start, stop) in enumerate(spans)]
     np.save(folder / "segments.npy", np.array(segments, np.int64).reshape(-1, 4))
     return Corpus.open(folder)
-
-
-def spans_of(*lengths: int) -> np.ndarray:
-    """Records of these lengths, one after the other."""
-    stops = np.cumsum(lengths)
-    return np.column_stack([stops - lengths, stops])
-
-
-def share_of(segments: np.ndarray, subset: str) -> float:
-    """The share of the symbols of all segments."""
-    sizes = segments[:, 1] - segments[:, 0]
-    return sizes[segments[:, 2] == SUBSETS.index(subset)].sum() / sizes.sum()
 
 
 # --- writing and reading ----------------------------------------------------------------------------------
@@ -144,71 +129,6 @@ def test_a_damaged_corpus_is_an_error_that_says_what_to_do(tmp_path, name, damag
 
 def test_codes_are_read_from_disk_as_needed(tmp_path):
     assert isinstance(write_corpus(tmp_path, Text(), [Record("1", "ab")]).codes, np.memmap)
-
-
-# --- splits -----------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(1, 200), min_size=60, max_size=200), st.integers(0, 100))
-def test_whole_records_fall_to_exactly_one_subset(lengths, seed):
-    spans = spans_of(*lengths)
-    segments = split_records(spans, 0.2, 0.1, np.random.default_rng(seed))
-    assert np.array_equal(segments[:, :2], spans)
-    assert np.array_equal(segments[:, 3], np.arange(len(spans)))
-    slack = max(lengths) / sum(lengths)
-    assert abs(share_of(segments, "validation") - 0.2) <= slack
-    assert abs(share_of(segments, "test") - 0.1) <= slack
-
-
-def test_which_records_are_held_out_depends_on_the_seed():
-    spans = spans_of(*[10] * 100)
-    first, again, other = (split_records(spans, 0.1, 0.1, np.random.default_rng(s)) for s in (1, 1, 2))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-fractions = st.sampled_from([0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
-
-
-@given(st.lists(st.integers(1, 5_000), min_size=1, max_size=30), fractions, fractions, st.integers(0, 60))
-def test_blocks_never_overlap_nor_cross_records(lengths, validation, test, gap):
-    spans = spans_of(*lengths)
-    segments = split_blocks(spans, validation, test, gap, blocks=50)
-    assert (segments[:, 0] < segments[:, 1]).all()
-    ordered = segments[np.argsort(segments[:, 0])]
-    assert (ordered[1:, 0] >= ordered[:-1, 1]).all()
-    for start, stop, _, record in segments:
-        assert spans[record, 0] <= start < stop <= spans[record, 1]
-
-
-@given(fractions, fractions)
-def test_blocks_hold_out_the_shares_asked_for(validation, test):
-    segments = split_blocks(spans_of(100_000), validation, test, gap=0, blocks=100)
-    assert share_of(segments, "validation") == pytest.approx(validation, abs=0.011)
-    assert share_of(segments, "test") == pytest.approx(test, abs=0.011)
-    assert share_of(segments, "train") == pytest.approx(1 - validation - test, abs=0.021)
-
-
-def test_held_out_blocks_are_spread_over_the_corpus():
-    segments = split_blocks(spans_of(100_000), 0.05, 0.05, gap=0, blocks=100)
-    for subset in (1, 2):
-        starts = np.sort(segments[segments[:, 2] == subset, 0])
-        assert len(starts) == 5
-        assert (np.diff(starts) == 20_000).all()
-
-
-def test_training_keeps_its_distance_from_what_is_held_out():
-    segments = split_blocks(spans_of(100_000), 0.05, 0.05, gap=150, blocks=100)
-    ordered = segments[np.argsort(segments[:, 0])]
-    for left, right in pairwise(ordered):
-        distance = right[0] - left[1]
-        assert distance == (150 if 0 in (left[2], right[2]) else 0)
-
-
-def test_no_gap_is_lost_at_the_ends_of_the_corpus():
-    segments = split_blocks(spans_of(1_000), 0.1, 0.1, gap=5, blocks=10)
-    assert segments[:, 0].min() == 0
-    assert segments[:, 1].max() == 1_000
 
 
 def test_a_digest_tells_other_data_and_other_splits(tmp_path):

@@ -137,7 +137,7 @@ def tunes_corpus(tmp_path_factory) -> Corpus:
 
     folder, domain = tmp_path_factory.mktemp("tunes"), Abc()
     files = locate(None, [Source("package:music21/corpus/airdsAirs/book2.abc")], domain.suits)
-    ingest(files, domain, SplitSettings(), "error", 0, folder)
+    ingest(files, domain, SplitSettings(), "error", folder)
     return Corpus.open(folder)
 
 

@@ -22,7 +22,7 @@ def prescribed(folder: Path, data: str, rows: str, domain=None) -> Corpus:
     source.write_text(data, encoding="utf-8")
     table.write_text(rows, encoding="utf-8")
     out.mkdir(exist_ok=True)
-    ingest([source], domain or Nucleotide(), SplitSettings(file=str(table)), "error", 0, out)
+    ingest([source], domain or Nucleotide(), SplitSettings(file=str(table)), "error", out)
     return Corpus.open(out)
 
 
@@ -77,7 +77,7 @@ def test_a_single_record_needs_no_name_and_nothing_else_is_trained_on_where_trai
 def test_the_fruit_flys_fourth_chromosome_is_split_as_its_file_says(shared_data, tmp_path):
     folder = shared_data / "fly_chr4_dm3"
     split = SplitSettings(file=str(folder / "split.tsv"))
-    ingest([folder / "dm3_chr4.fa.gz"], Nucleotide(), split, "error", 0, tmp_path)
+    ingest([folder / "dm3_chr4.fa.gz"], Nucleotide(), split, "error", tmp_path)
     corpus = Corpus.open(tmp_path)
     with (folder / "split.tsv").open() as stream:
         rows = [(int(a), int(b), name) for a, b, name in csv.reader(stream, delimiter="\t") if a[0] != "#"]
@@ -170,7 +170,7 @@ def test_a_name_in_two_files_is_told_of(tmp_path):
     (tmp_path / "split.tsv").write_text("a\t0\t100\ttest\n")
     split = SplitSettings(file=str(tmp_path / "split.tsv"))
     with pytest.raises(DataError, match=r"split\.tsv:1: found record 'a', which is in .*1\.fa and .*2\.fa"):
-        ingest(files, Nucleotide(), split, "error", 0, tmp_path)
+        ingest(files, Nucleotide(), split, "error", tmp_path)
 
 
 # --- in a run ---------------------------------------------------------------------------------------------

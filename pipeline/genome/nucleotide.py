@@ -12,7 +12,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipeline.config import one_of
-from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, References, Rejection, Sample
+from pipeline.domain import (
+    RESULTS,
+    Domain,
+    Exhibit,
+    Findings,
+    Record,
+    References,
+    Rejection,
+    Sample,
+    SketchSettings,
+)
 from pipeline.errors import ConfigError, DataError
 from pipeline.genome.bedgraph import write_bedgraph
 from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS
@@ -154,6 +164,12 @@ class Nucleotide(Domain):
         if head > tail or (head == tail and sequence > reverse_complement(sequence)):
             sequence = reverse_complement(sequence)
         return sequence.encode("ascii")
+
+    @property
+    def sketch(self) -> SketchSettings:
+        """Of 16 bases: four substitutions leave some of them in 100 bases, and 53 million bases of the fly
+        have hardly one in common by chance."""
+        return SketchSettings(k=16, window=8)
 
     def part_id(self, record_id: str, start: int, stop: int) -> str:
         """``name:start-end`` from 1, inclusive; a name that has such coordinates keeps counting from them."""

@@ -1,28 +1,29 @@
-"""Which places of a sequence are taken: spans that do not touch, kept in order."""
+"""Which parts of a sequence share places with each other."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 
-class Covered:
-    """Places that are covered, as half-open spans.
+def overlapping(parts: Sequence[Sequence[tuple[int, int]]]) -> list[int]:
+    """By part the first one of its group: parts are in one group where any of their half-open spans overlap,
+    or those of others of the group do.
 
-    >>> covered = Covered()
-    >>> covered.add([(0, 5), (10, 20)]), covered.add([(5, 10)]), covered.add([(30, 40), (19, 21)])
-    (True, True, False)
+    >>> overlapping([[(0, 5), (10, 20)], [(5, 10)], [(30, 40), (19, 21)], [(40, 50)]])
+    [0, 1, 0, 3]
     """
+    first = list(range(len(parts)))
 
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._stops: list[int] = []
+    def find(part: int) -> int:
+        while first[part] != part:
+            first[part] = first[first[part]]
+            part = first[part]
+        return part
 
-    def add(self, spans: Sequence[tuple[int, int]]) -> bool:
-        """Cover these, unless a place of theirs is covered already; whether they were added."""
-        for start, stop in spans:
-            if bisect_right(self._stops, start) < bisect_left(self._starts, stop):
-                return False
-        for start, stop in spans:
-            at = bisect_left(self._starts, start)
-            self._starts.insert(at, start)
-            self._stops.insert(at, stop)
-        return True
+    spans = sorted((start, stop, part) for part, each in enumerate(parts) for start, stop in each)
+    reach, reached_by = 0, 0
+    for start, stop, part in spans:
+        if start < reach:
+            low, high = sorted((find(part), find(reached_by)))
+            first[high] = low
+        if stop > reach:
+            reach, reached_by = stop, part
+    return [find(part) for part in range(len(parts))]

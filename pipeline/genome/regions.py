@@ -6,15 +6,15 @@ where regions come from an annotation, and `stretches.py`.
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.domain import Rejection
 from pipeline.errors import ConfigError, DataError
 from pipeline.genome.files import Letters, Part, Title, read_lines
-from pipeline.genome.overlaps import Covered
+from pipeline.genome.overlaps import overlapping
 
 _NAMED = re.compile(r"(?P<name>.+):(?P<start>[0-9,]{1,20})-(?P<stop>[0-9,]{0,20})")
 _LIKE_NAMED = re.compile(r":[^:]*-[^:]*$")
@@ -133,7 +133,8 @@ def select_regions(
 ) -> Iterator[Part]:
     """Of the records of `parts` the regions, each a record of its own, in their order along the sequences.
 
-    A region that shares bases with a longer one is left out: what is tested must not have been learned.
+    Regions that share bases have an equal `group` in their metadata: what is tested must not have been
+    learned.
     Memory holds the regions that the reading is in. Raises DataError for a region beyond its sequence's end,
     where no sequence has any region, and if `strict` for a region whose sequence is not there.
     """
@@ -150,7 +151,7 @@ def select_regions(
                 yield from chosen.finish()
                 lengths[chosen.title.name] = chosen.position
             chosen = _Chosen(part)
-            yield from chosen.choose(waiting.pop(part.name, []), where)
+            yield from chosen.choose(waiting.pop(part.name, []))
     if chosen is not None:
         yield from chosen.finish()
         lengths[chosen.title.name] = chosen.position
@@ -167,20 +168,18 @@ class _Chosen:
         self.waiting: list[Region] = []
         self.open: list[tuple[Region, list[list[bytes]]]] = []
 
-    def choose(self, regions: Sequence[Region], where: str) -> Iterator[Part]:
-        """Take the regions that share no base with longer ones."""
+    def choose(self, regions: Sequence[Region]) -> Iterator[Part]:
+        """Wait for these regions."""
         # Alone, a whole sequence need not be held in memory.
         self.all_of_it = [region.spans for region in regions] == [(Span(0, _OPEN),)]
         if self.all_of_it:
             yield self.title
             return
-        covered = Covered()
-        for region in sorted(regions, key=lambda region: sum(s.start - s.stop for s in region.spans)):
-            if covered.add([(span.start, span.stop) for span in region.spans]):
-                self.waiting.append(region)
-            else:
-                place = f"{where}:{region.sequence}:{region.location}"
-                yield Rejection(place, "region that shares bases with a longer one", region.name)
+        firsts = overlapping([[(span.start, span.stop) for span in region.spans] for region in regions])
+        shared = Counter(firsts)
+        for region, first in zip(regions, firsts, strict=True):
+            group = (("group", f"{self.title.name}:{regions[first].location}"),) if shared[first] > 1 else ()
+            self.waiting.append(replace(region, about=(*region.about, *group)))
         self.waiting.sort(key=lambda region: region.bounds, reverse=True)
 
     def feed(self, letters: Letters) -> Iterator[Part]:

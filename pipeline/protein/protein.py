@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from pipeline.config import one_of
-from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, References, Rejection, Sample
+from pipeline.domain import (
+    RESULTS,
+    Domain,
+    Exhibit,
+    Findings,
+    Record,
+    References,
+    Rejection,
+    Sample,
+    SketchSettings,
+)
 from pipeline.errors import ConfigError
 from pipeline.genome.fasta import read_fasta, remedy_for
 from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
@@ -34,8 +42,6 @@ from pipeline.protein.cleaning import (
 SUFFIXES = {".faa", ".fa", ".fasta", ".fas", ".fsa", ".pep", ".aa", ".seq", ".mpfa"}
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
 REDUNDANCIES = ("near", "exact", "keep")
-WORD = 11
-"""Amino acids of the words by which near-duplicates are found: unrelated proteins share hardly one."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class Protein(Domain):
     inner_stop: str = "drop"
     """A stop * before the end: drop (the whole record), split, error; at the end it is fine."""
     redundancy: str = "near"
-    """near (most near-duplicates are left out, see `duplicate_key`), exact (equal ones), keep (none)."""
+    """near (equal proteins are left out, near-copies stay on one side of the split), exact (equal ones are
+    left out), keep (neither)."""
     min_length_aa: int = 10
     """Shorter proteins are left out."""
     max_length_aa: int = 50_000
@@ -98,20 +105,16 @@ class Protein(Domain):
         return not path.name.startswith(".") and bool(suffixes) and suffixes[-1].lower() in SUFFIXES
 
     def duplicate_key(self, record: Record) -> bytes | None:
-        """The word of `WORD` amino acids whose hash is the smallest; of a short protein the whole of it.
-
-        How likely two proteins have it in common is the share of their words that both have: certain where
-        they are equal, some 80% at 99% identity, 20% at 90%, hardly ever below 70%. To cluster at a chosen
-        identity, use CD-HIT or MMseqs2 first.
-        Source: A. Broder, On the resemblance and containment of documents, 1997.
-        """
-        residues = str(record.symbols)
+        """A digest of all amino acids."""
         if self.redundancy == "keep":
             return None
-        if self.redundancy == "near" and len(residues) >= WORD:
-            start = _smallest_word(residues)
-            residues = residues[start : start + WORD]
-        return hashlib.blake2b(residues.encode("ascii"), digest_size=16).digest()
+        return hashlib.blake2b(str(record.symbols).encode("ascii"), digest_size=16).digest()
+
+    @property
+    def sketch(self) -> SketchSettings | None:
+        """Of 6 amino acids: isoforms and fragments are found, and most relatives above 80% identity. To
+        cluster at a chosen identity, use CD-HIT or MMseqs2 first."""
+        return SketchSettings(k=6, window=4) if self.redundancy == "near" else None
 
     def parse_prime(self, text: str) -> str:
         """Upper case. Raises ConfigError, with the position, for what is not in the alphabet."""
@@ -163,19 +166,6 @@ class Protein(Domain):
         if not records:
             return Findings()
         return compare_groups(references.beside(records), out_dir)
-
-
-def _smallest_word(residues: str) -> int:
-    """Where the word with the smallest hash starts."""
-    codes = np.frombuffer(residues.encode("ascii"), np.uint8).astype(np.uint64) - ord("A")
-    windows = len(codes) - WORD + 1
-    words = np.zeros(windows, np.uint64)
-    for place in range(WORD):
-        words = (words << np.uint64(5)) | codes[place : place + windows]
-    # The finaliser of MurmurHash3 (Appleby, 2008), one-to-one: only equal words have equal hashes.
-    for shift, factor in ((33, 0xFF51AFD7ED558CCD), (33, 0xC4CEB9FE1A85EC53)):
-        words = (words ^ (words >> np.uint64(shift))) * np.uint64(factor)
-    return int((words ^ (words >> np.uint64(33))).argmin())
 
 
 def _not_an_amino_acid(symbol: str, allowed: bytes) -> str:

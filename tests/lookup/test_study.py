@@ -45,7 +45,7 @@ def corpus_in(folder: Path, dna: bool, records: list[str] | None = None, by: str
     heads = [f">r{number}\n" if dna else "" for number in range(len(records))]
     path.write_text("\n\n".join(map("".join, zip(heads, records, strict=True))))
     (folder / "corpus").mkdir()
-    ingest([path], domain, SplitSettings(by, 0.1, 0.1), "error", 0, folder / "corpus")
+    ingest([path], domain, SplitSettings(by, 0.1, 0.1), "error", folder / "corpus")
     return Corpus.open(folder / "corpus")
 
 

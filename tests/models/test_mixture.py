@@ -202,7 +202,7 @@ def inputs_of(tmp_path):
             folder.mkdir()
             path = tmp_path / ("some.fa" if kind == "dna" else "some.abc")
             path.write_text(">one\n" + some_dna(6_000) if kind == "dna" else some_tunes(40))
-            ingest([path], domain, SplitSettings(), "error", 0, folder)
+            ingest([path], domain, SplitSettings(), "error", folder)
         settings = TrainSettings(max_epochs=epochs, batch=8, time=16, previews=[], accelerator="cpu")
         return TrainInputs(Corpus.open(folder), domain, NODE, settings, None, None, 0)
 

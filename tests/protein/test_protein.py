@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from Bio import SeqIO
 
+from pipeline.config import SplitSettings
 from pipeline.domain import Record, Rejection, Sample
 from pipeline.errors import ConfigError, DataError
+from pipeline.ingest import ingest
 from pipeline.protein.protein import Protein
 
 DOMAIN = Protein()
@@ -102,22 +104,18 @@ def test_a_setting_out_of_range_is_an_error_that_names_it(settings):
         Protein(**settings)
 
 
-def test_near_duplicates_are_found_and_relatives_kept():
-    proteins = [some_protein(300, seed) for seed in range(100)]
-
-    def alike(others: list[str], redundancy: str = "near") -> int:
-        key = Protein(redundancy=redundancy).duplicate_key
-        pairs = zip(proteins, others, strict=True)
-        return sum(key(Record("a", one)) == key(Record("b", other)) for one, other in pairs)
-
-    assert alike(proteins) == 100
-    assert alike([protein[1:] for protein in proteins]) > 95
-    assert alike([protein[:280] for protein in proteins]) > 85
-    assert 60 < alike([mutated(protein, 0.01) for protein in proteins]) < 95
-    assert alike([mutated(protein, 0.4) for protein in proteins]) <= 3
-    assert alike([protein[1:] for protein in proteins], "exact") == 0
-    assert len({DOMAIN.duplicate_key(Record("a", protein)) for protein in proteins}) == 100
-    assert Protein(redundancy="keep").duplicate_key(Record("a", "M")) is None
+@pytest.mark.parametrize(
+    ("redundancy", "left_out", "groups"), [("near", 1, 1), ("exact", 1, 0), ("keep", 0, 0)]
+)
+def test_redundancy_says_what_becomes_of_near_copies(tmp_path, redundancy, left_out, groups):
+    proteins = [some_protein(300, seed) for seed in range(30)]
+    proteins += [proteins[0], mutated(proteins[1], 0.05), mutated(proteins[2], 0.4)]
+    path, out = tmp_path / "some.faa", tmp_path / "out"
+    out.mkdir()
+    path.write_text("".join(f">p{number}\n{each}\n" for number, each in enumerate(proteins)))
+    result = ingest([path], Protein(redundancy=redundancy), SplitSettings(), "error", out)
+    assert result.rejected.get("duplicate", 0) == left_out
+    assert result.figures["groups"] == groups
 
 
 def test_rare_amino_acids_are_in_the_alphabet_only_where_they_are_kept():

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from pipeline.config import one_of
 from pipeline.domain import (
     RESULTS,
@@ -167,7 +169,13 @@ class Abc(Domain):
     def _keep(self) -> Keep:
         return Keep(self.ornaments, self.grace_notes, self.chord_symbols, self.slurs)
 
-    def fingerprints(self, record: Record) -> frozenset[int]:
+    def duplicate_key(self, record: Record) -> bytes | None:
+        """The whole melody, whatever its key, octave, unit note length and bar lines."""
+        from pipeline.music.compare.likeness import melody_letters
+
+        return melody_letters(record.text).tobytes() or None
+
+    def fingerprints(self, record: Record) -> np.ndarray:
         """Words of the melody, anywhere in it, whatever its key, octave and rhythm."""
         from pipeline.music.compare.likeness import melody_words
 

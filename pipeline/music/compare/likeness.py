@@ -50,16 +50,20 @@ def melody_letters(text: str) -> np.ndarray:
     return found
 
 
-def melody_words(text: str) -> frozenset[int]:
-    """Some of the words of `WORD` intervals of a melody, whatever its rhythm: a hornpipe that another book
-    has as a reel has the same ones. Of a melody too short to tell, a digest of all its letters."""
+def melody_words(text: str) -> np.ndarray:
+    """Some of the words of `WORD` intervals of a melody, uint64 ``(words,)``, whatever its rhythm: a hornpipe
+    that another book has as a reel has the same ones. Of a melody too short to tell, a digest of all its
+    letters; of none, none."""
     letters = melody_letters(text)
+    if not len(letters):
+        return np.zeros(0, np.uint64)
     intervals = (letters // RHYTHMS).astype(np.uint64)
     if len(intervals) < 2 * WORD:
-        return frozenset({int.from_bytes(hashlib.blake2b(letters.tobytes(), digest_size=8).digest())})
+        digest = hashlib.blake2b(letters.tobytes(), digest_size=8).digest()
+        return np.frombuffer(digest, "<u8")
     count = len(intervals) - WORD + 1
     words = np.unique(sum(intervals[at : at + count] * np.uint64(12**at) for at in range(WORD)))
     # Multiplied by the golden ratio, neighbouring numbers scatter (D. Knuth, TAOCP 3, 6.4).
     scattered = words * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(33)
     chosen = words[scattered % np.uint64(ONE_IN) == 0]
-    return frozenset((chosen if len(chosen) else words).tolist())
+    return chosen if len(chosen) else words

