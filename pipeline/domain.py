@@ -46,13 +46,29 @@ class Record:
 class Rejection:
     """Something that was not kept: `where` it stood, a short countable `reason`, and what was found.
 
-    Where very many small things side by side are not kept for one reason, `count` says how many.
+    Where very many small things side by side are not kept for one reason, `count` says how many. `everywhere`:
+    the rejection counts only if every file of the corpus gives it, since what one file lacks another may have.
     """
 
     where: str
     reason: str
     detail: str = ""
     count: int = 1
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A fact about a file that the user must know, although nothing is left out because of it.
+
+    Notices stand in the log, in the summary of the run, in its manifest and in its report.
+    """
+
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +246,13 @@ class Domain(abc.ABC):
     """Settings that only matter once samples are drawn: with others nothing is read or trained anew."""
 
     @abc.abstractmethod
-    def read(self, path: Path) -> Iterator[Record | Rejection]:
+    def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """Stream the records of one file.
 
         Raises DataError, with file and line, where the file as a whole cannot be read as this domain.
         """
 
-    def read_corpus(self, path: Path) -> Iterator[Record | Rejection]:
+    def read_corpus(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """What of a file is learned from: all that `read` gives, unless settings choose parts of it."""
         yield from self.read(path)
 

@@ -1,7 +1,7 @@
 """The open reading frames of sequences as GFF3.
 
-Each is a CDS of phase 0 with no parent, from start to stop codon, as gene finders such as Prodigal write what
-they find: genome browsers, bedtools and gffread then take it as it is, and no gene or transcript is claimed.
+Each has the type ORF (SO:0000236), from start to stop codon: an ORF is a fact of the sequence, while a CDS
+would claim that a protein is made of it. An ORF has no phase, which only CDS rows have.
 Source: Generic Feature Format version 3, Sequence Ontology consortium, 1.26 (2020).
 """
 
@@ -12,6 +12,8 @@ from urllib.parse import quote
 from pipeline.domain import Record
 from pipeline.genome.orfs import STANDARD_CODE, find_orfs
 
+FEATURE_TYPE = "ORF"
+"""The term SO:0000236 of the Sequence Ontology."""
 SEQID_LETTERS = ".:^*$@!+?|-"
 """Besides letters, digits, ``_`` and ``~`` all that the first column may hold unescaped."""
 VALUE_LETTERS = " .:^*$@!+?|-()/<>'\"[]{}#"
@@ -64,7 +66,7 @@ def _rows(record: Record, shortest_bp: int) -> Iterator[str]:
             "transl_table": str(STANDARD_CODE),
         }
         columns = (
-            seqid(name), "sequence-pipeline", "CDS", orf.start + 1, orf.end, ".", orf.strand, 0,
+            seqid(name), "sequence-pipeline", FEATURE_TYPE, orf.start + 1, orf.end, ".", orf.strand, ".",
             attributes(about),
         )  # fmt: skip
         yield "\t".join(map(str, columns))

@@ -27,7 +27,7 @@ def test_a_frame_on_either_strand(tmp_path):
     ]  # fmt: skip
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     places = [(row[0], row[2], row[3], row[4], row[6], row[7]) for row in rows]
-    assert places == [("a", "CDS", "3", "26", "+", "0"), ("b", "CDS", "3", "26", "-", "0")]
+    assert places == [("a", "ORF", "3", "26", "+", "."), ("b", "ORF", "3", "26", "-", ".")]
 
 
 def test_every_frame_translates_from_start_to_stop(tmp_path, shared_data):
