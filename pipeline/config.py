@@ -70,7 +70,11 @@ class DatasetSettings:
     features: Any = None
     """Annotated features to learn from, where the domain has them: a kind such as CDS, or a list."""
     annotation: str | None = None
-    """The GFF3 file with the features, where they are not in the file itself."""
+    """The GFF3, GTF or BED12 file with the features, where they are not in the file itself."""
+    contig_map: Any = None
+    """Names of sequences in regions and annotation, each to its name in the data, such as {4: chr4}."""
+    pieces_of: str | None = None
+    """The data set that has the whole sequences, where this one holds pieces of them."""
     pretrained: dict[str, str] | None = None
     """The checkpoint of `checkpoint=pretrained`: `at` and `sha256`, as of a source; `held_out`: a list of the
     records that it has not learned, which are held out by default."""

@@ -46,8 +46,8 @@ class Record:
 class Rejection:
     """Something that was not kept: `where` it stood, a short countable `reason`, and what was found.
 
-    Where very many small things side by side are not kept for one reason, `count` says how many. `everywhere`:
-    the rejection counts only if every file of the corpus gives it, since what one file lacks another may have.
+    Where very many small things side by side are not kept for one reason, `count` says how many. With
+    `everywhere` it counts only if every file of the corpus gives it: what one file lacks another may have.
     """
 
     where: str

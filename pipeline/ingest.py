@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,15 @@ import numpy as np
 from pipeline.alphabet import Alphabet
 from pipeline.config import SplitSettings
 from pipeline.corpus import SUBSETS, Corpus, CorpusWriter
-from pipeline.domain import Domain, Exhibit, Record, Rejection
+from pipeline.domain import Domain, Exhibit, Notice, Record, Rejection
 from pipeline.duplicates import Duplicates
 from pipeline.errors import DataError
+from pipeline.names import Names
 from pipeline.progress import bar
 from pipeline.split_file import PrescribedSplit, split_files
 from pipeline.split_policy import Split, Splitter
 from pipeline.stages import StageResult
+from pipeline.truncation import lacks_end_marker
 from pipeline.unlearned import Unlearned
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,9 @@ log = logging.getLogger(__name__)
 MIN_HELD_OUT = 16
 """Fewer held-out symbols than this measure nothing."""
 REJECTIONS_LISTED = 10_000
+NOTICES_SHOWN = 10
+CUT = "the end-of-file marker of bgzip is absent: the file may be truncated; fetch or compress it again"
+REASONS_SHOWN = 3
 
 
 def ingest(
@@ -41,10 +47,12 @@ def ingest(
     prescribed = next((PrescribedSplit(path) for path in split_files(split)), None)
     splitter = Splitter(split, prescribed, Unlearned(unlearned) if unlearned is not None else None)
     rejected: Counter[str] = Counter()
+    notices: list[Notice] = []
     progress = bar("Reading", unit=domain.symbol_name)
-    records = _kept(_read(files, domain, prescribed), domain, out_dir / "rejected.tsv", rejected)
+    items = _without_notices(_read(files, domain, prescribed), notices)
+    records, names = _kept(items, domain, out_dir / "rejected.tsv", rejected), Names()
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
-        for record in records:
+        for record in map(names.own, records):
             writer.append(record)
             splitter.add(record, domain)
             progress.update(len(record.symbols))
@@ -57,22 +65,61 @@ def ingest(
         segments = _with_variants(chosen.segments, writer, domain)
         alphabet = writer.finish(chosen.held_out)
     np.save(out_dir / "segments.npy", segments)
-    return _result(Corpus.open(out_dir), alphabet, domain, len(spans), rejected, chosen)
+    result = _result(Corpus.open(out_dir), alphabet, domain, len(spans), rejected, chosen)
+    return replace(result, summary=(*result.summary, *_notice_lines(notices, names)))
 
 
 def _read(
     files: Sequence[Path], domain: Domain, prescribed: PrescribedSplit | None
-) -> Iterator[Record | Rejection]:
+) -> Iterator[Record | Rejection | Notice]:
     """All records of all files; of several files, one that cannot be read is a rejection."""
+    lacking, unreadable = Counter[Rejection](), 0
+    for path in domain.files_beside():
+        if lacks_end_marker(path):
+            yield Notice(str(path), CUT)
     for path in files:
         items = domain.read_corpus(path)
+        symbols = 0
         try:
-            yield from prescribed.watch(items, path) if prescribed is not None else items
+            for item in prescribed.watch(items, path) if prescribed is not None else items:
+                if isinstance(item, Rejection) and item.everywhere:
+                    lacking[item] += 1
+                    continue
+                symbols += len(item.symbols) if isinstance(item, Record) else 0
+                yield item
         except DataError as error:
             if len(files) == 1:
                 raise
             log.warning("left out: %s", error)
             yield Rejection(str(path), "unreadable file", str(error))
+            unreadable += 1
+            continue
+        if lacks_end_marker(path):
+            yield Notice(str(path), f"{CUT}; {symbols:,} {domain.symbol_name}s were read from it")
+    yield from (each for each, count in lacking.items() if count + unreadable >= len(files))
+
+
+def _without_notices(
+    items: Iterable[Record | Rejection | Notice], notices: list[Notice]
+) -> Iterator[Record | Rejection]:
+    """The records and rejections; notices go to the log, and into `notices`, each of them once."""
+    for item in items:
+        if not isinstance(item, Notice):
+            yield item
+        elif item not in notices:
+            notices.append(item)
+            log.warning("%s", item)
+
+
+def _notice_lines(notices: Sequence[Notice], names: Names) -> list[str]:
+    """What the summary says of the notices, and of records that share an id."""
+    if names.renamed:
+        text = f"{names.renamed:,} with the id of an earlier one got their own, such as {names.example}"
+        notices = [*notices, Notice("records", text)]
+        log.warning("%s", notices[-1])
+    more = len(notices) - NOTICES_SHOWN
+    lines = [str(notice) for notice in notices[:NOTICES_SHOWN]]
+    return [*lines, f"and {more:,} more notices in pipeline.log"] if more > 0 else lines
 
 
 def _kept(
@@ -136,6 +183,12 @@ def _nothing_kept(files: Sequence[Path], rejected: Counter[str]) -> str:
     return f"{_names(files)}: no record could be kept: {reasons}; give a file with whole records"
 
 
+def _reasons(rejected: Counter[str]) -> str:
+    """The most frequent reasons, with their counts."""
+    shown = [f"{reason} {count:,}" for reason, count in rejected.most_common(REASONS_SHOWN)]
+    return ", ".join([*shown, "…"] if len(rejected) > REASONS_SHOWN else shown)
+
+
 def _names(files: Sequence[Path]) -> str:
     more = {1: "", 2: " and one more file"}.get(len(files), f" and {len(files) - 1} more files")
     return f"{files[0]}{more}"
@@ -159,7 +212,7 @@ def _result(
     symbols, variants = int(corpus.record_spans[records - 1, 1]), len(corpus.record_spans) - records
     added = len(corpus.codes) - symbols
     beside = f", {variants:,} variants for training with {added:,} more" if variants else ""
-    dropped = f", {rejected.total():,} rejected" if rejected else ""
+    dropped = f", {rejected.total():,} rejected ({_reasons(rejected)})" if rejected else ""
     line = (
         f"{_records(records)} with {symbols:,} {domain.symbol_name}s "
         f"over {len(alphabet.symbols)} symbols{beside}{dropped}"

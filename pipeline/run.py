@@ -16,7 +16,7 @@ from pipeline.checkpoint import load
 from pipeline.config import Config, build, check_stages, parse_duration, settings_of
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Render
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.ingest import ingest
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
@@ -33,7 +33,7 @@ from pipeline.train_inputs import TrainInputs, device_of
 
 log = logging.getLogger(__name__)
 
-CHOOSING = ("regions", "features", "annotation")
+CHOOSING = ("regions", "features", "annotation", "contig_map")
 """Settings of a data set that choose parts of its files, where the domain has such."""
 
 
@@ -124,7 +124,8 @@ def _donors(settings: Config, sweep: Path | None) -> list[Path]:
 
 def _scored(config: DictConfig, settings: Config) -> _Scored:
     """What is to be scored, by a domain that chooses parts of it as `score`, not `dataset`, says."""
-    chosen = {**dict.fromkeys(CHOOSING), "regions": settings.score.regions}
+    chosen = dict.fromkeys(CHOOSING)
+    chosen |= {"regions": settings.score.regions, "contig_map": settings.dataset.contig_map}
     domain = _domain(OmegaConf.merge(config, {"dataset": chosen}))
     if settings.score.regions is not None and not hasattr(domain, "regions"):
         raise ConfigError(f"score.regions: data of this domain ({domain.family}) has none; leave it out")
@@ -187,7 +188,13 @@ def _stages(
         return Corpus.open(folder / "ingest")
 
     def do_ingest(out_dir: Path):  # noqa: ANN202
-        result = ingest(files, domain, dataset.split, dataset.unknown, out_dir, unlearned)
+        try:
+            result = ingest(files, domain, dataset.split, dataset.unknown, out_dir, unlearned)
+        except DataError as error:
+            if dataset.regions is None or dataset.pieces_of is None or dataset.path is not None:
+                raise
+            whole = f"dataset={dataset.name} holds pieces, dataset={dataset.pieces_of} whole sequences"
+            raise DataError(f"{error}; {whole}") from None
         shipped = dataset.title if dataset.path is None else None
         title = {"data": shipped or domain.title_data(files)}
         return replace(result, figures={**title, **result.figures})

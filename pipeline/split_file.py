@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.config import SplitSettings
 from pipeline.corpus import SUBSETS
-from pipeline.domain import Record, Rejection
+from pipeline.domain import Notice, Record, Rejection
 from pipeline.errors import DataError
 
 _SHAPE = (
@@ -74,7 +74,8 @@ class PrescribedSplit:
         self.lengths: dict[str, dict[Path, int]] = defaultdict(dict)
         self.placed: list[tuple[str, int, int]] = []
 
-    def watch(self, items: Iterable[Record | Rejection], path: Path) -> Iterator[Record | Rejection]:
+    def watch(self, items: Iterable[Record | Rejection | Notice], path: Path
+    ) -> Iterator[Record | Rejection | Notice]:
         """The items of one source file, unchanged; how far the records named by rows reach is noted."""
         for item in items:
             reach = _reach(item, path)
@@ -189,7 +190,7 @@ def _place(record: Record) -> tuple[str, int]:
     return record.id, 0
 
 
-def _reach(item: Record | Rejection, path: Path) -> tuple[str, int] | None:
+def _reach(item: Record | Rejection | Notice, path: Path) -> tuple[str, int] | None:
     """A record's name, and a position up to which it is known to reach."""
     if isinstance(item, Record):
         name, start = _place(item)

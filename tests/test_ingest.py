@@ -59,7 +59,7 @@ def test_what_is_said_and_counted(text_file, tmp_path):
     assert result.kept["records"] == 120
     assert result.rejected == {"duplicate": 120}
     assert result.summary[0].startswith("120 records with ")
-    assert result.summary[0].endswith("120 rejected")
+    assert result.summary[0].endswith("120 rejected (duplicate 120)")
     table = (tmp_path / "out" / "rejected.tsv").read_text().splitlines()
     assert table[0] == "where\treason\tdetail"
     assert len(table) == 121
@@ -71,7 +71,7 @@ def test_what_is_not_listed_is_counted_still(fasta_file, tmp_path, monkeypatch):
     path = write(tmp_path / "broken.fa", broken + fasta_file.read_text())
     result = ingested(path, tmp_path / "out", Nucleotide())
     assert result.rejected == {
-        "stretch shorter than 20 bases": 51, "N or gap left out": 50, "duplicate id": 1, "empty record": 1,
+        "stretch shorter than 20 bases": 52, "N or gap left out": 50, "empty record": 1,
     }  # fmt: skip
     table = (tmp_path / "out" / "rejected.tsv").read_text().splitlines()
     assert table[1].endswith("a:1-150\tstretch shorter than 20 bases\t100 bases in 50 places")

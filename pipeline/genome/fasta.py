@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.genome.files import (
     BLOCK_BYTES,
-    BYTE_ORDER_MARK,
     Letters,
     Title,
     printable,
@@ -79,10 +78,8 @@ def parse_fasta(
     """The same for blocks of FASTA from anywhere, which start as `head` does, on `first_line` of the file."""
     scanner = _Scanner(path, allowed, first_line, old_mac=b"\r" in head and b"\n" not in head)
     scanner.describe = describe or _not_a_base
-    skip = len(BYTE_ORDER_MARK) if head.startswith(BYTE_ORDER_MARK) else 0
     for block in blocks:
-        yield from scanner.feed(block[skip:] if skip else block)
-        skip = max(0, skip - len(block))
+        yield from scanner.feed(block)
     yield from scanner.finish()
 
 

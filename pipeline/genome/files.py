@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.domain import Rejection
+from pipeline.domain import Notice, Rejection
 from pipeline.errors import DataError
 
 BLOCK_BYTES = 2**18
@@ -77,8 +77,8 @@ class Letters:
     upper: bool = False
 
 
-Part = Title | Letters | Rejection
-"""What a reader yields: a record's title, then its letters; or what of the file it leaves out."""
+Part = Title | Letters | Rejection | Notice
+"""What a reader yields: a record's title, then its letters; or what of the file it leaves out, or tells."""
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -104,10 +104,24 @@ def open_plain(path: Path) -> BinaryIO:
 
 
 def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """The decompressed content in blocks, never empty ones.
+    """The decompressed content in blocks, never empty ones, without a byte order mark at its start.
 
     Raises DataError where the file is missing, empty, unreadable or truncated.
     """
+    blocks, start = _content(path, block_bytes), b""
+    for block in blocks:
+        start += block
+        if len(start) >= len(BYTE_ORDER_MARK):
+            break
+    start = start.removeprefix(BYTE_ORDER_MARK) or next(blocks, b"")
+    if not start:
+        raise DataError(f"{path}: nothing is in this file; fetch, compress or write it again")
+    yield start
+    yield from blocks
+
+
+def _content(path: Path, block_bytes: int) -> Iterator[bytes]:
+    """The decompressed bytes, in blocks."""
     with open_plain(path) as stream:
         done = 0
         while True:
@@ -120,11 +134,9 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
                     f"({error or type(error).__name__}); fetch or compress it again"
                 ) from error
             if not block:
-                break
+                return
             done += len(block)
             yield block
-    if not done:
-        raise DataError(f"{path}: nothing is in this compressed file; fetch or compress it again")
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -165,7 +177,7 @@ def read_head(path: Path) -> bytes:
 
 def refuse_foreign(path: Path, head: bytes) -> None:
     """Raise DataError where the first bytes are those of a binary file or of a known other format."""
-    start = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    start = head.lstrip()
     for first, what, remedy in FOREIGN:
         if head.startswith(first) or start.startswith(first):
             raise DataError(f"{path}: this is {what}, where FASTA or GenBank is expected; {remedy}")

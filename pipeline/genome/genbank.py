@@ -12,12 +12,16 @@ from pathlib import Path
 from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
-from pipeline.genome.features import Names, genbank_regions, no_features
+from pipeline.genome.features import genbank_regions, no_features
 from pipeline.genome.files import Letters, Part, Title, printable, read_lines
-from pipeline.genome.regions import Region, select_regions
+from pipeline.genome.regions import select_regions
+from pipeline.genome.spans import Region
+from pipeline.names import Names
 
 log = logging.getLogger(__name__)
 
+NO_SEQUENCE = "GenBank record without a sequence"
+FETCH = "fetch it whole: from NCBI as 'GenBank (full)', or with rettype=gbwithparts"
 MAX_RECORD_BYTES = 2**29
 """Of GenBank; human chromosome 1 has 320 million. The parser takes some four times as much memory."""
 
@@ -29,15 +33,16 @@ def is_genbank(head: bytes) -> bool:
 
 
 def read_genbank(
-    path: Path, allowed: bytes = ANY_LETTERS, kinds: Sequence[str] = ()
+    path: Path, allowed: bytes = ANY_LETTERS, kinds: Sequence[str] = (), pseudo: bool = False
 ) -> Iterator[Part]:
-    """Yield each record's title and its letters; a record without a sequence has only a title.
+    """Yield each record's title and its letters; a record without a sequence is a rejection.
 
     Where `kinds` of features are named, these instead, each as a record. Upper case: GenBank writes all bases
     small, so there is no soft mask. Raises DataError where Biopython cannot read the file, for a protein, for
-    a letter that is not one of `allowed`, and where no feature of the kinds is there.
+    a letter that is not one of `allowed`, where no feature of the kinds is there, and where no record has a
+    sequence.
     """
-    there, names = Counter(), Names()
+    there, names, lacking, number = Counter(), Names(), 0, 0
     with warnings.catch_warnings(record=True) as said:
         # Biopython's findings belong into the log, once each, not on the user's screen.
         warnings.simplefilter("always")
@@ -56,15 +61,21 @@ def read_genbank(
                     f"is not an IUPAC nucleotide ({IUPAC.decode()}); correct the file"
                 )
             letters = Letters(bases, plain=not bases.translate(None, PLAIN), upper=True)
-            parts = [title, letters] if bases else [title]
+            parts = [title, letters]
+            if not bases:
+                lacking += 1
+                yield Rejection(f"{path}:{name}", NO_SEQUENCE, f"{name} has no ORIGIN part; {FETCH}")
+                continue
             if not kinds:
                 yield from parts
                 continue
             there.update(feature.type for feature in record.features)
-            found = list(genbank_regions(record, title.name, kinds, names)) if bases else []
+            found = list(genbank_regions(record, title.name, kinds, names, pseudo))
             yield from (each for each in found if isinstance(each, Rejection))
             if regions := [each for each in found if isinstance(each, Region)]:
                 yield from select_regions(parts, regions, str(path))
+    if number and lacking == number:
+        raise DataError(f"{path}: no record of this file has a sequence, only a CONTIG line; {FETCH}")
     if kinds and not any(there[kind] for kind in kinds):
         raise DataError(no_features(path, kinds, there))
     for text in sorted({_one_line(warning.message) for warning in said}):

@@ -17,6 +17,7 @@ from pipeline.domain import (
     Domain,
     Exhibit,
     Findings,
+    Notice,
     Record,
     References,
     Rejection,
@@ -82,6 +83,10 @@ class Nucleotide(Domain):
     """Kinds of features that are the corpus, such as CDS: spliced, in the direction of their strand."""
     annotation: str | None = None
     """A GFF3 file with the features of the sequences."""
+    contig_map: Any = None
+    """Names of sequences in regions and annotation, each to its name in the sequence file, as 4: chr4."""
+    pseudo: bool = False
+    """Whether pseudo genes are learned like other features."""
     max_copy_bp: int | None = None
     """Samples with a longer exact match with the training data are dropped; None: copies are flagged."""
 
@@ -120,11 +125,11 @@ class Nucleotide(Domain):
                 "share by chance; leave it out, or give a larger one such as 40"
             )
 
-    def read(self, path: Path) -> Iterator[Record | Rejection]:
+    def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """Stream the stretches of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content."""
         return self._stretches(path, Selection())
 
-    def read_corpus(self, path: Path) -> Iterator[Record | Rejection]:
+    def read_corpus(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """The same of the regions or features that are chosen, each a record."""
         return self._stretches(path, self._selection())
 
@@ -133,9 +138,9 @@ class Nucleotide(Domain):
         return self._selection().files()
 
     def _selection(self) -> Selection:
-        return Selection(self.regions, self.features, self.annotation)
+        return Selection(self.regions, self.features, self.annotation, self.contig_map, self.pseudo)
 
-    def _stretches(self, path: Path, selection: Selection) -> Iterator[Record | Rejection]:
+    def _stretches(self, path: Path, selection: Selection) -> Iterator[Record | Rejection | Notice]:
         bases = BASES + b"N"
         allowed = bases + bases.lower() + GAPS if self.iupac == "error" else ANY_LETTERS
         mask = SoftMask() if self.soft_mask else None

@@ -3,17 +3,22 @@
 Read next: the readers `fasta.py`, `genbank.py` and `twobit.py`, then `regions.py` and `features.py`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.domain import Notice, Rejection
 from pipeline.errors import ConfigError, DataError
+from pipeline.genome.annotation import gff_features
+from pipeline.genome.bed import bed_features, block_notice, is_bed
 from pipeline.genome.fasta import read_fasta
-from pipeline.genome.features import embedded_fasta, gff_regions
+from pipeline.genome.features import embedded_fasta
 from pipeline.genome.files import Part, peek
 from pipeline.genome.genbank import is_genbank, read_genbank
-from pipeline.genome.regions import Region, as_list, is_bed, parse_regions, select_regions
+from pipeline.genome.regions import as_list, parse_regions, select_regions
 from pipeline.genome.soft_mask import SoftMask
+from pipeline.genome.spans import Region
+from pipeline.genome.titles import own_titles
 from pipeline.genome.twobit import is_twobit, read_twobit
 
 GFF_START = b"##gff"
@@ -26,12 +31,22 @@ class Selection:
     regions: object = None
     features: object = None
     annotation: str | None = None
+    contig_map: object = None
+    """Names of sequences in regions and annotation, to their names in the sequence file."""
+    pseudo: bool = False
+    """Whether pseudo genes are features like others."""
 
     def __post_init__(self) -> None:
         if self.regions is not None and self.features is not None:
             raise ConfigError("dataset.regions and dataset.features are both given; choose one of them")
         if self.annotation is not None and self.features is None:
             raise ConfigError("dataset.annotation needs dataset.features, such as dataset.features=CDS")
+        if self.contig_map is not None and not isinstance(self.contig_map, Mapping):
+            raise ConfigError(
+                f"dataset.contig_map={self.contig_map!r} is no map; write "
+                "'dataset.contig_map={4: chr4, X: chrX}', a name in the regions or the annotation before "
+                "each name in the sequence file"
+            )
         if self.regions is not None:
             parse_regions([each for each in as_list(self.regions) if not is_bed(each)])
 
@@ -39,6 +54,11 @@ class Selection:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of features."""
         return tuple(str(kind) for kind in as_list(self.features))
+
+    def mapped(self, regions: Sequence[Region]) -> list[Region]:
+        """The regions, by the names of the sequence file."""
+        names = {str(key): str(value) for key, value in (self.contig_map or {}).items()}
+        return [replace(each, sequence=names.get(each.sequence, each.sequence)) for each in regions]
 
     def files(self) -> tuple[Path, ...]:
         """The files beside the sequences that say what is wanted. Raises DataError where one is missing."""
@@ -61,10 +81,12 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask 
     head = peek(path)
     kinds = selection.kinds
     if kinds and selection.annotation is None and is_genbank(head):
-        return read_genbank(path, allowed, kinds)
-    regions = _regions(path, head, selection)
+        yield from read_genbank(path, allowed, kinds, selection.pseudo)
+        return
+    regions, told = _regions(path, head, selection)
+    yield from told
     if is_twobit(path):
-        parts = read_twobit(path, {region.sequence for region in regions} if regions is not None else None)
+        parts = read_twobit(path, _sequences(regions))
     elif head.startswith(GFF_START):
         parts = embedded_fasta(path, allowed)
     else:
@@ -72,19 +94,37 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask 
     # Before the selection: a region may well be one repeat.
     if mask is not None:
         parts = mask.watch(parts, str(path))
-    return parts if regions is None else select_regions(parts, regions, str(path), strict=not kinds)
+    parts = own_titles(parts, str(path))
+    yield from parts if regions is None else select_regions(parts, regions, str(path), strict=not kinds)
 
 
-def _regions(path: Path, head: bytes, selection: Selection) -> list[Region] | None:
-    if selection.regions is not None:
-        return parse_regions(selection.regions)
-    if not selection.kinds:
+def _sequences(regions: Sequence[Region] | None) -> set[str] | None:
+    """Names of the sequences that have regions, or may have them; None where all are wanted."""
+    if regions is None:
         return None
+    return {name for region in regions for name in (region.sequence, region.literal)}
+
+
+def _regions(
+    path: Path, head: bytes, selection: Selection
+) -> tuple[list[Region] | None, list[Rejection | Notice]]:
+    """The regions that are wanted, None where all is, and what is left out or told of the files beside."""
+    if selection.regions is not None:
+        beds = [Path(str(each).strip()).expanduser() for each in as_list(selection.regions) if is_bed(each)]
+        told = [notice for notice in map(block_notice, beds) if notice is not None]
+        return selection.mapped(parse_regions(selection.regions)), told
+    if not selection.kinds:
+        return None, []
     if selection.annotation is not None:
-        return gff_regions(Path(selection.annotation).expanduser(), selection.kinds)
-    if head.startswith(GFF_START):
-        return gff_regions(path, selection.kinds)
-    raise DataError(
-        f"{path}: this file has no features (dataset.features={','.join(selection.kinds)}); name its GFF3 "
-        "file with dataset.annotation=FILE.gff3, or give a GenBank file"
-    )
+        annotation = Path(selection.annotation).expanduser()
+    elif head.startswith(GFF_START):
+        annotation = path
+    else:
+        raise DataError(
+            f"{path}: this file has no features (dataset.features={','.join(selection.kinds)}); name its "
+            "GFF3 file with dataset.annotation=FILE.gff3, or give a GenBank file"
+        )
+    if is_bed(annotation):
+        return selection.mapped(bed_features(annotation, selection.kinds)), []
+    regions, told = gff_features(annotation, selection.kinds, selection.pseudo)
+    return selection.mapped(regions), told

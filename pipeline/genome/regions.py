@@ -1,65 +1,31 @@
 """Parts of a genome as the corpus: regions such as chr3L:1-2000000, BED files, features of an annotation.
 
 A region is one or more spans of a sequence, in the order in which they are read. Read next: `features.py`,
-where regions come from an annotation, and `stretches.py`.
+`annotation.py` and `bed.py`, where regions come from, and `stretches.py`.
 """
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipeline.domain import Rejection
 from pipeline.errors import ConfigError, DataError
-from pipeline.genome.files import Letters, Part, Title, read_lines
+from pipeline.genome.bed import is_bed, read_bed
+from pipeline.genome.files import Letters, Part, Title
 from pipeline.genome.overlaps import overlapping
+from pipeline.genome.spans import Region, Span
 
 _NAMED = re.compile(r"(?P<name>.+):(?P<start>[0-9,]{1,20})-(?P<stop>[0-9,]{0,20})")
+_IN_BRACES = re.compile(r"\{(?P<name>[^{}]+)\}")
 _LIKE_NAMED = re.compile(r":[^:]*-[^:]*$")
-_POSITION = re.compile(r"[0-9]{1,15}")
 _COMPLEMENT = bytes.maketrans(b"ACGTUacgtuRYKMBDHVrykmbdhv", b"TGCAAtgcaaYRMKVHDByrmkvhdb")
-_BED_NAMES = (".bed", ".bed.gz")
+ABSENT = "feature on a sequence that is not in the data"
 _OPEN = 2**62
 """The end of a region that goes to its sequence's end."""
-
-
-class Span(NamedTuple):
-    """A part of a sequence, half-open from 0; on the - strand it is read backwards, complemented."""
-
-    start: int
-    stop: int
-    strand: str = "+"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """What is taken of a sequence: one record. `name` is its own, where it has one; `about` is metadata."""
-
-    sequence: str
-    spans: tuple[Span, ...]
-    where: str
-    name: str = ""
-    about: tuple[tuple[str, str], ...] = field(default=())
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """Its first base, and the one behind its last, along the sequence."""
-        return min(span.start for span in self.spans), max(span.stop for span in self.spans)
-
-    @property
-    def location(self) -> str:
-        """Where it lies, counted from 1, as INSDC's feature table writes it."""
-        parts = [f"{span.start + 1}..{span.stop}" for span in self.spans]
-        if {span.strand for span in self.spans} == {"-"}:
-            return f"complement({_join(parts[::-1])})"
-        marks = ("complement({})" if span.strand == "-" else "{}" for span in self.spans)
-        return _join([mark.format(part) for mark, part in zip(marks, parts, strict=True)])
-
-
-def _join(parts: Sequence[str]) -> str:
-    return f"join({','.join(parts)})" if len(parts) > 1 else parts[0]
 
 
 def as_list(setting: object) -> list[Any]:
@@ -67,16 +33,6 @@ def as_list(setting: object) -> list[Any]:
     if setting is None:
         return []
     return list(setting) if isinstance(setting, (list, tuple)) else [setting]
-
-
-def position(text: str) -> int:
-    """A whole number of a table's column; -1 for anything else."""
-    return int(text) if _POSITION.fullmatch(text) else -1
-
-
-def is_bed(text: object) -> bool:
-    """Whether a region of the user's is the name of a BED file."""
-    return str(text).strip().lower().endswith(_BED_NAMES)
 
 
 def parse_regions(setting: object) -> list[Region]:
@@ -92,40 +48,25 @@ def parse_regions(setting: object) -> list[Region]:
 
 
 def _parse(text: str) -> Region:
+    """Braces hold a name as it is, as in samtools: ``{chr1:1-600}`` is one, and ``{chr1}:1-600`` a part."""
+    if quoted := _IN_BRACES.fullmatch(text):
+        return Region(quoted["name"], (Span(0, _OPEN),), f"region {text}")
     match = _NAMED.fullmatch(text)
     if not text or (match is None and _LIKE_NAMED.search(text)):
         raise ConfigError(
             f"regions: {text!r} is not a region; write name, name:start-end (counted from 1, both included), "
-            "the path of a .bed file, or a list of these"
+            "the path of a .bed file, or a list of these; a name with such signs in it stands in braces, "
+            "'{name}'"
         )
     name, start, stop = match.groups() if match else (text, "1", "")
     first, last = int(start.replace(",", "") or 0), int(stop.replace(",", "") or _OPEN)
     if not 1 <= first <= last:
         raise ConfigError(f"regions: {text!r} must have a start of 1 or more, not above its end")
-    return Region(name, (Span(first - 1, last),), f"region {text}")
-
-
-def read_bed(path: Path) -> list[Region]:
-    """The regions of a BED file: name, start and end (half-open from 0), and in its sixth column a strand.
-
-    Raises DataError, with the line, for what is not BED. Source: https://samtools.github.io/hts-specs/BEDv1.pdf
-    """
-    found = []
-    for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t" if "\t" in line else None)
-        if not line.strip() or columns[0].startswith(("#", "track", "browser")):
-            continue
-        start, stop = map(position, columns[1:3]) if len(columns) > 2 else (-1, -1)
-        if not 0 <= start < stop:
-            raise DataError(
-                f"{path}:{number}: a line of BED has a name, a start (from 0) and an end above it, parted by "
-                "tabs; correct the file"
-            )
-        strand = "-" if len(columns) > 5 and columns[5] == "-" else "+"
-        found.append(Region(columns[0], (Span(start, stop, strand),), f"{path}:{number}"))
-    if not found:
-        raise DataError(f"{path}: no region is in this BED file")
-    return list(dict.fromkeys(found))
+    quoted = _IN_BRACES.fullmatch(name)
+    spans = (Span(first - 1, last),)
+    if quoted or not match:
+        return Region(quoted["name"] if quoted else name, spans, f"region {text}")
+    return Region(name, spans, f"region {text}", literal=text)
 
 
 def select_regions(
@@ -134,11 +75,13 @@ def select_regions(
     """Of the records of `parts` the regions, each a record of its own, in their order along the sequences.
 
     Regions that share bases have an equal `group` in their metadata: what is tested must not have been
-    learned.
-    Memory holds the regions that the reading is in. Raises DataError for a region beyond its sequence's end,
-    where no sequence has any region, and if `strict` for a region whose sequence is not there.
+    learned. A region whose whole text is the name of a sequence is that sequence. Unless `strict`, regions of
+    sequences that are not there are rejections. Memory holds the regions that the reading is in. Raises
+    DataError for a region beyond its sequence's end, where no sequence has any region, where a text is both a
+    sequence and a part of another, and if `strict` for a region whose sequence is not there.
     """
     waiting: dict[str, list[Region]] = {}
+    by_text = {region.literal: region for region in regions if region.literal}
     for region in regions:
         waiting.setdefault(region.sequence, []).append(region)
     lengths: dict[str, int] = {}
@@ -151,12 +94,43 @@ def select_regions(
                 yield from chosen.finish()
                 lengths[chosen.title.name] = chosen.position
             chosen = _Chosen(part)
-            yield from chosen.choose(waiting.pop(part.name, []))
+            if whole := by_text.get(part.name):
+                _take_out(whole, waiting)
+            wanted = waiting.pop(part.name, [])
+            yield from chosen.choose([_as_sequence(whole)] if whole else wanted)
+        else:
+            yield part
     if chosen is not None:
         yield from chosen.finish()
         lengths[chosen.title.name] = chosen.position
+    _check_texts(by_text, lengths, where)
     if waiting and (strict or not lengths.keys() & {region.sequence for region in regions}):
         raise DataError(_not_there(next(iter(waiting.values()))[0], lengths, where))
+    for name, absent in waiting.items():
+        place = absent[0].where.rpartition(":")[0]
+        yield Rejection(place, ABSENT, name, len(absent), everywhere=True)
+
+
+def _as_sequence(region: Region) -> Region:
+    """The whole sequence whose name is the region's text."""
+    return Region(region.literal, (Span(0, _OPEN),), region.where)
+
+
+def _take_out(region: Region, waiting: dict[str, list[Region]]) -> None:
+    others = [each for each in waiting.pop(region.sequence, []) if each != region]
+    if others:
+        waiting[region.sequence] = others
+
+
+def _check_texts(by_text: Mapping[str, Region], there: Collection[str], where: str) -> None:
+    """DataError where the text of a region is a sequence, and names a part of another."""
+    for text, region in by_text.items():
+        if text in there and region.sequence in there:
+            name, part = region.sequence, text.removeprefix(region.sequence)
+            raise DataError(
+                f"{region.where}: {where} has both a sequence {text!r} and a sequence {name!r}; write "
+                f"'{{{text}}}' for the whole one, or '{{{name}}}{part}' for a part of the other"
+            )
 
 
 class _Chosen:
@@ -165,11 +139,13 @@ class _Chosen:
     def __init__(self, title: Title) -> None:
         self.title, self.position = title, 0
         self.all_of_it = False
+        self.lengths: set[int | None] = set()
         self.waiting: list[Region] = []
         self.open: list[tuple[Region, list[list[bytes]]]] = []
 
     def choose(self, regions: Sequence[Region]) -> Iterator[Part]:
         """Wait for these regions."""
+        self.lengths = {region.length for region in regions} - {None}
         # Alone, a whole sequence need not be held in memory.
         self.all_of_it = [region.spans for region in regions] == [(Span(0, _OPEN),)]
         if self.all_of_it:
@@ -203,7 +179,13 @@ class _Chosen:
             yield from self.record(region, pieces)
 
     def finish(self) -> Iterator[Part]:
-        """What goes to the end of the sequence. Raises DataError for what would go beyond it."""
+        """What goes to the end of the sequence. Raises DataError for what would go beyond it, and where the
+        sequence has not the length that regions rest on."""
+        if self.lengths - {self.position}:
+            raise DataError(
+                f"{self.title.name} is circular with {max(self.lengths):,} bases by its annotation, but has "
+                f"{self.position:,}; give the annotation of this sequence"
+            )
         for region, pieces in [*self.open, *((region, []) for region in reversed(self.waiting))]:
             first, last = region.bounds
             if last < _OPEN or first >= self.position:
@@ -232,7 +214,17 @@ class _Chosen:
 
 
 def _not_there(region: Region, lengths: dict[str, int], where: str) -> str:
+    pieces = [name for name in lengths if name.startswith(f"{region.sequence}:")]
+    if pieces:
+        return (
+            f"{region.where}: {where} does not hold {region.sequence} but {len(pieces):,} pieces of it, such "
+            f"as {pieces[0]}; choose pieces by their whole names, or give the whole sequence"
+        )
     near = difflib.get_close_matches(region.sequence, list(lengths)[:10_000], n=3, cutoff=0.3)
     known = ((name, lengths[name]) for name in near or list(lengths)[:3])
     shown = ", ".join(f"{name} ({bases:,} bases)" if bases else name for name, bases in known)
-    return f"{region.where}: no sequence {region.sequence!r} is in {where}; there is {shown or 'none'}"
+    other = (near or list(lengths) or ["NAME"])[0]
+    return (
+        f"{region.where}: no sequence {region.sequence!r} is in {where}; there is {shown or 'none'}; other "
+        f"names are mapped by 'dataset.contig_map={{{region.sequence}: {other}}}'"
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.domain import Record, Rejection
+from pipeline.domain import Notice, Record, Rejection
 from pipeline.genome.files import Letters, Part, Title
 from pipeline.genome.scan import BASES, CODE, EVENTS, FEW, MANY, UNKNOWN, find_runs
 from pipeline.genome.soft_mask import SoftMask
@@ -40,7 +40,7 @@ def cut_stretches(
     max_length: int,
     iupac: str,
     mask: SoftMask | None,
-) -> Iterator[Record | Rejection]:
+) -> Iterator[Record | Rejection | Notice]:
     """Yield a record for each stretch, and a rejection for each run of N, gaps or codes between them.
 
     Of many runs without a stretch between them, some of them bases of less than `min_length`, there is one
@@ -91,10 +91,8 @@ class _Cutter:
     max_length: int
     iupac: str
     mask: SoftMask | None
-    found: list[Record | Rejection] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
+    found: list[Record | Rejection | Notice] = field(default_factory=list)
     title: Title | None = None
-    skipped: bool = False
     upper: bool = True
     """Nothing of the record up to here is in lower case."""
     position: int = 0
@@ -106,21 +104,12 @@ class _Cutter:
     dropped: _Dropped | None = None
 
     def open(self, title: Title) -> None:
-        """Begin a record; of several with the same name the first is kept."""
+        """Begin a record."""
         self.close()
         self.title, self.position, self.replaced, self.upper = title, 0, 0, True
-        # Eight bytes a name, since there may be millions.
-        key = hash((title.name, title.start, title.about))
-        self.skipped = key in self.seen
-        self.seen.add(key)
-        if self.skipped:
-            at = f"{self.where}:{title.line}" if title.line else self.where
-            self.found.append(Rejection(at, "duplicate id", title.name))
 
     def extend(self, letters: Letters) -> None:
         """Go on with the record."""
-        if self.skipped:
-            return
         self.upper &= letters.upper
         if letters.plain:
             self._add(letters.bases)
@@ -140,7 +129,7 @@ class _Cutter:
 
     def close(self) -> None:
         """End the record."""
-        if self.title is None or self.skipped:
+        if self.title is None:
             return
         if not self.position:
             self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from Bio.Data.IUPACData import extended_protein_values, protein_letters
 
-from pipeline.domain import Record, Rejection
+from pipeline.domain import Notice, Record, Rejection
 from pipeline.errors import DataError
-from pipeline.genome.files import Letters, Title
+from pipeline.genome.files import Part, Title
 
 STANDARD = protein_letters
 """The twenty amino acids, by their letters in order."""
@@ -61,8 +61,8 @@ class Policy:
 
 
 def clean_proteins(
-    parts: Iterable[Title | Letters], where: str, policy: Policy
-) -> Iterator[Record | Rejection]:
+    parts: Iterable[Part], where: str, policy: Policy
+) -> Iterator[Record | Rejection | Notice]:
     """Yield the records of a file, and a rejection for whatever was left out or changed.
 
     `where` names the file. Raises DataError where the policy refuses what is found.
@@ -71,6 +71,8 @@ def clean_proteins(
     for part in parts:
         if isinstance(part, Title):
             yield from cleaner.open(part)
+        elif isinstance(part, (Rejection, Notice)):
+            yield part
         else:
             yield from cleaner.extend(part.bases.decode("ascii").upper())
     yield from cleaner.close()
@@ -83,9 +85,7 @@ class _Cleaner:
     where: str
     policy: Policy
     separators: re.Pattern[str] | None
-    seen: set[int] = field(default_factory=set)
     title: Title | None = None
-    skipped: bool = False
     position: int = 0
     pieces: list[str] = field(default_factory=list)
     buffered: int = 0
@@ -96,17 +96,9 @@ class _Cleaner:
     def open(self, title: Title) -> Iterator[Record | Rejection]:
         yield from self.close()
         self.title, self.position, self.gaps, self.fragments = title, 0, 0, False
-        # Eight bytes a name, since there may be millions.
-        key = int.from_bytes(hashlib.blake2b(title.name.encode(), digest_size=8).digest())
-        self.skipped = key in self.seen
-        self.seen.add(key)
-        if self.skipped:
-            yield Rejection(f"{self.where}:{title.line}", "duplicate id", title.name)
 
     def extend(self, letters: str) -> Iterator[Record | Rejection]:
         """Take in letters; a piece that a separator ends is held back, as it may turn out to be the whole."""
-        if self.skipped:
-            return
         residues = letters.translate(_WITHOUT_GAPS)
         self.gaps += len(letters) - len(residues)
         *ended, last = self.separators.split(residues) if self.separators else [residues]
@@ -118,7 +110,7 @@ class _Cleaner:
         self._append(last)
 
     def close(self) -> Iterator[Record | Rejection]:
-        if self.title is None or self.skipped:
+        if self.title is None:
             return
         yield from self._end_piece()
         if self.finished is not None:

@@ -16,6 +16,7 @@ from pipeline.domain import (
     Domain,
     Exhibit,
     Findings,
+    Notice,
     Record,
     References,
     Rejection,
@@ -24,6 +25,7 @@ from pipeline.domain import (
 )
 from pipeline.errors import ConfigError
 from pipeline.genome.fasta import read_fasta, remedy_for
+from pipeline.genome.titles import own_titles
 from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
 from pipeline.limits import between
 from pipeline.protein.cleaning import (
@@ -89,13 +91,13 @@ class Protein(Domain):
         """The twenty amino acids, and the two rare ones where they are kept."""
         return (*STANDARD, *(RARE if self.rare == "keep" else ()))
 
-    def read(self, path: Path) -> Iterator[Record | Rejection]:
+    def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """Stream the proteins of a FASTA file."""
         letters = STANDARD + "".join(RARE) + ("" if self.ambiguous == "error" else "".join(AMBIGUOUS))
         allowed = letters + letters.lower() + STOP + GAPS
         policy = Policy(self.ambiguous, self.inner_stop, self.rare, self.min_length_aa, self.max_length_aa)
         parts = read_fasta(path, allowed.encode("ascii"), describe=_not_an_amino_acid)
-        yield from clean_proteins(parts, str(path), policy)
+        yield from clean_proteins(own_titles(parts, str(path)), str(path), policy)
 
     def suits(self, path: Path) -> bool:
         """Names with a suffix usual for FASTA of proteins, compressed or not."""

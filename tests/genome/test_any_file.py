@@ -37,6 +37,11 @@ SEEDS = {
     "genbank": GENBANK,
     "twobit": two_bit({"c1": "ACGTNNacgt", "c2": "TTT"}),
     "gff": b"##gff-version 3\nc1\tx\tCDS\t1\t6\t.\t-\t0\tID=a\nc1\tx\tCDS\t9\t15\t.\t-\t2\tID=a\n",
+    "bed12": b"c1\t2\t30\tt\t0\t-\t2\t30\t0\t2\t5,4\t0,20\n",
+    "gtf": b'c1\tx\ttranscript\t1\t30\t.\t-\t.\tgene_id "g"; transcript_id "t"\n'
+    b'c1\tx\texon\t1\t9\t.\t-\t.\tgene_id "g"; transcript_id "t"\n'
+    b'c1\tx\tCDS\t4\t9\t.\t-\t0\tgene_id "g"; transcript_id "t"\n'
+    b"c1\tx\tCDS\t30\t39\t.\t+\t0\tID=a;Parent=b,c;Is_circular=true\n",
     "bed": b"track x\nc1\t2\t6\nc2\t0\t3\tname\t0\t-\n",
 }
 
@@ -99,6 +104,8 @@ def read(kind: str, path: Path, genome: Path) -> list:
     domain = {
         "bed": Nucleotide(min_length_bp=1, regions=str(path)),
         "gff": Nucleotide(min_length_bp=1, features=["CDS", "gene"], annotation=str(path)),
+        "gtf": Nucleotide(min_length_bp=1, features=["CDS", "transcript"], annotation=str(path)),
+        "bed12": Nucleotide(min_length_bp=1, features=["CDS", "exon"], annotation=str(path)),
         "genbank": Nucleotide(min_length_bp=1, features="CDS"),
     }.get(kind, Nucleotide(min_length_bp=1, iupac="random"))
-    return list(domain.read_corpus(genome if kind in ("bed", "gff") else path))
+    return list(domain.read_corpus(genome if kind in ("bed", "bed12", "gff", "gtf") else path))

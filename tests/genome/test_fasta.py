@@ -114,7 +114,7 @@ def test_an_odd_symbol_is_reported_with_line_and_column(tmp_path, block_bytes):
     "content, message",
     [
         (b"", "the file is empty"),
-        (gzip.compress(b"", mtime=0), "nothing is in this compressed file"),
+        (gzip.compress(b"", mtime=0), "nothing is in this file"),
         (b"\n\n", "no FASTA record"),
         (b"ACGT\n>one\nACGT\n", ":1:1: found 'ACGT' before any header"),
         (b"; old style\nACGT\n", ":2:1: found 'ACGT' before any header"),

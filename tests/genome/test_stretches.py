@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Record, Rejection
+from pipeline.domain import Notice, Record, Rejection
 from pipeline.errors import ConfigError, DataError
 from pipeline.genome.files import read_blocks
 from pipeline.genome.nucleotide import Nucleotide
@@ -94,12 +94,13 @@ def test_codes_as_errors_say_what_to_set(tmp_path):
 
 
 def test_short_empty_and_repeated_records_are_counted(tmp_path):
-    records, rejections = read(tmp_path, ">a\nACGTACGT\n>b\nAC\n>c\n>a\nTTTTTTTT\n", min_length_bp=4)
-    assert [record.id for record in records] == ["a"]
-    assert [item.reason for item in rejections] == [
-        "stretch shorter than 4 bases", "empty record", "duplicate id",
-    ]  # fmt: skip
-    assert rejections[2].where.endswith("a.fa:6")
+    text = ">a\nACGTACGT\n>b\nAC\n>c\n>a\nTTTTTTTT\n"
+    records, (short, empty) = read(tmp_path, text, min_length_bp=4)
+    (notice,) = (each for each in Nucleotide().read(tmp_path / "a.fa") if isinstance(each, Notice))
+    assert [(record.id, record.symbols) for record in records] == [("a", "ACGTACGT"), ("a.2", "TTTTTTTT")]
+    assert (short.reason, empty.reason) == ("stretch shorter than 4 bases", "empty record")
+    assert "the first word of an earlier one: 1; each got a name of its own" in notice.text
+    assert "'a.2' is the second 'a' (line 6)" in notice.text
 
 
 def test_a_long_stretch_comes_in_parts_that_join_to_the_whole(tmp_path):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from pipeline.domain import Record, Rejection
+from pipeline.domain import Notice, Record, Rejection
 from pipeline.errors import DataError
 from pipeline.genome.files import Letters, Title
+from pipeline.genome.titles import own_titles
 from pipeline.protein.cleaning import Policy, clean_proteins
 
 DEFAULTS = {"ambiguous": "drop", "inner_stop": "drop", "rare": "replace", "min_length": 3, "max_length": 100}
@@ -98,10 +99,9 @@ def test_an_inner_stop_may_be_an_error():
         cleaned("MK*VL", inner_stop="error")
 
 
-def test_the_second_of_two_names_is_left_out():
+def test_the_second_of_two_names_gets_its_own():
     parts = [Title("a", "", 1), Letters(b"MKVL", False), Title("a", "", 3), Letters(b"MMMM", False)]
-    found = list(clean_proteins(parts, "x.faa", Policy(**DEFAULTS)))
-    assert [item for item in found if isinstance(item, Rejection)] == [
-        Rejection("x.faa:3", "duplicate id", "a")
-    ]
-    assert [item.symbols for item in found if isinstance(item, Record)] == ["MKVL"]
+    found = list(clean_proteins(own_titles(parts, "x.faa"), "x.faa", Policy(**DEFAULTS)))
+    records, (notice,) = ([item for item in found if isinstance(item, kind)] for kind in (Record, Notice))
+    assert [(item.id, item.symbols) for item in records] == [("a", "MKVL"), ("a.2", "MMMM")]
+    assert "'a.2' is the second 'a' (line 3)" in str(notice)
