@@ -14,14 +14,24 @@ from typing import NamedTuple
 _LENGTH = r"\d*(?:/\d+|/+)?"
 _PITCH = r"(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*"
 
+# A name between two ! has no blanks, but for jumps such as !D.C. al fine!, whose letters no note has. Other
+# text between two ! is music between line breaks. The plus signs are those of older standards (§9).
+_DECORATION = (
+    r"![^!\s|\[\]]+!|![ \t]*(?:[^!\n|\[\]:]*[i-tI-SU-W][^!\n|\[\]:]*|[pmf]{1,4})[ \t]*!"
+    r"|\+[a-zA-Z0-9<>().]+\+"
+)
+
 # The order matters: the first alternative that matches wins. Each is told by its group's name. Notes, which
 # are most of a tune, come as early as they may.
 _KINDS = {
     "comment": r"%[^\n]*",
-    "field": r"(?m:^)[A-Za-z]:[^\n]*",  # §3, a field alone on its line inside the body
+    # §3, a field alone on its line inside the body. No field is called a to g, or x, y, z as rests are. A
+    # letter from A to G or Z with a bar line in its line is a note, as in A:|
+    "field": r"(?m:^)(?:(?![a-gxyz]|[A-GZ]:[^\n]*\|)[A-Za-z]|\+):[^\n]*",
     "note": _PITCH + _LENGTH,  # §4.1 to 4.3
     "string": r'"[^"\n]*"',  # §4.18 chord symbols, §4.19 annotations
-    "decoration": r"![^!\s|\[\]]+!|\+[a-zA-Z0-9<>().]+\+",  # §4.14, and the older plus signs of §9
+    "plus_chord": rf"\+(?!f{{1,4}}\+)(?:{_PITCH}{_LENGTH}[.-]?)+\+{_LENGTH}",  # chords of ABC 1.6
+    "decoration": _DECORATION,  # §4.14
     "inline": r"\[[A-Za-z]:[^\]\n]*\]",  # §3.2 inline fields
     "ending": r"\[ ?[1-9][0-9,\-]*|(?<=[|:]) ?[1-9][0-9,\-]*",  # §4.9 first and second repeats
     "bar": r"\.?(?:\[\|[|:]*\]?|:*\|[|:]*\]?|::+)",  # §4.8
@@ -122,6 +132,15 @@ def parse_length(text: str) -> Fraction:
     return Fraction(above, below)
 
 
+def format_pitch(accidental: str, step: str, octave: int) -> str:
+    """A note without its length, the inverse of `parse_note`.
+
+    >>> format_pitch("^", "C", 2), format_pitch("", "B", -1)
+    ("^c'", 'B,')
+    """
+    return accidental + (step.lower() + "'" * (octave - 1) if octave > 0 else step + "," * -octave)
+
+
 def format_length(length: Fraction) -> str:
     """The shortest usual spelling of a length, the inverse of `parse_length`.
 
@@ -144,3 +163,31 @@ def split_length(text: str) -> tuple[str, str]:
     """
     head = text.rstrip("0123456789/")
     return head, text[len(head) :]
+
+
+@lru_cache(maxsize=65536)
+def respell(text: str, above: int, below: int, octaves: int) -> str:
+    """A note or rest so many octaves higher, its length times above / below, in its shortest spelling.
+
+    >>> respell("c2", 1, 4, -1), respell("C0", 2, 1, 0)
+    ('C/', 'C0')
+    """
+    head, length = split_length(text)
+    if octaves:
+        note = parse_note(head)
+        head = format_pitch(note.accidental, note.step, note.octave + octaves)
+    try:
+        return head + format_length(parse_length(length) * Fraction(above, below))
+    except ValueError:
+        return head + length
+
+
+@lru_cache(maxsize=65536)
+def note_place(text: str) -> tuple[str, int]:
+    """Step and octave of a note, whatever its accidental.
+
+    >>> note_place("^c3/2")
+    ('C', 1)
+    """
+    note = parse_note(split_length(text)[0])
+    return note.step, note.octave

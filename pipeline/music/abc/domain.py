@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,26 +32,23 @@ from pipeline.domain import (
 from pipeline.errors import DataError
 from pipeline.music.abc import fields
 from pipeline.music.abc.files import RawTune, read_tunes
+from pipeline.music.abc.import_tune import PIPES, Refusal, import_tune
 from pipeline.music.abc.layout import lay_out
 from pipeline.music.abc.music_tokens import added_length, music_tokens, role_of
-from pipeline.music.abc.normal_form import Keep, NotNormal, normalise_body
+from pipeline.music.abc.normal_form import Keep
 from pipeline.music.abc.prime import parse_prime
 from pipeline.music.abc.repair import cut_to_bars, mend
 from pipeline.music.abc.transpose import NotMovable, transposed
-from pipeline.music.abc.tune import Problem, Tune
+from pipeline.music.abc.tune import Tune, describe, tune_of
 from pipeline.music.abc.tune_grammar import tune_grammar
 from pipeline.music.abc.wishes import Wishes, wishes_of
 from pipeline.music.render.base import count
 from pipeline.music.settings import check_shared
 from pipeline.phrases import Phrases
 
-_METADATA = {"T": "title", "C": "composer", "O": "origin", "R": "rhythm", "B": "book", "S": "source",
-             "N": "notes", "Z": "transcription", "Q": "tempo"}  # fmt: skip
-_PIPES = "highland pipes"
 BARS_BACK = (2, 4, 8)
 """After so many bars one of them is likeliest to come again."""
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
-_CHANGE_AT_START = re.compile(r"\[([MK]):([^\]]*)\]")
 
 
 @dataclass(frozen=True)
@@ -124,46 +120,14 @@ class Abc(Domain):
         return super().title_data(files)
 
     def _record(self, raw: RawTune, name: str, where: str) -> Record | Rejection:
-        if not raw.has_key:
-            return Rejection(where, "no key (K:)", name)
-        if len(set(raw.voices)) > 1:
-            return Rejection(where, "several voices", name)
-        if raw.accidentals != "pitch":  # a sequence cannot say so, and would be read as other notes
-            return Rejection(where, "accidentals by another rule", f"{name}: {raw.accidentals}")
-        try:
-            # By way of its text, so that `fingerprints` finds the reading of the last tunes ready.
-            written = self._tune(raw)
-            tune = tune_of(written.text)
-        except NotNormal as error:
-            return Rejection(where, str(error), name)
-        except ValueError as error:
-            return Rejection(where, "unknown key, meter or unit", f"{name}: {error}")
-        problems = tune.check()
-        serious = [problem for problem in problems if self.valid_only or problem.reason == "no notes"]
-        if serious:
-            return Rejection(where, serious[0].reason, f"{name}: {describe(tune, serious[0])}")
-        return Record(name, self._symbols(tune.text), written.metadata)
+        found = import_tune(raw, self._keep, self.rhythm, self.valid_only)
+        if isinstance(found, Refusal):
+            detail = f"{name}: {found.detail}" if found.detail else name
+            return Rejection(where, found.reason, detail)
+        return Record(name, self._symbols(found.tune.text), found.metadata)
 
     def _symbols(self, text: str) -> Symbols:
         return music_tokens(text) if self.representation == "token" else text
-
-    def _tune(self, raw: RawTune) -> Tune:
-        """The tune in normal form. Raises ValueError for a header that has none, NotNormal for a body."""
-        header = raw.header
-        meter = fields.normalise_meter(header.get("M", ""))
-        unit = fields.normalise_unit(header.get("L", ""), meter)
-        key = fields.normalise_key(header.get("K", ""))
-        body = normalise_body(raw.body, meter, unit, self._keep)
-        while change := _CHANGE_AT_START.match(body):
-            meter, key = (change[2], key) if change[1] == "M" else (meter, change[2])
-            body = body[change.end() :]
-        metadata = {_METADATA[name]: value for name, value in header.items() if name in _METADATA and value}
-        if raw.encoding != "utf-8":
-            metadata["encoding"] = raw.encoding
-        if re.match(r"(?i:hp)\b", header["K"]):
-            metadata["instrument"] = _PIPES
-        rhythm = fields.normalise_rhythm(header.get("R", "")) if self.rhythm else ""
-        return Tune(meter, unit, key, body, metadata, rhythm)
 
     @property
     def _keep(self) -> Keep:
@@ -192,7 +156,7 @@ class Abc(Domain):
 
     def variants(self, record: Record) -> Iterator[Record]:
         """The tune in other keys, as far as it can be written and played in them; pipes have but one."""
-        if record.metadata.get("instrument") == _PIPES:
+        if record.metadata.get("instrument") == PIPES:
             return
         tune = tune_of(record.text)
         for semitones in range(-self.transpose, self.transpose + 1):
@@ -292,21 +256,6 @@ class Abc(Domain):
         from pipeline.music.compare.statistics import compare_groups
 
         return compare_groups(records, references.groups, out_dir)
-
-
-@lru_cache(maxsize=256)
-def tune_of(text: str) -> Tune:
-    """The tune of a learned sequence; the last ones are remembered, with their readings.
-
-    Raises ValueError where the header is not the normal one.
-    """
-    return Tune.from_text(text)
-
-
-def describe(tune: Tune, problem: Problem) -> str:
-    """A problem with its detail and the music around it."""
-    around = tune.body[max(problem.start - 10, 0) : problem.start + 20].replace("\n", " ")
-    return f"{problem.detail + ', ' if problem.detail else ''}near {around!r}"
 
 
 def _close(tune: Tune) -> tuple[Tune, tuple[str, ...]]:

@@ -11,9 +11,13 @@ FREE_METER = "none"
 MODES = {"": 0, "m": -3, "Mix": -1, "Dor": -2, "Phr": -4, "Lyd": 1, "Loc": -5}
 """Modes as we spell them, each with the sharps it has more than the major key on the same note."""
 
-_MODE = "(?:mix(?:olyd)?|dor|phr(?:yg)?|lyd|locr?|ion|aeo(?:l)?)(?:ian)?|maj(?:or)?|min(?:or)?"
-# A mode may stand apart from its tonic; a lone m (minor) or M (major) touches it; no note may touch either.
-KEY = re.compile(rf"([A-G])([#b]?)([ \t]*(?i:{_MODE})(?![A-Za-z])|[mM])?(?![A-Za-z#,'/0-9])")
+_THREE_LETTERS = "maj|min|ion|aeo|mix|dor|phr|lyd|loc"
+# Only the first three letters of a mode count, and blanks before it do not (§3.1.14); a lone m is minor,
+# M major. No note may touch the key.
+_MODE = rf"(?i:{_THREE_LETTERS})[A-Za-z]*|[mM](?![A-Za-z])"
+KEY = re.compile(rf"([A-G])([#b♯♭]?)([ \t]*(?:{_MODE}))?(?![A-Za-z#b♯♭,'/0-9])")
+_AFTER_KEY = re.compile(r"[ \t]*([A-Za-z]*)(\S?)")
+_CLEFS = frozenset({"treble", "bass", "alto", "tenor", "perc", "none", "auto"})
 _TONIC_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARP_ORDER = "FCGDAEB"
 _TEMPOS = {"2/2": 92, "4/4": 152, "2/4": 104, "3/4": 132, "3/8": 63, "6/8": 112, "9/8": 112, "12/8": 112}
@@ -31,24 +35,42 @@ _RHYTHMS_ALSO = {"double jig": "jig", "single jig": "jig", "slipjig": "slip jig"
 _ALLOWED_METERS = re.compile(r"(\d{1,2})/(1|2|4|8|16|32)")
 
 
+def plain_signs(text: str) -> str:
+    """A key with the letters of ABC for the signs of Unicode.
+
+    >>> plain_signs("B♭"), plain_signs("F♯m")
+    ('Bb', 'F#m')
+    """
+    return text.replace("♯", "#").replace("♭", "b")
+
+
+def is_pipes(text: str) -> bool:
+    """Whether a key is one of the highland pipes, HP or Hp."""
+    return re.match(r"(?i:hp)\b", text.strip()) is not None
+
+
 def normalise_key(text: str) -> str:
     """One spelling for each key: tonic, then "", m, Mix, Dor, Phr, Lyd or Loc.
 
-    >>> [normalise_key(text) for text in ("Dmaj", "D major", "A Dorian", "Amin", "Hp", "EM")]
-    ['D', 'D', 'ADor', 'Am', 'AMix', 'E']
+    >>> [normalise_key(text) for text in ("Dmaj", "E minr", "A Dorian", "Amin", "Hp", "EM", "F♯m")]
+    ['D', 'Em', 'ADor', 'Am', 'AMix', 'E', 'F#m']
 
     Clefs and other words after the key are dropped. Raises ValueError for what is no key, "none" included,
-    for more than seven sharps or flats, and for keys with accidentals of their own.
+    for an unknown mode, for more than seven sharps or flats, and for keys with accidentals of their own.
     """
-    text = text.strip()
-    if re.match(r"(?i:hp)\b", text):
+    text = plain_signs(text.strip())
+    if is_pipes(text):
         # The highland pipes play two sharps and no G sharp: the notes of A mixolydian.
         return "AMix"
     match = KEY.match(text)
     if match is None:
         raise ValueError(f"unknown key {text!r}")
-    if re.search(r"(?:^|\s)(?:exp\b|[_^=]+[a-gA-G])", text[match.end() :]):
+    after = text[match.end() :]
+    if re.search(r"(?:^|\s)(?:exp\b|[_^=]+[a-gA-G])", after):
         raise ValueError(f"key with accidentals of its own {text!r}")
+    word = _AFTER_KEY.match(after)
+    if match[3] is None and word[1] and word[2] != "=" and word[1].lower() not in _CLEFS:
+        raise ValueError(f"unknown mode {word[1]!r} in the key {text!r}")
     key = match[1] + match[2] + _mode((match[3] or "").strip())
     if abs(sharps(key)) > 7:
         raise ValueError(f"key {text!r} has more than seven sharps or flats")

@@ -14,8 +14,19 @@ from pipeline.music.abc.folk_rnn import UNIT, is_spaced, joined
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 _SKIPPED_TEXT = re.compile(r"%%begin(text|ps|svg)\b")
 _ACCIDENTALS = re.compile(r"(?:^%%|\bI:)\s*propagate-accidentals\s+(\w+)")
+_TRANSPOSE = re.compile(r"(?:^%%|\bI:)\s*MIDI\s+(r?transpose)\s+([+-]?\d{1,2})\b")
+_MUSIC = re.compile(r"(?![A-Za-z+]:|%|\s*$)")
 _FOLK_RNN_LINE = re.compile(r"\s*(?:<s>\s*)?(M:\S+)\s+(?:(L:\S+)\s+)?(K:\S+)\s+(.*?)\s*(?:</s>\s*)?$")
 """A whole tune on one line, as folk-rnn samples it."""
+_INLINE_FIELD = re.compile(r"\s*(?:<s>\s*)?\[([A-Za-z]:[^\]\n]*)\]")
+"""A field of a header where the whole header is written so, as in later data of folk-rnn."""
+_INLINE_HEADER = re.compile(rf"(?:{_INLINE_FIELD.pattern})*(?<=\])\s*\[K:")
+"""A header all of whose inline fields stand in one line; without X: it is what begins a tune."""
+_QUOTED_ENDS = ("=", "=20", "=0D")
+_CHORD_OPEN = re.compile(r"\[[A-Ga-g^_=,'0-9/ ]*$")
+_CHORD_CLOSED = re.compile(r"[A-Ga-g^_=,'0-9/ ]*\]")
+_WIDTH = 70
+LINES_JOINED = "lines joined that broke inside a sign"
 _LINES_AT_MOST = 200_000
 """Lines of one tune; a longer stretch without an empty line is no tune."""
 
@@ -24,7 +35,9 @@ _LINES_AT_MOST = 200_000
 class RawTune:
     """One tune as it stands in a file: the header's fields, and the lines after `K:` without comments.
 
-    `accidentals` is how far one reaches in its bar: pitch (all octaves), octave, or not (§11.3).
+    `accidentals` is how far one reaches in its bar: pitch (all octaves), octave, or not (§11.3). `voice` has
+    what the header's field V: says of its voice. `transpose` is how many semitones a directive adds to all
+    pitches, None where it changes inside the tune. `changes` says what was mended, each in a short phrase.
     """
 
     line: int
@@ -35,6 +48,9 @@ class RawTune:
     has_key: bool = True
     voices: tuple[str, ...] = ()
     accidentals: str = "pitch"
+    voice: str = ""
+    transpose: int | None = 0
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -50,15 +66,16 @@ def read_tunes(path: Path) -> Iterator[RawTune]:
     Raises DataError where the file cannot be read, is empty or binary, or holds no tune.
     """
     inherited: dict[str, str] = {}
-    accidentals = "pitch"
+    accidentals, transpose = "pitch", 0
     found = 0
     for block in _blocks(path):
-        names = {line[:2] for line in block.lines}
-        if "X:" in names or "K:" in names:
+        block.lines = _whole_fields(_plain_header(block.lines))
+        if _has_tune(block):
             found += 1
-            yield _raw_tune(block, inherited, accidentals)
+            yield _raw_tune(block, inherited, accidentals, transpose)
         elif not found:
             accidentals = _accidentals(block.lines, accidentals)
+            transpose = _transpose(block.lines, transpose) or 0
             inherited.update(_header_fields(block.lines))
     if not found:
         raise DataError(
@@ -84,6 +101,9 @@ def _blocks(path: Path) -> Iterator[_Block]:
             skipping = not re.match(r"%%end(text|ps|svg)\b", line)
             continue
         starts_tune = line.startswith("X:")
+        if block.lines and _INLINE_HEADER.match(line) and _INLINE_HEADER.match(block.lines[0]):
+            yield block
+            block = _Block(number)
         if block.lines and (not line.strip() or (starts_tune and _has_tune(block))):
             yield block
             block = _Block(number)
@@ -139,6 +159,35 @@ def strip_comment(line: str) -> str:
     return (line[: at.start()] if at else line).rstrip()
 
 
+def _plain_header(lines: list[str]) -> list[str]:
+    """Lines whose header, where all of it is inline fields, has them as fields, one a line."""
+    first = next((number for number, line in enumerate(lines) if _MUSIC.match(line)), None)
+    if first is None or not _INLINE_FIELD.match(lines[first]) or any(map(_is_key, lines)):
+        return lines
+    found, rest = lines[:first], "\n".join(lines[first:])
+    while not (found and _is_key(found[-1])) and (field := _INLINE_FIELD.match(rest)):
+        found.append(field[1])
+        rest = rest[field.end() :]
+    return [*found, *rest.strip().removesuffix("</s>").rstrip().split("\n")]
+
+
+def _is_key(line: str) -> bool:
+    return line.startswith("K:")
+
+
+def _whole_fields(lines: list[str]) -> list[str]:
+    """Lines with continued fields, which go on in a line that starts with +: (§3.3), in one line each."""
+    if not any(line.startswith("+:") for line in lines):
+        return lines
+    whole: list[str] = []
+    for line in lines:
+        if line.startswith("+:") and whole and FIELD.match(whole[-1]):
+            whole[-1] = f"{whole[-1]} {line[2:].strip()}"
+        else:
+            whole.append(line)
+    return whole
+
+
 def _header_fields(lines: Iterable[str]) -> dict[str, str]:
     """Fields by letter; what stands twice is joined, but of the three of the music the last counts."""
     values: dict[str, str] = {}
@@ -159,33 +208,70 @@ def _accidentals(lines: Iterable[str], inherited: str) -> str:
     return next((match[1] for line in reversed([*lines]) if (match := _ACCIDENTALS.search(line))), inherited)
 
 
-def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str) -> RawTune:
+def _transpose(lines: list[str], inherited: int) -> int | None:
+    """Semitones that directives add to all pitches; None where one stands after notes."""
+    semitones = inherited
+    music_at = next((n for n, line in enumerate(lines) if _MUSIC.match(line)), len(lines))
+    for number, line in enumerate(lines):
+        if (match := _TRANSPOSE.search(line)) is not None:
+            if number > music_at:
+                return None
+            semitones = int(match[2]) + (semitones if match[1] == "rtranspose" else 0)
+    return semitones
+
+
+def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transpose: int) -> RawTune:
     key_at = next((i for i, line in enumerate(block.lines) if line.startswith("K:")), None)
     has_key = key_at is not None
     end = len(block.lines) if key_at is None else key_at + 1
     own = _header_fields(block.lines[:end])
     header = {**inherited, **own}
-    voices = tuple(line[2:].split()[0] for line in block.lines[:end] if re.match(r"V:\s*\S", line))
-    body, accidentals = _body(block.lines[end:]), _accidentals(block.lines, accidentals)
+    voices = [line[2:].split(None, 1) for line in block.lines[:end] if re.match(r"V:\s*\S", line)]
+    accidentals = _accidentals(block.lines, accidentals)
+    body, mended = _body(block.lines[end:])
     if is_spaced(body):
         body = joined(body)
         header["L"] = own.get("L", UNIT)
-    return RawTune(block.line, own.get("X", ""), header, body, block.encoding, has_key, voices, accidentals)
+    return RawTune(
+        block.line, own.get("X", ""), header, body, block.encoding, has_key,
+        voices=tuple(name for name, *_ in voices),
+        accidentals=accidentals,
+        voice=strip_comment(voices[0][-1]) if voices and len(voices[0]) > 1 else "",
+        transpose=_transpose(block.lines, transpose),
+        changes=(LINES_JOINED,) if mended else (),
+    )  # fmt: skip
 
 
-def _body(lines: Iterable[str]) -> str:
-    """Music and body fields, one a line; comments gone, continued lines joined."""
+def _body(lines: Iterable[str]) -> tuple[str, bool]:
+    """Music and body fields, one a line; comments gone, continued lines joined. And whether lines were joined
+    that break inside a sign."""
     kept: list[str] = []
-    joins = False
+    joins = mended = False
     for line in lines:
         if line.lstrip().startswith("%"):
             continue
         text = strip_comment(line)
+        if text.endswith(_QUOTED_ENDS) and not FIELD.match(text):  # quoted-printable of an e-mail
+            mended = True
+            text = text[:-1] + "\\" if text.endswith("=") else text[:-3]
         continued = text.endswith("\\")
         text = text.removesuffix("\\")
+        if kept and not joins and _breaks_inside_sign(kept[-1], text):
+            joins = mended = True
         if joins and kept and not FIELD.match(text):
             kept[-1] += text
         else:
             kept.append(text)
         joins = continued
-    return "\n".join(kept)
+    return "\n".join(kept), mended
+
+
+def _breaks_inside_sign(before: str, line: str) -> bool:
+    """Whether a line goes on with a sign of the line before, as where a program broke lines at a width."""
+    if not line or not before or FIELD.match(before):
+        return False
+    if line[0] in "/,'":
+        return True
+    if line[0].isdigit():  # the number of an ending, or a length where the line is as long as it may be
+        return before[-1] in "|:" or len(before) >= _WIDTH
+    return _CHORD_OPEN.search(before) is not None and _CHORD_CLOSED.match(line) is not None

@@ -79,7 +79,7 @@ class _Reader:
             "note": self._note, "rest": self._rest, "chord": self._chord, "bar": self._bar,
             "ending": self._ending, "tuplet": self._tuplet, "broken": self._broken, "tie": self._tie,
             "inline": self._inline, "field": self._inline, "mark": self._mark, "grace": self._grace,
-            "overlay": self._unknown, "unknown": self._unknown,
+            "overlay": self._unknown, "plus_chord": self._unknown, "unknown": self._unknown,
         }  # fmt: skip
 
     def read(self) -> Reading:

@@ -13,7 +13,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.music.abc import fields
-from pipeline.music.abc.abc_notation import ALTERATIONS, Token, parse_note, split_length, tokenize
+from pipeline.music.abc.abc_notation import (
+    ALTERATIONS,
+    Token,
+    format_pitch,
+    parse_note,
+    split_length,
+    tokenize,
+)
 from pipeline.music.abc.normal_form import Keep, normalise_body
 from pipeline.music.abc.tune import Tune
 
@@ -64,6 +71,11 @@ def transposed(tune: Tune, semitones: int) -> Tune:
         low, high = min(pitches), max(pitches)
         if low + semitones < min(low, LOWEST) or high + semitones > max(high, HIGHEST):
             raise NotMovable("out of range")
+    return _Mover(tune, semitones).run()
+
+
+def at_sounding_pitch(tune: Tune, semitones: int) -> Tune:
+    """A tune written as it sounds, whatever its range: so many semitones higher. Raises NotMovable."""
     return _Mover(tune, semitones).run()
 
 
@@ -126,8 +138,7 @@ def _note(text: str, interval: Interval) -> str:
             raise NotMovable("more than two sharps or flats on a note")
         sign = _SIGNS[alteration]
     octave = (7 * note.octave + _STEPS.index(note.step) + interval.steps) // 7
-    letter, marks = (step.lower(), "'" * (octave - 1)) if octave > 0 else (step, "," * -octave)
-    return sign + letter + marks + length
+    return format_pitch(sign, step, octave) + length
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ compared exactly and fast, else fractions.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from pipeline.music.abc import fields
@@ -142,6 +142,21 @@ class Tune:
         if [meter, unit, key] != [line[2:] for line in lines[:3]]:
             raise ValueError("header values are not in normal form")
         return cls(meter, unit, key, lines[3], rhythm=rhythm)
+
+
+@lru_cache(maxsize=256)
+def tune_of(text: str) -> Tune:
+    """The tune of a learned sequence; the last ones are remembered, with their readings.
+
+    Raises ValueError where the header is not the normal one.
+    """
+    return Tune.from_text(text)
+
+
+def describe(tune: Tune, problem: Problem) -> str:
+    """A problem with its detail and the music around it."""
+    around = tune.body[max(problem.start - 10, 0) : problem.start + 20].replace("\n", " ")
+    return f"{problem.detail + ', ' if problem.detail else ''}near {around!r}"
 
 
 def _rhythm(text: str) -> tuple[str, str]:

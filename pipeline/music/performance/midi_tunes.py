@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.domain import Record, Rejection
 from pipeline.music.abc import fields
+from pipeline.music.abc.abc_notation import format_pitch
 from pipeline.music.abc.domain import Abc
 from pipeline.music.abc.files import RawTune
 from pipeline.music.midi_files import is_midi_name, read_midi
@@ -123,9 +124,7 @@ def _name(pitch: int, key: str, signature: dict[str, int], altered: dict[str, in
     step, sign = names[pitch % 12][0], {"#": 1, "b": -1}.get(names[pitch % 12][1:], 0)
     written = _SIGNS[sign] if altered.get(step, signature.get(step, 0)) != sign else ""
     altered[step] = sign
-    octave = pitch // 12 - 5
-    letter = step.lower() if octave > 0 else step
-    return written + letter + ("'" * (octave - 1) if octave > 0 else "," * -octave)
+    return format_pitch(written, step, pitch // 12 - 5)
 
 
 def _length(sixteenths: int) -> str:

@@ -57,3 +57,20 @@ def test_two_lengths_in_a_row_are_a_problem():
 def test_a_header_is_needed(text):
     with pytest.raises(ValueError):
         from_folk_rnn(text)
+
+
+def test_a_header_of_inline_fields_is_read(tmp_path):
+    path = tmp_path / "polskor.abc"
+    path.write_text(
+        "[L:1/8]\n[M:3/4]\n[K:Amin]\nE A c e d c | A 2 A 2 z 2 |]\n\n"
+        "[M:2/4] [L:1/16] [K:Dmaj] D 4 F 4 | A 8 |]\n\n"
+        "X:3\n[L:1/8]\n[M:3/4]\n[K:Gmaj]\n|: G 2 B 2 d 2 :| [K:Dmaj] c 6 |]\n\n"
+        "<s> [L:1/8] [M:3/4] [K:Cmaj] C 6 | C /2 D /2 E F 4 |] </s>\n<s> [M:3/4] [K:Emin] G 6 |] </s>\n"
+    )
+    assert [record.symbols for record in Abc().read(path)] == [
+        "M:3/4\nL:1/8\nK:Am\nEAcedc|A2A2z2|]",
+        "M:2/4\nL:1/16\nK:D\nD4F4|A8|]",
+        "M:3/4\nL:1/8\nK:G\n|:G2B2d2:|[K:D]c6|]",
+        "M:3/4\nL:1/8\nK:C\nC6|C/D/EF4|]",
+        "M:3/4\nL:1/8\nK:Em\nG6|]",
+    ]

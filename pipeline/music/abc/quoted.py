@@ -1,0 +1,34 @@
+"""Words beside the notes of a tune: chord symbols, and marks of jumps such as da capo.
+
+Source: ABC 2.1 §4.14 (decorations), §4.18 (chord symbols), §4.19 (annotations).
+"""
+
+import re
+
+_CHORD_SYMBOL = re.compile(
+    r"([A-G][#b]?)((?:maj|min|dim|aug|sus|m|M|\+)?(?:2|4|5|6|7|9|11|13)?)(?:/([A-Ga-g])([#b+]?))?"
+)
+_JUMP = re.compile(r"\b(?:d\.? ?[cs]\b|da ?capo|dal ?segno|fine\b|(?:da ?)?coda\b|segno\b)", re.IGNORECASE)
+
+
+def is_jump(text: str) -> bool:
+    """Whether words or a decoration say that the music goes on elsewhere, or where it ends then.
+
+    >>> is_jump("!D.C. al fine!"), is_jump('"^D.S. al Coda"'), is_jump('"Defined"')
+    (True, True, False)
+    """
+    return _JUMP.search(text) is not None
+
+
+def chord_symbol(text: str) -> str:
+    """A chord symbol in its shortest spelling, in quotes; "" for other words.
+
+    >>> chord_symbol('" Am7/g "'), chord_symbol('"slowly"')
+    ('"Am7/G"', '')
+    """
+    match = _CHORD_SYMBOL.fullmatch(text[1:-1].strip())
+    if match is None:
+        return ""
+    root, quality, bass, sign = match.groups()
+    over = f"/{bass.upper()}{(sign or '').replace('+', '#')}" if bass else ""
+    return f'"{root}{quality}{over}"'
