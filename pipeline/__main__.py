@@ -5,9 +5,10 @@ The only place that prints an error.
 
 import errno
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,17 +19,20 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline import machine
 from pipeline.ahead import CompilingAhead
 from pipeline.config import STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.sampling.settings import GIVES_WAY
+from pipeline.manifest import read_manifest
+from pipeline.overrides import literal, resumed
 from pipeline.sources import resource_folder
-from pipeline.stages import MANIFEST, read_manifest
+from pipeline.stages import LOCK, claim_folder
 
+CHOSEN_FOLDER = ("hydra.run.dir=", "hydra.sweep.")
+"""Overrides by which a user chooses the run's folder."""
 NEEDS_QUOTES = "cannot be read; a value with , = [ or ( needs quotes: \"key='value'\""
 
 @hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
@@ -36,9 +40,11 @@ def job(config: DictConfig) -> None:
     """One run, or one job of a sweep; Hydra has composed its configuration."""
     choices = HydraConfig.get()
     sweep = Path(choices.sweep.dir) if choices.mode == RunMode.MULTIRUN else None
-    folder = Path(choices.runtime.output_dir)
+    folder = _output_dir()
     with _errors_as_messages():
         try:
+            if not any(each.startswith(CHOSEN_FOLDER) for each in choices.overrides.hydra):
+                folder = _set_output_dir(claim_folder(folder))
             _reject_undeclared(choices.overrides.task)
             with CompilingAhead.of(config) as ahead:
                 # torch and all: late, so that --help and mistakes answer at once
@@ -56,8 +62,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     ConfigStore.instance().store("schema", Config)
     with _errors_as_messages():
-        sys.argv[1:] = _as_hydra_wants(_going_on(sys.argv[1:]))
+        sys.argv[1:] = _as_hydra_wants(_resumed(sys.argv[1:]))
         job()
+
+
+def _resumed(arguments: list[str]) -> list[str]:
+    """The arguments as plain data, with those of the run that ``run=`` names before them."""
+    # Of a manifest's keys only ours are known: nothing of it reaches Hydra's own settings.
+    whole = resumed(arguments, _reject_undeclared)
+    return [each if each.startswith("-") else literal(each) for each in whole]
 
 
 def _terminated(*_: object) -> None:
@@ -90,39 +103,6 @@ def _errors_as_messages() -> Iterator[None]:
         remedy = "; make room there" if error.errno == errno.ENOSPC else ""
         where = error.filename or "the run folder"
         _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_go_on()}")
-
-
-def _going_on(arguments: list[str]) -> list[str]:
-    """With ``run=FOLDER``: the folder's own overrides, then those given now, which win."""
-    given = dict(a.split("=", 1) for a in arguments if "=" in a and not a.startswith("-"))
-    if given.get("run", "null") in ("", "null"):
-        return arguments
-    folder = Path(given["run"].strip("'\"")).expanduser()
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
-    stored = [o for o in manifest["overrides"] if not _replaced(o, given) and not _gives_way(o, given)]
-    # The folder may come from a stranger: nothing of it reaches Hydra's own settings.
-    _reject_undeclared(stored)
-    now = [a for a in arguments if not a.startswith("run=")]
-    return [*stored, *now, f"run='{folder}'", f"hydra.run.dir='{folder}'"]
-
-
-def _replaced(stored: str, given: Mapping[str, str]) -> bool:
-    """Whether what is given now speaks of the same key, or chooses its group anew."""
-    key = stored.lstrip("+~").split("=", 1)[0]
-    return key in given or (key.split(".", 1)[0] in given and "." in key)
-
-
-def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
-    """Whether something given now is an alternative to it, as one temperature is to a grid of them."""
-    key = stored.lstrip("+~").split("=", 1)[0]
-    for name, value in given.items():
-        earlier = GIVES_WAY.get(name, ()) if value not in ("", "''", "null", "[]") else ()
-        if any(key == other or key.startswith(f"{other}.") for other in earlier):
-            sys.stderr.write(f"{stored}, as this run had it before, gives way to {name}={value}\n")
-            return True
-    return False
 
 
 def _as_hydra_wants(arguments: list[str]) -> list[str]:
@@ -200,8 +180,23 @@ def _data_sets() -> str:
     return "\n".join(["data sets:", *rows, "", "for example: python -m pipeline dataset=drosophila"])
 
 
+def _output_dir() -> Path:
+    """The run's folder as Hydra has it; its name is text, whatever is in it."""
+    return Path(OmegaConf.to_container(HydraConfig.get().runtime, resolve=False)["output_dir"])
+
+
+def _set_output_dir(folder: Path) -> Path:
+    runtime = HydraConfig.get().runtime
+    with read_write(runtime):
+        runtime.output_dir = str(folder)
+    return folder
+
+
 def _remove_empty(folder: Path) -> None:
     """Hydra makes the run's folder; a run that never began leaves none behind, nor an empty sweep."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
     for path in (folder, folder.parent):
         with suppress(OSError):
             path.rmdir()
@@ -210,10 +205,10 @@ def _remove_empty(folder: Path) -> None:
 def _how_to_go_on() -> str:
     if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return ""
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder = _output_dir()
     with suppress(PipelineError):
         if (read_manifest(folder) or {"stages": {}})["stages"]:
-            return f"\ngo on with: python -m pipeline run={folder}"
+            return f"\ngo on with: python -m pipeline {shlex.quote(f'run={folder}')}"
     return ""
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,10 +177,19 @@ def build(node: Any, where: str, package: str = "pipeline") -> Any:
         if name not in names:
             raise ConfigError(unknown_key(f"{where}.{name}", [f"{where}.{known}" for known in names]))
     try:
-        typed = OmegaConf.merge(OmegaConf.structured(target), fields)
+        typed = OmegaConf.merge(OmegaConf.structured(target), escape(fields))
         return OmegaConf.to_object(typed)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{where}.{error.full_key}: {str(error).splitlines()[0]}") from None
+
+
+def escape(value: Any) -> Any:
+    """Plain data with ``${`` in every text escaped: OmegaConf then evaluates nothing."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, Mapping):
+        return {key: escape(each) for key, each in value.items()}
+    return [escape(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def settings_of(node: Any) -> Any:

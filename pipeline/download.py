@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlparse
 
+import platformdirs
+
 from pipeline.errors import DataError, ToolError
 from pipeline.progress import bar
 
@@ -89,13 +91,16 @@ def _retrieve(url: str, target: Path, known_hash: str | None) -> Path:
     return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=download))
 
 
+def cache_folder() -> Path:
+    """Where files are kept between runs: what `CACHE_VARIABLE` names, else the user's cache folder."""
+    folder = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sequence-pipeline")
+    return Path(folder).expanduser().resolve()
+
+
 def _place(url: str, cache_dir: Path | None) -> Path:
     """Where a file lies in the cache: under its own name, in a folder for its address."""
-    import pooch
-
-    folder = cache_dir or os.environ.get(CACHE_VARIABLE) or pooch.os_cache("sequence-pipeline")
     name = PurePosixPath(unquote(urlparse(url).path)).name or "download"
-    return Path(folder).expanduser().resolve() / hashlib.sha256(url.encode()).hexdigest()[:12] / name
+    return (cache_dir or cache_folder()) / hashlib.sha256(url.encode()).hexdigest()[:12] / name
 
 
 def _listed_md5(listing: Path, name: str, url: str) -> str:

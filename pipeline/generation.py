@@ -14,10 +14,10 @@ from pipeline.config import build
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Sample
 from pipeline.errors import ConfigError, DataError
+from pipeline.manifest import read_manifest
 from pipeline.sampling.primes import primes_of
 from pipeline.sampling.requests import Drawing
 from pipeline.sampling.settings import SampleSettings
-from pipeline.stages import read_manifest
 
 
 @dataclass(frozen=True)

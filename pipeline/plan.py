@@ -22,8 +22,8 @@ from torch import nn
 
 from pipeline.config import build
 from pipeline.errors import ConfigError
+from pipeline.files import write_atomically
 from pipeline.learning_rate import find
-from pipeline.stages import write_atomically
 from pipeline.threads import best_threads
 from pipeline.train_inputs import TrainInputs, device_of
 from pipeline.trial import fastest, stepper

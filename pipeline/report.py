@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.domain import DETAILS, QUALITY, RESULTS
 from pipeline.exhibits import Page, show
-from pipeline.stages import write_atomically
+from pipeline.files import write_atomically
 
 TITLES = {
     "ingest": "Data", "train": "Training", "sample": "Sampling", "postprocess": "Postprocessing",

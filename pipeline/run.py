@@ -1,5 +1,6 @@
 """One run: the configuration is built into stages, and the stages are brought up to date in order."""
 
+import io
 import logging
 import sys
 from collections.abc import Mapping
@@ -13,11 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.ahead import CompilingAhead
 from pipeline.checkpoint import load
-from pipeline.config import Config, build, check_stages, parse_duration, settings_of
+from pipeline.config import Config, build, check_stages, escape, parse_duration, settings_of
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError, DataError
+from pipeline.files import append
 from pipeline.ingest import ingest
+from pipeline.overrides import sign
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
 from pipeline.sample import sample
@@ -27,7 +30,7 @@ from pipeline.sampling.requests import accelerator_of
 from pipeline.score import files_to_score, score
 from pipeline.sources import Source, checkpoint_path, locate, resource_folder, unlearned_path
 from pipeline.split_file import split_files
-from pipeline.stages import RunFolder, Stage
+from pipeline.stages import LOG, REPORT, RunFolder, Stage
 from pipeline.train import train
 from pipeline.train_inputs import TrainInputs, device_of
 
@@ -66,7 +69,7 @@ def run(
         kept = [o for o in overrides if not o.startswith(("run=", "stages="))]
         plain = settings_of(config)
         run_folder.open(
-            {"dataset": settings.dataset.name, "overrides": kept, "config": plain},
+            {"dataset": settings.dataset.name, "overrides": kept, "signature": sign(kept), "config": plain},
             going_on=settings.run is not None,
         )
         _start_logging(folder)
@@ -84,7 +87,7 @@ def run(
             raise
         run_folder.forget_stale()
         if "report" in wanted:
-            write_report(run_folder.manifest, run_folder.path, run_folder / "report.html")
+            write_report(run_folder.manifest, run_folder.path, run_folder / REPORT)
         _say_what_was_made(run_folder)
 
 
@@ -126,7 +129,7 @@ def _scored(config: DictConfig, settings: Config) -> _Scored:
     """What is to be scored, by a domain that chooses parts of it as `score`, not `dataset`, says."""
     chosen = dict.fromkeys(CHOOSING)
     chosen |= {"regions": settings.score.regions, "contig_map": settings.dataset.contig_map}
-    domain = _domain(OmegaConf.merge(config, {"dataset": chosen}))
+    domain = _domain(OmegaConf.merge(config, {"dataset": escape(chosen)}))
     if settings.score.regions is not None and not hasattr(domain, "regions"):
         raise ConfigError(f"score.regions: data of this domain ({domain.family}) has none; leave it out")
     return _Scored(domain, files_to_score(settings.score, domain), list(domain.files_beside()))
@@ -268,7 +271,7 @@ def _say_what_was_made(folder: RunFolder) -> None:
     for stage in folder.manifest["stages"].values():
         for line in stage["summary"]:
             log.info("%s", line)
-    report = folder / "report.html"
+    report = folder / REPORT
     log.info("%s", f"report: {report}" if report.exists() else f"run folder: {folder.path}")
 
 
@@ -276,7 +279,7 @@ def _start_logging(folder: Path) -> None:
     """Lines for people on standard output, the same with times in the run folder."""
     screen = logging.StreamHandler(sys.stdout)
     screen.setFormatter(logging.Formatter("%(message)s"))
-    file = logging.FileHandler(folder / "pipeline.log", encoding="utf-8")
+    file = logging.StreamHandler(io.TextIOWrapper(append(folder / LOG), "utf-8", "backslashreplace"))
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.raiseExceptions = False  # a full disk is told by the stage that meets it, once
     ours = logging.getLogger("pipeline")

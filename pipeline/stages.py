@@ -6,15 +6,17 @@ stopped. A stage is reused when its settings, its inputs and the program's versi
 """
 
 import hashlib
+import itertools
 import json
 import logging
+import math
 import os
 import platform
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -24,15 +26,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipeline import __version__
+from pipeline.config import STAGES
 from pipeline.domain import Exhibit, Findings, Rejection
 from pipeline.errors import ConfigError, DataError
+from pipeline.files import append, create, refuse_links, write_atomically
+from pipeline.manifest import FORMAT, MANIFEST, read_manifest
 
 log = logging.getLogger(__name__)
 
-MANIFEST = "manifest.json"
+LOCK, LOG, REPORT = ".lock", "pipeline.log", "report.html"
 DISTRIBUTION = "sequence-pipeline"
 """Our name among the installed packages."""
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process; ConfigError where another one does."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
+        self._refuse_links()
+        append(self.path / LOCK).close()
+        lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -89,6 +95,11 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def _refuse_links(self) -> None:
+        """Raise DataError where something that we write or read here is a link, or no file."""
+        names = [MANIFEST, f".{MANIFEST}.partial", REPORT, f".{REPORT}.partial", LOG, LOCK, *STAGES]
+        refuse_links([*(self / name for name in names), *self.path.glob(".*.partial")])
 
     def open(self, fresh: Mapping[str, Any], going_on: bool) -> None:
         """Read the manifest, or begin one; a folder that has one is only entered if `going_on`."""
@@ -110,7 +121,7 @@ class RunFolder:
     def remember_as_before(self) -> None:
         """A setting was refused: the next ``run=`` of this folder begins with those of the time before."""
         if self._before:
-            self.manifest |= {key: self._before.get(key) for key in ("overrides", "config")}
+            self.manifest |= {key: self._before.get(key) for key in ("overrides", "signature", "config")}
             self.save()
 
     def save(self) -> None:
@@ -186,7 +197,7 @@ class RunFolder:
             "kept": dict(result.kept), "rejected": dict(result.rejected),
             "seconds": round(time.perf_counter() - started, 2),
             "summary": list(result.summary), "conclusions": list(result.conclusions),
-            "figures": dict(result.figures), "notes": dict(result.notes),
+            "figures": _finite(result.figures), "notes": dict(result.notes),
             "exhibits": [_relative(exhibit, partial, stage.name) for exhibit in result.exhibits],
         }  # fmt: skip
 
@@ -231,18 +242,16 @@ class RunFolder:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a run folder, or None where there is none; DataError where it is not one."""
-    path = folder / MANIFEST
-    if not path.exists():
-        return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["format"] != FORMAT:
-            raise ValueError(f"format {manifest['format']!r}, this version reads {FORMAT}")
-        return {**manifest, "stages": dict(manifest["stages"]), "overrides": list(manifest["overrides"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a manifest of a run ({error}); name another run folder") from None
+def claim_folder(path: Path) -> Path:
+    """The folder, or the first of path_2, path_3 … that no other run has begun in: several may begin in the
+    same second."""
+    for number in itertools.count(1):
+        folder = path if number == 1 else path.with_name(f"{path.name}_{number}")
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            create(folder / LOCK).close()
+            return folder
+    raise AssertionError("counting ends never")
 
 
 def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) -> StageResult:
@@ -266,16 +275,6 @@ def rejections(findings: Sequence[Findings]) -> list[Rejection]:
     return [rejection for finding in findings for rejection in finding.rejections]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it appears whole or not at all."""
-    draft = path.with_name(f".{path.name}.partial")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
-
-
 def sha256(path: Path) -> str:
     """The checksum of a file, in hexadecimal."""
     with path.open("rb") as stream:
@@ -285,6 +284,11 @@ def sha256(path: Path) -> str:
 def _relative(exhibit: Exhibit, partial: Path, name: str) -> dict[str, Any]:
     files = [f"{name}/{path.relative_to(partial)}" for path in exhibit.files]
     return {**asdict(exhibit), "files": files}
+
+
+def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures, None for what is no number: JSON knows no NaN."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in figures.items()}
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.download import CACHE_VARIABLE
+from pipeline import download
 from pipeline.errors import ConfigError
 from pipeline.genome.blast.search import DATABASE, Program
 
@@ -47,11 +47,8 @@ def kept_database(checksum: str, form: str, build: Callable[[Path], None], spare
 
 
 def cache_folder() -> Path:
-    """Where databases are kept: below what the environment variable names, else the user's cache folder."""
-    import pooch
-
-    base = os.environ.get(CACHE_VARIABLE) or pooch.os_cache("sequence-pipeline")
-    return Path(base).expanduser().resolve() / "blast"
+    """Where databases are kept."""
+    return download.cache_folder() / "blast"
 
 
 def _bring(folder: Path, build: Callable[[Path], None]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.stages import write_atomically
+from pipeline.files import write_atomically
 
 KEPT_DAYS = 14
 """Older answers are asked for anew, since public databases grow."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.domain import RESULTS, Exhibit, Findings, Record, Rejection
 from pipeline.errors import DataError
+from pipeline.files import write_atomically
 from pipeline.music.abc import fields
 from pipeline.music.abc.domain import format_tune, tune_of
 from pipeline.music.abc.tune import WHOLE, Tune
@@ -24,7 +25,6 @@ from pipeline.music.render.notation import midi_bytes, title_of
 from pipeline.music.render.playing import played_notes
 from pipeline.music.render.score import engrave_all
 from pipeline.report import content_policy
-from pipeline.stages import write_atomically
 
 _ENGRAVER = "pipeline.music.render.tunebook_child:engrave"
 _TYPES = {"abc": "text/vnd.abc", "mid": "audio/midi", "musicxml": "application/vnd.recordare.musicxml+xml"}
