@@ -18,6 +18,7 @@ class ShownFiles(TypedDict):
     title: str
     files: list[str]
     caption: str
+    part: NotRequired[str]
 
 
 class StageEntry(TypedDict):
