@@ -15,6 +15,10 @@ from contextlib import suppress
 from typing import Any
 
 from pipeline.errors import ToolError
+from pipeline.programs import Program, run_program
+
+ENDING_S = 5.0
+"""A child that has closed its output has so long to end by itself."""
 
 
 def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> Any:
@@ -25,16 +29,8 @@ def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> A
     """
     command = [sys.executable, "-m", "pipeline.isolation", target]
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(arguments),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = run_program(command, timeout_s, json.dumps(arguments))
+    except ToolError:
         raise ToolError(f"{target} was not done after {timeout_s:g} s and was ended") from None
     if done.returncode != 0:
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
@@ -55,22 +51,22 @@ class Worker:
     def __init__(self, target: str, timeout_s: float, memory_mb: int | None = None) -> None:
         self.target, self.timeout_s = target, timeout_s
         self._command = [sys.executable, "-m", "pipeline.isolation", target, str(memory_mb or 0)]
-        self._child: subprocess.Popen[str] | None = None
+        self._child: Program | None = None
 
     def __call__(self, arguments: dict[str, Any]) -> Any:
         """What the function returns. Raises ToolError where it raises, its process dies, or time is up."""
         if self._child is None:
             self._child = self._start()
         child, late = self._child, threading.Event()
-        timer = threading.Timer(self.timeout_s, lambda: (late.set(), child.kill()))
+        timer = threading.Timer(self.timeout_s, lambda: (late.set(), child.stop()))
         timer.start()
         try:
-            answer = self._ask(child, json.dumps(arguments))
+            answer = self._ask(child.process, json.dumps(arguments))
         finally:
             timer.cancel()
         if late.is_set() or not answer.endswith("\n"):
+            how = f"was not done after {self.timeout_s:g} s" if late.is_set() else _how(child)
             self.close()
-            how = f"was not done after {self.timeout_s:g} s" if late.is_set() else _how(child.returncode)
             raise ToolError(f"{self.target} {how}")
         result = json.loads(answer)
         if "error" in result:
@@ -80,14 +76,13 @@ class Worker:
     def close(self) -> None:
         """End the child, if there is one."""
         if self._child is not None:
-            self._child.kill()
-            self._child.communicate()
+            self._child.end()
             self._child = None
 
-    def _start(self) -> "subprocess.Popen[str]":
+    def _start(self) -> Program:
         pipe = subprocess.PIPE
         with tempfile.TemporaryFile() as printed:
-            return subprocess.Popen(
+            return Program(
                 self._command, stdin=pipe, stdout=pipe, stderr=printed, encoding="utf-8", errors="replace"
             )
 
@@ -100,8 +95,14 @@ class Worker:
         return child.stdout.readline()
 
 
-def _how(status: int | None) -> str:
-    return f"ended with signal {-status}" if status is not None and status < 0 else f"ended with {status}"
+def _how(child: Program) -> str:
+    """How a child that no longer answers has ended."""
+    with suppress(subprocess.TimeoutExpired):
+        child.process.wait(ENDING_S)
+    status = child.process.returncode
+    if status is None:
+        return "closed its output and was ended"
+    return f"ended with signal {-status}" if status < 0 else f"ended with {status}"
 
 
 def main() -> None:

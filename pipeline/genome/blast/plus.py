@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -12,7 +11,10 @@ from typing import IO
 
 from pipeline.errors import ToolError
 from pipeline.genome.blast.hits import COLUMNS, TEXT_COLUMNS, Hit, read_hits
-from pipeline.genome.blast.search import DATABASE, Program, SearchSettings
+from pipeline.genome.blast.search import DATABASE, SearchSettings
+from pipeline.genome.blast.search import Program as SearchProgram
+from pipeline.programs import Program
+from pipeline.supervise import CANNOT_RUN
 
 MOST_SAID_BYTES = 1 << 20
 """A program that says more on its standard outputs than this has gone wrong."""
@@ -27,7 +29,7 @@ class BlastPlus:
         self.settings = settings
 
     @staticmethod
-    def is_available(program: Program) -> bool:
+    def is_available(program: SearchProgram) -> bool:
         """Whether all programs needed are on PATH."""
         return all(shutil.which(name) for name in (program.name, "makeblastdb"))
 
@@ -92,24 +94,18 @@ class BlastPlus:
             tempfile.TemporaryFile() as complained,
             source.open("rb") as given,
         ):
-            try:
-                process = subprocess.Popen(
-                    command, cwd=folder, stdin=given, stdout=said, stderr=complained,
-                    start_new_session=True,
-                    # BLAST+ otherwise reads a settings file of the user's, and may call home.
-                    env={**os.environ, "BLAST_USAGE_REPORT": "0", "NCBI_DONT_USE_LOCAL_CONFIG": "1"},
-                )  # fmt: skip
-            except OSError as error:
+            with Program(
+                command, cwd=folder, stdin=given, stdout=said, stderr=complained,
+                # BLAST+ otherwise reads a settings file of the user's, and may call home.
+                env={**os.environ, "BLAST_USAGE_REPORT": "0", "NCBI_DONT_USE_LOCAL_CONFIG": "1"},
+            ) as program:  # fmt: skip
+                self._await(program.process, command[0], (said.fileno(), complained.fileno()))
+            status, why = program.process.returncode, _last_line(complained)
+            if status == CANNOT_RUN:
+                raise ToolError(f"{command[0]} {why}; set blast.program=embedded")
+            if status != 0:
                 raise ToolError(
-                    f"{command[0]} cannot be run ({error}); set blast.program=embedded"
-                ) from error
-            try:
-                self._await(process, command[0], (said.fileno(), complained.fileno()))
-            finally:
-                _end(process)
-            if process.returncode != 0:
-                raise ToolError(
-                    f"{command[0]} ended with status {process.returncode}: {_last_line(complained)}; "
+                    f"{command[0]} ended with status {status}: {why}; "
                     "set blast.program=embedded or blast=none to do without it"
                 )
             said.seek(0)
@@ -137,13 +133,6 @@ class BlastPlus:
 def _quoted(name: str) -> str:
     """BLAST takes several names with spaces between them for ``-db``."""
     return f'"{name}"' if " " in name else name
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End a process that still runs, with all that it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _last_line(stream: IO[bytes]) -> str:

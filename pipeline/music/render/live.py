@@ -1,10 +1,12 @@
 """Sound files through the speakers, where there are some, by the player of the system."""
 
 import shutil
-import subprocess
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+
+from pipeline.errors import ToolError
+from pipeline.programs import run_program
 
 _PLAYERS = {"afplay": [], "pw-play": [], "paplay": [], "aplay": ["-q"]}
 """Of macOS, PipeWire, PulseAudio and ALSA, with their options."""
@@ -29,13 +31,9 @@ def _play(player: str, path: Path) -> str:
         length_s = stream.getnframes() / stream.getframerate()
     try:
         command = [player, *_PLAYERS[player], str(path)]
-        done = subprocess.run(
-            command, capture_output=True, errors="replace", timeout=length_s + _PATIENCE_S, check=False
-        )
-    except subprocess.TimeoutExpired:
+        done = run_program(command, length_s + _PATIENCE_S)
+    except ToolError:
         return f"not done {_PATIENCE_S:g} s after the music"
-    except OSError as error:
-        return str(error)
     if done.returncode == 0:
         return ""
     return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1][:120]

@@ -1,12 +1,13 @@
 """From MIDI files to sound, run in a child process: a soundfont is any file that a user hands in."""
 
 import io
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from pipeline.programs import run_program
 
 RATE = 48_000
 """Samples a second."""
@@ -90,10 +91,8 @@ def _by_fluidsynth(soundfont: str, midi: bytes) -> np.ndarray:
         source.write_bytes(midi)
         # Samples as numbers with a point: whatever is too loud is made softer by us, not clipped.
         options = ["-ni", "-q", "-r", str(RATE), "-T", "wav", "-O", "float", "-F", str(target)]
-        done = subprocess.run(
-            ["fluidsynth", *options, soundfont, str(source)],
-            capture_output=True, errors="replace", timeout=_FLUIDSYNTH_LIMIT_S, check=False,
-        )  # fmt: skip
+        command = ["fluidsynth", *options, str(Path(soundfont).absolute()), str(source)]
+        done = run_program(command, _FLUIDSYNTH_LIMIT_S)
         if done.returncode or not target.exists():
             last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
             raise ValueError(f"fluidsynth ended with exit status {done.returncode}: {last}")
