@@ -186,13 +186,9 @@ class Grammar(abc.ABC):
 
     start: tuple[Hashable, ...]
     """The state of each strand before the first symbol."""
-    room_to_end: int
-    """With so many symbols left it is time to ask for an `ending`."""
-    slack: int
-    """By how many symbols an ending may become longer from one symbol to the next, at most."""
     tries: ClassVar[int] = 0
-    """How often a sequence that leaves the grammar far is drawn anew, before it is held to it: for sequences
-    that are short, and mostly good by themselves."""
+    """How often a sequence is resampled, at most, that leaves the grammar far or reaches the longest length
+    without an end: for sequences that are short, and mostly good by themselves."""
     takes_all: ClassVar[bool] = False
     """Whether `step` knows how to go on after letters too that are not allowed, as a prime may have."""
 
@@ -207,10 +203,6 @@ class Grammar(abc.ABC):
     @abc.abstractmethod
     def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
         """The letters that may follow, and whether the sequence may end."""
-
-    @abc.abstractmethod
-    def ending(self, states: Sequence[Hashable]) -> tuple[int, ...] | None:
-        """Few letters with which the sequence ends well; None where more must be drawn first."""
 
 
 class Domain(abc.ABC):

@@ -104,25 +104,36 @@ class Ending(Rule):
 
 @dataclass(frozen=True)
 class NeverInFrame(Rule):
-    """None of the words at places that are `frame` and then each `len(word)` letters further."""
+    """None of the words at places that are `frame` and then each `len(word)` letters further.
+
+    One of the words in `last` may stand in the frame at the sequence's end, and nothing after it. Where
+    `must_end`, each sequence ends so.
+    """
 
     words: frozenset[tuple[int, ...]]
     size: int
     frame: int
+    last: frozenset[tuple[int, ...]] = frozenset()
+    must_end: bool = False
 
     @property
     def start(self) -> Hashable:
-        return self.frame, ()
+        return self.frame, (), False
 
     def step(self, state: Hashable, letter: int) -> Hashable:
-        wait, read = state
+        wait, read, _ = state
         if wait:
-            return wait - 1, ()
-        return (0, ()) if len(read) + 1 == self.size else (0, (*read, letter))
+            return wait - 1, (), False
+        word = (*read, letter)
+        return (0, (), word in self.last) if len(word) == self.size else (0, word, False)
 
     def forbids(self, state: Hashable, letter: int) -> bool:
-        wait, read = state
-        return not wait and (*read, letter) in self.words
+        wait, read, closed = state
+        word = (*read, letter)
+        return closed or (not wait and word in self.words and word not in self.last)
+
+    def accepts(self, state: Hashable) -> bool:
+        return state[2] or not self.must_end
 
 
 class Automaton:

@@ -23,7 +23,9 @@ class Rule(NamedTuple):
     allowed: Array
     """Which codes may be chosen, ``(vocab_size,)`` bool."""
     tries: int = 0
-    """How often a sample may leave the grammar and be drawn anew."""
+    """How often a sample may be resampled."""
+    freely: bool = False
+    """Whether the grammar chooses with only the last time, and where it has been left."""
     lost: float = 0.0
     """It is where the symbols allowed are less likely than this."""
 

@@ -8,8 +8,8 @@ A sample that a guide watches is drawn freely at first. Where a symbol comes tha
 that it allows is most unlikely, the model has lost its way, and the whole sample is drawn anew; or else only
 the symbol. That is nearly to draw from the model's distribution given that the sequence is good. Always to
 choose among the symbols allowed is not: it goes on after beginnings that the model would have left (Park et
-al., "Grammar-aligned decoding", 2024), and is left for samples that were drawn anew `Rule.tries` times or are
-near the longest length.
+al., "Grammar-aligned decoding", 2024), and is left for samples that were drawn anew `Rule.tries` times. A
+sample that a guide watches and that reaches the longest length without an end is drawn anew, too.
 """
 
 from collections import deque
@@ -154,7 +154,7 @@ def draw_chunk(
     while _draw(
         net, starts, rule, number, indices.start, carried, space, desk, tables, places, codes, lengths, nats
     ):
-        tables = guide.settle(places, desk.codes, desk.left, int(desk.progress[0]))
+        tables = guide.settle(places, desk.codes, int(desk.progress[0]))
     return codes, lengths, nats
 
 
@@ -212,7 +212,7 @@ def _draw(
     samples, size = len(lengths), len(rule.allowed)
     while desk.progress[0]:
         count = desk.progress[0]
-        if _at_a_loss(tables, places, desk.left, count):
+        if _at_a_loss(places, count):
             return True
         advance(net, carried, desk.codes, count, space)
         # Backwards: the row that takes an ended one's place has been looked at.
@@ -220,7 +220,7 @@ def _draw(
             sample = desk.owner[row]
             step = lengths[sample]
             logits, number = space.logits[row, :size], _next_number(seed, first + sample, row, desk)
-            free = desk.tries[row] > 0 and desk.left[row] > tables.near
+            free = rule.freely and desk.tries[row] > 0
             if not free:
                 _allow(rule, tables, places.states[row], desk.allowed)
             allowed = rule.allowed if free else desk.allowed
@@ -228,9 +228,8 @@ def _draw(
             if free and not _may_follow(tables, places.states[row], code):
                 _allow(rule, tables, places.states[row], desk.allowed)
                 if share_of(desk.weights, desk.allowed) < rule.lost:
-                    desk.tries[row] -= 1
                     lengths[sample], nats[sample] = 0, 0.0
-                    _start(starts, first + sample, row, carried, desk, places)
+                    _start_anew(starts, first + sample, row, carried, desk, places)
                     continue
                 number = _next_number(seed, first + sample, row, desk)
                 code, log_probability = choose(logits, rule, desk.allowed, number, desk.weights)
@@ -240,6 +239,10 @@ def _draw(
             desk.left[row] -= 1
             if code != EOS and desk.left[row]:
                 _go_on(tables, places, row, code)
+                continue
+            if code != EOS and rule.allowed[EOS] and desk.tries[row] > 0:
+                lengths[sample], nats[sample] = 0, 0.0
+                _start_anew(starts, first + sample, row, carried, desk, places)
                 continue
             if desk.progress[1] < samples:
                 desk.owner[row], desk.used[row], desk.tries[row] = desk.progress[1], 0, rule.tries
@@ -259,21 +262,15 @@ def _take_place(last: int, row: int, carried: Array, desk: Desk, places: Places)
     copy_state(carried, last, carried, row)
     copy(places.states[last], places.states[row])
     copy(places.before[last], places.before[row])
-    places.seen[row] = places.seen[last]
 
 
 @njit(**INNER)
-def _at_a_loss(tables: Tables, places: Places, left: Array, count: int) -> bool:
-    """Whether a row does not know where it is, or whether it must be brought to its end."""
-    strands = places.states.shape[1]
-    if not strands:
-        return False
+def _at_a_loss(places: Places, count: int) -> bool:
+    """Whether a row does not know where it is."""
     for row in range(count):
-        for strand in range(strands):
+        for strand in range(places.states.shape[1]):
             if places.states[row, strand] < 0:
                 return True
-        if left[row] <= tables.near and not places.seen[row] and not tables.calm[places.states[row, 0]]:
-            return True
     return False
 
 
@@ -318,7 +315,6 @@ def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
         before = places.states[row, strand]
         places.before[row, strand] = before
         places.states[row, strand] = tables.moves[before, code - FIRST]
-    places.seen[row] = False
 
 
 @njit(**INNER)
@@ -329,4 +325,9 @@ def _start(starts: Starts, index: int, row: int, carried: Array, desk: Desk, pla
     desk.codes[row], desk.left[row] = starts.codes[which], starts.steps[which]
     for strand in range(places.states.shape[1]):
         places.states[row, strand] = starts.places[which, strand]
-    places.seen[row] = False
+
+
+@njit(**INNER)
+def _start_anew(starts: Starts, index: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
+    desk.tries[row] -= 1
+    _start(starts, index, row, carried, desk, places)

@@ -4,6 +4,7 @@ In a configuration a constraint is a line of `sample.constraints`, its `kind` th
 small letters: ``{kind: motifs, never: [GAATTC, GGATCC]}``. Read next: `automaton.py`, `steering.py`.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +135,10 @@ class Motifs(Constraint):
 
 @dataclass(frozen=True)
 class Frame(Constraint):
-    """Draw no sequence that holds one of these words in a reading frame, such as stop codons."""
+    """Draw no sequence that holds one of these words in a reading frame, such as stop codons.
+
+    Beside an `End` with such words, one of them closes the frame: an open reading frame.
+    """
 
     never: list[str] = field(default_factory=lambda: ["TAA", "TAG", "TGA"])
     """Words, all of one length."""
@@ -142,17 +146,21 @@ class Frame(Constraint):
     """Symbols before the first word of the frame, the prime's counted."""
 
     def rules(self, language: Language) -> list[Rule]:
+        return [self.rule(language, [])]
+
+    def rule(self, language: Language, endings: Sequence[Motif]) -> NeverInFrame:
+        """The rule beside motifs with which every sequence must end: a word that closes one of them may stand
+        at the end, and where all are closed by such words, one must."""
         where = "sample.constraints, frame"
         words = [language.motif(text, where) for text in self.never]
         if len({len(word) for word in words}) != 1 or not 0 <= self.frame < len(words[0]):
             raise ConfigError(f"{where}: words of one length, and a frame from 0 to below it, are needed")
-        spelled = [()]
-        for word in words:
-            ways = [()]
-            for place in word:
-                ways = [(*way, letter) for way in ways for letter in sorted(place)]
-            spelled += ways
-        return [NeverInFrame(frozenset(spelled[1:]), len(words[0]), self.frame)]
+        size = len(words[0])
+        never = frozenset().union(*map(_spelled, words))
+        closing = [_spelled(each[-size:]) if len(each) >= size else frozenset() for each in endings]
+        last = never & frozenset().union(*closing)
+        must_end = bool(closing) and all(each and each <= never for each in closing)
+        return NeverInFrame(never, size, self.frame, last, must_end)
 
 
 @dataclass(frozen=True)
@@ -163,10 +171,14 @@ class End(Constraint):
     """Motifs."""
 
     def rules(self, language: Language) -> list[Rule]:
+        return [Ending(self.motifs(language), len(language))]
+
+    def motifs(self, language: Language) -> list[Motif]:
+        """The motifs; ConfigError where there is none."""
         where = "sample.constraints, end"
         if not self.one_of:
             raise ConfigError(f"{where}: one_of names no motif")
-        return [Ending([language.motif(text, where) for text in self.one_of], len(language))]
+        return [language.motif(text, where) for text in self.one_of]
 
 
 @dataclass(frozen=True)
@@ -231,6 +243,20 @@ class Weights(Constraint):
         for text, weight in self.add.items():
             added[list(language.letters(text, "sample.constraints, weights"))] += weight
         return added
+
+
+def rules_of(constraints: Sequence[Constraint], language: Language) -> list[list[Rule]]:
+    """The rules of each constraint, beside the others."""
+    endings = [motif for each in constraints if isinstance(each, End) for motif in each.motifs(language)]
+    return [
+        [each.rule(language, endings)] if isinstance(each, Frame) else each.rules(language)
+        for each in constraints
+    ]
+
+
+def _spelled(motif: Motif) -> frozenset[tuple[int, ...]]:
+    """The words of letters that a motif stands for."""
+    return frozenset(itertools.product(*motif))
 
 
 KINDS = ("symbols", "motifs", "frame", "end", "length", "window", "weights")

@@ -38,6 +38,14 @@ class Steering(abc.ABC):
 class Controls(abc.ABC):
     """Begins a steering for each block."""
 
+    checks_all = False
+    """Whether `problem` finds all that is not kept, and nothing else is changed."""
+
+    def problem(self, codes: np.ndarray, begun: int) -> str | None:
+        """What a whole sequence does not keep, after the first `begun` codes, which were given; None where it
+        keeps all."""
+        return None
+
     @abc.abstractmethod
     def begin(self, starts: Sequence[np.ndarray], indices: range) -> Steering:
         """Steer rows that begin with these codes: the first are the samples of these `indices`, the others

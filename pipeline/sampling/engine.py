@@ -9,8 +9,8 @@ A sample without a prime may start after a lead-in (`Request.lead`): symbols tha
 that belong to no sample, so that the sample starts from a state within a sequence, not from the empty one.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import nn
 
 from pipeline.alphabet import BOS, EOS, UNKNOWN, Alphabet
 from pipeline.domain import Sample, Symbols
+from pipeline.errors import ConfigError
 from pipeline.models.state import device_of
 from pipeline.sampling.controls import Controls
 from pipeline.sampling.decoders import Decoder
@@ -35,6 +36,8 @@ LEAD_TIME = 512
 """Symbols of a lead-in that a model reads in one call."""
 LEAD_SEED = 0x9E3779B97F4A7C15
 """Combined with the seed by exclusive or, so that lead-ins and samples have different random numbers."""
+MAX_RESAMPLES = 30
+"""By the grammar alone, of a sequence that is to keep constraints, too."""
 THREADS = torch.get_num_threads()
 """As many as torch has at first."""
 
@@ -70,9 +73,16 @@ class Request:
 
     @property
     def tries(self) -> int:
-        """How often a sequence that leaves the grammar is drawn anew; a greedy one would be the same."""
-        greedy = self.temperature == 0 or self.top_k == 1
-        return 0 if self.guide is None or greedy else self.guide.tries
+        """How often a sequence is resampled, at most; a greedy one would be the same."""
+        if self.guide is None or self.temperature == 0 or self.top_k == 1:
+            return 0
+        return self.guide.tries
+
+    @property
+    def can_reject(self) -> bool:
+        """Whether sequences that the grammar alone gives may be sampled until they keep the constraints."""
+        checked = self.controls is not None and self.controls.checks_all
+        return checked and self.tries > 0 and self.typical is None
 
     @property
     def lead_length(self) -> int:
@@ -86,7 +96,7 @@ class Request:
 
     def steering(self) -> Controls | None:
         """The controls, the guide among them."""
-        parts = [] if self.guide is None else [Guided(self.guide, self.length)]
+        parts = [] if self.guide is None else [Guided(self.guide)]
         parts += [] if self.controls is None else [self.controls]
         return Several(tuple(parts)) if len(parts) > 1 else next(iter(parts), None)
 
@@ -104,14 +114,20 @@ def draw(
     net, leads = net_of(model, request.int8), draw_leads(model, alphabet, request, threads)
     room_for_all = all(len(prime) < request.length for prime in primes)
     if net is not None and room_for_all and request.controls is None and request.typical is None:
-        yield from _draw_compiled(net, alphabet, request, primes, leads, first, threads)
+        indices = range(first, request.count)
+        yield from _draw_compiled(net, alphabet, request, primes, leads, indices, threads)
         return
     longest = 1 + leads.shape[1] + request.length
     run, where = model if net is None else _stepping(net, longest), device_of(model)
     block = BLOCK if where.type == "cpu" else GPU_BLOCK
+    plan = _Blocks(run, alphabet, request, primes, leads, block, where)
+    rejects = net is not None and room_for_all and request.can_reject
     for start in range(first - first % block, request.count, block):
         indices = range(start, min(start + block, request.count))
-        for sample in _draw_block(run, alphabet, request, primes, leads, indices, block, where):
+        kept = {}
+        if rejects:
+            kept = _kept_by_chance(net, alphabet, request, primes, leads, indices, threads)
+        for sample in plan.draw(indices, kept):
             if sample.index >= first:
                 yield sample
 
@@ -149,8 +165,8 @@ def _stepping(net: "Net", length: int) -> Callable:
 
 
 def _draw_compiled(
-    net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray, first: int,
-    threads: int,
+    net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray,
+    indices: range, threads: int,
 ) -> Iterator[Sample]:  # fmt: skip
     from pipeline.sampling import choosing, compiled
 
@@ -161,7 +177,7 @@ def _draw_compiled(
     rule = choosing.Rule(
         float(decoder.temperature), size if decoder.top_k is None else min(decoder.top_k, size),
         1.0 if decoder.top_p is None else float(decoder.top_p), float(decoder.min_p or 0.0), allowed,
-        request.tries, request.guide.lost if request.guide else 0.0,
+        request.tries, *((request.guide.freely, request.guide.lost) if request.guide else (False, 0.0)),
     )  # fmt: skip
     if leads.shape[1]:
         starts = compiled.starts_after(net, leads, request.length, request.guide)
@@ -169,12 +185,33 @@ def _draw_compiled(
         steps = [request.length - len(prime) for prime in primes]
         given = [np.concatenate([[BOS], prime]) for prime in primes]
         starts = compiled.starts_of(net, given, steps, request.guide)
-    indices = range(first, request.count)
     for index, codes, nats in compiled.draw(
         net, starts, rule, request.seed, indices, threads, request.guide
     ):
         prime = primes[index % len(primes)]
         yield _sample(alphabet, request, np.concatenate([prime, codes]), len(prime), nats, index)
+
+
+def _kept_by_chance(
+    net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray,
+    indices: range, threads: int,
+) -> dict[int, Sample]:  # fmt: skip
+    """By row, the samples that the grammar alone gives, resampled until they keep the constraints, too.
+
+    That is rejection sampling: to choose only among what constraints allow goes on where the model ends.
+    """
+    free, kept = replace(request, controls=None), {}
+    for attempt in range(MAX_RESAMPLES):
+        # Other indices have other random numbers, and the same primes.
+        offset = (attempt << 32) * len(primes) * len(leads)
+        shifted = range(indices.start + offset, indices.stop + offset)
+        for row, sample in enumerate(_draw_compiled(net, alphabet, free, primes, leads, shifted, threads)):
+            codes = alphabet.encode(sample.symbols)
+            if row not in kept and sample.ended and not request.controls.problem(codes, sample.prime_length):
+                kept[row] = replace(sample, index=indices[row])
+        if len(kept) == len(indices):
+            break
+    return kept
 
 
 def uniforms(seed: int, index: int, count: int) -> np.ndarray:
@@ -183,43 +220,97 @@ def uniforms(seed: int, index: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
-def _draw_block(
-    model: Callable, alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray,
-    indices: range, block: int, where: torch.device,
-) -> Iterator[Sample]:  # fmt: skip
-    # Rows beyond the count have primes too: a block is the same, however many are wanted of it.
-    starts = [primes[(indices.start + row) % len(primes)] for row in range(block)]
-    begun = torch.tensor([min(len(start), request.length) for start in starts], device=where)
-    codes, numbers = (each.to(where) for each in _given(request, starts, indices))
-    nats = torch.zeros(block, dtype=torch.float64, device=where)
-    alive = torch.arange(block, device=where) < len(indices)
-    decoder = request.decoder()
-    controls = request.steering()
-    steering = controls.begin(starts, indices) if controls else None
-    common = int(begun.min())
-    before = torch.from_numpy(leads[(indices.start + np.arange(block)) % len(leads)]).to(where)
-    inputs = torch.cat([torch.full((block, 1), BOS, device=where), before, codes[:, :common]], 1)
-    inputs, state = _read_ahead(model, inputs)
-    for step in range(common, request.length):
-        logits, state = model(inputs, state)
-        logits = logits[:, -1].double()
-        drawing = alive & (step >= begun)
-        # What steers looks at numbers on the CPU.
-        steered = logits
-        if steering is not None:
-            steered = _with_a_way(steering.adjust(logits.cpu(), drawing.cpu())).to(where)
-        chosen = torch.where(drawing, decoder.choose(steered, numbers[:, step]), codes[:, step])
-        nats += torch.where(drawing, logits.log_softmax(-1).gather(-1, chosen[:, None])[:, 0], 0.0)
-        if steering is not None:
-            steering.advance(chosen.cpu(), drawing.cpu())
-        codes[:, step] = chosen
-        alive = alive & ~(drawing & (chosen == EOS))
-        if not alive.any():
-            break
-        inputs = chosen[:, None]
-    drawn = codes.cpu().numpy()
-    for row, index in enumerate(indices):
-        yield _sample(alphabet, request, drawn[row], len(starts[row]), float(nats[row]), index)
+@dataclass(frozen=True)
+class _Blocks:
+    """Draws blocks of rows side by side, with what stays the same for all of them."""
+
+    model: Callable
+    alphabet: Alphabet
+    request: Request
+    primes: list[np.ndarray]
+    leads: np.ndarray
+    block: int
+    where: torch.device
+
+    def draw(self, indices: range, kept: Mapping[int, Sample]) -> list[Sample]:
+        """The samples of one block, of which some rows are `kept` as they are; those that do not keep what is
+        asked for are resampled.
+
+        Raises ConfigError where one never does.
+        """
+        samples = dict(kept)
+        rows = [row for row in range(len(indices)) if row not in kept]
+        for attempt in range(self.request.tries + 1 if rows else 0):
+            samples |= self._attempt(indices, rows, attempt)
+            rows = [row for row in rows if self._fails(samples[row])]
+            if not rows:
+                break
+        for row in rows:
+            self._refuse(samples[row])
+        return [samples[row] for row in range(len(indices))]
+
+    def _fails(self, sample: Sample) -> bool:
+        unfinished = self.request.guide is not None and not (sample.ended or self.request.open_ended)
+        return unfinished or self._problem(sample) is not None
+
+    def _problem(self, sample: Sample) -> str | None:
+        if self.request.controls is None:
+            return None
+        return self.request.controls.problem(self.alphabet.encode(sample.symbols), sample.prime_length)
+
+    def _refuse(self, sample: Sample) -> None:
+        if problem := self._problem(sample):
+            raise ConfigError(
+                f"sample.constraints: sample {sample.index} does not keep {problem} within sample.length="
+                f"{self.request.length} by the domain's grammar, after resampling; loosen it, raise "
+                "sample.length, or set sample.valid=false"
+            )
+
+    def _attempt(self, indices: range, wanted: Sequence[int], attempt: int) -> dict[int, Sample]:
+        """Draw the wanted rows, from the random numbers of this attempt."""
+        request, block, where = self.request, self.block, self.where
+        # Rows beyond the count have primes too: a block is the same, however many are wanted of it.
+        starts = [self.primes[(indices.start + row) % len(self.primes)] for row in range(block)]
+        begun = torch.tensor([min(len(start), request.length) for start in starts], device=where)
+        codes, numbers = (each.to(where) for each in _given(request, starts, indices, attempt))
+        nats = torch.zeros(block, dtype=torch.float64, device=where)
+        alive = torch.zeros(block, dtype=torch.bool, device=where)
+        alive[list(wanted)] = True
+        stuck = torch.zeros_like(alive)
+        decoder = request.decoder()
+        controls = request.steering()
+        steering = controls.begin(starts, indices) if controls else None
+        common = int(begun.min())
+        before = torch.from_numpy(self.leads[(indices.start + np.arange(block)) % len(self.leads)]).to(where)
+        inputs = torch.cat([torch.full((block, 1), BOS, device=where), before, codes[:, :common]], 1)
+        inputs, state = _read_ahead(self.model, inputs)
+        for step in range(common, request.length):
+            logits, state = self.model(inputs, state)
+            logits = logits[:, -1].double()
+            drawing = alive & (step >= begun)
+            likely = logits.log_softmax(-1)
+            # What steers looks at numbers on the CPU.
+            steered = logits
+            if steering is not None:
+                steered = steering.adjust(logits.cpu(), drawing.cpu()).to(where)
+                nowhere = drawing & (steered.amax(-1) == -torch.inf)
+                steered[nowhere, EOS] = 0.0
+                stuck |= nowhere
+            chosen = torch.where(drawing, decoder.choose(steered, numbers[:, step]), codes[:, step])
+            nats += torch.where(drawing, likely.gather(-1, chosen[:, None])[:, 0], 0.0)
+            if steering is not None:
+                steering.advance(chosen.cpu(), drawing.cpu())
+            codes[:, step] = chosen
+            alive = alive & ~(drawing & (chosen == EOS))
+            if not alive.any():
+                break
+            inputs = chosen[:, None]
+        drawn = codes.cpu().numpy()
+        return {
+            row: _sample(self.alphabet, request, drawn[row], len(starts[row]), float(nats[row]),
+                         indices[row], bool(stuck[row]))
+            for row in wanted
+        }  # fmt: skip
 
 
 def _read_ahead(model: Callable, inputs: torch.Tensor) -> tuple[torch.Tensor, object]:
@@ -231,29 +322,28 @@ def _read_ahead(model: Callable, inputs: torch.Tensor) -> tuple[torch.Tensor, ob
     return inputs, state
 
 
-def _with_a_way(logits: torch.Tensor) -> torch.Tensor:
-    """The end, where nothing may follow: that a sequence is no good is told by whoever checks it."""
-    logits[logits.amax(-1) == -torch.inf, EOS] = 0.0
-    return logits
-
-
-def _given(request: Request, starts: list[np.ndarray], indices: range) -> tuple[torch.Tensor, torch.Tensor]:
+def _given(
+    request: Request, starts: list[np.ndarray], indices: range, attempt: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What is known before: codes ``(block, length)``, the primes and then the end symbol, and the random
-    number for each of them."""
+    number for each of them, which are others in each attempt."""
     codes = torch.full((len(starts), request.length), EOS)
     numbers = torch.zeros(len(starts), request.length, dtype=torch.float64)
     for row, start in enumerate(starts):
         begun = min(len(start), request.length)
         codes[row, :begun] = torch.from_numpy(start[:begun])
         if row < len(indices):
-            drawn = uniforms(request.seed, indices[row], request.length - begun)
+            size = request.length - begun
+            drawn = uniforms(request.seed, indices[row], size * (attempt + 1))[size * attempt :]
             numbers[row, begun:] = torch.from_numpy(drawn)
     return codes, numbers
 
 
 def _sample(
-    alphabet: Alphabet, request: Request, codes: np.ndarray, begun: int, nats: float, index: int
-) -> Sample:
+    alphabet: Alphabet, request: Request, codes: np.ndarray, begun: int, nats: float, index: int,
+    stuck: bool = False,
+) -> Sample:  # fmt: skip
+    """One that is `stuck`, where nothing may follow, has not ended."""
     ends = np.flatnonzero(codes == EOS)
     codes = codes[: ends[0]] if len(ends) else codes
-    return Sample(index, request.seed, alphabet.decode(codes), begun, bool(len(ends)), nats)
+    return Sample(index, request.seed, alphabet.decode(codes), begun, bool(len(ends)) and not stuck, nats)

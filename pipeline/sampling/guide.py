@@ -1,13 +1,11 @@
 """A domain's grammar at work: which symbols may follow, looked up in tables that grow as they are needed.
 
-Compiled drawing reads the tables as they are and comes back where one of them does not know how to go on, or
-where so few symbols are left that a sequence must be brought to its end. What is known is shared by all rows
-and threads, and changes no sample.
+Compiled drawing reads the tables as they are and comes back where one of them does not know how to go on.
+What is known is shared by all rows and threads, and changes no sample.
 """
 
 import logging
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
 
@@ -28,13 +26,6 @@ _FREE = object()
 """The state of a strand that allows everything."""
 
 
-@dataclass(frozen=True)
-class _Forced:
-    """The state of a strand that allows only these letters, and then the end."""
-
-    letters: tuple[int, ...]
-
-
 class Tables(NamedTuple):
     """What is known of states, by their numbers."""
 
@@ -44,51 +35,46 @@ class Tables(NamedTuple):
     """Which of the masks each state has, ``(states,)``."""
     masks: Array
     """The codes that may follow, ``(masks, vocab_size)``."""
-    calm: Array
-    """Whether a state goes its way however few symbols are left, ``(states,)``."""
-    near: int
-    """With so many symbols left the end comes near."""
 
 
 class Places(NamedTuple):
-    """Of each row: the states of the strands, -1 where one is not known, those a symbol before, both
-    ``(rows, strands)``, and whether the nearness of the end has been looked at, ``(rows,)``."""
+    """Of each row: the states of the strands, -1 where one is not known, and those a symbol before, both
+    ``(rows, strands)``."""
 
     states: Array
     before: Array
-    seen: Array
 
     @classmethod
     def of(cls, rows: int, strands: int) -> "Places":
         """As many as there are rows."""
-        return cls(
-            np.zeros((rows, strands), np.int32), np.zeros((rows, strands), np.int32), np.zeros(rows, np.bool_)
-        )
+        return cls(np.zeros((rows, strands), np.int32), np.zeros((rows, strands), np.int32))
 
 
-NO_TABLES = Tables(np.zeros((1, 1), np.int32), np.zeros(1, np.int32), np.ones((1, 1), bool),
-                   np.ones(1, bool), 0)  # fmt: skip
+NO_TABLES = Tables(np.zeros((1, 1), np.int32), np.zeros(1, np.int32), np.ones((1, 1), bool))
 
 
 class Guide:
-    """The tables of a grammar over an alphabet. A sequence that leaves it where all that it allows is less
-    likely than `lost` is drawn anew, `tries` times, if compiled code draws; else the grammar chooses with
-    from the first symbol on."""
+    """The tables of a grammar over an alphabet.
+
+    A sequence that reaches the longest length without an end is resampled, `tries` times at most. Where
+    compiled code draws it `freely`, so is one that leaves the grammar where all that it allows is less likely
+    than `lost`; else, and the last time, the grammar chooses with from the first symbol on.
+    """
 
     def __init__(
-        self, grammar: Grammar, alphabet: Alphabet, tries: int = 0, lost: float = LOST
+        self, grammar: Grammar, alphabet: Alphabet, tries: int = 0, lost: float = LOST, freely: bool = True
     ) -> None:  # fmt: skip
         self.grammar, self.vocab_size, self.tries, self.lost = grammar, len(alphabet), tries, lost
+        self.freely = freely
         self.letters = len(alphabet.symbols)
         self.strands = len(grammar.start)
         self.lock = Lock()
         self.numbers: dict[tuple[int, Hashable], int] = {}
         self.states: list[tuple[int, Hashable]] = []
         self.masks: dict[tuple[frozenset[int], bool], int] = {}
-        near = grammar.room_to_end + grammar.slack
         self.tables = Tables(
             np.full((256, self.letters), -1, np.int32), np.zeros(256, np.int32),
-            np.zeros((64, self.vocab_size), bool), np.zeros(256, bool), near,
+            np.zeros((64, self.vocab_size), bool),
         )  # fmt: skip
         self.start = [self._number(strand, state) for strand, state in enumerate(grammar.start)]
 
@@ -107,8 +93,8 @@ class Guide:
                 states = [self._move(state, letter) for state in states]
             return np.array(states, np.int32)
 
-    def settle(self, places: Places, codes: Array, left: Array, count: int) -> Tables:
-        """Find what is not known of the first `count` rows, whose last codes and symbols left these are."""
+    def settle(self, places: Places, codes: Array, count: int) -> Tables:
+        """Find what is not known of the first `count` rows, whose last codes these are."""
         with self.lock:
             rows, strands = np.nonzero(places.states[:count] < 0)
             before, letters = places.before[rows, strands], codes[rows] - len(SPECIALS)
@@ -116,10 +102,6 @@ class Guide:
                 self._move(state, letter)
                 for state, letter in zip(before.tolist(), letters.tolist(), strict=True)
             ]
-            near = np.flatnonzero((left[:count] <= self.tables.near) & ~places.seen[:count])
-            for row in near.tolist():
-                self._look_at_the_end(places.states[row], int(left[row]))
-            places.seen[near] = True
             return self.tables
 
     def allowed(self, states: Array) -> Array:
@@ -127,24 +109,12 @@ class Guide:
         masks, rows = self.tables.masks, self.tables.rows
         return masks[rows[states]].all(-2)
 
-    def _look_at_the_end(self, states: Array, left: int) -> None:
-        """Where the way to the end is as long as what is left, it is the only way from here."""
-        if self.tables.calm[states[0]]:
-            return
-        letters = self.grammar.ending([self.states[state][1] for state in states])
-        if letters is None or not len(letters) < left <= len(letters) + 1 + self.grammar.slack:
-            return
-        states[0] = self._number(0, _Forced(letters))
-        states[1:] = [self._number(strand, _FREE) for strand in range(1, self.strands)]
-
     def _move(self, state: int, letter: int) -> int:
         known = int(self.tables.moves[state, letter])
         if known < 0:
             strand, value = self.states[state]
             alike: Collection[int] = (letter,)
-            if isinstance(value, _Forced):
-                after = _Forced(value.letters[1:])
-            elif value is _FREE:
+            if value is _FREE:
                 after, alike = value, range(self.letters)
             else:
                 after = self.grammar.step(strand, value, letter)
@@ -161,14 +131,11 @@ class Guide:
         if number == len(self.tables.moves):
             self._grow()
         self.tables.rows[number] = self._mask(*self._allowed(strand, state))
-        self.tables.calm[number] = state is _FREE or isinstance(state, _Forced)
         self.states.append(key)
         self.numbers[key] = number
         return number
 
     def _allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
-        if isinstance(state, _Forced):
-            return frozenset(state.letters[:1]), not state.letters
         if state is _FREE:
             return frozenset(range(self.letters)), True
         return self.grammar.allowed(strand, state)
@@ -186,11 +153,10 @@ class Guide:
         return self.masks[key]
 
     def _grow(self) -> None:
-        moves, rows, _, calm, _ = self.tables
+        moves, rows, _ = self.tables
         self.tables = self.tables._replace(
             moves=np.concatenate([moves, np.full_like(moves, -1)]),
             rows=np.concatenate([rows, np.zeros_like(rows)]),
-            calm=np.concatenate([calm, np.zeros_like(calm)]),
         )
 
 
@@ -206,14 +172,14 @@ def guide_of(domain: Domain, alphabet: Alphabet, wanted: bool) -> Guide | None:
         )
     grammar = domain.grammar(alphabet.symbols) if wanted else None
     # What is asked for the model would hardly ever draw by itself.
-    return None if grammar is None else Guide(grammar, alphabet, 0 if domain.asks else grammar.tries)
+    return None if grammar is None else Guide(grammar, alphabet, grammar.tries, freely=not domain.asks)
 
 
 class Guided(Controls):
-    """A grammar for models that torch steps, or beside other controls; `length` is that of the request."""
+    """A grammar for models that torch steps, or beside other controls."""
 
-    def __init__(self, guide: Guide, length: int) -> None:
-        self.guide, self.length = guide, length
+    def __init__(self, guide: Guide) -> None:
+        self.guide = guide
 
     def begin(self, starts: Sequence[Array], indices: range) -> Steering:
         return _Guiding(self, starts)
@@ -228,15 +194,13 @@ class _Guiding(Steering):
                 known[start.tobytes()] = self.guide.after(start - len(SPECIALS), "sample.prime")
         self.places = Places.of(len(starts), self.guide.strands)
         self.places.states[:] = [known[start.tobytes()] for start in starts]
-        self.left = np.array([controls.length - len(start) for start in starts])
         self.codes = np.zeros(len(starts), np.int64)
 
     def adjust(self, logits: Tensor, drawing: Tensor) -> Tensor:
         rows = drawing.numpy()
-        self.guide.settle(self.places, self.codes, np.where(rows, self.left, 2**31), len(rows))
+        self.guide.settle(self.places, self.codes, len(rows))
         allowed = self.guide.allowed(self.places.states)
         allowed[~rows] = True
-        allowed[~allowed.any(1), EOS] = True  # a dead end is told by whoever checks what was drawn
         return logits.masked_fill(~torch.from_numpy(allowed), -torch.inf)
 
     def advance(self, codes: Tensor, drawing: Tensor) -> None:
@@ -245,5 +209,3 @@ class _Guiding(Steering):
         states, moves = self.places.states, self.guide.tables.moves
         self.places.before[rows] = states[rows]
         states[rows] = moves[states[rows], self.codes[rows, None] - len(SPECIALS)]
-        self.left[rows] -= 1
-        self.places.seen[rows] = False

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pipeline.alphabet import EOS, SPECIALS
 from pipeline.errors import ConfigError
-from pipeline.sampling.automaton import Automaton, Viability
-from pipeline.sampling.constraints import Constraint, Language, Length
+from pipeline.sampling.automaton import Automaton, Rule, Viability
+from pipeline.sampling.constraints import Constraint, Language, Length, rules_of
 from pipeline.sampling.controls import Controls, Steering
 
 
@@ -56,6 +56,9 @@ class Several(Controls):
 
     parts: tuple[Controls, ...]
 
+    def problem(self, codes: np.ndarray, begun: int) -> str | None:
+        return next(filter(None, (part.problem(codes, begun) for part in self.parts)), None)
+
     def begin(self, starts: Sequence[np.ndarray], indices: range) -> Steering:
         return _InTurn([part.begin(starts, indices) for part in self.parts])
 
@@ -93,8 +96,8 @@ class Constrained(Controls):
 
     def __post_init__(self) -> None:
         language, wishes = self.language, self.constraints
-        rules = [rule for wish in wishes for rule in wish.rules(language)]
-        self.automaton = Automaton(rules, len(language))
+        self.rules = rules_of(wishes, language)
+        self.automaton = Automaton([rule for some in self.rules for rule in some], len(language))
         self.shares = [share for wish in wishes for share in wish.shares(language)]
         weights = sum((wish.weights(language) for wish in wishes), np.zeros(len(language)))
         self.weights = torch.from_numpy(weights)
@@ -122,11 +125,33 @@ class Constrained(Controls):
                 f"sample.length={self.length}; raise that"
             )
 
+    @property
+    def checks_all(self) -> bool:
+        return not self.shares and not bool(self.weights.any())
+
     def begin(self, starts: Sequence[np.ndarray], indices: range) -> Steering:
         return _Constraining(self, starts, indices)
 
+    def problem(self, codes: np.ndarray, begun: int) -> str | None:
+        letters = codes.astype(np.int64) - len(SPECIALS)
+        if not self.shortest <= len(letters) <= self.longest:
+            return f"a length from {self.shortest} to {self.longest}"
+        for wish, rules in zip(self.constraints, self.rules, strict=True):
+            if any(_breaks(rule, letters, begun) for rule in rules):
+                return str(wish)
+        return None
+
     def __str__(self) -> str:
         return "; ".join(map(str, self.constraints))
+
+
+def _breaks(rule: Rule, letters: np.ndarray, begun: int) -> bool:
+    state = rule.start
+    for position, letter in enumerate(letters.tolist()):
+        if position >= begun and rule.forbids(state, letter):
+            return True
+        state = rule.step(state, letter)
+    return not rule.accepts(state)
 
 
 class _Constraining(Steering):

@@ -220,3 +220,32 @@ def finishes(automaton: Automaton, state: int, letters: tuple[int, ...]) -> bool
             return False
         state = automaton.moves[state, letter]
     return automaton.accepting[state]
+
+
+STOPS = ("TAA", "TAG", "TGA")
+
+
+def is_open_reading_frame(text: str) -> bool:
+    codons = [text[at : at + 3] for at in range(0, len(text), 3)]
+    return codons[0] == "ATG" and codons[-1] in STOPS and not {*codons[:-1]} & {*STOPS} and len(text) % 3 == 0
+
+
+def test_an_open_reading_frame_goes_from_its_start_to_its_first_stop():
+    wishes = ({"kind": "frame"}, {"kind": "end", "one_of": [*STOPS]})
+    samples = drawn(DNA, *wishes, length=90, count=100, prime="ATG")
+    assert len(samples) == 100 and all(is_open_reading_frame(sample.text) for sample in samples)
+    with_window = (*wishes, {"kind": "window", "of": "GC", "length": 30, "low": 0.3, "high": 0.7})
+    assert all(is_open_reading_frame(s.text) for s in drawn(DNA, *with_window, length=60, prime="ATG"))
+
+
+def test_a_stop_out_of_the_frame_does_not_end_an_open_reading_frame():
+    wishes = ({"kind": "frame"}, {"kind": "end", "one_of": [*STOPS]})
+    with pytest.raises(ConfigError, match=r"nothing may follow in sample 0 .*End\(one_of=\['TAA'"):
+        drawn(DNA, *wishes, length=91, prime="ATG")
+
+
+def test_an_ending_that_is_no_word_of_the_frame_may_stand_anywhere():
+    wishes = ({"kind": "frame"}, {"kind": "end", "one_of": ["GGATCC"]})
+    for sample in drawn(DNA, *wishes, length=62):
+        codons = [sample.text[at : at + 3] for at in range(0, 60, 3)]
+        assert sample.text.endswith("GGATCC") and not {*codons} & {*STOPS}

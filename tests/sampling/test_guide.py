@@ -19,16 +19,12 @@ class InPairs(Grammar):
     """Every a is followed by a b, and a b never by another: abab."""
 
     start = ("a",)
-    room_to_end, slack = 0, 0
 
     def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
         return "ba"[letter]
 
     def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
         return frozenset({0 if state == "a" else 1}), state == "a"
-
-    def ending(self, states: list[Hashable]) -> tuple[int, ...]:
-        return () if states[0] == "a" else (1,)
 
 
 def drawn(guide: Guide | None, phrases: Phrases | None = None, **changes) -> list[Sample]:

@@ -155,6 +155,18 @@ def format_length(length: Fraction) -> str:
     return f"{above}/{length.denominator}"
 
 
+def is_one_note(length: Fraction) -> bool:
+    """Whether a length, in unit note lengths, is that of one note with at most two dots.
+
+    Others, such as 5 or 21/8, take a tie: abcm2ps refuses them ("too much dotted").
+
+    >>> [is_one_note(Fraction(text)) for text in ("6", "7/4", "5", "21/8", "2/3")]
+    [True, True, False, False, False]
+    """
+    above, below = length.numerator, length.denominator
+    return above // (above & -above) in (1, 3, 7) and not below & (below - 1)
+
+
 def split_length(text: str) -> tuple[str, str]:
     """What stands before the length of a note, rest or chord, and the length.
 

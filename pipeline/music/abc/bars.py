@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.music.abc import fields
-from pipeline.music.abc.abc_notation import parse_length
+from pipeline.music.abc.abc_notation import is_one_note, parse_length
 from pipeline.music.abc.filling import FINEST, PLAIN, Factor, Filling
 from pipeline.music.abc.lexicon import Kinds, Strand
 from pipeline.music.abc.music_tokens import is_length
@@ -21,12 +21,16 @@ from pipeline.music.abc.tune import WHOLE
 ENDS = frozenset({"|]", ":|"})
 """Bar lines after which a tune may end."""
 SECTION_ENDS = frozenset({"|]", ":|", "::", "||", "|:"})
+REPEATS = frozenset({":|", "::", ":|2"})
+"""Bar lines that send the player back."""
 BAR_LINES = SECTION_ENDS | {"|", "|1", ":|2"}
 TUPLETS = frozenset({"(2", "(3", "(4", "(5", "(6"})
 BROKEN = frozenset({">", "<", ">>", "<<"})
 MARKS = frozenset("~TH.")
 MOST_INSIDE = 4
 """Notes of a chord and grace notes before a note, at most."""
+MAX_LENGTH = 16
+"""Unit note lengths of a note."""
 _STRING, _GRACE, _MARK, _MARKS = 1, 2, 3, 4
 _NOTE = re.compile(r"(?:\^\^?|__?|=)?[A-Ga-g][,']*")
 _ENDLESS = 64 * WHOLE
@@ -37,7 +41,9 @@ class Place(NamedTuple):
 
     `header` counts its lines read, 4 in the body. `room` is what the bar still holds, before the last note
     where that is `open` to a length. `length` is that of the last note, where a sign may change it; `factor`
-    what its length is multiplied by. `before` says what waits for a note: a chord symbol, grace notes, marks.
+    what its length is multiplied by. `upbeat` is the length of the last pick-up, `repeated_upbeat` that of
+    one which the next repeat plays again, 0 for none. `before` says what waits for a note: a chord symbol,
+    grace notes, marks.
     """
 
     header: int = 0
@@ -61,6 +67,7 @@ class Place(NamedTuple):
     at_bar: bool = False
     fresh: bool = True
     upbeat: int = 0
+    repeated_upbeat: int = 0
     first_ending: bool = False
     final: bool = False
     any_note: bool = False
@@ -176,7 +183,7 @@ class Bars(Strand):
             return False  # the last note of a triplet, too, is no half of a pair
         before, after = _broken(sign)
         length, rest = divmod(place.length * before[0], before[1])
-        if rest:
+        if rest or not is_one_note(Fraction(length, place.unit)):
             return False
         room = place.room if place.full is None else place.room + place.length - length
         return room > 0 and self._takes_a_note(place._replace(room=room, broken=after))
@@ -197,6 +204,8 @@ class Bars(Strand):
         if whole or (place.room == place.upbeat and not place.fresh):
             # Which of them, `strands.Parts` says; but a "|" that no line begins with would lead nowhere.
             found |= {":|2"} if place.first_ending else BAR_LINES - {"|"}
+        if not place.fresh and place.repeated_upbeat not in (0, place.room):
+            found -= REPEATS  # the bar would be too full with the upbeat that is played next
         return frozenset(found & self.kinds)
 
     def advance(self, state: Place, kind: str) -> Place:
@@ -249,10 +258,20 @@ def _after_bar_line(place: Place, line: str) -> Place:
     return place._replace(
         room=_ENDLESS if place.full is None else place.full, begun=False, touching=False, single=False,
         length=0, at_bar=True, upbeat=upbeat, final=line in ENDS,
+        repeated_upbeat=_repeated_upbeat(place, line),
         first_ending=line == "|1" or (line == "|" and place.first_ending),
         # A pick-up before the sign of a repeat is that of the part behind it.
         fresh=line in SECTION_ENDS and not (line == "|:" and short and place.fresh),
     )  # fmt: skip
+
+
+def _repeated_upbeat(place: Place, line: str) -> int:
+    """The upbeat of the section that goes on behind a bar line; that before a |: is not repeated."""
+    if line in SECTION_ENDS:
+        return 0
+    if place.fresh and place.full is not None:
+        return place.full - place.room if place.room > 0 else 0
+    return place.repeated_upbeat
 
 
 def _after_field(place: Place, kind: str) -> Place:
@@ -268,7 +287,8 @@ def _in_meter(place: Place, meter: str) -> Place:
     length = fields.bar_length(meter)
     full = None if length is None else _whole(length * WHOLE)
     room = _ENDLESS if full is None else full
-    return place._replace(full=full, room=room, compound=fields.is_compound(meter), upbeat=0)
+    compound = fields.is_compound(meter)
+    return place._replace(full=full, room=room, compound=compound, upbeat=0, repeated_upbeat=0)
 
 
 @lru_cache(maxsize=64)
@@ -319,4 +339,4 @@ def _is_plain(length: str) -> bool:
         value = parse_length(length)
     except ValueError:
         return False
-    return value <= 32 and value.denominator in (1, 2, 4, 8)
+    return value <= MAX_LENGTH and value.denominator in (1, 2, 4, 8) and is_one_note(value)

@@ -31,6 +31,7 @@ from pipeline.domain import (
 )
 from pipeline.errors import DataError
 from pipeline.music.abc import fields
+from pipeline.music.abc.abc_notation import is_one_note, parse_length, split_length
 from pipeline.music.abc.files import RawTune, read_tunes
 from pipeline.music.abc.import_tune import PIPES, Refusal, import_tune
 from pipeline.music.abc.layout import lay_out
@@ -203,7 +204,7 @@ class Abc(Domain):
         """
         where = f"sample {sample.index + 1}"
         if not sample.ended and not self.repair:
-            return Rejection(where, "no end within sample.length")
+            return Rejection(where, "reached sample.length")
         try:
             raw = Tune.from_text(sample.text)
         except ValueError as error:
@@ -217,6 +218,8 @@ class Abc(Domain):
             if mended is None:
                 return Rejection(where, problems[0].reason, describe(tune, problems[0]))
             tune, edits = mended[0], (*edits, *mended[1])
+        if length := _tied_length(tune):
+            return Rejection(where, "length that takes a tie", length)
         metadata = {"title": f"Synthetic tune {sample.index + 1}"}
         if edits:
             metadata["repaired"] = "; ".join(edits)
@@ -264,6 +267,14 @@ def _close(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
     if not bars or bars[-1].right:
         return tune, ()
     return replace(tune, body=tune.body + "|]"), ("final bar line added",)
+
+
+def _tied_length(tune: Tune) -> str | None:
+    """A note or rest as written whose length no single note has, which some programs refuse."""
+    for kind, text, _ in tune.tokens:
+        if kind in ("note", "rest", "chord") and not is_one_note(parse_length(split_length(text)[1])):
+            return text
+    return None
 
 
 def _list_repairs(records: Sequence[Record], path: Path) -> Path:

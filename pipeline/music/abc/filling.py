@@ -4,9 +4,10 @@ Factors are two whole numbers, as in 2 of 3 for a triplet: this is asked at ever
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 
-from pipeline.music.abc.abc_notation import parse_length
+from pipeline.music.abc.abc_notation import is_one_note, parse_length
 from pipeline.music.abc.reader import LONGEST
 
 FINEST = 8
@@ -89,6 +90,11 @@ class Filling:
             if unit * eighths > LONGEST * FINEST:
                 continue
             length, rest = divmod(above * eighths, below)
-            if not rest:
+            if not rest and _is_written(Fraction(factor[0] * eighths, below)):
                 found.append((length, cost, text))
         return sorted(found, key=lambda way: way[1])
+
+
+def _is_written(length: Fraction) -> bool:
+    """Whether a sounding length, in unit note lengths, is one note, or one of a tuplet."""
+    return bool(length.denominator & (length.denominator - 1)) or is_one_note(length)

@@ -82,20 +82,6 @@ class Lexicon:
         own = frozenset() if kind is None else frozenset([kind])
         return known[key], own.union(*leads_to.values())
 
-    def shortest_to(self, number: int, wanted: Kinds) -> tuple[Letters, str] | None:
-        """The fewest letters from a node to a token of a wanted kind, and its kind."""
-        paths: list[tuple[Letters, int]] = [((), number)]
-        for letters, at in paths:
-            node = self.nodes[at]
-            if node.kind in wanted:
-                return letters, node.kind
-            paths += [
-                ((*letters, letter), below)
-                for letter, below in node.following.items()
-                if not node.leads_to[letter].isdisjoint(wanted)
-            ]
-        return None
-
 
 class Spelled:
     """A strand letter by letter: its state and the node of the token that is being written."""

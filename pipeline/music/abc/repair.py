@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from pipeline.music.abc import fields
-from pipeline.music.abc.abc_notation import Token, format_length, parse_length, split_length
-from pipeline.music.abc.tune import WHOLE, Note, Problem, Tune
+from pipeline.music.abc.abc_notation import Token, format_length, is_one_note, parse_length, split_length
+from pipeline.music.abc.tune import WHOLE, Note, Problem, Tune, repeated_upbeats
 
 MOST_EDITS = 12
 _FARTHEST = 4
@@ -101,7 +101,7 @@ def _edits(tune: Tune, problem: Problem) -> Iterator[Edit]:
         yield from [_drop(token) for token in before[::-1] if token.kind == kind][:_FARTHEST]
     elif problem.reason in _DROPS_OTHERS and before:
         yield _drop(before[-1])
-    if problem.reason in ("bar too long", "bar too short"):
+    if problem.reason in ("bar too long", "bar too long with its upbeat", "bar too short"):
         yield from _new_lengths(tune, problem)
     elif problem.reason == "no final bar line":
         yield Edit(len(tune.body), len(tune.body), "|]", "final bar line added")
@@ -136,6 +136,8 @@ def _new_lengths(tune: Tune, problem: Problem) -> Iterator[Edit]:
     bar = tune.reading.bars[number]
     notes = [note for note in tune.reading.notes if note.bar == number]
     wanted = bar.full - bar.duration
+    if problem.reason == "bar too long with its upbeat":
+        wanted -= repeated_upbeats(tune.reading.bars)[number]
     for note in notes[::-1]:
         yield from _as_long(tune, note, Fraction(note.duration + wanted))
     if wanted > 0:
@@ -152,7 +154,7 @@ def _as_long(tune: Tune, note: Note, duration: Fraction) -> Iterator[Edit]:
     if duration <= 0 or not note.duration:
         return
     length = parse_length(text) * duration / note.duration
-    if length.denominator in (1, 2, 4, 8):
+    if length.denominator in (1, 2, 4, 8) and is_one_note(length):
         end = token.start + len(token.text)
         made = head + format_length(length)
         yield Edit(token.start, end, made, f"{token.text} made {made}")

@@ -5,7 +5,7 @@ what does not. Times are in ticks, `WHOLE` to a whole note: integers where they 
 compared exactly and fast, else fractions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -111,6 +111,7 @@ class Tune:
         found = [
             *reading.problems,
             *_bar_problems(reading),
+            *_upbeat_problems(reading),
             *_repeat_problems(reading),
             *_ending_problems(reading),
         ]
@@ -193,6 +194,28 @@ def _bar_problems(reading: Reading) -> Iterator[Problem]:
             yield Problem("bar too long", bar.start, f"bar {index + 1}: {_fraction(bar.duration)}")
         elif bar.duration < bar.full and not _is_edge(bar) and not _next_is_ending(reading.bars, index):
             yield Problem("bar too short", bar.start, f"bar {index + 1}: {_fraction(bar.duration)}")
+
+
+def repeated_upbeats(bars: Sequence[Bar]) -> list[Ticks]:
+    """For each bar the upbeat that begins its section, which a repeat sign plays again; 0 for none."""
+    found: list[Ticks] = []
+    upbeat: Ticks = 0
+    for bar in bars:
+        begins = opens_section(bar.left) and not bar.ending
+        if begins:
+            upbeat = bar.duration if bar.full is not None and bar.duration < bar.full else 0
+        found.append(0 if begins else upbeat)
+    return found
+
+
+def _upbeat_problems(reading: Reading) -> Iterator[Problem]:
+    """A bar before a repeat sign is short by the upbeat that the repeat plays again."""
+    for index, (bar, upbeat) in enumerate(zip(reading.bars, repeated_upbeats(reading.bars), strict=True)):
+        if upbeat and bar.right.startswith(":") and bar.full is not None:
+            both = bar.duration + upbeat
+            if bar.duration <= bar.full < both:
+                detail = f"bar {index + 1}: {_fraction(both)}"
+                yield Problem("bar too long with its upbeat", bar.start, detail)
 
 
 def _next_is_ending(bars: tuple[Bar, ...], index: int) -> bool:

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from pipeline.domain import Grammar
 from pipeline.errors import ConfigError
 from pipeline.music.abc import fields
-from pipeline.music.abc.bars import BAR_LINES, BROKEN, ENDS, MARKS, TUPLETS, Bars, Place, kind_of
-from pipeline.music.abc.filling import PLAIN, Filling
+from pipeline.music.abc.abc_notation import is_one_note
+from pipeline.music.abc.bars import BAR_LINES, BROKEN, ENDS, MARKS, MAX_LENGTH, TUPLETS, Bars, kind_of
+from pipeline.music.abc.filling import Filling
 from pipeline.music.abc.lexicon import Letters, Lexicon, Spelled, Strand
-from pipeline.music.abc.strands import Form, Parts, Pitches
+from pipeline.music.abc.strands import Parts, Pitches
 from pipeline.music.abc.wishes import Wishes
 
 _METERS = ("none", "2/2", "3/2", "4/2", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4", "9/4", "2/8", "3/8", "4/8",
@@ -25,7 +26,6 @@ _METERS = ("none", "2/2", "3/2", "4/2", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4"
 _UNITS = ("1/1", "1/2", "1/4", "1/8", "1/16", "1/32")
 _QUALITIES = ("", "m", "7", "m7", "maj7", "maj", "min", "dim", "dim7", "aug", "+", "sus", "sus2", "sus4", "6",
               "m6", "9", "m9", "11", "13", "5", "2", "4", "M7")  # fmt: skip
-_LONGEST_NOTE = 32
 
 
 class TuneGrammar(Grammar):
@@ -35,8 +35,6 @@ class TuneGrammar(Grammar):
     Raises ValueError where the symbols cannot spell a tune, or not one that is asked for.
     """
 
-    room_to_end = 96
-    slack = 48
     tries = 4
 
     def __init__(
@@ -55,7 +53,6 @@ class TuneGrammar(Grammar):
         bars = Spelled(self.bars, self._lexicon(self.bars, _any_marks(symbols)))
         self.strands = [bars, *(Spelled(strand, self._lexicon(strand)) for strand in others)]
         self.start = tuple(strand.start for strand in self.strands)
-        self.note = self._plainest_note(lowest or 0, highest or 127)
 
     def _check(self, kinds: frozenset[str]) -> None:
         for name, stage in (("M", 1), ("L", 2), ("K", 3), ("R", 0)):
@@ -70,13 +67,6 @@ class TuneGrammar(Grammar):
         spelled = ((letters, strand.kind(token)) for token, letters in words)
         return Lexicon((letters, kind) for letters, kind in spelled if kind is not None)
 
-    def _plainest_note(self, lowest: int, highest: int) -> str:
-        from pipeline.music.abc.abc_notation import parse_note
-
-        notes = [token for token in self.words if kind_of(token) == "note"]
-        fitting = [n for n in notes if lowest < parse_note(n).natural_pitch < highest] or notes
-        return min(fitting, key=lambda n: (len(self.words[n]), len(n), abs(parse_note(n).natural_pitch - 69)))
-
     def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
         return self.strands[strand].step(state, letter)
 
@@ -85,60 +75,6 @@ class TuneGrammar(Grammar):
 
     def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
         return self.strands[strand].allowed(state)
-
-    def ending(self, states: Sequence[Hashable]) -> Letters | None:
-        """The token that is being written, a bar's rest of notes or rests, and the bar lines it takes."""
-        (place, number), _, (form, _) = states
-        if place.tied:  # only the strand of pitches knows to which note
-            return None
-        begun: Letters = ()
-        if number:
-            wanted = self.bars.options(place) - (BAR_LINES - form.lines())
-            found = self.strands[0].lexicon.shortest_to(number, wanted)
-            if found is None:
-                return None
-            begun, kind = found
-            place, form = self.bars.advance(place, kind), self.parts.advance(form, kind)
-        tokens = self._finish(place, form)
-        return None if tokens is None else begun + tuple(itertools.chain(*(self.words[t] for t in tokens)))
-
-    def _finish(self, place: Place, form: Form) -> list[str] | None:
-        tokens: list[str] = []
-        while not (self.bars.may_end(place) and self.parts.may_end(form)):
-            token = self._next(place, form)
-            if token is None or len(tokens) > self.room_to_end:
-                return None
-            if token:
-                tokens.append(token)
-                kind = kind_of(token)
-                place, form = self.bars.advance(place, kind), self.parts.advance(form, kind)
-            else:
-                place = place.settled()
-        return tokens
-
-    def _next(self, place: Place, form: Form) -> str | None:
-        """The next token towards the end, "" for a length that is not written."""
-        if place.header < 4:
-            lines = self.bars.options(place)
-            names = [name for name in self.words if name.removesuffix("\n") in lines]
-            return min(names, key=lambda name: (name[0] == "R", len(self.words[name]), name), default=None)
-        if place.inside:
-            return self.note if not place.inner else {"[": "]", "{": "}"}[place.inside]
-        if place.open:
-            return self._length(place)
-        waits = place.before or place.tuplet_left or place.broken != PLAIN
-        if not waits and place.begun and (place.full is None or not place.room):
-            line = ":|2" if form.ending == 1 else ":|" if form.repeat_open else "|]"
-            return line if line in self.words else ":|" if ":|" in self.words else None
-        return "z" if "z" in self.words and place.before < 2 and place.any_note else self.note
-
-    def _length(self, place: Place) -> str | None:
-        if place.full is None:
-            return ""
-        way = self.filling.shortest(
-            place.unit, place.room, place.factor, place.tuplet, place.tuplet_left
-        )
-        return None if way is None else way[1]
 
 
 @lru_cache(maxsize=8)
@@ -194,10 +130,10 @@ def _lengths() -> Iterator[str]:
     from pipeline.music.abc.abc_notation import format_length
 
     for below in (1, 2, 4, 8):
-        most = _LONGEST_NOTE if below == 1 else 2 * below + below - 1
+        most = MAX_LENGTH if below == 1 else 2 * below + below - 1
         for above in range(1, most + 1):
             length = Fraction(above, below)
-            if length.denominator == below and length != 1:
+            if length.denominator == below and length != 1 and is_one_note(length):
                 yield format_length(length)
 
 

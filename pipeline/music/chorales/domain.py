@@ -149,7 +149,7 @@ class Chorales(Domain):
         """A whole chorale as a record with its notes, everything else as a rejection."""
         where = f"sample {sample.index + 1}"
         if not sample.ended:
-            return Rejection(where, "no end within sample.length")
+            return Rejection(where, "reached sample.length")
         try:
             chorale = from_text(sample.text)
         except NotAChorale as error:

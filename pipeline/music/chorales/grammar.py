@@ -21,9 +21,6 @@ class ChoraleGrammar(Grammar):
     """The grammar for models of these symbols, whole steps or voices."""
 
     start = (_Place(0, (False,) * len(VOICES), False),)
-    # A chorale ends where its model ends it; one that is cut off is none.
-    room_to_end = 0
-    slack = 0
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self.signs = [_signs(symbol.strip()) for symbol in symbols]
@@ -50,10 +47,6 @@ class ChoraleGrammar(Grammar):
             if min(signs, default=-1) == voice
             and all(sounding[number] for number, sign in signs.items() if sign == HELD)
         )
-
-    def ending(self, states: Sequence[Hashable]) -> tuple[int, ...] | None:
-        """None: nothing is made up."""
-        return None
 
 
 def _signs(word: str) -> dict[int, str]:

@@ -96,8 +96,6 @@ class EventGrammar(Grammar):
     """The grammar of a tokenization, for models of these symbols; no key of a performance is down for more
     than `longest` time shifts."""
 
-    room_to_end = 0
-    slack = 0
     takes_all = True
 
     def __init__(self, events: EventTokens, symbols: Sequence[str], longest: int) -> None:
@@ -119,7 +117,3 @@ class EventGrammar(Grammar):
     def allowed(self, strand: int, state: Hashable) -> tuple[Letters, bool]:
         """The letters that may follow; a stretch of music ends wherever it is cut."""
         return self.strands[strand].allowed(state), True
-
-    def ending(self, states: Sequence[Hashable]) -> None:
-        """None is drawn: the domain lets hanging keys go."""
-        return

@@ -149,8 +149,9 @@ def test_samples_are_kept_closed_or_rejected():
     good = Abc().finish(sample(head + "C8|G8"))
     assert isinstance(good, Record) and good.symbols.endswith("G8|]")
     assert good.metadata["repaired"] == "final bar line added"
-    assert Abc().finish(sample(head + "C8|]", ended=False)).reason == "no end within sample.length"
+    assert Abc().finish(sample(head + "C8|]", ended=False)).reason == "reached sample.length"
     assert Abc().finish(sample(head + "C9|]")).reason == "bar too long"
+    assert Abc().finish(sample(head + "C5z3|]")).reason == "length that takes a tie"
     assert Abc().finish(sample("nonsense")).reason == "header is not M:, L:, K:"
 
 

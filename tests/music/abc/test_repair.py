@@ -21,6 +21,7 @@ MENDING = Abc(repair=True)
         ("|:GABc|dBGF|G4|AGFE:|", None, None),
         ("GABc|dBGFE|G4|]", "GABc|dBGF|G4|]", "bar 2: the last note taken out"),
         ("GABc|dBGF2|G4|]", "GABc|dBGF|G4|]", "bar 2: F2 made F"),
+        ("G|GABc|dBG2:|", "G|GABc|dBG:|", "bar 3: G2 made G"),
         ("GABc|dBG|G4|]", "GABc|dBG2|G4|]", "bar 2: G made G2"),
         ("GABc|dB-cA|G4|]", "GABc|dBcA|G4|]", "bar 2: - taken out"),
         ("GABc|d#BcA|G4|]", "GABc|dBcA|G4|]", "bar 2: # taken out"),

@@ -19,6 +19,7 @@ def reasons(body: str, meter: str = "4/4") -> list[str]:
     [
         "GABc dedB|dedB dedB|]",
         "D|GABc dedB|dedB G2G:|",  # an upbeat, made up for by the last bar
+        "D|:G4G4|G4G4:|",  # an upbeat that is not repeated
         "D|G4G4|G4G3:|D|G4G4|G4G3|]",  # a bar split between two parts
         "|:G4G4|1G4G4:|2G8|]",
         "|:G8::A8:|",
@@ -41,6 +42,8 @@ def test_valid(body):
         ("z8|]", "no notes"),
         ("GABc dedBA|G8|]", "bar too long"),
         ("G8|G4|G8|G8|]", "bar too short"),
+        ("G|G8|G8:|", "bar too long with its upbeat"),
+        ("|:G|G8|1G8:|2G8|]", "bar too long with its upbeat"),
         ("G8", "no final bar line"),
         ("|:G8|]", "repeat not closed"),
         ("|:G8|:A8:|", "repeat opened twice"),

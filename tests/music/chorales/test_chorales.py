@@ -95,7 +95,7 @@ def test_a_sample_is_a_piece_with_four_parts():
     assert [(n.pitch, n.onset, n.duration) for n in record.piece.notes if n.part == 1] == [
         (62, 0, 120), (64, 120, 120),
     ]  # fmt: skip
-    assert Chorales().finish(sample("S67 A62 T58 B43", ended=False)).reason == "no end within sample.length"
+    assert Chorales().finish(sample("S67 A62 T58 B43", ended=False)).reason == "reached sample.length"
 
 
 def test_what_is_written_is_read_back(records, tmp_path):

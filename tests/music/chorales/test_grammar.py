@@ -33,5 +33,5 @@ def test_an_untrained_model_draws_nothing_malformed(tmp_path):
                 "sample.length=200")  # fmt: skip
     run_pipeline(tmp_path / "run", "dataset=chorales", f"dataset.path={path}", *settings)
     rejected = (tmp_path / "run" / "postprocess" / "rejected.tsv").read_text().splitlines()[1:]
-    assert {line.split("\t")[1] for line in rejected} <= {"no end within sample.length"}
+    assert {line.split("\t")[1] for line in rejected} <= {"reached sample.length"}
     assert len(rejected) < 16
