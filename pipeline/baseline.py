@@ -1,5 +1,7 @@
 """The Markov model that stands beside every network, fitted to the same corpus."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.alphabet import BOS
@@ -12,14 +14,14 @@ ORDERS = range(0, 17)
 """Tried; the interpolation makes higher ones no worse, and beyond these hardly better."""
 
 
-def fit_markov(corpus: Corpus, domain: Domain) -> Markov:
+def fit_markov(corpus: Corpus, domain: Domain, orders: Sequence[int] = ORDERS) -> Markov:
     """The best Markov model of the training split; its order is chosen on the validation split.
 
     Whoever needs it fits it again: that takes seconds, and its counts would take more room than the corpus.
     """
     return best_markov(
         corpus.codes, corpus.segments_of("train"), corpus.segments_of("validation"),
-        len(corpus.alphabet), ORDERS, complement=corpus.complement_codes(domain), start_code=BOS,
+        len(corpus.alphabet), orders, complement=corpus.complement_codes(domain), start_code=BOS,
     )  # fmt: skip
 
 

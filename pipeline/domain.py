@@ -154,17 +154,29 @@ class References:
     """What samples stand beside.
 
     `groups` maps a name to sequences, in the order to show them: "held-out real" (of the test split, cut to
-    the samples' lengths where the domain is open-ended), "Markov order k" (sampled from the best order),
-    "shuffled" (the samples, dinucleotide counts kept). `training` yields the training records anew at
-    each call, one at a time, so that a large genome need not fit in memory.
+    the samples' lengths where the domain is open-ended), "Markov order k" (sampled from a chain whose order
+    is too low to repeat the training data), "shuffled" (the samples, dinucleotide counts kept). `training`
+    yields the training records again at each call, one at a time, so that a large genome need not fit in
+    memory.
+
+    `control` has real sequences of the training split, cut like the samples: a positive control. `blocks`
+    says for "held-out real" and "training real" which block or record each sequence is from: those of one
+    block are not independent.
     """
 
     groups: Mapping[str, Sequence[Record]]
     training: Callable[[], Iterator[Record]]
+    control: Sequence[Record] = ()
+    blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> dict[str, Sequence[Record]]:
+        """The groups, and the control as "training real", where there is one."""
+        return {**self.groups, **({"training real": self.control} if self.control else {})}
 
     def beside(self, samples: Sequence[Record]) -> dict[str, list[str]]:
-        """The texts of the samples, and of each group, by name."""
-        groups = {"samples": samples, **self.groups}
+        """The texts of the samples, and of each group that is compared, by name."""
+        groups = {"samples": samples, **self.compared}
         return {name: [record.text for record in group] for name, group in groups.items()}
 
 
@@ -234,6 +246,8 @@ class Domain(abc.ABC):
     """What sequences are made of whatever their symbols, such as notes: bits per unit compare models whose
     symbols differ."""
 
+    record_suffix: ClassVar[str] = ".txt"
+    """Of files with what `format_record` gives."""
     output_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that only matter once samples are drawn: with others nothing is read or trained anew."""
 
@@ -329,6 +343,10 @@ class Domain(abc.ABC):
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """Write the finished records as the domain's own format; metadata of a record says how it was made
         (keys: model, temperature, seed, index, log_probability, bits_per_symbol)."""
+
+    def format_record(self, record: Record, number: int) -> str:
+        """One sequence of a reference group, number `number` of its file from 1, in the domain's format."""
+        return f"{record.text}\n\n"
 
     def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
         """Files for other programs of the surprisal along records: each comes without its symbols, and with

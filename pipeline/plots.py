@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {"samples": "#c2410c", "held-out real": "#0f766e", "shuffled": "#9ca3af"}
+COLOURS = {
+    "samples": "#c2410c", "held-out real": "#0f766e", "shuffled": "#9ca3af", "training real": "#84cc16",
+}  # fmt: skip
 OTHER_COLOURS = ("#4f46e5", "#a16207", "#be185d", "#0369a1")
 MOST_POINTS = 200
 """Points of a group that `spread` shows."""

@@ -1,26 +1,18 @@
 """The fourth stage: raw samples to the domain's own files, statistics beside null models, and renders."""
 
 import csv
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.alphabet import BOS, EOS, UNKNOWN
-from pipeline.baseline import fit_markov
 from pipeline.checkpoint import load
 from pipeline.config import build
 from pipeline.contact_sheet import cells_in_turn
 from pipeline.corpus import Corpus
-from pipeline.domain import Domain, Exhibit, Findings, Record, References, Rejection, Render, Sample
-from pipeline.nulls import shuffle_keeping_pairs
+from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Render, Sample
+from pipeline.references import MAX_SEQUENCES, ReferenceMaker, write_references
 from pipeline.sampling.settings import SampleSettings
 from pipeline.stages import StageResult, findings_to_result
-
-REFERENCE_SEQUENCES = 200
-"""Sequences of each reference group, at most: enough to compare, quick to make."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +34,16 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     raw = len(records) + len(rejected)
     findings = [Findings(rejections=tuple(rejected))]
     if records:
-        references = _references(inputs, first)
+        maker = ReferenceMaker(inputs.corpus, inputs.domain, first, inputs.sample.length, inputs.seed)
+        references = maker.make()
         records, audited = inputs.domain.audit(records, references, out_dir)
         findings.append(audited)
     if records:
         findings.append(inputs.domain.write(records, out_dir))
-        findings.append(inputs.domain.compare(records, references, out_dir))
+        files = write_references(references, inputs.domain, out_dir / "references")
+        findings.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
+        compared = [_first_symbols(each, maker.cap) for each in records]
+        findings += [Findings(files=files), inputs.domain.compare(compared, references, out_dir)]
         in_turn = cells_in_turn(records, inputs.sample)
         findings += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
     findings.insert(0, _tally(raw, len(records), out_dir))
@@ -62,7 +58,7 @@ def _finished(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], li
     with inputs.samples.open(encoding="utf-8", newline="\n") as stream:
         for line in stream:
             sample = Sample.from_json(line)
-            if len(first) < REFERENCE_SEQUENCES:
+            if len(first) < MAX_SEQUENCES:
                 first.append(sample)
             finished = inputs.domain.finish(sample)
             if isinstance(finished, Rejection):
@@ -98,64 +94,23 @@ def _tally(raw: int, kept: int, out_dir: Path) -> Findings:
     return Findings(exhibits=(exhibit,), summary=(line,))
 
 
+def _first_symbols(record: Record, cap: int | None) -> Record:
+    if cap is None or len(record.symbols) <= cap:
+        return record
+    return replace(record, symbols=record.symbols[:cap])
+
+
+def _cut_to(cap: int | None, records: Sequence[Record], symbol: str) -> Findings:
+    """A line where samples are longer than held-out real sequences can be."""
+    if cap is None or max(len(each.symbols) for each in records) <= cap:
+        return Findings()
+    line = f"samples are compared by their first {cap:,} {symbol}s: few held-out sequences are longer"
+    return Findings(summary=(line,))
+
+
 def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
         for finding in findings:
             rows.writerows((r.where, r.reason, r.detail) for r in finding.rejections)
-
-
-def _references(inputs: PostprocessInputs, first: Sequence[Sample]) -> References:
-    """Markov samples (at temperature 1) and shuffled samples, as many and as long as the samples; held-out
-    real sequences as long as they, but as many as there are: what is real should be known best.
-    """
-    corpus, domain = inputs.corpus, inputs.domain
-    count = len(first)
-    rng = np.random.default_rng([inputs.seed, 1])
-    markov = fit_markov(corpus, domain)
-    never = (BOS, UNKNOWN, EOS) if domain.open_ended else (BOS, UNKNOWN)
-    drawn = markov.sample(
-        count, inputs.sample.length, rng, end_code=None if domain.open_ended else EOS, forbidden=never
-    )
-    shuffled = (_shuffle(inputs, each, rng) for each in first)
-    groups = {
-        "held-out real": list(_held_out(inputs, REFERENCE_SEQUENCES)),
-        f"Markov order {markov.order}": _records(corpus, drawn, "markov"),
-        "shuffled": _records(corpus, shuffled, "shuffled"),
-    }
-    return References(groups, lambda: corpus.records("train", domain))
-
-
-def _shuffle(inputs: PostprocessInputs, sample: Sample, rng: np.random.Generator) -> np.ndarray:
-    codes = inputs.corpus.alphabet.encode(sample.symbols, "replace")
-    start = inputs.domain.shuffle_start(sample.symbols)
-    return np.concatenate([codes[:start], shuffle_keeping_pairs(codes[start:], rng)])
-
-
-def _records(corpus: Corpus, sequences: Iterable[np.ndarray], name: str) -> list[Record]:
-    return [
-        Record(f"{name}_{number:04d}", corpus.alphabet.decode(codes))
-        for number, codes in enumerate(sequences, start=1)
-    ]
-
-
-def _held_out(inputs: PostprocessInputs, count: int) -> Iterator[Record]:
-    """Test records, or stretches as long as the samples if there are, spread over the whole test split."""
-    corpus, domain = inputs.corpus, inputs.domain
-    if not domain.open_ended:
-        yield from _spread(list(itertools.islice(corpus.records("test", domain), 100 * count)), count)
-        return
-    spans = corpus.segments_of("test")
-    # Of a small genome no held-out stretch may be as long as the samples; then the longest must do.
-    length, candidates = min(inputs.sample.length, int((spans[:, 1] - spans[:, 0]).max())), []
-    for record in corpus.records("test", domain):
-        for start in range(0, len(record.symbols) - length + 1, length):
-            part = domain.part_id(record.id, start, start + length)
-            candidates.append(Record(part, record.symbols[start : start + length]))
-    yield from _spread(candidates, count)
-
-
-def _spread(records: Sequence[Record], count: int) -> list[Record]:
-    chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
-    return [records[number] for number in chosen]

@@ -32,7 +32,7 @@ from pipeline.genome.gff import write_gff
 from pipeline.genome.reading import Selection, read_parts
 from pipeline.genome.soft_mask import SoftMask
 from pipeline.genome.stretches import POLICIES, cut_stretches
-from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
+from pipeline.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 
 SUFFIXES = {
     ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",
@@ -90,6 +90,7 @@ class Nucleotide(Domain):
     max_copy_bp: int | None = None
     """Samples with a longer exact match with the training data are dropped; None: copies are flagged."""
 
+    record_suffix: ClassVar[str] = ".fasta"
     family: ClassVar[str] = "genome"
     symbol_name: ClassVar[str] = "base"
     alphabet: ClassVar[tuple[str, ...]] = ("A", "C", "G", "T")
@@ -247,10 +248,14 @@ class Nucleotide(Domain):
         caption = "Surprisal in bits per base, for genome browsers."
         return Findings(exhibits=(Exhibit("Surprisal track", (path,), caption),), files=(path,))
 
+    def format_record(self, record: Record, number: int) -> str:
+        """As FASTA."""
+        return format_fasta(record, self.line_width)
+
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
         from pipeline.genome.compare.statistics import compare_groups
 
         if not records:
             return Findings()
-        return compare_groups(references.beside(records), out_dir)
+        return compare_groups(references.beside(records), out_dir, references.blocks)

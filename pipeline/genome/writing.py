@@ -42,6 +42,13 @@ def write_fasta(records: Sequence[Record], out_dir: Path, style: FastaStyle) -> 
     return (path, index, _write_block_index(path)) if bgzf else (path, index)
 
 
+def format_fasta(record: Record, line_width: int) -> str:
+    """One sequence under a header that is its id."""
+    text = str(record.symbols)
+    lines = (text[start : start + line_width] for start in range(0, len(text), line_width))
+    return "".join(f"{line}\n" for line in (f">{record.id}", *lines))
+
+
 def _write_records(
     records: Sequence[Record], stream: BinaryIO | BgzfWriter, rows: BinaryIO, style: FastaStyle
 ) -> None:

@@ -29,7 +29,10 @@ def measures() -> list[Measure]:
         Measure("JS distance of lengths", length_tally, shares, jensen_shannon, kept_by_shuffling=True),
         Measure("begin with methionine (%)", mean_tally, _with_methionine, kept_by_shuffling=True),
         *(
-            Measure(spectrum(k), partial(word_tally, k=k), shares, jensen_shannon, kept_by_shuffling=k <= 2)
+            Measure(
+                spectrum(k), partial(word_tally, k=k), shares, jensen_shannon, kept_by_shuffling=k <= 2,
+                family="k-mers",
+            )
             for k in WORD_LENGTHS
         ),
         Measure("mean hydropathy (GRAVY)", hydropathy_tally, partial(_ratio, of=1), kept_by_shuffling=True),

@@ -26,7 +26,7 @@ from pipeline.domain import (
 from pipeline.errors import ConfigError
 from pipeline.genome.fasta import read_fasta, remedy_for
 from pipeline.genome.titles import own_titles
-from pipeline.genome.writing import FORMS, FastaStyle, write_fasta
+from pipeline.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 from pipeline.limits import between
 from pipeline.protein.cleaning import (
     AMBIGUOUS,
@@ -71,6 +71,7 @@ class Protein(Domain):
     fasta: str = "auto"
     """Samples are written plain, as bgzf (.gz with indices), or auto: as bgzf above 10 million residues."""
 
+    record_suffix: ClassVar[str] = ".fasta"
     family: ClassVar[str] = "protein"
     symbol_name: ClassVar[str] = "residue"
     output_settings: ClassVar[tuple[str, ...]] = ("line_width", "fasta")
@@ -160,6 +161,10 @@ class Protein(Domain):
             },
             files=files,
         )  # fmt: skip
+
+    def format_record(self, record: Record, number: int) -> str:
+        """As FASTA."""
+        return format_fasta(record, self.line_width)
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """Composition, lengths, low complexity, hydropathy and k-mers beside the reference groups."""

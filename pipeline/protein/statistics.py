@@ -4,16 +4,18 @@ plots.
 Read next: `measures.py` (what is measured); `pipeline/scoreboard` (how it is compared).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.domain import QUALITY, Exhibit, Findings
+from pipeline.protein.cleaning import STANDARD
 from pipeline.protein.measures import WORD_LENGTHS, measures, spectrum
 from pipeline.protein.properties import encode
+from pipeline.scoreboard.mixtures import mix_letters
 from pipeline.scoreboard.pools import Pool
-from pipeline.scoreboard.scoring import FEWEST_LETTERS, REAL, SAMPLES, Row, score
+from pipeline.scoreboard.scoring import CONTROL, FEWEST_LETTERS, REAL, SAMPLES, Row, score
 from pipeline.scoreboard.table import caption_of, figures_of, write_table
 from pipeline.scoreboard.verdicts import Words, summary_of
 
@@ -24,6 +26,8 @@ PLOTS_CAPTION = (
     "the mean of a protein (GRAVY). Low complexity by SEG, before its last trimming: somewhat more than "
     "segmasker masks."
 )
+SEED = 0
+"""Nothing but the data may change the numbers, so that the seed is none of the run's."""
 WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
 
 
@@ -31,19 +35,31 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
     pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
-    # Nothing but the data may change the numbers, so that the seed is none of the run's.
-    rows = score(pools, measures(), np.random.default_rng(0)) if pools else []
+    mixer = _mixer(groups[CONTROL]) if CONTROL in pools else None
+    rows = score(pools, measures(), np.random.default_rng(SEED), mixer=mixer) if pools else []
     table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
     plots = _plots(groups, rows, out_dir)
+    said = tuple(summary_of(groups, rows, WORDS))
     return Findings(
         exhibits=(
             Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
             Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY),
         ),
-        summary=tuple(summary_of(groups, rows, WORDS)),
+        summary=said,
+        conclusions=said[:2],
         figures=figures_of(rows),
         files=(table, *plots),
     )
+
+
+def _mixer(texts: Sequence[str]) -> Callable[[float], Pool]:
+    """Pools of these proteins with such a share of their residues drawn again, each amino acid as likely."""
+
+    def mix(level: float) -> Pool:
+        rng = np.random.default_rng([SEED, round(1000 * level)])
+        return Pool.of([mix_letters(text, level, STANDARD, rng) for text in texts], encode)
+
+    return mix
 
 
 def _is_enough(group: Sequence[str]) -> bool:

@@ -8,15 +8,23 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline.plots import colour, new_figure, save_svg
-from pipeline.scoreboard.scoring import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, SHUFFLED, Row
+from pipeline.scoreboard.scoring import (
+    CONTROL,
+    INTERVAL_ERRORS,
+    NOISE_ERRORS,
+    REAL,
+    SAMPLES,
+    SHUFFLED,
+    Row,
+)
 
 Rows = Mapping[str, Row]
 """By the name of the measure."""
 
-MARKERS = {SAMPLES: "o", REAL: "s", SHUFFLED: "^"}
+MARKERS = {SAMPLES: "o", REAL: "s", SHUFFLED: "^", CONTROL: "v"}
 OTHER_MARKER = "D"
 """Shapes say what colours say, for those who do not see these."""
-LINES = {REAL: (0, (6, 2)), SHUFFLED: (0, (1, 1.2))}
+LINES = {REAL: (0, (6, 2)), SHUFFLED: (0, (1, 1.2)), CONTROL: (0, (3, 1, 1, 1))}
 FURTHEST_ERRORS = 100
 """Standard errors beyond which the overview draws everything in one place."""
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.scoreboard.scoring import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, Row
+from pipeline.scoreboard.scoring import INTERVAL_ERRORS, MIXTURES, NOISE_ERRORS, REAL, SAMPLES, Row
 from pipeline.scoreboard.verdicts import Groups, Words, shown, verdict
 
-JUDGEMENT = ("real against itself", "interval of the samples", "nearest to real")
+JUDGEMENT = (
+    "real against itself", "interval of the samples", "nearest to real", "standard errors from real",
+    "smallest mixture found", "tested",
+)  # fmt: skip
 """The table's last columns."""
 
 
@@ -36,11 +39,16 @@ def write_table(
 def caption_of(words: Words) -> str:
     """What the columns are, for the report."""
     return (
-        "A number of each group, or where the measure says distance how far it is from held-out "
-        f"{words.real}, in groups of equally many {words.letters}; JS: Jensen-Shannon, from 0 to 1. Real "
-        "against itself: the same between halves of the held-out real sequences. Interval: 95%, by drawing "
-        "halves of the sequences. Nearest: the group nearest to real, and those that cannot be told from it. "
-        f"Within noise: up to {NOISE_ERRORS:g} standard errors from {words.real}."
+        "A number of each group, or where the metric says distance how far it is from one half of the "
+        f"held-out {words.real}, in shares of equally many {words.letters}, half of the smallest group; JS: "
+        "Jensen-Shannon, from 0 to 1. The held-out sequences are halved by whole blocks or records, and real "
+        "against itself is a share of one half against the other half. Training real is the positive "
+        "control. Interval: 95%, from random halves of the samples. Nearest: the group nearest to real, and "
+        "those that cannot be told from it. No difference: up to "
+        f"{NOISE_ERRORS:g} standard errors from {words.real}. Smallest mixture: the least of "
+        f"{', '.join(f'{level:.0%}' for level in MIXTURES)} random {words.letters} in real sequences that is "
+        "found to differ. Tested: whether a baseline or such a mixture is found to differ; the samples have "
+        "no part in that."
     )
 
 
@@ -82,9 +90,13 @@ def _sizes(groups: Groups, words: Words) -> dict[str, list[str]]:
     }
 
 
-def _judgement(row: Row) -> tuple[str, str, str]:
+def _judgement(row: Row) -> tuple[str, ...]:
     floor = "" if row.floor is None else f"{float(row.floor.mean()):.4g}"
     found = interval(row, SAMPLES) if SAMPLES in row.groups else None
     between = "" if found is None else f"{found[0]:.4g} to {found[1]:.4g}"
-    nearest = ", ".join(row.nearest()) if REAL in row.groups and row.nulls else ""
-    return floor, between, nearest
+    if REAL not in row.groups:
+        return floor, between, "", "", "", ""
+    nearest = ", ".join(row.nearest()) if row.nulls else ""
+    away = f"{row.errors_away(SAMPLES):.2f}" if SAMPLES in row.groups else ""
+    mixture = "" if not row.mixed else "none" if row.found_mixture is None else f"{row.found_mixture:.0%}"
+    return floor, between, nearest, away, mixture, "yes" if row.testable else "no"

@@ -1,18 +1,20 @@
-"""What a scoreboard says in words: of each measure, and of all together."""
+"""What a scoreboard says in words: of each metric, and of all together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.scoreboard.scoring import REAL, SAMPLES, SHUFFLED, Row
+from pipeline.scoreboard.scoring import CHAIN, CONTROL, MIXTURES, RANDOM, REAL, SAMPLES, Row
 
 Groups = Mapping[str, Sequence[str]]
 """A name to sequences."""
+MAX_NAMED = 4
+"""Metrics that a line names."""
 
 
 @dataclass(frozen=True)
 class Words:
     """What letters, sequences and real ones are called, as in "bases", "DNA" and "real DNA", and the first
-    words of the names of those measures of which the last to tell anything is told at the end of a run."""
+    words of the names of those metrics of which the last to tell anything is told at the end of a run."""
 
     letters: str
     kind: str
@@ -21,45 +23,110 @@ class Words:
 
 
 def verdict(row: Row, words: Words) -> str:
-    """Whether the samples differ from real sequences beyond noise, and which groups are nearer or as near."""
+    """Whether the samples differ from real sequences beyond noise, which groups are nearer or as near, and
+    where no difference was found, what would have been found."""
     if not {REAL, SAMPLES} <= set(row.groups):
         return ""
     if not row.beyond_noise(SAMPLES):
-        alike = [name for name in row.nulls if not row.beyond_noise(name)]
-        # Where what a shuffle destroys is not seen to be missing, nothing is seen of the samples either.
-        if SHUFFLED in alike and not row.measure.kept_by_shuffling:
-            return f"too few {words.letters} to tell {_listed([SAMPLES, *alike])} from {words.real}"
-        said = f"as {words.real}, within noise"
-        return f"{said}; so {'is' if len(alike) == 1 else 'are'} {_listed(alike)}" if alike else said
+        return _no_difference(row, words)
     said = f"differs from {words.real}{_direction(row)}"
+    if CONTROL in row.groups and row.beyond_noise(CONTROL):
+        said += f"; so does {CONTROL}: the test split is not typical"
     if not row.nulls:
         return said
     nearest = row.nearest()
     if nearest == [SAMPLES]:
-        return f"{said}; nearer than every null"
+        return f"{said}; nearer than every baseline"
     if SAMPLES in nearest:
         return f"{said}; as near as {_listed([name for name in nearest if name != SAMPLES])}"
     return f"{said}; {_listed([n for n in row.nulls if row.distance(n) < row.distance(SAMPLES)])} nearer"
 
 
+def _no_difference(row: Row, words: Words) -> str:
+    if not row.testable:
+        missed = f": a mixture of {_mixture(row, MIXTURES[-1], words)} would not be found"
+        return f"not tested, too few {words.letters}{missed if row.mixed else ''}"
+    said = "no difference found"
+    if row.found_mixture is not None:
+        said += f"; a mixture of about {_mixture(row, row.found_mixture, words)} would have been"
+    alike = [name for name in row.nulls if not row.beyond_noise(name)]
+    return f"{said}; none for {_listed(alike)} either" if alike else said
+
+
+def _mixture(row: Row, share: float, words: Words) -> str:
+    what = f"random {words.letters}" if row.mixed == RANDOM else f"sequences of {row.mixed}"
+    return f"{share:.0%} {what}"
+
+
 def summary_of(groups: Groups, rows: Sequence[Row], words: Words) -> list[str]:
-    """How many measures, of those that tell any group from what is real, put each group within the noise of
-    it; and what `words.told` asks for."""
+    """On how many metrics each group is indistinguishable from what is real, on which the samples are nearer
+    or farther than the Markov chain, and what `words.told` asks for."""
     if not (REAL in groups and SAMPLES in groups):
         return []
-    told = [row for row in rows if row.tells]
-    if not told:
+    tested = [row for row in rows if row.testable and SAMPLES in row.groups]
+    if not tested:
         more = "sample.count and dataset.split.test give more"
-        return [f"samples beside held-out {words.real}: too few {words.letters} to tell; {more}"]
-    near = {name: sum(not row.beyond_noise(name) for row in told) for name in (SAMPLES, *told[0].nulls)}
-    line = f"{SAMPLES} cannot be told from {words.real} by {near.pop(SAMPLES)} of {len(told)} measures of "
-    others = ", ".join(f"{name} by {count}" for name, count in near.items())
-    lines = [line + words.kind + (f" ({others})" if others else "")]
+        return [f"samples and held-out {words.real}: too few {words.letters} to test; {more}"]
+    lines = [_counts(tested, words), *_against_markov(tested, words)]
     for kind in words.told:
-        of_kind = [row for row in told if row.measure.name.startswith(kind)]
+        of_kind = [row for row in tested if row.measure.name.startswith(kind)]
         if of_kind:
             lines.append(_line(of_kind[-1], words))
     return lines
+
+
+def families(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows, those of one family together: nested metrics count as one."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.measure.family or row.measure.name, []).append(row)
+    return list(found.values())
+
+
+def count_alike(rows: Sequence[Row], name: str) -> int:
+    """On how many metrics a group is indistinguishable from real sequences."""
+    return sum(not any(row.beyond_noise(name) for row in each) for each in families(rows))
+
+
+def _counts(tested: Sequence[Row], words: Words) -> str:
+    metrics = len(families(tested))
+    others = [*tested[0].nulls, *([CONTROL] if CONTROL in tested[0].groups else [])]
+    counts = ", ".join(f"{name} on {count_alike(tested, name)}" for name in others)
+    alike = f"{count_alike(tested, SAMPLES)} of {metrics} metrics of {words.kind}"
+    said = f"samples: indistinguishable from held-out {words.real} on {alike}"
+    return f"{said} ({counts})" if counts else said
+
+
+def _against_markov(tested: Sequence[Row], words: Words) -> list[str]:
+    """A line on where the samples are nearer to what is real than the Markov chain is, and where farther."""
+    chain = next((name for name in tested[0].nulls if name.startswith(CHAIN)), None)
+    if chain is None:
+        return []
+    nearer = _named(tested, chain, SAMPLES)
+    farther = _named(tested, SAMPLES, chain)
+    if not nearer and not farther:
+        return [f"samples and {chain}: neither is nearer to {words.real} on any metric"]
+    said = f"samples are nearer to {words.real} than {chain} on {_some(nearer)}"
+    return [f"{said}; {chain} is nearer on {_some(farther)}"]
+
+
+def _named(tested: Sequence[Row], worse: str, than: str) -> list[str]:
+    """The metrics by which one group differs from real sequences, and is further from them than another."""
+    lost = ([row for row in each if _loses(row, worse, than)] for each in families(tested))
+    rows = [max(each, key=lambda row: row.errors_away(worse)) for each in lost if each]
+    found = sorted(rows, key=lambda row: -row.errors_away(worse))
+    return [row.measure.name.rstrip(")").partition(" (")[0] for row in found]
+
+
+def _loses(row: Row, worse: str, than: str) -> bool:
+    return row.beyond_noise(worse) and row.further(worse, than)
+
+
+def _some(names: Sequence[str]) -> str:
+    if not names:
+        return "0 metrics"
+    more = ", …" if len(names) > MAX_NAMED else ""
+    return f"{len(names)} metric{'s' * (len(names) > 1)} ({', '.join(names[:MAX_NAMED])}{more})"
 
 
 def most_unlike(rows: Sequence[Row], words: Words, most: int = 3) -> list[str]:

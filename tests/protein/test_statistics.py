@@ -118,7 +118,7 @@ def test_samples_of_the_same_source_are_within_noise(tmp_path):
     said = verdicts(groups, tmp_path)
     judged = {name: words for name, words in said.items() if words}
     assert len(judged) == 10
-    assert all(words.startswith("as real proteins, within noise") for words in judged.values()), judged
+    assert all(words.startswith("no difference found") for words in judged.values()), judged
 
 
 def test_other_compositions_and_lengths_are_seen(tmp_path):
@@ -132,7 +132,7 @@ def test_other_compositions_and_lengths_are_seen(tmp_path):
     assert said["mean length (residues)"].startswith("differs from real proteins: less")
     assert said["mean hydropathy (GRAVY)"] == "differs from real proteins: more; shuffled nearer"
     assert said["JS distance of amino-acid composition"] == "differs from real proteins; shuffled nearer"
-    assert said["begin with methionine (%)"].startswith("as real proteins")
+    assert said["begin with methionine (%)"].startswith("no difference found")
 
 
 def test_too_few_proteins_are_counted_and_not_judged(tmp_path):
@@ -143,7 +143,7 @@ def test_too_few_proteins_are_counted_and_not_judged(tmp_path):
 def test_samples_are_measured_though_held_out_proteins_are_too_few(tmp_path):
     findings = compare_groups({"samples": some_proteins(20), "held-out real": some_proteins(2)}, tmp_path)
     assert findings.summary == (
-        "samples beside held-out real proteins: too few residues to tell; "
+        "samples and held-out real proteins: too few residues to test; "
         "sample.count and dataset.split.test give more",
     )
     with (tmp_path / "statistics.tsv").open(encoding="utf-8") as stream:

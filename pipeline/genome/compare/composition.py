@@ -82,3 +82,41 @@ def karlin_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def cpg(pairs: np.ndarray) -> np.ndarray:
     """Observed over expected CpG, from counts of dinucleotides on both strands ``(..., 16)``."""
     return odds_ratios(pairs)[..., DISTINCT.index(DINUCLEOTIDES.index("CG"))]
+
+
+def start_tally(pool: Pool, first: int) -> np.ndarray:
+    """G and C, and all bases, among the `first` of each record and among the others, ``(units, 4)``."""
+    place = _place(pool)
+    known = np.flatnonzero(pool.codes < 4)
+    strong = (pool.codes[known] == 1) | (pool.codes[known] == 2)
+    later = np.where(place[known] < first, 0, 2)
+    bins = np.concatenate([later[strong], later + 1])
+    return pool.tally(np.concatenate([known[strong], known]), bins, 4)
+
+
+def start_difference(counts: np.ndarray) -> np.ndarray:
+    """The GC content of the first bases less that of the others, in percent, from `start_tally`."""
+    strong, every = counts[..., 0::2], np.maximum(counts[..., 1::2], 1e-9)
+    content = 100 * strong / every
+    return content[..., 0] - content[..., 1]
+
+
+def position_tally(pool: Pool, width: int, bins: int) -> np.ndarray:
+    """G and C in each of `bins` stretches of so many bases from the start of a record, then all bases in
+    each, ``(units, 2 * bins)``."""
+    which = _place(pool) // width
+    known = np.flatnonzero((pool.codes < 4) & (which < bins))
+    strong = known[(pool.codes[known] == 1) | (pool.codes[known] == 2)]
+    places = np.concatenate([strong, known])
+    return pool.tally(places, np.concatenate([which[strong], bins + which[known]]), 2 * bins)
+
+
+def position_content(counts: np.ndarray) -> np.ndarray:
+    """The GC content of each stretch, in percent, from `position_tally`."""
+    bins = counts.shape[-1] // 2
+    return 100 * counts[..., :bins] / np.maximum(counts[..., bins:], 1e-9)
+
+
+def _place(pool: Pool) -> np.ndarray:
+    """How far into its record each position lies."""
+    return np.arange(len(pool.codes)) - np.repeat(pool.starts - pool.offsets, pool.lengths + 1)

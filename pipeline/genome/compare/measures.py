@@ -25,6 +25,11 @@ KMER_LENGTHS = range(1, 9)
 WINDOWS = (100, 500)
 """Bases of the windows whose GC content is compared."""
 
+FIRST_BP = (50, 100)
+"""Bases from the start of a sequence whose GC content is compared with that of the others."""
+POSITIONS = 20
+"""Points of the plot of GC content by position."""
+POSITION_SHARES = "GC content by position (%)"
 WINDOW_SHARES = "share of windows by their GC content (%)"
 RUN_LENGTHS = "runs of one letter by their length"
 TRACT_LENGTHS = "tandem repeats by their length"
@@ -41,6 +46,11 @@ _windows = {window: partial(composition.window_tally, window=window) for window 
 def gc_spread(window: int) -> str:
     """The name of the measure of windows of so many bases."""
     return f"GC spread between {window}-bp windows (standard deviation, %)"
+
+
+def start_name(first: int) -> str:
+    """The name of the metric of the first so many bases."""
+    return f"GC content of the first {first} bp less that of the rest (%)"
 
 
 def spectrum(k: int) -> str:
@@ -63,6 +73,14 @@ def measures(pools: Mapping[str, Pool]) -> list[Measure]:
             for window, count in _windows.items()
             if window <= shortest
         ),
+        *(
+            Measure(
+                start_name(first), partial(composition.start_tally, first=first),
+                composition.start_difference, alike=True,
+            )
+            for first in FIRST_BP
+            if 2 * first <= shortest
+        ),
         Measure(CPG, spectra.pair_tally, composition.cpg, kept_by_shuffling=True),
         Measure(
             DINUCLEOTIDES, spectra.pair_tally, composition.odds_ratios, composition.karlin_distance,
@@ -79,24 +97,39 @@ def profiles(pools: Mapping[str, Pool]) -> list[Measure]:
     """What is only plotted: curves and tables with a standard error for each point."""
     longest = mutual_information.usable_distance(list(pools.values()))
     frames = reading_frames.frame_tally
+    plotted = partial(Measure, plotted=True)
     found = [
-        Measure(WINDOW_SHARES, _windows[WINDOWS[0]], composition.window_shares),
-        Measure(RUN_LENGTHS, repeats.run_tally, repeats.runs_per_kb),
-        Measure(TRACT_LENGTHS, repeats.tract_tally, repeats.longer_tracts_per_kb),
-        Measure(ORF_LENGTHS, frames, reading_frames.longer_than),
-        Measure(SYNONYMS, frames, _usage),
+        plotted(WINDOW_SHARES, _windows[WINDOWS[0]], composition.window_shares),
+        plotted(RUN_LENGTHS, repeats.run_tally, repeats.runs_per_kb),
+        plotted(TRACT_LENGTHS, repeats.tract_tally, repeats.longer_tracts_per_kb),
+        plotted(ORF_LENGTHS, frames, reading_frames.longer_than),
+        plotted(SYNONYMS, frames, _usage),
+        *_positions(pools),
     ]
     if longest:
         curve = partial(_curve, bands=mutual_information.curve_bands(longest))
         middles = tuple((low * high) ** 0.5 for low, high in curve.keywords["bands"])
-        found.append(Measure(INFORMATION, _count_apart(longest), curve, biased=True, at=middles))
+        found.append(plotted(INFORMATION, _count_apart(longest), curve, biased=True, at=middles))
     return found
+
+
+def _positions(pools: Mapping[str, Pool]) -> list[Measure]:
+    """GC content by position, as far as half of the sequences of every group reach."""
+    reach = min(int(np.median(pool.offsets + pool.lengths)) for pool in pools.values())
+    width = max(10, reach // POSITIONS)
+    bins = reach // width
+    if bins < 2:
+        return []
+    middles = tuple(width * (place + 0.5) for place in range(bins))
+    tally = partial(composition.position_tally, width=width, bins=bins)
+    return [Measure(POSITION_SHARES, tally, composition.position_content, at=middles, plotted=True)]
 
 
 def _spectra() -> list[Measure]:
     return [
         Measure(
-            spectrum(k), partial(spectra.spectrum_tally, k=k), shares, jensen_shannon, k <= 2
+            spectrum(k), partial(spectra.spectrum_tally, k=k), shares, jensen_shannon, k <= 2,
+            family="k-mers",
         )
         for k in KMER_LENGTHS
     ]

@@ -40,6 +40,11 @@ CAPTIONS = {
         f"Windows of {named.WINDOWS[0]} bp side by side, with 95% bands. Real DNA has richer and poorer "
         "stretches than any model with a short memory.",
     ),
+    "gc_positions": (
+        "GC content by position",
+        "From the start of a sequence, with 95% bands. Real sequences are cut at any place, and have none: "
+        "a slope at the left end shows samples that start from an untypical state.",
+    ),
     "dinucleotides": (
         "Dinucleotides",
         "How much oftener than its letters explain a dinucleotide occurs, on both strands (Karlin and "
@@ -47,8 +52,8 @@ CAPTIONS = {
     ),
     "kmer_distance": (
         "k-mers, distance from real DNA",
-        "Jensen-Shannon distance from held-out real DNA, in groups of equally many bases, with 95% bands. "
-        "Real against itself is as low as a group can come.",
+        "Jensen-Shannon distance from one half of the held-out real DNA, in shares of equally many bases, "
+        "with 95% bands. Real against itself, a share of the other half, is as low as a group can come.",
     ),
     "kmer_spectrum": (
         "Every 4-mer",
@@ -87,6 +92,7 @@ def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[Exhibit]:
     plots = (
         ("scoreboard", lambda path: overview(scored, path), real),
         ("gc_windows", lambda path: gc_windows(rows, path), named.WINDOW_SHARES in rows),
+        ("gc_positions", lambda path: gc_positions(rows, path), named.POSITION_SHARES in rows),
         ("dinucleotides", lambda path: dinucleotides(rows, path), named.DINUCLEOTIDES in rows),
         ("kmer_distance", lambda path: kmer_distance(rows, path), real),
         ("kmer_spectrum", lambda path: kmer_spectrum(rows, path),
@@ -124,6 +130,18 @@ def gc_windows(rows: Rows, path: Path) -> Path:
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"GC content of a {named.WINDOWS[0]}-bp window (%)")
     axes.set_ylabel("share of windows (%)")
+    return save_with_legend(axes, path)
+
+
+def gc_positions(rows: Rows, path: Path) -> Path:
+    """The GC content over the position in a sequence, a line for each group."""
+    row = rows[named.POSITION_SHARES]
+    figure = new_figure()
+    axes = figure.subplots()
+    for name, each in row.groups.items():
+        band(axes, row.measure.at, each.value, each.error, name, markers=False)
+    axes.set_xlabel("position in the sequence (bp)")
+    axes.set_ylabel("GC content (%)")
     return save_with_legend(axes, path)
 
 

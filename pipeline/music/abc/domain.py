@@ -81,6 +81,7 @@ class Abc(Domain):
     """The lowest pitch that may be drawn, as a note in ABC, such as G, for the G below middle C."""
     highest: str | None = None
 
+    record_suffix: ClassVar[str] = ".abc"
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
     output_settings: ClassVar[tuple[str, ...]] = (
@@ -254,11 +255,15 @@ class Abc(Domain):
             files=tuple(files),
         )
 
+    def format_record(self, record: Record, number: int) -> str:
+        """As a tune of an ABC file, whether it is valid or not."""
+        return f"X:{number}\nT:{record.id}\n{record.text.strip()}\n\n"
+
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """Validity, notes, pitches, intervals and note lengths beside those of the reference groups."""
         from pipeline.music.compare.statistics import compare_groups
 
-        return compare_groups(records, references.groups, out_dir)
+        return compare_groups(records, references.compared, out_dir)
 
 
 def _close(tune: Tune) -> tuple[Tune, tuple[str, ...]]:

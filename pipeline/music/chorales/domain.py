@@ -185,7 +185,7 @@ class Chorales(Domain):
         """Parallels, ranges, crossings, chords and lengths beside those of the reference groups."""
         from pipeline.music.chorales.statistics import compare_groups
 
-        return compare_groups(records, references.groups, out_dir)
+        return compare_groups(records, references.compared, out_dir)
 
 
 def _title(name: str) -> str:

@@ -178,7 +178,7 @@ class Performance(Domain):
         """Time, loudness and pitch, or of written music what is measured of tunes, beside the references."""
         from pipeline.music.performance.statistics import compare_performances, compare_written
 
-        groups = {"samples": records, **references.groups}
+        groups = {"samples": records, **references.compared}
         pieces = {name: [self.piece(record) for record in group] for name, group in groups.items() if group}
         compare = compare_performances if self.events.in_seconds else compare_written
         return compare(pieces, out_dir)

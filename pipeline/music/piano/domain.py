@@ -157,7 +157,7 @@ class Piano(Domain):
         """Notes, steps, chords and repetition beside those of the reference groups."""
         from pipeline.music.piano.statistics import compare_groups
 
-        return compare_groups(records, references.groups, out_dir)
+        return compare_groups(records, references.compared, out_dir)
 
 
 @dataclass(frozen=True, kw_only=True)
