@@ -92,10 +92,6 @@ class Grouping:
                 return Groups(labels, containment)
         return Groups(_components(len(lengths), known), 1.0)
 
-    def known(self, records: int) -> np.ndarray:
-        """The groups ``(records,)`` of those with a common name alone."""
-        return _components(records, self._known_links())
-
     def _known_links(self) -> np.ndarray:
         return np.array(self._links, np.int64).reshape(-1, 2)
 

@@ -20,7 +20,9 @@ from pipeline.alphabet import SPECIALS, Alphabet
 from pipeline.domain import Domain
 
 MAX_MINIMIZERS = 2**24
-"""Of a whole corpus; eight bytes each. Windows grow with the corpus."""
+"""Of a whole corpus of records; eight bytes each. Windows grow with the corpus."""
+MAX_PLACED = 2**22
+"""Of one whose minimizers' places are looked at, too: long sequences share long substrings."""
 CHUNK_SYMBOLS = 2**20
 """Read from the disk at once, unless one record is longer."""
 HASH_BITS = 32
@@ -37,8 +39,8 @@ class Sketcher:
     partners: np.ndarray
 
     @classmethod
-    def of(cls, domain: Domain, alphabet: Alphabet, symbols: int) -> "Sketcher":
-        """The domain's, with windows so wide that a corpus of `symbols` has some `MAX_MINIMIZERS` at most.
+    def of(cls, domain: Domain, alphabet: Alphabet, symbols: int, most: int = MAX_MINIMIZERS) -> "Sketcher":
+        """The domain's, with windows so wide that a corpus of `symbols` has some `most` minimizers at most.
 
         Raises ValueError where a k-mer does not fit into 64 bits.
         """
@@ -49,24 +51,29 @@ class Sketcher:
         paired = [complement[each] for each in alphabet.symbols] if complement else []
         partners = [alphabet.code(each) - len(SPECIALS) for each in paired]
         # A window of w k-mers has 2 / (w + 1) minimizers a symbol on average.
-        window = max(settings.window, 2 * symbols // MAX_MINIMIZERS)
+        window = max(settings.window, 2 * symbols // most)
         return cls(settings.k, window, bits, np.array(partners, np.int64))
 
-    def keys(self, codes: np.ndarray, spans: np.ndarray, first_record: int = 0) -> np.ndarray:
-        """``hash << 32 | record`` of each minimizer, uint64, in the order of the codes.
+    def keys(
+        self, codes: np.ndarray, spans: np.ndarray, first_record: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``hash << 32 | record`` of each minimizer, uint64, and where in `codes` it starts, int64.
 
         `spans` is ``(records, 2)``, in codes; the first one is record `first_record`.
         """
-        keys, _ = self.places(codes, spans)
-        records = keys & np.uint64(2**HASH_BITS - 1)
-        return (keys - records) | (records + np.uint64(first_record))
-
-    def places(self, codes: np.ndarray, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """`keys`, and where each minimizer starts, int64, in codes."""
         size = int((spans[:, 1] - spans[:, 0]).sum())
         keys, at = np.empty(size, np.uint64), np.empty(size, np.int64)
         count = _find(codes, spans, self.k, self.window, self.bits, len(SPECIALS), self.partners, keys, at)
-        return keys[:count].copy(), at[:count].copy()
+        return keys[:count] + np.uint64(first_record), at[:count].copy()
+
+    def read(self, path: Path, dtype: np.dtype, spans: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """`keys` of a file of codes, and places in it, some `CHUNK_SYMBOLS` at once.
+
+        `spans` is ``(records, 2)``, of all records of the file.
+        """
+        for first, codes, within in read_codes(path, dtype, spans):
+            keys, at = self.keys(codes, within, first)
+            yield keys, at + int(spans[first, 0])
 
 
 def read_codes(

@@ -2,7 +2,7 @@
 its checkpoint brings it, by whole records in groups, or by blocks of long ones."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,8 @@ from pipeline.config import SplitSettings
 from pipeline.corpus import SUBSETS, CorpusWriter
 from pipeline.domain import Domain, Record
 from pipeline.groups import CONTAINMENTS, Grouping, Groups
-from pipeline.sketch import Sketcher, read_codes
+from pipeline.near_copies import Purged, purge
+from pipeline.sketch import MAX_MINIMIZERS, MAX_PLACED, Sketcher
 from pipeline.split_file import PrescribedSplit
 from pipeline.splits import split_blocks, split_records
 from pipeline.unlearned import Unlearned, split_unlearned
@@ -26,6 +27,9 @@ MIN_BLOCK, MAX_BLOCK = 2_000, 100_000
 """A held-out block is to be longer than what is learned from its neighbours, and than a sample."""
 LARGEST_GROUP = 0.5
 """Near-copies are looked for more strictly where a group would have more than this share of the symbols."""
+
+TELLING_SHARE = 0.01
+"""Less of the test split in the training data is not worth a line."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,22 @@ class Splitter:
             if set(listed.tolist()) == set(range(len(SUBSETS))):
                 return self._keeping_to_list(spans, listed, self._groups(writer, domain))
         if by == "blocks" or (by == "auto" and _coarse(lengths, domain.open_ended)):
-            return self._blocks(spans)
+            return self._blocks(writer, domain)
         return self._records(spans, self._groups(writer, domain))
 
     def _groups(self, writer: CorpusWriter, domain: Domain) -> Groups:
-        spans = writer.spans
+        for keys, _ in self._minimizers(writer, domain, MAX_MINIMIZERS):
+            self._grouping.add_keys(keys)
+        return self._grouping.groups(writer.spans[:, 1] - writer.spans[:, 0], LARGEST_GROUP)
+
+    def _minimizers(
+        self, writer: CorpusWriter, domain: Domain, most: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Keys and places of the corpus's minimizers, some at once; none of a domain that has no sketch."""
         if domain.sketch is not None and writer.fixed is not None:
-            sketcher = Sketcher.of(domain, writer.fixed, int(spans[-1, 1]))
-            for first, codes, within in read_codes(writer.codes_path, writer.fixed.dtype, spans):
-                self._grouping.add_keys(sketcher.keys(codes, within, first))
-        return self._grouping.groups(spans[:, 1] - spans[:, 0], LARGEST_GROUP)
+            spans = writer.spans
+            sketcher = Sketcher.of(domain, writer.fixed, int(spans[-1, 1]), most)
+            yield from sketcher.read(writer.codes_path, writer.fixed.dtype, spans)
 
     def _records(self, spans: np.ndarray, groups: Groups) -> Split:
         shares = self._settings.validation, self._settings.test
@@ -104,18 +114,23 @@ class Splitter:
             lines.append(f"{copies} in no subset")
         return Split(segments, left_out, self._unlearned.digest, groups.figures, tuple(lines))
 
-    def _blocks(self, spans: np.ndarray) -> Split:
-        """Blocks; of records that share places in their source, the longest alone."""
-        total, shares = int(spans[-1, 1]), (self._settings.validation, self._settings.test)
-        length = _block_length(total, min(shares))
+    def _blocks(self, writer: CorpusWriter, domain: Domain) -> Split:
+        """Blocks of records that are no near-copies of longer ones; training without near-copies of these."""
+        spans, shares = writer.spans, (self._settings.validation, self._settings.test)
+        minimizers = [*self._minimizers(writer, domain, MAX_PLACED)]
+        for keys, _ in minimizers:
+            self._grouping.add_keys(keys)
+        groups = self._grouping.groups(spans[:, 1] - spans[:, 0], largest=1.0)
+        chosen = np.flatnonzero(_longest(groups.labels, spans[:, 1] - spans[:, 0]))
+        length = _block_length(int((spans[chosen, 1] - spans[chosen, 0]).sum()), min(shares))
         gap = min(self._settings.gap, length // 8)
-        segments = split_blocks(spans, *shares, gap, length, self._rng())
-        kept = _longest(self._grouping.known(len(spans)), spans[:, 1] - spans[:, 0])
-        left_out = int((~kept).sum())
-        line = f"{left_out} records that share places with longer ones are in no subset (blocks are split)"
-        figures = {"test_blocks": int((segments[:, 2] == 2).sum())}
-        segments = segments[kept[segments[:, 3]]]
-        return Split(segments, left_out, figures=figures, lines=(line,) if left_out else ())
+        segments = split_blocks(spans, chosen, *shares, gap, length, self._rng())
+        figures = {**groups.figures, "test_blocks": int((segments[:, 2] == 2).sum())}
+        if not minimizers:
+            return Split(segments, figures=figures)
+        purged = purge(segments, *map(np.concatenate, zip(*minimizers, strict=True)))
+        figures |= {"purged_symbols": purged.symbols, "test_share_in_training": round(purged.contained, 4)}
+        return Split(purged.segments, figures=figures, lines=_told_of_blocks(purged, domain.symbol_name))
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._settings.seed or 0)
@@ -140,6 +155,16 @@ def _longest(groups: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     kept = np.zeros(len(groups), bool)
     kept[order[first]] = True
     return kept
+
+
+def _told_of_blocks(purged: Purged, unit: str) -> tuple[str, ...]:
+    """What is to be said of near-copies across a split in blocks."""
+    lines = []
+    if purged.symbols:
+        lines.append(f"{purged.symbols:,} {unit}s are near-copies of held-out blocks, and are not trained on")
+    if purged.contained >= TELLING_SHARE:
+        lines.append(f"{purged.contained:.0%} of the test split stands in the training data, too: repeats")
+    return tuple(lines)
 
 
 def _told(groups: Groups, spans: np.ndarray, share: float) -> tuple[str, ...]:

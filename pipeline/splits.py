@@ -54,15 +54,32 @@ def _filled(sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def split_blocks(
+    spans: np.ndarray, chosen: np.ndarray, validation: float, test: float, gap: int, length: int,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Segments of contiguous blocks, in order; held-out ones of some `length` symbols at random places of the
+    `chosen` records, whose numbers these are. Others are trained on, and no part of the shares.
+
+    The chosen records are cut into as many equal strata as there are held-out blocks, with one block in each,
+    so that they are spread over all sequences: a tail split would measure what happens to lie in the tail,
+    repeats for instance. The training side of each border loses `gap` symbols, so that nothing learned lies
+    right beside what is tested. Segments never cross records.
+    """
+    lengths = spans[chosen, 1] - spans[chosen, 0]
+    joined = np.column_stack([np.cumsum(lengths) - lengths, np.cumsum(lengths)])
+    segments = _blocks_of(joined, validation, test, gap, length, rng)
+    segments[:, :2] += (spans[chosen, 0] - joined[:, 0])[segments[:, 3], None]
+    segments[:, 3] = chosen[segments[:, 3]]
+    others = np.setdiff1d(np.arange(len(spans)), chosen)
+    trained = np.column_stack([spans[others], np.zeros(len(others), np.int64), others])
+    segments = np.concatenate([segments, trained])
+    return segments[np.argsort(segments[:, 0], kind="stable")]
+
+
+def _blocks_of(
     spans: np.ndarray, validation: float, test: float, gap: int, length: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Segments of contiguous blocks, held-out ones of some `length` symbols at random places.
-
-    The corpus is cut into as many equal strata as there are held-out blocks, with one block in each, so that
-    they are spread over all sequences: a tail split would measure what happens to lie in the tail, repeats
-    for instance. The training side of each border loses `gap` symbols, so that nothing learned lies right
-    beside what is tested. Segments never cross records.
-    """
+    """Segments of records that lie one after the other, as `split_blocks` has them."""
     total = int(spans[-1, 1])
     counts = [max(1, round(share * total / length)) for share in (validation, test)]
     strata = sum(counts)

@@ -8,7 +8,7 @@ from pipeline.alphabet import Alphabet
 from pipeline.domain import SketchSettings
 from pipeline.genome.nucleotide import Nucleotide, reverse_complement
 from pipeline.protein.protein import Protein
-from pipeline.sketch import Sketcher, read_codes
+from pipeline.sketch import Sketcher
 from pipeline.text import Text
 
 ALPHABET = Alphabet(Nucleotide.alphabet)
@@ -20,7 +20,7 @@ def sketch(*sequences: str) -> tuple[np.ndarray, np.ndarray]:
     ends = np.cumsum([len(each) for each in codes])
     spans = np.column_stack([ends - [len(each) for each in codes], ends])
     sketcher = Sketcher.of(Nucleotide(), ALPHABET, int(ends[-1]))
-    return sketcher.places(np.concatenate(codes), spans)
+    return sketcher.keys(np.concatenate(codes), spans)
 
 
 def hashes(sequence: str) -> set[int]:
@@ -64,9 +64,9 @@ def test_chunks_of_the_file_change_nothing(tmp_path, monkeypatch):
     sketcher = Sketcher.of(Nucleotide(), ALPHABET, 3_000)
     for size in (1, 950, 10_000):
         monkeypatch.setattr("pipeline.sketch.CHUNK_SYMBOLS", size)
-        pieces = read_codes(tmp_path / "codes.bin", codes.dtype, spans)
-        keys = [sketcher.keys(piece, within, first) for first, piece, within in pieces]
-        assert np.array_equal(np.concatenate(keys), sketcher.keys(codes, spans))
+        pieces = sketcher.read(tmp_path / "codes.bin", codes.dtype, spans)
+        for read, expected in zip(zip(*pieces, strict=True), sketcher.keys(codes, spans), strict=True):
+            assert np.array_equal(np.concatenate(read), expected)
 
 
 def test_windows_widen_so_that_memory_stays_bounded():

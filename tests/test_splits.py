@@ -75,6 +75,10 @@ def test_which_records_are_held_out_depends_on_the_seed():
     assert not np.array_equal(first, other)
 
 
+def blocks(spans: np.ndarray, *settings, seed: int = 0) -> np.ndarray:
+    return split_blocks(spans, np.arange(len(spans)), *settings, random(seed))
+
+
 # --- blocks -----------------------------------------------------------------------------------------------
 
 
@@ -85,7 +89,7 @@ def test_which_records_are_held_out_depends_on_the_seed():
 def test_blocks_never_overlap_nor_cross_records(lengths, validation, test, gap, seed):
     spans = spans_of(*lengths)
     length = max(1, int(spans[-1, 1]) // 50)
-    segments = split_blocks(spans, validation, test, gap, length, random(seed))
+    segments = blocks(spans, validation, test, gap, length, seed=seed)
     assert (segments[:, 0] < segments[:, 1]).all()
     ordered = segments[np.argsort(segments[:, 0])]
     assert (ordered[1:, 0] >= ordered[:-1, 1]).all()
@@ -95,7 +99,7 @@ def test_blocks_never_overlap_nor_cross_records(lengths, validation, test, gap, 
 
 @given(fractions, fractions, st.integers(1_000, 30_000), st.integers(0, 9))
 def test_blocks_hold_out_the_shares_asked_for(validation, test, length, seed):
-    segments = split_blocks(spans_of(1_000_000), validation, test, 0, length, random(seed))
+    segments = blocks(spans_of(1_000_000), validation, test, 0, length, seed=seed)
     assert share_of(segments, "validation") == pytest.approx(validation, abs=0.001)
     assert share_of(segments, "test") == pytest.approx(test, abs=0.001)
 
@@ -103,7 +107,7 @@ def test_blocks_hold_out_the_shares_asked_for(validation, test, length, seed):
 def test_held_out_blocks_lie_at_random_places_over_the_whole_corpus():
     places = []
     for seed in range(30):
-        segments = split_blocks(spans_of(1_000_000), 0.05, 0.05, 0, 2_000, random(seed))
+        segments = blocks(spans_of(1_000_000), 0.05, 0.05, 0, 2_000, seed=seed)
         tested = segments[segments[:, 2] == 2]
         assert len(tested) == 25 and set(tested[:, 1] - tested[:, 0]) == {2_000}
         assert set(tested[:, 0] * 5 // 1_000_000) == set(range(5))
@@ -113,15 +117,25 @@ def test_held_out_blocks_lie_at_random_places_over_the_whole_corpus():
 
 
 def test_a_block_lies_within_one_record_where_it_can():
-    segments = split_blocks(spans_of(*[10_000] * 50), 0.1, 0.1, 0, 2_500, random())
+    segments = blocks(spans_of(*[10_000] * 50), 0.1, 0.1, 0, 2_500)
     tested = segments[segments[:, 2] == 2]
     assert (tested[:, 1] - tested[:, 0] == 2_500).mean() > 0.9
 
 
 def test_training_keeps_its_distance_from_what_is_held_out():
-    segments = split_blocks(spans_of(100_000), 0.05, 0.05, 150, 1_000, random())
+    segments = blocks(spans_of(100_000), 0.05, 0.05, 150, 1_000)
     ordered = segments[np.argsort(segments[:, 0])]
     for left, right in pairwise(ordered):
         if 0 in (left[2], right[2]):
             assert right[0] - left[1] == 150
     assert ordered[0, 0] == 0 and ordered[-1, 1] == 100_000
+
+
+def test_blocks_of_some_records_leave_the_others_to_training():
+    spans = spans_of(10_000, 20_000, 30_000)
+    segments = split_blocks(spans, np.array([0, 2]), 0.1, 0.1, 20, 1_000, random())
+    held_out = segments[segments[:, 2] > 0]
+    assert set(held_out[:, 3].tolist()) == {0, 2}
+    assert (held_out[:, 1] - held_out[:, 0]).sum() == 8_000
+    assert segments[segments[:, 3] == 1].tolist() == [[10_000, 30_000, 0, 1]]
+    assert (segments[1:, 0] >= segments[:-1, 1]).all()
