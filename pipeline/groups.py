@@ -10,7 +10,6 @@ J. Söding, Clustering huge protein sequence sets in linear time, Nature Communi
 """
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,10 +95,13 @@ class Grouping:
         return np.array(self._links, np.int64).reshape(-1, 2)
 
 
-def _shared(keys: Sequence[np.ndarray], lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shared(keys: list[np.ndarray], lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of records ``(n, 2)`` with parts in common, how many ``(n,)``, and how many each record has."""
-    entries, _ = _counted(np.concatenate(keys) if keys else np.zeros(0, np.uint64))
-    parts = np.bincount((entries & _RECORD).astype(np.int64), minlength=len(lengths))
+    entries = np.concatenate([np.zeros(0, np.uint64), *keys])
+    keys.clear()  # each array is large, so that none is kept for longer than it must be
+    entries.sort()
+    entries = entries[np.append(True, entries[1:] != entries[:-1])[: len(entries)]]
+    parts = np.bincount((entries & _RECORD).view(np.int64), minlength=len(lengths))
     found = np.empty(_most_pairs(entries, FEW), np.uint64)
     found, counts = _counted(found[: _fill_pairs(entries, FEW, lengths, found)])
     pairs = np.column_stack([found >> np.uint64(HASH_BITS), found & _RECORD]).astype(np.int64)

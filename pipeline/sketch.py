@@ -19,9 +19,9 @@ from numba import njit
 from pipeline.alphabet import SPECIALS, Alphabet
 from pipeline.domain import Domain
 
-MAX_MINIMIZERS = 2**24
+MAX_MINIMIZERS = 2**23
 """Of a whole corpus of records; eight bytes each. Windows grow with the corpus."""
-MAX_PLACED = 2**22
+MAX_PLACED = 2**21
 """Of one whose minimizers' places are looked at, too: long sequences share long substrings."""
 CHUNK_SYMBOLS = 2**20
 """Read from the disk at once, unless one record is longer."""
@@ -61,9 +61,14 @@ class Sketcher:
 
         `spans` is ``(records, 2)``, in codes; the first one is record `first_record`.
         """
-        size = int((spans[:, 1] - spans[:, 0]).sum())
-        keys, at = np.empty(size, np.uint64), np.empty(size, np.int64)
-        count = _find(codes, spans, self.k, self.window, self.bits, len(SPECIALS), self.partners, keys, at)
+        most, count = int((spans[:, 1] - spans[:, 0]).sum()), -1
+        room = 4 * most // (self.window + 1) + len(spans)  # twice the expected number
+        while count < 0:
+            keys, at = np.empty(room, np.uint64), np.empty(room, np.int64)
+            count = _find(
+                codes, spans, self.k, self.window, self.bits, len(SPECIALS), self.partners, keys, at
+            )
+            room = most
         return keys[:count] + np.uint64(first_record), at[:count].copy()
 
     def read(self, path: Path, dtype: np.dtype, spans: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -104,7 +109,8 @@ def _find(
     codes: np.ndarray, spans: np.ndarray, k: int, window: int, bits: int, lowest: int, partners: np.ndarray,
     keys: np.ndarray, places: np.ndarray,
 ) -> int:  # fmt: skip
-    """Fill `keys` and `places`, and count them. A run of symbols with fewer than `window` k-mers has one."""
+    """Fill `keys` and `places`, and count them; -1 where there is no room for all. A run of symbols with
+    fewer than `window` k-mers has one minimizer."""
     count, paired = 0, len(partners) > 0
     mask = np.uint64(2**64 - 1) >> np.uint64(64 - bits * k)
     high, step = np.uint64(bits * (k - 1)), np.uint64(bits)
@@ -116,6 +122,8 @@ def _find(
             code = -1 if at == spans[record, 1] else np.int64(codes[at]) - lowest
             if code < 0:  # an end: of few k-mers the smallest
                 if best_at > told_at:
+                    if count == len(keys):
+                        return -1
                     keys[count] = (best & np.uint64(0xFFFFFFFF00000000)) | np.uint64(record)
                     places[count] = best_at
                     count += 1
@@ -139,6 +147,8 @@ def _find(
                     if each < best:
                         best, best_at = each, place - back
             if filled >= window + k - 1 and best_at > told_at:
+                if count == len(keys):
+                    return -1
                 keys[count] = (best & np.uint64(0xFFFFFFFF00000000)) | np.uint64(record)
                 places[count] = best_at
                 count += 1

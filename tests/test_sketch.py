@@ -69,9 +69,17 @@ def test_chunks_of_the_file_change_nothing(tmp_path, monkeypatch):
             assert np.array_equal(np.concatenate(read), expected)
 
 
+def test_more_minimizers_than_expected_are_all_found():
+    broken = "N".join(DNA[at : at + 16] for at in range(0, 2_976, 16))
+    codes = ALPHABET.encode(broken, "replace", "x")
+    sketcher = Sketcher(16, 200, 2, np.array([3, 2, 1, 0]))
+    keys, places = sketcher.keys(codes, np.array([[0, len(codes)]]))
+    assert np.array_equal(places, np.arange(0, len(codes), 17)) and len(keys) == 186
+
+
 def test_windows_widen_so_that_memory_stays_bounded():
     widths = [Sketcher.of(Nucleotide(), ALPHABET, symbols).window for symbols in (10**6, 10**8, 10**9)]
-    assert widths == [8, 11, 119]
+    assert widths == [8, 23, 238]
 
 
 def test_domains_without_a_sketch_and_long_k_mers():
