@@ -1,16 +1,21 @@
 """The part that reads MIDI by symusic, run in a child process: malformed files may kill native code."""
 
+from pathlib import Path
 from typing import Any
+
+from pipeline.music.midi_bytes import plain_events
 
 
 def load(path: str) -> dict[str, Any]:
     """What a MIDI file holds, as plain lists in the order of the fields of `Piece` and its parts.
 
-    Raises whatever symusic raises.
+    Raises whatever symusic raises, and ValueError for an event that is cut short.
     """
     from symusic import Score
 
-    score = Score(path)
+    data = Path(path).read_bytes()
+    plain = plain_events(data)
+    score = Score(path) if plain is data else Score.from_midi(plain)
     return {
         "ticks_per_quarter": score.ticks_per_quarter,
         "parts": [[track.name, track.program, track.is_drum] for track in score.tracks],

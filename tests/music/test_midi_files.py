@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from pipeline.errors import DataError
+from pipeline.music.midi_bytes import plain_events
 from pipeline.music.midi_files import MOST_BYTES, is_midi_name, read_midi, write_midi
 from pipeline.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, Tempo
 
@@ -58,6 +59,38 @@ def test_a_note_without_length_gets_one_tick(tmp_path):
     path = tmp_path / "short.mid"
     path.write_bytes(midi(track(ON, b"\x00\x80\x3c\x40", ON, OFF)))
     assert [note.duration for note in read_midi(path).notes][-1] == 16
+
+
+SYSEX = b"\x00\xf0\x03\x43\x12\x00", b"\x60\xf7\x02\x43\xf7"
+
+
+def test_system_exclusive_packets_move_no_onset(tmp_path):
+    path, packets = tmp_path / "packets.mid", midi(track(*SYSEX, ON, OFF, *SYSEX, ON, OFF))
+    path.write_bytes(packets)
+    assert [note[:3] for note in read_midi(path).notes] == [(0x60, 60, 0x10), (0xD0, 60, 0x10)]
+    assert plain_events(packets) == midi(track(b"\x60" + ON[1:], OFF, b"\x60" + ON[1:], OFF))
+
+
+def test_an_impossible_meter_is_left_out(tmp_path):
+    path = tmp_path / "meter.mid"
+    for power, meters in ((0x21, ()), (0x03, (Meter(0, 6, 8),))):
+        path.write_bytes(midi(track(b"\x00\xff\x58\x04\x06" + bytes([power]) + b"\x18\x08", ON, OFF)))
+        assert read_midi(path).meters == meters
+
+
+def test_a_track_cut_inside_a_packet_is_refused(tmp_path):
+    path = tmp_path / "cut.mid"
+    path.write_bytes(midi(track(*SYSEX, b"\x00\xf0\x7f\x43")))
+    with pytest.raises(DataError, match="an event is cut short"):
+        read_midi(path)
+
+
+def test_the_cases_of_packets_and_meters(shared):
+    for folder in ("20-sysex-in-packets", "21-time-signature-of-2-to-33"):
+        for path in sorted((shared / "cases" / folder).glob("*.mid")):
+            piece = read_midi(path)
+            assert [note.onset for note in piece.notes[:4]] == [0, 240, 480, 720]
+            assert piece.meters in ((), (Meter(0),))
 
 
 @pytest.mark.parametrize(

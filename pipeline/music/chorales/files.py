@@ -19,7 +19,6 @@ from pipeline.domain import Rejection
 from pipeline.errors import DataError
 from pipeline.music.chorales.voices import (
     HIGHEST_PITCH,
-    NAMES,
     SILENT,
     SIXTEENTHS,
     VOICES,
@@ -42,6 +41,13 @@ LONGEST = 2**16
 LONGEST_SILENCE = 32
 """Steps, two bars: where all voices are silent for longer, instruments play alone."""
 _STEPS_PER_QUARTER = SIXTEENTHS // 4
+_VOICE_NAMES = {
+    "S": re.compile(r"(?:sop|cantus|canto|discant|s\.?\s*\d*$)"),
+    "A": re.compile(r"(?:alt|contralt|a\.?\s*\d*$)"),
+    "T": re.compile(r"(?:ten|t\.?\s*\d*$)"),
+    "B": re.compile(r"(?:bass?[eouis]*\b|b\.?\s*\d*$)"),
+}
+"""Beginnings of the names of voices, in English, Latin, Italian, German and French, by their letters."""
 _STEP = re.compile(r";\s*step (16|8|4)\b")
 _SHAPE = (
     "JSON of chorales is an object of train, valid and test, or a list, of chorales, each a list of steps of "
@@ -133,10 +139,15 @@ def _pitches(steps: Any) -> np.ndarray:
     if any(len(step) != len(VOICES) for step in steps):
         raise NotAChorale("a step without four voices")
     pitches = np.array([[_pitch(value) for value in step] for step in steps])
+    _check_order(pitches)
+    return pitches
+
+
+def _check_order(pitches: np.ndarray) -> None:
+    """Raises NotAChorale where the soprano lies below the bass."""
     means = [column[column != SILENT].mean() if (column != SILENT).any() else None for column in pitches.T]
     if None not in (means[0], means[-1]) and means[0] < means[-1]:
         raise NotAChorale("the first voice lies below the last")
-    return pitches
 
 
 def _pitch(value: Any) -> int:
@@ -182,7 +193,10 @@ def _from_score(path: Path) -> Iterator[Found | Rejection]:
     from music21 import converter
 
     try:
-        parts = list(converter.parse(str(path), forceSource=True, storePickle=False).parts)
+        score = converter.parse(str(path), forceSource=True, storePickle=False)
+        if any(part.atSoundingPitch is False for part in score.parts):  # of a part that transposes
+            score.toSoundingPitch(inPlace=True)
+        parts = list(score.parts)
     except Exception as error:  # music21 raises errors of many kinds on a broken file
         why = f"{type(error).__name__}: {str(error)[:120]}"
         raise DataError(f"{path}: music21 cannot read it ({why}); export it again as MusicXML") from None
@@ -193,14 +207,25 @@ def _from_score(path: Path) -> Iterator[Found | Rejection]:
 
 
 def _singers(parts: list["Part"]) -> list["Part"]:
-    """The four voices: all parts where there are four, else those named so. Raises NotAChorale."""
-    if len(parts) == len(VOICES):
-        return parts
-    called = [(str(part.partName).lower(), part) for part in parts]
-    named = [[part for name, part in called if name.startswith(voice.lower())] for voice in NAMES]
-    if any(len(each) != 1 for each in named):
+    """The four voices from soprano to bass, by their names, else four parts by their places.
+
+    Raises NotAChorale where they are not four, or a name contradicts its place.
+    """
+    called = [_voice(part) for part in parts]
+    named = [[part for part, voice in zip(parts, called, strict=True) if voice == name] for name in VOICES]
+    if all(len(each) == 1 for each in named):
+        return [each[0] for each in named]
+    if len(parts) != len(VOICES):
         raise NotAChorale("not four voices")
-    return [each[0] for each in named]
+    if any(voice not in (None, place) for voice, place in zip(called, VOICES, strict=True)):
+        raise NotAChorale("voices named otherwise than they stand")
+    return parts
+
+
+def _voice(part: "Part") -> str | None:
+    """The letter of the voice that a part is named after; None for other names."""
+    name = str(part.partName or "").strip().lower()
+    return next((voice for voice, names in _VOICE_NAMES.items() if names.match(name)), None)
 
 
 def _of_parts(parts: list["Part"]) -> Chorale:
@@ -214,6 +239,7 @@ def _of_parts(parts: list["Part"]) -> Chorale:
             pitches[start:stop, voice] = pitch
             # A tie from nowhere is a note of its own.
             struck[start, voice] = not (tied and start and pitches[start - 1, voice] == pitch)
+    _check_order(pitches)
     return Chorale(pitches, struck)
 
 

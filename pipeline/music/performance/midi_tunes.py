@@ -40,31 +40,41 @@ class MidiTunes(Abc):
         if not is_midi_name(path):
             yield from super().read(path)
             return
+        piece = read_midi(path)
         try:
-            raw = written_tune(read_midi(path), path.stem)
+            found = self._record(written_tune(piece, path.stem), path.name, str(path))
+            if isinstance(found, Rejection) and len(piece.meters) > 1:
+                found = self._record(written_tune(piece, path.stem, in_meters=True), path.name, str(path))
         except ValueError as error:
-            yield Rejection(str(path), str(error))
-            return
-        yield self._record(raw, path.name, str(path))
+            found = Rejection(str(path), str(error))
+        yield found
 
 
-def written_tune(piece: Piece, title: str) -> RawTune:
+def written_tune(piece: Piece, title: str, in_meters: bool = False) -> RawTune:
     """The highest notes of a piece as a tune in its commonest meter; bars of other meters, such as upbeats,
-    are as long as they say. Raises ValueError, with a countable reason, where there are other lengths than
-    sixteenths."""
+    are as long as they say, with their meter before them if `in_meters`. Raises ValueError, with a countable
+    reason, where there are other lengths than sixteenths."""
     voice = _voice(piece)
-    bars, meter = _bars(piece, voice[-1][1])
+    bars, meters = _bars(piece, voice[-1][1])
+    meter = meters[0] if in_meters else Counter(meters).most_common(1)[0][0]
     sharps, minor = key_of(piece)
     key = f"{(_MINOR if minor else _MAJOR)[sharps + 7]}{'m' if minor else ''}"
-    header = {"T": title, "M": f"{meter.beats}/{meter.beat_type}", "L": "1/8", "K": key}
-    return RawTune(1, "1", header, _body(voice, bars, key))
+    header = {"T": title, "M": meter, "L": "1/8", "K": key}
+    written = _body(voice, bars, key)
+    if in_meters:
+        before = [meter, *meters]  # of each bar, that of the bar before it
+        written = [
+            bar if after == last else f"[M:{after}]{bar}"
+            for bar, last, after in zip(written, before, meters, strict=False)
+        ]
+    return RawTune(1, "1", header, "|".join(written) + "|]")
 
 
-def _bars(piece: Piece, end: int) -> tuple[list[int], Meter]:
-    """Where bars start, in sixteenths, and where the last one ends; and the meter of most of them."""
+def _bars(piece: Piece, end: int) -> tuple[list[int], list[str]]:
+    """Where bars start, in sixteenths, and where the last one ends; and the meter of each of them."""
     meters = piece.meters if piece.meters and piece.meters[0].tick == 0 else (Meter(0), *piece.meters)
     starts: list[int] = []
-    counts: Counter[tuple[int, int]] = Counter()
+    found: list[str] = []
     for meter, following in zip_longest(meters, meters[1:]):
         first = round(meter.tick * SIXTEENTHS / piece.ticks_per_quarter)
         until = end if following is None else round(following.tick * SIXTEENTHS / piece.ticks_per_quarter)
@@ -72,10 +82,10 @@ def _bars(piece: Piece, end: int) -> tuple[list[int], Meter]:
         if not steps:
             raise ValueError("a meter of less than a sixteenth")
         added = list(range(first, until, steps))
-        counts[meter[1:]] += len(added)
+        found += [f"{meter.beats}/{meter.beat_type}"] * len(added)
         starts += added
         last = first + len(added) * steps
-    return [*starts, max(last, end)], Meter(0, *counts.most_common(1)[0][0])
+    return [*starts, max(last, end)], found
 
 
 def _voice(piece: Piece) -> list[tuple[int, int, int]]:
@@ -97,7 +107,7 @@ def _voice(piece: Piece) -> list[tuple[int, int, int]]:
     return voice
 
 
-def _body(voice: list[tuple[int, int, int]], bars: list[int], key: str) -> str:
+def _body(voice: list[tuple[int, int, int]], bars: list[int], key: str) -> list[str]:
     """Bars of notes and rests; notes over a bar line are tied."""
     spans: list[tuple[int, int, int | None]] = []
     now = 0
@@ -115,7 +125,7 @@ def _body(voice: list[tuple[int, int, int]], bars: list[int], key: str) -> str:
                 name = "z" if pitch is None else _name(pitch, key, signature, altered)
                 tie = "-" if last < stop and pitch is not None else ""
                 written[-1] += name + _length(last - first) + tie
-    return "|".join(written) + "|]"
+    return written
 
 
 def _name(pitch: int, key: str, signature: dict[str, int], altered: dict[str, int]) -> str:

@@ -123,3 +123,39 @@ def test_the_jsb_chorales_are_all_read(shared):
     found = list(read_chorales(shared / "jsb_chorales" / "Jsb16thSeparated.json"))
     counts = {name: sum(each.subset == name for each in found) for name in ("train", "validation", "test")}
     assert counts == {"train": 229, "validation": 76, "test": 77}
+
+
+def parts_of(folder, **named: str) -> list | Rejection:
+    """What is read of a score of parts with these names, each a few quarters of one pitch."""
+    from music21 import note, stream
+
+    score = stream.Score()
+    for name, pitch in named.items():
+        part = stream.Part([note.Note(pitch) for _ in range(4)])
+        part.partName = name.rstrip("_")
+        score.append(part)
+    path = folder / "score.musicxml"
+    score.write("musicxml", path)
+    (found,) = read_chorales(path)
+    return found if isinstance(found, Rejection) else found.chorale.pitches[0].tolist()
+
+
+def test_voices_are_found_by_their_names(tmp_path):
+    assert parts_of(tmp_path, Basso="C3", Tenore="C4", Alto="E4", Soprano="C5") == [72, 64, 60, 48]
+    assert parts_of(tmp_path, Flute="C6", S="C5", A="E4", T="C4", B="C3") == [72, 64, 60, 48]
+    assert parts_of(tmp_path, One="C5", Two="E4", Three="C4", Four="C3") == [72, 64, 60, 48]
+
+
+def test_voices_that_contradict_their_places_are_rejected(tmp_path):
+    found = parts_of(tmp_path, Bass="C3", Tenor="C4", Alto="E4", Melody="C5")
+    assert found.reason == "voices named otherwise than they stand"
+    found = parts_of(tmp_path, One="C3", Two="C4", Three="E4", Four="C5")
+    assert found.reason == "the first voice lies below the last"
+
+
+def test_the_cases_of_voices_and_sounding_pitch(shared):
+    for path in sorted((shared / "cases").glob("2[56]-*/*.musicxml")):
+        (found,) = read_chorales(path)
+        assert found.chorale.pitches[:16:4].T.tolist() == [
+            [67, 69, 71, 72], [62, 64, 62, 64], [59, 60, 55, 55], [43, 45, 43, 48],
+        ]  # fmt: skip

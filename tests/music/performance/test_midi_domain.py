@@ -100,3 +100,19 @@ def test_a_folder_of_tunes_ends_in_tunes(tune_folder, tmp_path):
     assert manifest["stages"]["ingest"]["kept"]["records"] == 12
     assert manifest["stages"]["ingest"]["summary"][0].startswith("taken for tune: ")
     assert manifest["stages"]["postprocess"]["kept"]["raw"] == 3
+
+
+def test_meters_that_change_stand_before_their_bars(tmp_path):
+    notes = tuple(NoteEvent(240 * n, 60 + n % 3, 240) for n in range(8 + 6 + 6))
+    meters = (Meter(0, 4, 4), Meter(1920, 3, 4), Meter(3360, 6, 8))
+    path = tmp_path / "meters.mid"
+    path.write_bytes(write_midi(Piece(notes, meters=meters)))
+    (record,) = MidiTunes().read(path)
+    bars = record.text.split("\n")[-1].split("|")
+    assert [bar[:7] for bar in bars[1:3]] == ["[M:3/4]", "[M:6/8]"]
+    assert len(tune_of(record.text).reading.bars) == 3 and not tune_of(record.text).check()
+
+
+def test_the_case_of_changing_meters(shared):
+    (record,) = MidiTunes().read(shared / "cases/22-meters-that-change-in-a-tune/meter_change.mid")
+    assert [bar.meter for bar in tune_of(record.text).reading.bars[:4]] == ["4/4", "3/4", "3/4", "6/8"]
