@@ -197,13 +197,33 @@ def settings_of(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
+_OTHER_NAMES = {
+    "sample.length": ("bars", "measures", "max_length", "max_tokens", "max_new_tokens"),
+    "sample.count": ("number", "num_samples", "n_samples", "num_return_sequences"),
+    "sample.prime": ("prompt", "start_text"),
+    "domain.dance": ("form", "style", "genre", "tune_type"),
+    "domain.meter": ("time_signature",),
+    "train.max_epochs": ("epochs", "num_epochs"),
+    "train.lr": ("learning_rate",),
+    "train.accelerator": ("device",),
+}
+"""Settings by words that other programs, or players, use for them."""
+
+
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """A message for a key that does not exist, naming the nearest that do."""
+    """A message for a key that does not exist, naming the nearest that do.
+
+    >>> unknown_key("sample.bars", ["sample.beam", "sample.length"])
+    'sample.bars: there is no such setting; did you mean sample.length?'
+    """
     known = list(known)
     tail = key.rsplit(".", 1)[-1]
+    meant = [name for name, words in _OTHER_NAMES.items() if tail in words and name in known]
     # The right name in the wrong group is the likeliest mistake, where it is not in many.
     named = [each for each in known if each.rsplit(".", 1)[-1] == tail]
-    near = named if len(named) == 1 else difflib.get_close_matches(key, known, n=3, cutoff=0.6) or named[:3]
+    if len(named) != 1:
+        named = difflib.get_close_matches(key, known, n=3, cutoff=0.6) or named[:3]
+    near = meant or named
     hint = f"did you mean {' or '.join(near)}?" if near else "see --help for all settings"
     return f"{key}: there is no such setting; {hint}"
 

@@ -28,7 +28,8 @@ class Record:
     `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark. The
     metadata of a record cut out of a longer one says where it stood: `source`, the other's name, and `start`,
     its first symbol counted from 1. Where a source prescribes the split, `subset` says train, validation or
-    test. Records with an equal `group` stay on one side of the split.
+    test. Records with an equal `group` stay on one side of the split. `changes` says what of the source was
+    left out or written otherwise: short countable phrases with "; " between them.
     """
 
     id: str

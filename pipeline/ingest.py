@@ -30,6 +30,7 @@ MIN_HELD_OUT = 16
 """Fewer held-out symbols than this measure nothing."""
 REJECTIONS_LISTED = 10_000
 NOTICES_SHOWN = 10
+CHANGES_SHOWN = 6
 CUT = "the end-of-file marker of bgzip is absent: the file may be truncated; fetch or compress it again"
 REASONS_SHOWN = 3
 
@@ -47,6 +48,7 @@ def ingest(
     prescribed = next((PrescribedSplit(path) for path in split_files(split)), None)
     splitter = Splitter(split, prescribed, Unlearned(unlearned) if unlearned is not None else None)
     rejected: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
     notices: list[Notice] = []
     progress = bar("Reading", unit=domain.symbol_name)
     items = _without_notices(_read(files, domain, prescribed), notices)
@@ -54,6 +56,7 @@ def ingest(
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
         for record in map(names.own, records):
             writer.append(record)
+            changed.update(record.metadata["changes"].split("; ") if "changes" in record.metadata else ())
             splitter.add(record, domain)
             progress.update(len(record.symbols))
         if writer.unknown_count:
@@ -66,7 +69,8 @@ def ingest(
         alphabet = writer.finish(chosen.held_out)
     np.save(out_dir / "segments.npy", segments)
     result = _result(Corpus.open(out_dir), alphabet, domain, len(spans), rejected, chosen)
-    return replace(result, summary=(*result.summary, *_notice_lines(notices, names)))
+    lines = (*_change_lines(changed), *_notice_lines(notices, names))
+    return replace(result, summary=(*result.summary, *lines))
 
 
 def _read(
@@ -109,6 +113,14 @@ def _without_notices(
         elif item not in notices:
             notices.append(item)
             log.warning("%s", item)
+
+
+def _change_lines(changed: Counter[str]) -> list[str]:
+    """What records say was left out of them, or written otherwise than in their files (see `Record`)."""
+    named = "; ".join(f"{change} in {count:,}" for change, count in changed.most_common(CHANGES_SHOWN))
+    more = len(changed) - CHANGES_SHOWN
+    more_text = f"; and {more} more kinds in records.tsv" if more > 0 else ""
+    return [f"records read with changes: {named}{more_text}"] if changed else []
 
 
 def _notice_lines(notices: Sequence[Notice], names: Names) -> list[str]:

@@ -175,6 +175,21 @@ def test_a_value_of_the_wrong_type_in_a_built_object():
         build({"_target_": "pipeline.models.recurrent.Recurrent", "hidden_size": "big"}, "model")
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("render.transpose", "domain.transpose"),
+        ("sample.bars", "sample.length"),
+        ("domain.form", "domain.dance"),
+        ("sample.prompt", "sample.prime"),
+    ],
+)
+def test_other_names_of_settings_lead_to_them(key, meant):
+    known = ["domain.dance", "domain.transpose", "sample.beam", "sample.length", "sample.prime"]
+    assert unknown_key(key, known) == f"{key}: there is no such setting; did you mean {meant}?"
+    assert meant not in unknown_key(key, [name for name in known if name != meant])
+
+
 def test_an_unknown_key_of_a_built_object_names_the_nearest():
     with pytest.raises(ConfigError, match=r"model\.hiden_size: .* did you mean model\.hidden_size"):
         build({"_target_": "pipeline.models.recurrent.Recurrent", "hiden_size": 3}, "model")

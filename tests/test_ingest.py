@@ -42,6 +42,16 @@ def test_every_record_comes_back_from_exactly_one_subset(text_file, tmp_path):
     assert all(found.values())
 
 
+def test_changes_of_records_are_counted_in_the_summary(abc_file, tmp_path):
+    """Of tunes with a repeat left open, and one with a jump."""
+    more = "X:90\nM:4/4\nL:1/4\nK:C\n|:CDEF|G4|]\n\nX:91\nM:4/4\nL:1/4\nK:G\n|:GABc|d4|\"D.C.\"e4|]\n"
+    book = write(tmp_path / "book.abc", f"{abc_file.read_text()}\n{more}")
+    line = ingested(book, tmp_path / "out", Abc()).summary[-1]
+    assert line == (
+        "records read with changes: missing last :| added in 2; jump left out (D.C., D.S., fine or coda) in 1"
+    )
+
+
 def test_the_same_seed_of_the_split_writes_the_same_bytes(text_file, tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         ingested(text_file, tmp_path / name, split=SplitSettings(seed=seed))

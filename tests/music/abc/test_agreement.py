@@ -28,7 +28,7 @@ TUNES = {
     "second start of a repeat": ("K:C", "|:CDEF|GABc|:cBAG|FEDC:|"),
     "continued fields": ("K:C", "CDEF|\nw:do re\n+: mi fa\nGABc|]"),
     "rests of bars and meters": ("K:C", "CDEF|Z2|\nM:3/4\nCDE|x3|]"),
-    "broken rhythm and tuplets": ("K:D", "c>dc<d|(3cdec2d|c>>d e2|]"),
+    "broken rhythm and tuplets": ("K:D", "c>dc<d|(3cdec2|c>>d e2|]"),
     "accidentals": ("K:D", "F=FFc|^cc=c2|F4-|F2F2|]"),
 }
 
