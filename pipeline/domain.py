@@ -8,6 +8,7 @@ the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else ch
 import abc
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,10 @@ class Record:
     def text(self) -> str:
         """The symbols, joined."""
         return self.symbols if isinstance(self.symbols, str) else "".join(self.symbols)
+
+
+AttributeCounts = Counter[frozenset[tuple[str, str]]]
+"""How many records have which attributes, each a name and a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +318,21 @@ class Domain(abc.ABC):
         """What a phrase is in sequences of these symbols, for models that look back; None of others."""
         return None
 
-    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
-        """What may follow what, for models of these symbols; None where all may."""
+    @property
+    def requested(self) -> Mapping[str, str]:
+        """Attributes that the settings request of every sample: setting to value, as in `attributes`."""
+        return {}
+
+    def attributes(self, record: Record) -> Mapping[str, str]:
+        """The attributes of a record that can be requested, by the name of their setting."""
+        return {}
+
+    def grammar(self, symbols: Sequence[str], training: AttributeCounts | None = None) -> Grammar | None:
+        """What may follow what, for models of these symbols; None where all may.
+
+        Where the attributes of the training records are counted, those that are requested bring along others
+        that go with them. Raises ConfigError where no training record has them together.
+        """
         return None
 
     def shuffle_start(self, symbols: Symbols) -> int:

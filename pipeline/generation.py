@@ -15,6 +15,7 @@ from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Sample
 from pipeline.errors import ConfigError, DataError
 from pipeline.manifest import read_manifest
+from pipeline.sampling.attributes import Training
 from pipeline.sampling.primes import primes_of
 from pipeline.sampling.requests import Drawing
 from pipeline.sampling.settings import SampleSettings
@@ -53,6 +54,7 @@ def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sampl
     ingested = trained.folder / "ingest"
     corpus = Corpus.open(ingested) if ingested.is_dir() else None
     primes = primes_of(trained.domain, typed, trained.loaded.alphabet, corpus)
-    drawing = Drawing(trained.loaded, trained.domain, typed, seed, primes or ("",))
+    training = Training.of(trained.domain, corpus)
+    drawing = Drawing(trained.loaded, trained.domain, typed, seed, primes or ("",), training)
     drawing.cells  # noqa: B018  what is wrong is told now, not with the first sample
     return drawing.samples()

@@ -24,6 +24,7 @@ from pipeline.overrides import sign
 from pipeline.postprocess import PostprocessInputs, postprocess
 from pipeline.report import write_report
 from pipeline.sample import sample
+from pipeline.sampling.attributes import Training
 from pipeline.sampling.constraints import constraints_of
 from pipeline.sampling.primes import held_out, prime_files, primes_of
 from pipeline.sampling.requests import accelerator_of
@@ -116,6 +117,7 @@ def _check_prime_before(stage: Stage, settings: Config, domain: Domain, folder: 
     if stage.name == "train" and "sample" in settings.stages and (folder / "ingest").is_dir():
         corpus = Corpus.open(folder / "ingest")
         primes_of(domain, settings.sample, corpus.alphabet, corpus)
+        domain.grammar(corpus.alphabet.symbols, Training.of(domain, corpus).counts)
 
 
 def _donors(settings: Config, sweep: Path | None) -> list[Path]:
@@ -232,7 +234,8 @@ def _stages(
     outside = [path for path in (checkpoint, start) if path]
     # A file of primes may be named and be missing where no samples are drawn.
     primed = prime_files(settings.sample) if "sample" in settings.stages else []
-    source = ("ingest", "train") if held_out(settings.sample) else ("train",)
+    from_corpus = held_out(settings.sample) or bool(domain.requested)
+    source = ("ingest", "train") if from_corpus else ("train",)
     asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
     listed = [unlearned] if unlearned is not None else []
     read = [*files, *domain.files_beside(), *split_files(dataset.split), *listed] if files else []

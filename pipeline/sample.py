@@ -13,6 +13,7 @@ from pipeline.contact_sheet import write_sheet
 from pipeline.corpus import Corpus
 from pipeline.domain import Domain, Exhibit, Sample
 from pipeline.progress import bar
+from pipeline.sampling.attributes import Training
 from pipeline.sampling.primes import primes_of
 from pipeline.sampling.requests import Drawing
 from pipeline.sampling.settings import SampleSettings
@@ -48,7 +49,10 @@ def sample(
     """
     loaded = load(checkpoint)
     primes = primes_of(domain, settings, loaded.alphabet, corpus)
-    drawing = Drawing(loaded, domain, settings, seed, primes)
+    training = Training.of(domain, corpus)
+    drawing = Drawing(loaded, domain, settings, seed, primes, training)
+    several = len(drawing.cells) > 1  # requests that contradict each other end here
+    requested = training.summary(domain)
     path = out_dir / "samples.jsonl"
     tally = _Tally()
     if not drawing.searches:
@@ -59,13 +63,13 @@ def sample(
     texts = [domain.separator.join(each.symbols) for each in tally.first]
     shown.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     exhibits = [Exhibit("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")]
-    if len(drawing.cells) > 1:
+    if several:
         exhibits.insert(0, write_sheet(drawing, domain, path, out_dir / "contact_sheet.json"))
     unit = domain.symbol_name
     line = f"{tally.count} sequences of {tally.symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
     return StageResult(
         kept={"samples": tally.count, "symbols": tally.symbols},
-        summary=(line,),
+        summary=(line, *requested),
         figures={"symbols_per_second": round(speed)},
         exhibits=tuple(exhibits),
     )

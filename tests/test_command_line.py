@@ -12,6 +12,7 @@ from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
 from pipeline.checkpoint import load
 from pipeline.domain import Sample
+from pipeline.overrides import _gives_way
 
 DATA_SETS = (
     "abc", "chorales", "dm6", "drosophila", "folk", "genome", "lercio", "midi", "nottingham", "performance",
@@ -282,3 +283,10 @@ def test_a_run_that_does_not_train_does_not_wait_for_lightning():
     script = "import sys, pipeline.run; print('pytorch_lightning' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_new_path_takes_the_place_of_the_regions_of_an_earlier_one():
+    given = {"score.path": "new.fa", "dataset.path": "other.fa"}
+    for stale in ("score.regions=chr1:1-20", "dataset.regions=a.bed", "dataset.source=ucsc"):
+        assert _gives_way(stale, given)
+    assert not _gives_way("score.regions=chr1:1-20", {"sample.count": "3"})

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.alphabet import EOS, SPECIALS, Alphabet
-from pipeline.domain import Domain, Grammar
+from pipeline.domain import AttributeCounts, Domain, Grammar
 from pipeline.errors import ConfigError
 from pipeline.sampling.controls import Controls, Steering
 
@@ -160,7 +160,9 @@ class Guide:
         )
 
 
-def guide_of(domain: Domain, alphabet: Alphabet, wanted: bool) -> Guide | None:
+def guide_of(
+    domain: Domain, alphabet: Alphabet, wanted: bool, training: AttributeCounts | None = None
+) -> Guide | None:
     """The guide of a domain's models, where it has a grammar and that is wanted.
 
     Raises ConfigError where what is asked of a domain takes a grammar that is not wanted.
@@ -170,7 +172,7 @@ def guide_of(domain: Domain, alphabet: Alphabet, wanted: bool) -> Guide | None:
             "what the settings of the domain ask for is kept by its grammar, which sample.valid=false, "
             "sample.beam and sample.fill leave out; do without one of the two"
         )
-    grammar = domain.grammar(alphabet.symbols) if wanted else None
+    grammar = domain.grammar(alphabet.symbols, training) if wanted else None
     # What is asked for the model would hardly ever draw by itself.
     return None if grammar is None else Guide(grammar, alphabet, grammar.tries, freely=not domain.asks)
 

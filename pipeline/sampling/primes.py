@@ -24,18 +24,17 @@ def texts_of(settings: SampleSettings) -> list[str]:
 
 def prime_files(settings: SampleSettings) -> list[Path]:
     """The files that primes name; ConfigError where one is missing."""
-    return [_path(text) for text in texts_of(settings) if _stands_for_more(text, settings) and text[0] == "@"]
+    return [_path(text) for text in texts_of(settings) if _stands_for_more(text) and text[0] == "@"]
 
 
 def held_out(settings: SampleSettings) -> bool:
     """Whether a prime is of the test split."""
-    return any(_stands_for_more(text, settings) and text == HELD_OUT for text in texts_of(settings))
+    return any(_stands_for_more(text) and text == HELD_OUT for text in texts_of(settings))
 
 
-def _stands_for_more(text: str, settings: SampleSettings) -> bool:
-    """Whether a text names records; in `sample.primes` every one is meant as it is."""
-    literal = settings.primes and not settings.grid.primes
-    return not literal and (text == HELD_OUT or text.startswith("@"))
+def _stands_for_more(text: str) -> bool:
+    """Whether a text names records."""
+    return text == HELD_OUT or text.startswith("@")
 
 
 def _path(text: str) -> Path:
@@ -55,7 +54,7 @@ def primes_of(
     """
     primes = []
     for text in texts_of(settings):
-        if not _stands_for_more(text, settings):
+        if not _stands_for_more(text):
             primes.append(domain.parse_prime(text) if text else "")
         elif text != HELD_OUT:
             most = settings.grid.rows if settings.grid.primes else MOST

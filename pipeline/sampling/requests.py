@@ -1,7 +1,7 @@
 """From settings to what the engine draws: one request, or one for each cell of a grid."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -11,6 +11,7 @@ from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import Loaded
 from pipeline.domain import Domain, Sample, Symbols
 from pipeline.errors import ConfigError
+from pipeline.sampling.attributes import Training
 from pipeline.sampling.beam import search
 from pipeline.sampling.constraints import Language, constraints_of
 from pipeline.sampling.engine import Request, draw
@@ -38,6 +39,7 @@ class Drawing:
     settings: SampleSettings
     seed: int
     primes: tuple[Symbols, ...] = ("",)
+    training: Training = field(default_factory=Training)
 
     @property
     def alphabet(self) -> Alphabet:
@@ -87,7 +89,9 @@ class Drawing:
     @cached_property
     def _guide(self) -> Guide | None:
         # What is searched for is not drawn symbol by symbol, and a span that is filled in has no end.
-        return guide_of(self.domain, self.alphabet, self.settings.valid and not self.searches)
+        return guide_of(
+            self.domain, self.alphabet, self.settings.valid and not self.searches, self.training.counts
+        )
 
     def _request(self, temperature: float, primes: tuple[Symbols, ...]) -> Request:
         settings = self.settings

@@ -6,6 +6,8 @@ from typing import Any
 from pipeline.errors import ConfigError
 from pipeline.limits import between, one_of
 
+_PARTS = ("dataset.regions", "dataset.annotation", "dataset.contig_map",
+          "dataset.split.file")  # fmt: skip
 GIVES_WAY = {
     "sample.temperature": ("sample.grid.temperatures",),
     "sample.prime": ("sample.primes", "sample.grid.primes"),
@@ -14,6 +16,9 @@ GIVES_WAY = {
     "sample.grid.primes": ("sample.prime", "sample.primes", "sample.beam", "sample.fill"),
     "sample.beam": ("sample.grid", "sample.fill"),
     "sample.fill.right": ("sample.grid", "sample.beam"),
+    "score.path": ("score.regions",),
+    "dataset.path": ("dataset.source", *_PARTS),
+    "dataset.source": ("dataset.path", *_PARTS),
 }
 """Of a run that is gone on with, which earlier settings give way to one that is given now."""
 
@@ -100,8 +105,8 @@ class SampleSettings:
     heldout those of the test split."""
     prime_length: int | None = None
     """Symbols taken of each record that is a prime; all of it, if not given."""
-    primes: list[str] = field(default_factory=list)
-    """Several starts, taken in turn."""
+    primes: Any = field(default_factory=list)
+    """Several starts, taken in turn: a list of texts written like `prime`, or one @FILE."""
     beam: int | None = None
     """Search instead of drawing: keep so many beginnings, and return the `count` best sequences; constraints
     that forbid are kept."""
@@ -127,7 +132,14 @@ class SampleSettings:
         between("sample.repetition_window", self.repetition_window, 1, 2**16)
         between("sample.copying", self.copying, 0.0, 1.0)
         between("sample.length_penalty", self.length_penalty, 0.0, 10.0)
+        self._check_primes()
         self._check_together()
+
+    def _check_primes(self) -> None:
+        if isinstance(self.primes, str):
+            self.primes = [self.primes] if self.primes else []
+        if not isinstance(self.primes, list) or not all(isinstance(each, str) for each in self.primes):
+            raise ConfigError(f"sample.primes={self.primes}: write a list of texts, [ACG,TTG], or one @FILE")
 
     def _check_together(self) -> None:
         if self.prime and self.primes:

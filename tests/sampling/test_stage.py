@@ -63,6 +63,10 @@ def test_primes_come_from_files_lists_and_the_test_split(again, tmp_path):
     (tmp_path / "starts.fa").write_text(f">a\n{'ACGTTGCA' * 3}\n>b\n{'GGGTTT' * 4}\n")
     of_file = again("stages=[sample]", f"sample.prime='@{tmp_path / 'starts.fa'}'", "sample.prime_length=6")
     assert [s.symbols[:6] for s in of_file] == ["ACGTTG", "GGGTTT", "ACGTTG"]
+    several = again("stages=[sample]", f"sample.primes='@{tmp_path / 'starts.fa'}'", "sample.prime_length=6")
+    assert [s.symbols[:6] for s in several] == ["ACGTTG", "GGGTTT", "ACGTTG"]
+    mixed = f"sample.primes=[CC,'@{tmp_path / 'starts.fa'}']"
+    assert [s.symbols[:2] for s in again("stages=[sample]", mixed)] == ["CC", "AC", "GG"]
     listed = again("stages=[sample]", "sample.primes=[AC,GGGG]")
     assert [s.prime_length for s in listed] == [2, 4, 2]
     held_out = again("stages=[sample]", "sample.prime=heldout", "sample.prime_length=20")

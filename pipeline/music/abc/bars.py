@@ -93,12 +93,12 @@ class Place(NamedTuple):
 
 
 class Bars(Strand):
-    """The strand; `asked` are fields that the header must have, such as ``{"M": "6/8"}``, `lengths` those
+    """The strand; `asked` are the values that header fields may have (see `TuneGrammar`), `lengths` those
     that can be written, "" among them, `kinds` those of all tokens that can be."""
 
     start = Place()
 
-    def __init__(self, kinds: Kinds, lengths: Filling, asked: dict[str, str]) -> None:
+    def __init__(self, kinds: Kinds, lengths: Filling, asked: dict[str, frozenset[str]]) -> None:
         self.kinds, self.filling, self.asked = kinds, lengths, asked
         self._options = lru_cache(maxsize=2**16)(self._find_options)
         self.header = tuple(self._header_options(stage) for stage in range(4))
@@ -138,10 +138,10 @@ class Bars(Strand):
 
     def _header_options(self, stage: int) -> Kinds:
         names = (("R", "M"), ("M",), ("L",), ("K",))[stage]
-        if stage == 0 and "R" in self.asked:
+        if stage == 0 and "" not in self.asked.get("R", {""}):
             names = ("R",)
         lines = {kind for kind in self.kinds if kind[:1] in names and kind[1:2] == ":"}
-        return frozenset(k for k in lines if k[0] not in self.asked or k[2:] == self.asked[k[0]])
+        return frozenset(k for k in lines if k[0] not in self.asked or k[2:] in self.asked[k[0]])
 
     def _header_line(self, place: Place) -> Kinds:
         options = self.header[place.header]

@@ -19,6 +19,7 @@ import numpy as np
 from pipeline.config import one_of
 from pipeline.domain import (
     RESULTS,
+    AttributeCounts,
     Domain,
     Exhibit,
     Findings,
@@ -42,11 +43,12 @@ from pipeline.music.abc.repair import cut_to_bars, mend
 from pipeline.music.abc.transpose import NotMovable, transposed
 from pipeline.music.abc.tune import Tune, describe, tune_of
 from pipeline.music.abc.tune_grammar import tune_grammar
-from pipeline.music.abc.wishes import Wishes, wishes_of
+from pipeline.music.abc.wishes import Wishes, bind, wishes_of
 from pipeline.music.render.base import count
 from pipeline.music.settings import check_shared
 from pipeline.phrases import Phrases
 
+_ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}
 BARS_BACK = (2, 4, 8)
 """After so many bars one of them is likeliest to come again."""
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
@@ -177,9 +179,22 @@ class Abc(Domain):
         """Whether a meter, key, rhythm or range is asked for."""
         return self.wishes != Wishes()
 
-    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
-        """Bars that fill up, repeats that pair up, ties that hold, and what is asked for."""
-        return tune_grammar(tuple(symbols), self.wishes)
+    @property
+    def requested(self) -> dict[str, str]:
+        """The dance, meter and key that are asked for."""
+        return {_ATTRIBUTES[name]: value for name, value in self.wishes.header}
+
+    def attributes(self, record: Record) -> dict[str, str]:
+        """The dance, meter and key of a tune's header; a tune without a known rhythm has no dance."""
+        header = "".join(record.symbols[: self.shuffle_start(record.symbols)])
+        lines = {line[0]: line[2:] for line in header.splitlines()}
+        return {_ATTRIBUTES[name]: value for name, value in lines.items() if name in _ATTRIBUTES}
+
+    def grammar(self, symbols: Sequence[str], training: AttributeCounts | None = None) -> Grammar | None:
+        """Bars that fill up, repeats that pair up, ties that hold, and what is asked for: a dance brings its
+        usual meters along, and a meter its dances."""
+        wishes = self.wishes
+        return tune_grammar(tuple(symbols), bind(wishes, training) if training else wishes)
 
     def phrases(self, symbols: Sequence[str]) -> Phrases:
         """The bars of a tune."""

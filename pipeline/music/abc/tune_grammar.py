@@ -29,8 +29,8 @@ _QUALITIES = ("", "m", "7", "m7", "maj7", "maj", "min", "dim", "dim7", "aug", "+
 
 
 class TuneGrammar(Grammar):
-    """The grammar for models of these symbols. `asked` are header fields that every tune must have, by name
-    (R, M, L, K); `lowest` and `highest` MIDI note numbers.
+    """The grammar for models of these symbols. `asked` are the values that header fields may have, by name
+    (R, M, L, K), "" for one that is left out; `lowest` and `highest` MIDI note numbers.
 
     Raises ValueError where the symbols cannot spell a tune, or not one that is asked for.
     """
@@ -38,8 +38,8 @@ class TuneGrammar(Grammar):
     tries = 4
 
     def __init__(
-        self, symbols: Sequence[str], asked: Mapping[str, str], lowest: int | None = None,
-        highest: int | None = None,
+        self, symbols: Sequence[str], asked: Mapping[str, frozenset[str]],
+        lowest: int | None = None, highest: int | None = None,
     ) -> None:  # fmt: skip
         self.words = dict(_words(symbols))
         tokens = frozenset(self.words)
@@ -84,7 +84,7 @@ def tune_grammar(symbols: tuple[str, ...], wishes: Wishes) -> TuneGrammar | None
     Raises ConfigError where they cannot spell what is asked for.
     """
     try:
-        return TuneGrammar(symbols, dict(wishes.header), wishes.lowest, wishes.highest)
+        return TuneGrammar(symbols, wishes.allowed, wishes.lowest, wishes.highest)
     except ValueError as error:
         if wishes == Wishes():
             return None

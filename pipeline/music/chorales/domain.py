@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.config import one_of
 from pipeline.domain import (
     RESULTS,
+    AttributeCounts,
     Domain,
     Exhibit,
     Findings,
@@ -127,7 +128,7 @@ class Chorales(Domain):
                 symbols = self._symbols(chorale.moved(semitones))
                 yield Record(f"{record.id} {semitones:+d}", symbols, record.metadata)
 
-    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+    def grammar(self, symbols: Sequence[str], training: AttributeCounts | None = None) -> Grammar | None:
         """Whole steps of four voices, and held notes that were struck."""
         return ChoraleGrammar(symbols)
 

@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.domain import Domain, Findings, Grammar, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import (
+    AttributeCounts,
+    Domain,
+    Findings,
+    Grammar,
+    Record,
+    References,
+    Rejection,
+    Sample,
+    Symbols,
+)
 from pipeline.errors import ConfigError, DataError
 from pipeline.limits import between, one_of
 from pipeline.music.compare.top_voice import top_voice
@@ -129,7 +139,7 @@ class Performance(Domain):
                 symbols = self.events.encode(stretched(piece, factor))
                 yield Record(f"{record.id} x{factor:g}", symbols)
 
-    def grammar(self, symbols: Sequence[str]) -> Grammar | None:
+    def grammar(self, symbols: Sequence[str], training: AttributeCounts | None = None) -> Grammar | None:
         """What can be played: keys that are up are struck, keys that are down are let go."""
         from pipeline.music.performance.event_grammar import EventGrammar
 
