@@ -23,7 +23,8 @@ from pipeline.baseline import evaluate_markov
 from pipeline.checkpoint import load
 from pipeline.corpus import SUBSETS, Corpus
 from pipeline.evaluate import Tally, evaluate
-from pipeline.nulls import Markov, best_markov
+from pipeline.markov_choice import best_markov
+from pipeline.nulls import Markov
 
 RESERVE_S = 45.0
 """Kept of the time for everything but learning: starting, reading, looking up, the last evaluation."""

@@ -11,6 +11,11 @@ NOTABLE = 0.01
 WIDE = 0.05
 """Share of the loss by which training must be better than validation for the data to be what is short."""
 
+MIN_SLOPE = 0.002
+"""Exponent of a power law of the validation bits, below which they count as flat."""
+MAX_TIMES = 30
+"""No estimate reaches further than so many times the training so far."""
+
 
 def advise(rows: Sequence[Mapping[str, float]], epochs_per_step: float) -> str | None:
     """One line on a training, from the rows of its metrics; None where there are too few to tell."""
@@ -42,6 +47,41 @@ def advise(rows: Sequence[Mapping[str, float]], epochs_per_step: float) -> str |
             f"({shown}); train longer (train.max_epochs, or a larger budget)"
         )
     return f"neither over- nor underfitting: {shown}; a larger model, trained longer, may learn more"
+
+
+def time_to_reach(rows: Sequence[Mapping[str, float]], target: float, seconds: float, steps: int) -> str:
+    """What helps a training whose validation bits are above `target`, those of a baseline: more time, how
+    much of it, or something else.
+
+    `seconds` and `steps` are those of the training so far. The estimate continues a power law, bits = a *
+    steps ** -b (Hestness et al., "Deep learning scaling is predictable, empirically", 2017), fitted to the
+    second half of the validations.
+    """
+    where, bits = _column(rows, "validation_bits")
+    if len(bits) and bits.min() <= target:
+        return "how long it would take cannot be estimated: on the validation split it is no worse"
+    later = where >= where[-1] / 2 if len(where) else np.zeros(0, bool)
+    if later.sum() < FEW or not steps:
+        return "train longer; how long cannot be estimated from so few validations"
+    slope, offset = np.polyfit(np.log(where[later]), np.log(bits[later]), 1)
+    if slope > -MIN_SLOPE:
+        return (
+            "more time will not help, since validation no longer falls; more data, model.dropout, or another "
+            "model or model.hidden_size may"
+        )
+    wanted = float((np.log(target) - offset) / slope) - np.log(where[-1])
+    if wanted > np.log(MAX_TIMES):
+        return f"train longer, or another model: at this rate, more than {MAX_TIMES} times the time so far"
+    minutes = seconds * (np.exp(max(wanted, 0.0)) - 1) / 60
+    total = int(np.ceil(seconds / 60 + minutes - 0.1))
+    return (
+        f"train longer: about {_minutes(minutes)} at this rate, if the trend of the validation bits holds "
+        f"(budget={total}m in all)"
+    )
+
+
+def _minutes(minutes: float) -> str:
+    return "1 more minute" if minutes <= 1 else f"{np.ceil(minutes - 0.1):.0f} more minutes"
 
 
 def _column(rows: Sequence[Mapping[str, float]], name: str) -> tuple[np.ndarray, np.ndarray]:

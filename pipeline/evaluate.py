@@ -1,4 +1,4 @@
-"""Bits per symbol of a model on a whole split, also apart by mark."""
+"""Bits per symbol of a model on a whole split, also apart by mark and by block or record."""
 
 from dataclasses import dataclass, field
 
@@ -22,20 +22,32 @@ spread evenly."""
 class Tally:
     """Sums of surprisal over the domain's own symbols; an end symbol is context, but not counted.
 
-    `nats` and `counts` have one item a mark (one in all where there are none).
+    `block_nats` and `block_counts` are ``(blocks, marks)``: one row for each of `segments` ``(n, 2)``, which
+    do not overlap, or one in all where none are given; one column where there are no marks.
     """
 
     corpus: Corpus
-    nats: np.ndarray = field(init=False)
-    counts: np.ndarray = field(init=False)
+    segments: np.ndarray | None = None
+    block_nats: np.ndarray = field(init=False)
+    block_counts: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Begin at zero."""
-        kinds = max(1, len(self.corpus.mark_names))
-        self.nats, self.counts = np.zeros(kinds), np.zeros(kinds, np.int64)
+        shape = 1 if self.segments is None else len(self.segments), max(1, len(self.corpus.mark_names))
+        self.block_nats, self.block_counts = np.zeros(shape), np.zeros(shape, np.int64)
+
+    @property
+    def nats(self) -> np.ndarray:
+        """Of each mark, ``(marks,)``."""
+        return self.block_nats.sum(0)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Symbols of each mark, ``(marks,)``."""
+        return self.block_counts.sum(0)
 
     def add(self, logits: Tensor, window: Window, targets: Tensor) -> None:
         """Count one window; logits ``(batch, time, vocab_size)``, targets ``(batch, time)``."""
@@ -52,8 +64,17 @@ class Tally:
         kinds = np.zeros(int(counted.sum()), np.int64)
         if self.corpus.marks is not None:
             kinds = self.corpus.marks[positions[counted]]
-        self.nats += np.bincount(kinds, nats[counted], len(self.nats))
-        self.counts += np.bincount(kinds, minlength=len(self.counts))
+        marks = self.block_nats.shape[1]
+        cells = self._blocks(positions[counted]) * marks + kinds
+        for sums, weights in ((self.block_nats, nats[counted]), (self.block_counts, None)):
+            sums += np.bincount(cells, weights, sums.size).reshape(sums.shape).astype(sums.dtype)
+
+    def _blocks(self, positions: np.ndarray) -> np.ndarray:
+        """The segment that each position lies in."""
+        if self.segments is None:
+            return np.zeros(len(positions), np.int64)
+        order = np.argsort(self.segments[:, 0], kind="stable")
+        return order[np.searchsorted(self.segments[order, 0], positions, side="right") - 1]
 
     @property
     def total_bits(self) -> float:
@@ -89,7 +110,7 @@ def evaluation_lanes(corpus: Corpus, subset: str, most: int | None = None) -> La
 @torch.inference_mode()
 def evaluate(model: nn.Module, corpus: Corpus, subset: str, device: str | torch.device = "cpu") -> Tally:
     """Bits of `model` over one of the corpus's splits, the state carried over every segment."""
-    lanes, tally, state = evaluation_lanes(corpus, subset), Tally(corpus), None
+    lanes, tally, state = evaluation_lanes(corpus, subset), Tally(corpus, corpus.segments_of(subset)), None
     model = model.to(device).eval()
     for window in lanes.windows(lanes.waves(None)):
         targets = torch.from_numpy(window.targets).to(device)

@@ -12,6 +12,8 @@ import numpy as np
 
 Segments = Sequence[tuple[int, int]] | np.ndarray
 """Half-open (start, stop) stretches of codes; no context reaches back over the start of one."""
+MAX_TABLE_RATIO = 10
+"""Keys in a range of at most so many times their number are ranked in a table: 5 bytes a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Level:
     keys: np.ndarray  # (grams,) int64
     counts: np.ndarray  # (grams,) int32
     totals: np.ndarray  # (contexts,) int32: the counts of a context's keys, summed
+    distinct: np.ndarray  # (contexts,) int32: how many different symbols followed a context
 
     def find(self, contexts: np.ndarray, symbols: np.ndarray, vocab_size: int) -> np.ndarray:
         """Index of each (context, symbol) among the keys, -1 where it was never seen."""
@@ -49,6 +52,10 @@ class Text:
         if start_code is not None:
             self.given |= self.symbols == start_code
         self.drawn = ~self.given
+        self.begin()
+
+    def begin(self) -> None:
+        """Start again at order 0."""
         # Fewer grams than positions, and fewer positions than 2^31, so that half the memory does.
         self._grams = np.zeros(len(self.symbols), np.int32)
 
@@ -65,28 +72,32 @@ class Text:
         contexts = self._contexts()
         keys, index, counts = _unique(contexts.astype(np.int64) * vocab_size + self.symbols[self.drawn])
         self._go_up(index)
-        totals = np.bincount(keys // vocab_size, weights=counts)
-        return Level(keys, counts.astype(np.int32), totals.astype(np.int32))
+        owners = keys // vocab_size
+        totals, distinct = np.bincount(owners, weights=counts), np.bincount(owners)
+        return Level(keys, counts.astype(np.int32), totals.astype(np.int32), distinct.astype(np.int32))
 
-    def read(self, level: Level, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Counts, in the model, of every position's (context, symbol) and of its context."""
+    def read(self, level: Level, vocab_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every position, as the model counted them: its (context, symbol), its context, and the
+        different symbols after its context."""
         contexts = self._contexts()
         index = level.find(contexts, self.symbols[self.drawn], vocab_size)
         self._go_up(index)
-        return take(level.counts, index), take(level.totals, contexts)
+        return take(level.counts, index), take(level.totals, contexts), take(level.distinct, contexts)
 
 
 def _unique(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sorted distinct keys, the index of each key among them, and their counts."""
     bound = int(keys.max()) + 1
-    if bound > max(4 * len(keys), 1 << 16):
+    if bound > max(MAX_TABLE_RATIO * len(keys), 1 << 16):
         return np.unique(keys, return_inverse=True, return_counts=True)
-    # Keys in a small range are counted in a table, several times faster than by sorting.
-    table = np.bincount(keys, minlength=bound)
-    distinct = np.flatnonzero(table)
-    rank = np.zeros(bound, np.int64)
-    rank[distinct] = np.arange(len(distinct))
-    return distinct, rank[keys], table[distinct]
+    # Keys in a small range are ranked in a table, several times faster than by sorting.
+    occurs = np.zeros(bound, bool)
+    occurs[keys] = True
+    distinct = np.flatnonzero(occurs)
+    rank = np.empty(bound, np.int32)
+    rank[distinct] = np.arange(len(distinct), dtype=np.int32)
+    index = rank[keys]
+    return distinct, index, np.bincount(index)
 
 
 def take(values: np.ndarray, index: np.ndarray) -> np.ndarray:

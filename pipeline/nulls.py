@@ -1,11 +1,10 @@
 """Null models that every network is held against: Markov chains of any order, and shuffles.
 
 Over integer codes, for any domain. A Markov model counts every (context, next symbol) of orders 0 to k and
-interpolates each order with the one below; `best_markov` picks the order on the validation split.
-The counting is in `pipeline/grams.py`.
+interpolates each order with the one below. The counting is in `pipeline/grams.py`, the choice of the order
+and of the escape weights in `pipeline/markov_choice.py`.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,29 +13,26 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.grams import Level, Segments, Text, take
 
-log = logging.getLogger(__name__)
-
-CONCENTRATIONS = tuple(2.0**power for power in range(-3, 13))
-"""Tried at each order: how many imagined counts the order below is worth."""
-MOST_COUNTED = 6_000_000
-"""Positions counted by `best_markov`, both strands together; about 150 bytes of memory each."""
-MOST_VALIDATED = 1_000_000
-"""Validation symbols that `best_markov` reads."""
-LEAST_GAIN = 1e-4
-"""Bits per symbol that a higher order must gain to be preferred."""
+Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""n(c,s), n(c) and t(c) of some positions at one order, each ``(positions,)``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Markov:
-    """An interpolated Markov model: P_k(s|c) = (n(c,s) + a_k P_{k-1}(s|c')) / (n(c) + a_k), where c' is c
-    without its oldest symbol, n(c) sums n(c,s), and P_{-1} is uniform over the vocabulary.
+    """An interpolated Markov model: P_k(s|c) = (n(c,s) + w_k t(c) P_{k-1}(s|c')) / (n(c) + w_k t(c)).
+
+    Here c' is c without its oldest symbol, n(c) sums n(c,s), t(c) is the number of distinct symbols that
+    followed c, and P_{-1} is uniform over the vocabulary. After a context that was never seen P_k is P_{k-1}.
+    With all w_k = 1 this is the interpolated form of method C of Witten and Bell, "The zero-frequency
+    problem" (1991).
 
     `start_code`, if given, is the symbol that opens a sequence: it is never predicted (log probability 0),
     and contexts do not reach back over it, just as they do not over a segment's start.
     """
 
     vocab_size: int
-    concentrations: tuple[float, ...]
+    escape_weights: tuple[float, ...]
+    """w_k of each order: how many imagined counts the order below is worth for each distinct symbol."""
     levels: tuple[Level, ...]
     both_strands: bool = False
     start_code: int | None = None
@@ -55,36 +51,23 @@ class Markov:
         codes: np.ndarray,
         segments: Segments,
         vocab_size: int,
-        order: int,
-        concentrations: Sequence[float],
+        escape_weights: Sequence[float],
         complement: np.ndarray | None = None,
         start_code: int | None = None,
     ) -> "Markov":
-        """Count orders 0 to `order`; one concentration for each. With `complement` (code to code), the
+        """Count one order for each escape weight, from order 0 up. With `complement` (code to code), the
         reverse complement of every segment is counted too.
 
         Raises DataError where there is nothing to count or a code is outside the vocabulary.
         """
-        if len(concentrations) != order + 1:
-            raise ValueError(f"{order + 1} concentrations wanted, got {len(concentrations)}")
         text = Text(codes, segments, start_code, complement)
-        _check(text, vocab_size, "training")
-        levels = tuple(text.grow(vocab_size) for _ in range(order + 1))
-        return cls(vocab_size, tuple(concentrations), levels, complement is not None, start_code)
+        check_codes(text, vocab_size, "training")
+        levels = tuple(text.grow(vocab_size) for _ in escape_weights)
+        return cls(vocab_size, tuple(escape_weights), levels, complement is not None, start_code)
 
     def log_probabilities(self, codes: np.ndarray, segments: Segments) -> np.ndarray:
         """Log probability (nats) of every symbol of the segments, in their order, float64."""
-        found = [np.zeros(0)]
-        for starts, leads, stops in _batches(segments, self.order):
-            text = Text(codes, np.stack([leads, stops], axis=1), self.start_code, None)
-            probability = np.full(int(text.drawn.sum()), 1 / self.vocab_size)
-            for level, concentration in zip(self.levels, self.concentrations, strict=True):
-                counts, totals = text.read(level, self.vocab_size)
-                probability = (counts + concentration * probability) / (totals + concentration)
-            scores = np.zeros(len(text.symbols))
-            scores[text.drawn] = np.log(probability)
-            found.append(scores[text.along > np.repeat(starts - leads, stops - leads + 1)])
-        return np.concatenate(found)
+        return log_probabilities_by_order(self, [self.escape_weights], codes, segments)[0]
 
     def sample(
         self,
@@ -147,14 +130,16 @@ class _Sampler:
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """One symbol for each sequence, shape (count,)."""
-        own, below, mass = [], [], self.allowed.mean()
-        for order, concentration in enumerate(self.model.concentrations):
-            own.append(take(self.own[order], self.contexts[order]))
-            below.append(concentration * mass)
-            mass = (own[-1] + below[-1]) / (
-                take(self.model.levels[order].totals, self.contexts[order]) + concentration
-            )
         count = len(self.contexts[0])
+        own, below, mass = [], [], np.full(count, self.allowed.mean())
+        for level, weight, counts, contexts in zip(
+            self.model.levels, self.model.escape_weights, self.own, self.contexts, strict=True
+        ):
+            totals, escape = take(level.totals, contexts), weight * take(level.distinct, contexts)
+            own.append(take(counts, contexts))
+            below.append(escape * mass)
+            # After an unseen context both are 0: the draw goes on to the order below.
+            mass = np.where(totals > 0, (own[-1] + below[-1]) / np.maximum(totals + escape, 1), mass)
         symbols = rng.choice(np.flatnonzero(self.allowed), count)
         waiting = np.ones(count, bool)
         for order in range(self.model.order, -1, -1):
@@ -164,68 +149,6 @@ class _Sampler:
             index = np.searchsorted(self.sums[order], rank, side="right")
             symbols[chosen] = self.model.levels[order].keys[index] % self.model.vocab_size
         return symbols
-
-
-def best_markov(
-    codes: np.ndarray,
-    train_segments: Segments,
-    validation_segments: Segments,
-    vocab_size: int,
-    orders: Iterable[int] = range(0, 13),
-    complement: np.ndarray | None = None,
-    start_code: int | None = 0,
-) -> Markov:
-    """The model with fewest bits per symbol on the validation segments, trained on the others.
-
-    The concentration of each order is chosen on validation too, from the lowest order up; two orders
-    without a gain end the search. With `complement`, counting both strands is tried beside one.
-
-    Raises DataError where either split is empty.
-    """
-    tried = []
-    for strands in [None] if complement is None else [None, np.asarray(complement)]:
-        most = MOST_COUNTED if strands is None else MOST_COUNTED // 2
-        counted = _bounded(train_segments, most, "training")
-        train = Text(codes, counted, start_code, strands)
-        validation = Text(
-            codes, _bounded(validation_segments, MOST_VALIDATED, "validation"), start_code, None
-        )
-        _check(train, vocab_size, "training")
-        _check(validation, vocab_size, "validation")
-        levels, concentrations, bits = _climb(train, validation, vocab_size, set(orders))
-        tried.append(
-            Markov(
-                vocab_size,
-                concentrations,
-                levels,
-                strands is not None,
-                start_code,
-                bits,
-                share=_size(counted) / _size(train_segments),
-            )
-        )
-    return min(tried, key=lambda model: model.validation_bits)
-
-
-def _climb(
-    train: Text, validation: Text, vocab_size: int, orders: set[int]
-) -> tuple[tuple[Level, ...], tuple[float, ...], float]:
-    """Levels and concentrations up to the best order, and its bits per validation symbol."""
-    levels, concentrations, best, best_order = [], [], np.inf, 0
-    probability = np.full(int(validation.drawn.sum()), 1 / vocab_size)
-    for order in range(max(orders) + 1):
-        levels.append(train.grow(vocab_size))
-        counts, totals = validation.read(levels[-1], vocab_size)
-        bits, concentration = min(
-            (-float(np.log2((counts + a * probability) / (totals + a)).mean()), a) for a in CONCENTRATIONS
-        )
-        concentrations.append(concentration)
-        probability = (counts + concentration * probability) / (totals + concentration)
-        if order in orders and bits < best - LEAST_GAIN:
-            best, best_order = bits, order
-        elif order >= best_order + 2 and best < np.inf:
-            break
-    return tuple(levels[: best_order + 1]), tuple(concentrations[: best_order + 1]), best
 
 
 def shuffle_keeping_pairs(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -268,7 +191,7 @@ def _put_last_edges_last(edges: dict[int, list[int]], final: int, rng: np.random
             row[place], row[-1] = row[-1], row[place]
 
 
-def _pieces(segments: Segments, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cut(segments: Segments, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(begins, starts, stops): the segments cut into stretches of at most `most`, and where each begins."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     number = -(-(pairs[:, 1] - pairs[:, 0]) // most)
@@ -282,7 +205,7 @@ def _batches(
     segments: Segments, order: int, most: int = 1 << 20
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(starts, leads, stops) in batches of bounded size: read from a lead, a start has its full context."""
-    begins, starts, stops = _pieces(segments, most)
+    begins, starts, stops = cut(segments, most)
     leads = np.maximum(begins, starts - order)
     batch = np.cumsum(stops - leads) // most
     cuts = np.flatnonzero(np.diff(batch)) + 1
@@ -290,24 +213,34 @@ def _batches(
         yield starts[places], leads[places], stops[places]
 
 
-def _bounded(segments: Segments, most: int, what: str) -> Segments:
-    """The segments, or stretches spread evenly over them where they have more symbols than `most`."""
-    pairs = np.asarray(segments, np.int64).reshape(-1, 2)
-    total = _size(pairs)
-    if total <= most:
-        return pairs
-    _, starts, stops = _pieces(pairs, 1 << 17)
-    every = -(-total // most)
-    log.info("null models: %s on one part in %d of %s symbols", what, every, f"{total:,}")
-    return np.stack([starts, stops], axis=1)[::every]
+def log_probabilities_by_order(
+    model: Markov, weight_sets: Sequence[Sequence[float]], codes: np.ndarray, segments: Segments
+) -> list[np.ndarray]:
+    """As `Markov.log_probabilities`, once for each set of escape weights: k + 1 weights make a model of order
+    k on the counts of `model`, which are read once for all sets."""
+    found = [[np.zeros(0)] for _ in weight_sets]
+    for starts, leads, stops in _batches(segments, model.order):
+        text = Text(codes, np.stack([leads, stops], axis=1), model.start_code, None)
+        counts = [text.read(level, model.vocab_size) for level in model.levels]
+        asked = text.along > np.repeat(starts - leads, stops - leads + 1)
+        for scores, weights in zip(found, weight_sets, strict=True):
+            every = np.zeros(len(text.symbols))
+            every[text.drawn] = np.log(interpolate(counts, weights, model.vocab_size))
+            scores.append(every[asked])
+    return [np.concatenate(scores) for scores in found]
 
 
-def _size(segments: Segments) -> int:
-    pairs = np.asarray(segments, np.int64).reshape(-1, 2)
-    return int((pairs[:, 1] - pairs[:, 0]).sum())
+def interpolate(counts: Sequence[Counts], weights: Sequence[float], vocab_size: int) -> np.ndarray:
+    """Probabilities ``(positions,)`` by the formula of `Markov`; `counts` are those of each order."""
+    probability = np.full(len(counts[0][0]), 1 / vocab_size)
+    for (own, totals, distinct), weight in zip(counts, weights, strict=False):
+        seen, escape = totals > 0, weight * distinct
+        probability[seen] = (own[seen] + escape[seen] * probability[seen]) / (totals[seen] + escape[seen])
+    return probability
 
 
-def _check(text: Text, vocab_size: int, split: str) -> None:
+def check_codes(text: Text, vocab_size: int, split: str) -> None:
+    """Raises DataError where the text has nothing to count, or a code outside the vocabulary."""
     if not text.drawn.any():
         raise DataError(f"the {split} split has no symbols: a Markov model needs some; give more data")
     highest = int(text.symbols[text.drawn].max())

@@ -271,9 +271,10 @@ def _files(settings: Config, domain: Domain) -> list[Path]:
 
 def _say_what_was_made(folder: RunFolder) -> None:
     log.info("")
-    for stage in folder.manifest["stages"].values():
-        for line in stage["summary"]:
-            log.info("%s", line)
+    stages = folder.manifest["stages"].values()
+    warnings = [line for stage in stages for line in stage.get("warnings", ())]
+    for line in dict.fromkeys([*warnings, *(line for stage in stages for line in stage["summary"])]):
+        log.info("%s", line)
     report = folder / REPORT
     log.info("%s", f"report: {report}" if report.exists() else f"run folder: {folder.path}")
 

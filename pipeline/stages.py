@@ -42,7 +42,7 @@ DISTRIBUTION = "sequence-pipeline"
 @dataclass(frozen=True)
 class StageResult:
     """What a stage reports: counts, lines for people, figures, exhibits; `conclusions` and `notes` as in
-    `Findings`."""
+    `Findings`. `warnings` are those lines of the summary to read before all others."""
 
     kept: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
@@ -51,6 +51,7 @@ class StageResult:
     exhibits: tuple[Exhibit, ...] = ()
     conclusions: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ class RunFolder:
             "kept": dict(result.kept), "rejected": dict(result.rejected),
             "seconds": round(time.perf_counter() - started, 2),
             "summary": list(result.summary), "conclusions": list(result.conclusions),
+            "warnings": list(result.warnings),
             "figures": _finite(result.figures), "notes": dict(result.notes),
             "exhibits": [_relative(exhibit, partial, stage.name) for exhibit in result.exhibits],
         }  # fmt: skip

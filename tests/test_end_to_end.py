@@ -67,12 +67,35 @@ def test_the_manifest_is_strict_json(any_run):
     json.loads((any_run / "manifest.json").read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_the_network_stands_beside_a_markov_model(any_run):
-    with (any_run / "train" / "scores.tsv").open() as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    assert [row["model"].split()[0] for row in rows] == ["lstm", "Markov"]
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open() as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def test_the_network_is_compared_with_the_strongest_of_all_baselines_tried(any_run):
+    rows = read_table(any_run / "train" / "scores.tsv")
+    assert rows[0]["model"].startswith("lstm 1x8")
+    assert {"uniform", "Markov order 0", "Markov order 1"} <= {row["model"] for row in rows}
     figures = manifest_of(any_run)["stages"]["train"]["figures"]
-    assert figures["test_bits"] > 0 and figures["markov_bits"] > 0
+    assert rows[1]["model"] == figures["baseline"]
+    assert figures["difference_bits"] == pytest.approx(figures["test_bits"] - figures["baseline_bits"])
+
+
+def test_headline_tables_and_figures_agree(any_run):
+    stage = manifest_of(any_run)["stages"]["train"]
+    figures, headline = stage["figures"], stage["conclusions"][-1]
+    (total, *_) = read_table(any_run / "train" / "differences.tsv")
+    assert total["conclusion"] == figures["conclusion"]
+    assert float(total["difference"]) == pytest.approx(figures["difference_bits"], abs=1e-4)
+    assert f"{figures['test_bits']:.3f} bits" in headline and f"{figures['baseline_bits']:.3f}" in headline
+    assert figures["conclusion"].split()[0] in headline
+    blocks = read_table(any_run / "train" / "blocks.tsv")
+    assert len(blocks) == figures["difference_blocks"]
+    sizes = [int(row["symbols"]) for row in blocks]
+    mean = sum(float(row["difference"]) * n for row, n in zip(blocks, sizes, strict=True)) / sum(sizes)
+    assert mean == pytest.approx(figures["difference_bits"], abs=1e-3)
+    assert bool(stage["warnings"]) == (figures["conclusion"] == "worse")
+    assert stage["summary"][: len(stage["warnings"])] == stage["warnings"]
 
 
 def test_the_report_is_one_file_that_asks_for_nothing(any_run):
