@@ -33,6 +33,7 @@ class StageEntry(TypedDict):
     seed: NotRequired[int | None]
     started: NotRequired[str]
     conclusions: NotRequired[list[str]]
+    warnings: NotRequired[list[str]]
     notes: NotRequired[dict[str, str]]
     kept: NotRequired[dict[str, int]]
     rejected: NotRequired[dict[str, int]]
