@@ -221,7 +221,8 @@ def _stages(
 
     def do_score(out_dir: Path):  # noqa: ANN202
         where = accelerator_of(settings.sample)
-        return score(best, scored.domain, scored.files, dataset.unknown, out_dir, where)
+        context = settings.score.context if settings.score.regions is not None else 0
+        return score(best, scored.domain, scored.files, dataset.unknown, out_dir, where, context)
 
     # Where and on how many threads it is trained changes how fast, not what.
     machine = ("threads", "accelerator")
@@ -237,6 +238,7 @@ def _stages(
     from_corpus = held_out(settings.sample) or bool(domain.requested)
     source = ("ingest", "train") if from_corpus else ("train",)
     asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
+    asked["context"] = settings.score.context
     listed = [unlearned] if unlearned is not None else []
     read = [*files, *domain.files_beside(), *split_files(dataset.split), *listed] if files else []
     return [

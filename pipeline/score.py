@@ -11,7 +11,7 @@ import torch
 
 from pipeline.alphabet import Alphabet
 from pipeline.checkpoint import load
-from pipeline.domain import RESULTS, Domain, Exhibit, Record
+from pipeline.domain import RESULTS, Domain, Exhibit, Record, Symbols
 from pipeline.errors import ConfigError, DataError
 from pipeline.progress import track
 from pipeline.sampling.scoring import surprisals
@@ -32,20 +32,33 @@ def files_to_score(settings: ScoreSettings, domain: Domain) -> list[Path]:
 
 def score(
     checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out_dir: Path,
-    device: torch.device | str = "cpu",
+    device: torch.device | str = "cpu", context: int = 0,
 ) -> StageResult:  # fmt: skip
     """Write `records.tsv`, a row a sequence, `symbols.tsv`, a row a symbol, and the domain's tracks.
+
+    The model reads up to `context` symbols first that stand before a sequence in its file, where the sequence
+    is a part of a longer one; their bits are not counted.
 
     Raises DataError where no sequence can be read, or one has a symbol that the model does not know and
     `unknown` is "error".
     """
     loaded = load(checkpoint)
-    records = (each for file in files for each in domain.read_corpus(file) if isinstance(each, Record))
-    known = (_known(each, loaded.alphabet, unknown) for each in records)
-    ours, for_model = itertools.tee(known)
-    codes = (loaded.alphabet.encode(each.symbols, "replace") for each in for_model)
+    alphabet, with_context = loaded.alphabet, 0
+
+    def read() -> Iterator[tuple[Record, np.ndarray]]:
+        """The records, and the codes before each."""
+        nonlocal with_context
+        for record, before in _records(domain, files, context):
+            with_context += len(before) > 0
+            yield _known(record, alphabet, unknown), alphabet.encode(before, "replace")
+
+    ours, for_model = itertools.tee(read())
+    codes = (np.concatenate([before, alphabet.encode(each.symbols, "replace")]) for each, before in for_model)
     nats = surprisals(loaded.model.to(device), codes, not domain.open_ended)
-    scored = ((each, found[: len(each.symbols)] / np.log(2)) for each, found in zip(ours, nats, strict=True))
+    scored = (
+        (each, found[len(before) :][: len(each.symbols)] / np.log(2))
+        for (each, before), found in zip(ours, nats, strict=True)
+    )
     raw = out_dir / "bits.f32"
     heads = _write_tables(track(scored, "Scoring", unit="sequence"), out_dir, raw)
     if not heads:
@@ -61,10 +74,44 @@ def score(
     table = Exhibit(
         "Sequences by surprisal", (out_dir / "records.tsv",), "Of each symbol: symbols.tsv.", part=RESULTS
     )
+    after = f"; {with_context} of them after up to {context:,} {unit}s of left context" if context else ""
     return replace(
         result, exhibits=(table, *result.exhibits), figures={**result.figures, "scored_bits": mean},
-        summary=(f"sequences scored: {len(heads)}, with {mean:.3f} bits per {unit}", *result.summary),
+        summary=(f"sequences scored: {len(heads)}, with {mean:.3f} bits per {unit}{after}", *result.summary),
     )  # fmt: skip
+
+
+def _records(domain: Domain, files: Iterable[Path], context: int) -> Iterator[tuple[Record, Symbols]]:
+    """All records, and what stands before each in its file, up to `context` symbols."""
+    for file in files:
+        before = _contexts(domain, file, context) if context else {}
+        for each in domain.read_corpus(file):
+            if isinstance(each, Record):
+                yield each, before.get(_place(each), each.symbols[:0])
+
+
+def _contexts(domain: Domain, file: Path, context: int) -> dict[tuple[str, int], Symbols]:
+    """What stands before each part of a sequence, by its place; parts read backwards have none."""
+    wanted: dict[str, list[int]] = {}
+    for each in domain.read_corpus(file):
+        if isinstance(each, Record):
+            source, start = _place(each)
+            wanted.setdefault(source, []).append(start)
+    found = {}
+    for whole in domain.read(file):
+        if not isinstance(whole, Record):
+            continue
+        source, first = _place(whole)
+        for start in wanted.get(source, ()):
+            offset = start - first
+            if 0 < offset < len(whole.symbols):
+                found[source, start] = whole.symbols[max(0, offset - context) : offset]
+    return found
+
+
+def _place(record: Record) -> tuple[str, int]:
+    """The sequence that a record is of, and where in it the record starts, from 1."""
+    return record.metadata.get("source", record.id), int(record.metadata.get("start", 1))
 
 
 def _known(record: Record, alphabet: Alphabet, unknown: str) -> Record:

@@ -167,3 +167,9 @@ class ScoreSettings:
     """A file, folder or 'GLOB' of sequences, in a format that the domain reads."""
     regions: Any = None
     """Parts of them, as `dataset.regions`."""
+    context: int = 2000
+    """Symbols before a region that the model reads first and that are not counted; fewer where the sequence
+    begins or has unknown letters before it, none before a region of the strand -."""
+
+    def __post_init__(self) -> None:
+        between("score.context", self.context, 0, 10**7)

@@ -165,6 +165,27 @@ def test_a_run_learns_from_some_regions_and_scores_others(tmp_path):
     assert "".join(row.split("\t")[2] for row in rows) == chr2[100:160]
 
 
+def test_a_region_is_scored_as_it_is_inside_its_sequence(tmp_path):
+    """The bits after 300 bases of left context are those of the same bases in the whole sequence."""
+    path, folder = tmp_path / "genome.fa", tmp_path / "run"
+    path.write_text(f">chr1\n{some_dna(9_000)}>chr2\n{some_dna(3_000, seed=2)}")
+
+    def bits(*more: str) -> list[float]:
+        files = f"dataset.path={path}", f"score.path={path}"
+        made = run_pipeline(folder, "dataset=genome", "blast=none", *files, *TINY, *more)
+        rows = (folder / "score" / "symbols.tsv").read_text().splitlines()[1:]
+        said.append(made["stages"]["score"]["summary"][0])
+        return [float(row.split("\t")[3]) for row in rows]
+
+    said: list[str] = []
+    whole = bits("stages=[ingest,train,score]", "score.regions=chr2")
+    again = (f"run={folder}", "stages=[score]", "score.regions=chr2:301-360")
+    assert bits(*again) == pytest.approx(whole[300:360], abs=2e-4)
+    assert said[-1].endswith("; 1 of them after up to 2,000 bases of left context")
+    alone = bits(*again, "score.context=0")
+    assert alone != pytest.approx(whole[300:360], abs=2e-4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
