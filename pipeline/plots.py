@@ -1,16 +1,34 @@
 """One look for every plot: small SVG figures whose bytes depend on nothing but the data."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {
-    "samples": "#c2410c", "held-out real": "#0f766e", "shuffled": "#9ca3af", "training real": "#84cc16",
-}  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class GroupStyle:
+    """The look of a group of sequences: colour, dashes of its lines, shape of its points, for matplotlib."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+
+GROUP_STYLES = {
+    "samples": GroupStyle("#c2410c", "-", "o"),
+    "held-out real": GroupStyle("#0f766e", (0, (6, 2)), "s"),
+    "training real": GroupStyle("#65a30d", (0, (3, 1, 1, 1)), "v"),
+    "Markov": GroupStyle("#4f46e5", (0, (5, 2, 1, 2)), "D"),
+    "shuffled": GroupStyle("#9ca3af", (0, (1, 1.2)), "^"),
+}
+"""By the first words of a group's name, so that one group looks the same in every figure of a report."""
+COLOURS = {name: style.colour for name, style in GROUP_STYLES.items()}
 OTHER_COLOURS = ("#4f46e5", "#a16207", "#be185d", "#0369a1")
 MOST_POINTS = 200
 """Points of a group that `spread` shows."""
@@ -22,9 +40,15 @@ matplotlib.rcParams.update({
 })  # fmt: skip
 
 
+def group_style(group: str) -> GroupStyle:
+    """The look of a group of sequences, the same in every plot of a report."""
+    known = (style for name, style in GROUP_STYLES.items() if group.startswith(name))
+    return next(known, GroupStyle(OTHER_COLOURS[sum(group.encode()) % len(OTHER_COLOURS)], (0, (8, 3)), "P"))
+
+
 def colour(group: str) -> str:
-    """The colour of a group of sequences, the same in every plot of a report."""
-    return COLOURS.get(group) or OTHER_COLOURS[sum(group.encode()) % len(OTHER_COLOURS)]
+    """The colour of a group of sequences."""
+    return group_style(group).colour
 
 
 def new_figure(width_in: float = 6.4, height_in: float = 3.2) -> Figure:

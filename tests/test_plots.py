@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 
-from pipeline.plots import colour, learning_curves
+from pipeline.plots import GROUP_STYLES, colour, group_style, learning_curves
 
 
 def curve_rows():
@@ -33,3 +33,9 @@ def test_learning_curves_bear_few_or_odd_rows(tmp_path):
 def test_a_group_has_one_colour():
     assert colour("samples") != colour("shuffled")
     assert colour("Markov order 12") == colour("Markov order 12")
+
+
+def test_a_group_looks_the_same_in_every_figure_whatever_follows_its_first_word():
+    assert group_style("Markov order 5") == group_style("Markov order 13")
+    looks = [*GROUP_STYLES.values(), group_style("another group")]
+    assert len({look.dashes for look in looks}) == len({look.marker for look in looks}) == len(looks)

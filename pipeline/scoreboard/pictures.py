@@ -7,31 +7,25 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from pipeline.plots import colour, new_figure, save_svg
+from pipeline.plots import colour, group_style, new_figure, save_svg
 from pipeline.scoreboard.scoring import (
-    CONTROL,
     INTERVAL_ERRORS,
     NOISE_ERRORS,
     REAL,
-    SAMPLES,
-    SHUFFLED,
     Row,
 )
 
 Rows = Mapping[str, Row]
 """By the name of the measure."""
 
-MARKERS = {SAMPLES: "o", REAL: "s", SHUFFLED: "^", CONTROL: "v"}
-OTHER_MARKER = "D"
-"""Shapes say what colours say, for those who do not see these."""
-LINES = {REAL: (0, (6, 2)), SHUFFLED: (0, (1, 1.2)), CONTROL: (0, (3, 1, 1, 1))}
 FURTHEST_ERRORS = 100
 """Standard errors beyond which the overview draws everything in one place."""
 
 
 def mark(name: str) -> dict[str, Any]:
     """How the points of a group look, for ``plot`` and ``errorbar``."""
-    return {"color": colour(name), "marker": MARKERS.get(name, OTHER_MARKER), "ms": 4.5, "mew": 0}
+    style = group_style(name)
+    return {"color": style.colour, "marker": style.marker, "ms": 4.5, "mew": 0}
 
 
 def band(
@@ -41,7 +35,7 @@ def band(
     reach = INTERVAL_ERRORS * error
     axes.fill_between(x, value - reach, value + reach, color=colour(name), alpha=0.15, lw=0)
     style = mark(name) if markers else {"color": colour(name)}
-    axes.plot(x, value, lw=1.6, ls=LINES.get(name, "-"), label=name, **style)
+    axes.plot(x, value, lw=1.6, ls=group_style(name).dashes, label=name, **style)
 
 
 def save_with_legend(axes: Axes, path: Path, columns: int = 1) -> Path:

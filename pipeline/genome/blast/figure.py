@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.plots import colour, new_figure, save_svg
+from pipeline.plots import colour, group_style, new_figure, save_svg
 
 SMALLEST_EVALUE = 1e-180
 """BLAST prints 0.0 for anything smaller."""
-STYLES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (8, 3)))
-"""Lines differ in dashes too, for eyes and printers that do not tell the colours."""
 TICKS = (1e-180, 1e-120, 1e-80, 1e-50, 1e-30, 1e-20, 1e-10, 1e-6, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
@@ -32,7 +30,7 @@ def cumulative(evalues: Mapping[str, Sequence[float]], limit: float, path: Path)
         heights = np.arange(1, len(steps) + 1) / max(len(values), 1)
         axes.step(
             [left, *steps, right], [0, *heights, heights[-1] if len(steps) else 0], where="post",
-            color=colour(name), ls=STYLES[number % len(STYLES)], lw=2 if number == 0 else 1.5,
+            color=colour(name), ls=group_style(name).dashes, lw=2 if number == 0 else 1.5,
             label=f"{name} ({len(steps)} of {len(values)} with a hit)", zorder=3 if number == 0 else 2,
         )  # fmt: skip
     axes.set_xscale("function", functions=_scale(right))

@@ -29,6 +29,10 @@ HITS_CAPTION = (
 )
 
 
+BEST = "best E-value"
+BEST_NOTE = "a very small one means a near-copy of a sequence in {}, not a better sample"
+
+
 @dataclass(frozen=True)
 class Search:
     """What was searched: E-values up to `limit` are listed, `database` says where, `what` how."""
@@ -62,12 +66,13 @@ def summarise(hits: Sequence[Found], searched: Sequence[Searched], search: Searc
         caption = f"The best hits of the {SHOWN} nearest samples; places are those in the source sequence."
         exhibits.insert(2, Exhibit("Alignments", (aligned,), caption))
     lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
-    if len(evalues) > 1:
-        lines += verdict(comparisons, evalues, search.database)
+    verdicts = verdict(comparisons, evalues, search.database) if len(evalues) > 1 else ()
     return Findings(
         exhibits=tuple(exhibits),
-        summary=tuple(lines),
+        summary=(*lines, *verdicts),
+        conclusions=verdicts[:1],
         figures=_figures(searched, evalues, comparisons, search.limit),
+        notes={BEST: BEST_NOTE.format(search.database)},
         files=tuple(file for exhibit in exhibits for file in exhibit.files),
     )
 
@@ -79,7 +84,7 @@ def _figures(
     limit: float,
 ) -> dict[str, float | str | None]:
     best = next(iter(nearest(searched)), None)
-    figures: dict[str, float | str | None] = {"best E-value": best.best.hit.evalue if best else None}
+    figures: dict[str, float | str | None] = {BEST: best.best.hit.evalue if best else None}
     for group, values in evalues.items():
         if group != SAMPLES:
             figures[f"best E-value, {group}"] = _number(min(values))

@@ -95,13 +95,15 @@ def audit_copies(
     )
     kept, rejections = _judged(groups[0], copying, training)
     table, rows, plot = files
+    said = tuple(say(copying, _longest(groups[0], training)))
     return kept, Findings(
         exhibits=(
             Exhibit("Copies of the training data", (table,), copying.why, part=QUALITY),
             Exhibit("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
             Exhibit("Longest exact match of every sequence", (rows,), CAPTION),
         ),
-        summary=tuple(say(copying, _longest(groups[0], training))),
+        summary=said,
+        conclusions=said[1:] or said,
         figures=_figures(copying),
         files=files,
         rejections=rejections,

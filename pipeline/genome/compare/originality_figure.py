@@ -5,10 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.plots import colour, new_figure, save_svg
+from pipeline.plots import colour, group_style, new_figure, save_svg
 
-DASHES = ("-", "--", "-.", ":")
-"""Groups are told apart without colours too."""
 MANY_DIGITS, FEW_DIGITS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)
 """Of the ticks, where the axis spans less than a decade and more."""
 
@@ -18,11 +16,11 @@ def draw_matches(lengths: Mapping[str, np.ndarray], limit: int, path: Path) -> P
     the limit above which one is a copy is a level line."""
     figure = new_figure()
     axes = figure.subplots()
-    for number, (name, values) in enumerate(lengths.items()):
+    for name, values in lengths.items():
         found, counts = np.unique(np.maximum(values, 1), return_counts=True)
         shares = 100 * np.cumsum(counts[::-1])[::-1] / len(values)
         places, heights = np.r_[1, found, found[-1]], np.r_[100, shares, 0]
-        style = {"color": colour(name), "ls": DASHES[number % len(DASHES)], "lw": 1.8}
+        style = {"color": colour(name), "ls": group_style(name).dashes, "lw": 1.8}
         axes.step(places, heights, where="pre", label=f"{name} ({len(values)})", **style)
     axes.axvline(limit, color="black", lw=1, label=f"limit, {limit} bp")
     low = min(min(values.min() for values in lengths.values()), limit)

@@ -105,6 +105,7 @@ def audit(
             Exhibit(f"Nearest training {kind}s", (table,)),
         ),
         summary=(line, _distances_told(distances, kind)),
+        conclusions=(line,),
         figures=_figures(found, limit, kind, notes),
         files=(table, *plots),
         rejections=tuple(rejections),

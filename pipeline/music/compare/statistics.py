@@ -124,13 +124,15 @@ def scoreboard(
     def said(caption: str) -> str:
         return caption.replace(WORDS.letters, words.letters)
 
+    counted = tuple(summary_of(groups, rows, words))
     return Findings(
         exhibits=(
             Exhibit(f"Statistics beside {words.real}", (table,), said(CAPTION), part=QUALITY),
             *plots,
             *((Exhibit(f"Overlap with {words.real}", (overlap,), said(OVERLAP_CAPTION)),) if overlap else ()),
         ),
-        summary=tuple(summary_of(groups, rows, words) + most_unlike(rows, words)),
+        summary=(*counted, *most_unlike(rows, words)),
+        conclusions=counted[:2],
         figures=figures_of(rows),
         files=(table, *((overlap,) if overlap else ()), *(file for plot in plots for file in plot.files)),
     )

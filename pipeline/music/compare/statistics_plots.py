@@ -10,8 +10,8 @@ from pipeline.domain import QUALITY, Exhibit
 from pipeline.music.compare.note_measures import DEGREES, INTERVALS, LAGS, LENGTHS, LIKENESS, WIDEST
 from pipeline.music.compare.note_table import STEPS
 from pipeline.music.compare.structure_plots import draw_structure
-from pipeline.plots import colour, new_figure, save_svg
-from pipeline.scoreboard.pictures import overview
+from pipeline.plots import colour, group_style, new_figure, save_svg
+from pipeline.scoreboard.pictures import mark, overview
 from pipeline.scoreboard.scoring import Row
 
 _DEGREE_NAMES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
@@ -83,7 +83,7 @@ def _draw_likeness(row: Row, path: Path) -> Path:
     figure = new_figure()
     axes = figure.subplots()
     for name, estimate in row.groups.items():
-        style = {"color": colour(name), "lw": 1.6, "marker": "o", "ms": 3}
+        style = {**mark(name), "ls": group_style(name).dashes, "lw": 1.6, "ms": 3}
         axes.plot(range(1, LAGS + 1), 100 * estimate.value, label=name, **style)
     axes.set_xticks(range(1, LAGS + 1))
     axes.set_xlabel("bars apart, as written")
