@@ -82,8 +82,9 @@ class Corpus:
         return digest.hexdigest()
 
     def complement_codes(self, domain: Domain) -> np.ndarray | None:
-        """Code to code of the complement, ``(vocab_size,)``, where the domain has one."""
-        if domain.complement is None:
+        """Code to code of the complement, ``(vocab_size,)``, where the reverse complement of a sequence is as
+        likely as itself: with an end of its own, a sequence has a direction."""
+        if domain.complement is None or not domain.open_ended:
             return None
         table = np.arange(len(self.alphabet))
         for symbol, partner in domain.complement.items():

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -150,6 +150,14 @@ class Findings:
     summary: tuple[str, ...] = ()
     conclusions: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    def followed_by(self, other: "Findings") -> "Findings":
+        """Both, in this order."""
+        both = {each.name: getattr(self, each.name) for each in fields(self)}
+        for name, value in both.items():
+            more = getattr(other, name)
+            both[name] = {**value, **more} if isinstance(value, Mapping) else (*value, *more)
+        return Findings(**both)
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     rejections: tuple[Rejection, ...] = ()
@@ -308,6 +316,11 @@ class Domain(abc.ABC):
     def part_id(self, record_id: str, start: int, stop: int) -> str:
         """The name of a part of a record, from symbol `start` to `stop` (half-open, from 0)."""
         return f"{record_id}/{start + 1}-{stop}"
+
+    @property
+    def sample_length(self) -> int:
+        """The default of `sample.length`, where a data set leaves it to its domain."""
+        return 500
 
     @property
     def asks(self) -> bool:

@@ -58,9 +58,11 @@ def run(
 
     Everything in the configuration is checked before the first stage begins.
     """
+    domain, renders = _domain(config), _renders(config)
+    if config.sample.length is None:
+        config.sample.length = domain.sample_length
     settings = _typed(config)
     wanted = check_stages(settings.stages)
-    domain, renders = _domain(config), _renders(config)
     build(config.model, "model", package="pipeline.models")
     _check_ahead(settings, domain, wanted)
     files = _files(settings, domain) if "ingest" in wanted else []

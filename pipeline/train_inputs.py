@@ -36,11 +36,9 @@ class TrainInputs:
 def lanes_of(inputs: TrainInputs) -> Lanes:
     """The lanes of the training split."""
     corpus, settings = inputs.corpus, inputs.settings
-    # Where sequences have an end, the end symbol would come first in a reversed one.
-    reversible = settings.reverse_complement and inputs.domain.open_ended
     return Lanes.for_training(
         corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
-        corpus.complement_codes(inputs.domain) if reversible else None,
+        corpus.complement_codes(inputs.domain) if settings.reverse_complement else None,
     )  # fmt: skip
 
 

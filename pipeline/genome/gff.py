@@ -20,8 +20,10 @@ VALUE_LETTERS = " .:^*$@!+?|-()/<>'\"[]{}#"
 """What an attribute may hold unescaped: not tab, line end, percent, ``;``, ``=``, ``&`` or comma."""
 
 
-def write_gff(records: Iterable[Record], path: Path, shortest_bp: int) -> int:
+def write_gff(records: Iterable[Record], path: Path, shortest_bp: int, table: int = STANDARD_CODE) -> int:
     """Write the complete open reading frames of at least `shortest_bp` bases; how many there are.
+
+    `table` is the number of a genetic code at NCBI.
 
     Coordinates count from 1, both ends included; frames of the other strand are on ``-``.
     """
@@ -32,7 +34,7 @@ def write_gff(records: Iterable[Record], path: Path, shortest_bp: int) -> int:
             if not record.symbols:
                 continue
             stream.write(f"##sequence-region {seqid(record.id)} 1 {len(record.symbols)}\n")
-            for row in _rows(record, shortest_bp):
+            for row in _rows(record, shortest_bp, table):
                 stream.write(row + "\n")
                 count += 1
     return count
@@ -56,14 +58,14 @@ def attributes(values: dict[str, str]) -> str:
     return ";".join(f"{name}={quote(value, safe=VALUE_LETTERS)}" for name, value in values.items())
 
 
-def _rows(record: Record, shortest_bp: int) -> Iterator[str]:
+def _rows(record: Record, shortest_bp: int, table: int) -> Iterator[str]:
     name = record.id.split()[0]
-    for number, orf in enumerate(find_orfs(str(record.symbols), shortest_bp), start=1):
+    for number, orf in enumerate(find_orfs(str(record.symbols), shortest_bp, table=table), start=1):
         about = {
             "ID": f"{name}.orf{number}",
             "Name": f"orf{number}",
             "Note": f"open reading frame of {orf.length // 3 - 1} codons",
-            "transl_table": str(STANDARD_CODE),
+            "transl_table": str(table),
         }
         columns = (
             seqid(name), "sequence-pipeline", FEATURE_TYPE, orf.start + 1, orf.end, ".", orf.strand, ".",

@@ -29,6 +29,7 @@ from pipeline.genome.bedgraph import write_bedgraph
 from pipeline.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.genome.files import name_organism, peek
 from pipeline.genome.gff import write_gff
+from pipeline.genome.orfs import STANDARD_CODE, stop_codons
 from pipeline.genome.reading import Selection, read_parts
 from pipeline.genome.soft_mask import SoftMask
 from pipeline.genome.stretches import POLICIES, cut_stretches
@@ -41,6 +42,9 @@ SUFFIXES = {
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _END_BASES = 64
+PIECE = "piece of a record with N, gaps or IUPAC codes, which is not learned whole"
+MAX_WHOLE_BP = 10_000
+"""Default bound of a sample that ends by itself: nearly all coding sequences are shorter."""
 FEWEST_COPY_BP = 12
 """Shorter matches are no copies."""
 
@@ -52,6 +56,13 @@ def reverse_complement(sequence: str) -> str:
     'ACGTT'
     """
     return sequence.translate(_COMPLEMENT)[::-1]
+
+
+def _whole(item: Record | Rejection | Notice) -> Record | Rejection | Notice:
+    """A rejection instead of a record that is only a piece of one."""
+    if not isinstance(item, Record) or item.id == item.metadata["source"]:
+        return item
+    return Rejection(item.id, PIECE, f"{len(item.symbols)} bases")
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,11 @@ class Nucleotide(Domain):
     """Names of sequences in regions and annotation, each to its name in the sequence file, as 4: chr4."""
     pseudo: bool = False
     """Whether pseudo genes are learned like other features."""
+    records: str = "auto"
+    """whole: records are learned from beginning to end, in their own direction; open: they have neither, and
+    both strands are learned; auto: whole for features with a direction, else open."""
+    genetic_code: int = STANDARD_CODE
+    """The number of the genetic code at NCBI, by which genes and reading frames are measured."""
     max_copy_bp: int | None = None
     """Samples with a longer exact match with the training data are dropped; None: copies are flagged."""
 
@@ -100,10 +116,9 @@ class Nucleotide(Domain):
         "H": "ACT", "V": "ACG", "N": "ACGT",
     }  # fmt: skip
     mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
-    open_ended: ClassVar[bool] = True
     lead: ClassVar[int] = 2000
     output_settings: ClassVar[tuple[str, ...]] = (
-        "line_width", "fasta", "orf_min_bp", "molecule", "max_copy_bp",
+        "line_width", "fasta", "orf_min_bp", "molecule", "max_copy_bp", "genetic_code",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -117,6 +132,8 @@ class Nucleotide(Domain):
             raise ConfigError(f"domain.line_width={self.line_width} must lie between 10 and 120 columns")
         one_of("domain.fasta", self.fasta, FORMS)
         one_of("domain.molecule", self.molecule, ("dna", "rna"))
+        one_of("domain.records", self.records, ("auto", "whole", "open"))
+        stop_codons(self.genetic_code)
         self._selection()
         if self.orf_min_bp < 0:
             raise ConfigError(f"domain.orf_min_bp={self.orf_min_bp} is negative; 0 means no GFF3")
@@ -126,13 +143,37 @@ class Nucleotide(Domain):
                 "share by chance; leave it out, or give a larger one such as 40"
             )
 
+    @property
+    def open_ended(self) -> bool:
+        """Whether records have neither a beginning nor an end that is learned."""
+        if self.records != "auto":
+            return self.records == "open"
+        return not self._selection().directed
+
+    @property
+    def remark(self) -> str:
+        """How records are learned, where that is not as usual."""
+        if self.open_ended:
+            return ""
+        return (
+            "records are learned whole, from their beginning to their end, in their own direction "
+            "(domain.records=open: both strands, without ends)"
+        )
+
+    @property
+    def sample_length(self) -> int:
+        """Of a whole record only a bound: it ends by itself."""
+        return MAX_WHOLE_BP if not self.open_ended else super().sample_length
+
     def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """Stream the stretches of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content."""
         return self._stretches(path, Selection())
 
     def read_corpus(self, path: Path) -> Iterator[Record | Rejection | Notice]:
-        """The same of the regions or features that are chosen, each a record."""
-        return self._stretches(path, self._selection())
+        """The same of the regions or features that are chosen, each a record; whole ones, where these are
+        learned."""
+        items = self._stretches(path, self._selection())
+        return items if self.open_ended else map(_whole, items)
 
     def files_beside(self) -> tuple[Path, ...]:
         """BED files and the annotation."""
@@ -208,7 +249,8 @@ class Nucleotide(Domain):
         odd = sorted(set(sequence) - set(self.alphabet))
         if odd:
             return Rejection(f"sample {sample.index}", "symbol that is not a base", " ".join(odd))
-        return Record(f"synthetic_{sample.index + 1:04d}", sequence)
+        made = {} if self.open_ended else {"complete": "yes" if sample.ended else "no"}
+        return Record(f"synthetic_{sample.index + 1:04d}", sequence, made)
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
@@ -228,14 +270,19 @@ class Nucleotide(Domain):
         exhibits = [Exhibit("Sampled sequences", files[:1], caption, part=RESULTS)] if records else []
         if self.orf_min_bp and records:
             frames = out_dir / "samples.gff3"
-            figures["orfs"] = write_gff(records, frames, self.orf_min_bp)
+            figures["orfs"] = write_gff(records, frames, self.orf_min_bp, self.genetic_code)
             caption = (
                 f"{figures['orfs']:,} open reading frames of {self.orf_min_bp} bases or more in GFF3, "
                 "on both strands, for genome browsers."
             )
             exhibits.append(Exhibit("Open reading frames", (frames,), caption))
             files = (*files, frames)
-        return Findings(exhibits=tuple(exhibits), figures=figures, files=files)
+        cut = sum(record.metadata.get("complete", "yes") != "yes" for record in records)
+        said = f"{cut} of {len(records)} sequences were cut at sample.length, before an end of their own"
+        return Findings(
+            exhibits=tuple(exhibits), summary=(said,) if cut else (), files=files,
+            figures=figures if self.open_ended else {**figures, "sequences_cut": cut},
+        )  # fmt: skip
 
     def _spelled(self, records: Sequence[Record]) -> Sequence[Record]:
         if self.molecule == "dna":
@@ -254,8 +301,14 @@ class Nucleotide(Domain):
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
         """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
+        from pipeline.genome.compare.coding import are_coding, compare_genes
         from pipeline.genome.compare.statistics import compare_groups
+        from pipeline.scoreboard.scoring import REAL
 
         if not records:
             return Findings()
-        return compare_groups(references.beside(records), out_dir, references.blocks)
+        groups = references.beside(records)
+        found = compare_groups(groups, out_dir, references.blocks)
+        if self.open_ended or not are_coding(groups.get(REAL, ()), self.genetic_code):
+            return found
+        return compare_genes(groups, out_dir, self.genetic_code).followed_by(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.domain import Notice, Rejection
 from pipeline.errors import ConfigError, DataError
-from pipeline.genome.annotation import gff_features
+from pipeline.genome.annotation import JOINED, gff_features, is_transcript
 from pipeline.genome.bed import bed_features, block_notice, is_bed
 from pipeline.genome.fasta import read_fasta
 from pipeline.genome.features import embedded_fasta
@@ -21,6 +21,8 @@ from pipeline.genome.spans import Region
 from pipeline.genome.titles import own_titles
 from pipeline.genome.twobit import is_twobit, read_twobit
 
+DIRECTED = JOINED | {"gene", "exon", "intron", "promoter", "mat_peptide", "sig_peptide"}
+"""Kinds of features that are read in one direction, besides transcripts."""
 GFF_START = b"##gff"
 
 
@@ -54,6 +56,11 @@ class Selection:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of features."""
         return tuple(str(kind) for kind in as_list(self.features))
+
+    @property
+    def directed(self) -> bool:
+        """Whether features are chosen, all of them of kinds that have a direction."""
+        return bool(self.kinds) and all(kind in DIRECTED or is_transcript(kind) for kind in self.kinds)
 
     def mapped(self, regions: Sequence[Region]) -> list[Region]:
         """The regions, by the names of the sequence file."""

@@ -65,8 +65,9 @@ class SampleSettings:
 
     count: int = 16
     """How many sequences."""
-    length: int = 500
-    """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own."""
+    length: int | None = 500
+    """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own. null:
+    as the domain has it, of genomes 500, of whole genes at most 10,000."""
     lead: int | None = None
     """Symbols that the model draws before each sequence and that are discarded, so that the sequence starts
     from a state within a genome or text, not from the empty one; not given, as the domain has it: 2000 for
@@ -118,7 +119,8 @@ class SampleSettings:
     def __post_init__(self) -> None:
         one_of("sample.accelerator", self.accelerator, ("cpu", "gpu", "auto"))
         between("sample.count", self.count, 1, 2**31)
-        between("sample.length", self.length, 1, 2**31)
+        if self.length is not None:
+            between("sample.length", self.length, 1, 2**31)
         between("sample.temperature", self.temperature, 0.0, 100.0)
         for name, high in (("top_k", 2**16), ("prime_length", 2**31), ("beam", 4096)):
             if getattr(self, name) is not None:
