@@ -175,13 +175,14 @@ class References:
 
     `control` has real sequences of the training split, cut like the samples: a positive control. `blocks`
     says for "held-out real" and "training real" which block or record each sequence is from: those of one
-    block are not independent.
+    block are not independent. `remarks` are lines for people on how the groups fit what was asked for.
     """
 
     groups: Mapping[str, Sequence[Record]]
     training: Callable[[], Iterator[Record]]
     control: Sequence[Record] = ()
     blocks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def compared(self) -> dict[str, Sequence[Record]]:
@@ -264,6 +265,9 @@ class Domain(abc.ABC):
     """Of files with what `format_record` gives."""
     output_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that only matter once samples are drawn: with others nothing is read or trained anew."""
+    request_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that say what is asked of samples: with others samples are drawn again, and nothing is read
+    or trained again."""
 
     @abc.abstractmethod
     def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
@@ -335,6 +339,11 @@ class Domain(abc.ABC):
     def requested(self) -> Mapping[str, str]:
         """Attributes that the settings request of every sample: setting to value, as in `attributes`."""
         return {}
+
+    def requested_attributes(self, prime: Symbols) -> Mapping[str, str]:
+        """The attributes that the settings and a prime request of a sample; real records without them are no
+        reference for it."""
+        return self.requested
 
     def attributes(self, record: Record) -> Mapping[str, str]:
         """The attributes of a record that can be requested, by the name of their setting."""

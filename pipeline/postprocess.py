@@ -37,7 +37,7 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
         maker = ReferenceMaker(inputs.corpus, inputs.domain, first, inputs.sample.length, inputs.seed)
         references = maker.make()
         records, audited = inputs.domain.audit(records, references, out_dir)
-        findings.append(audited)
+        findings += [Findings(summary=references.remarks, conclusions=references.remarks), audited]
     if records:
         findings.append(inputs.domain.write(records, out_dir))
         files = write_references(references, inputs.domain, out_dir / "references")

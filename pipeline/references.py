@@ -19,6 +19,7 @@ from pipeline.baseline import fit_markov
 from pipeline.corpus import SUBSETS, Corpus
 from pipeline.domain import Domain, Record, References, Sample
 from pipeline.nulls import Markov, shuffle_keeping_pairs
+from pipeline.reference_selection import Requests, draw_fitting, select_held_out
 from pipeline.scoreboard.scoring import CONTROL, REAL
 
 MAX_SEQUENCES = 200
@@ -65,11 +66,13 @@ class ReferenceMaker:
         return [len(each.symbols[: self.cap]) for each in self.samples] or [1]
 
     def make(self) -> References:
-        """All groups. The baselines are a Markov chain at temperature 1 and the samples, shuffled."""
+        """All groups, of what fits the requests; the baselines are a Markov chain at temperature 1 and the
+        samples, shuffled."""
+        requests = Requests.of_samples(self.domain, self.samples)
         rng = np.random.default_rng([self.seed, 1])
         markov = fit_markov(self.corpus, self.domain, range(order_cap(self.corpus, self.domain) + 1))
-        drawn = self._draw(markov, rng)
-        held_out, control = self._held_out(), self._control()
+        drawn = self._draw(markov, rng, requests)
+        (held_out, remarks), control = self._held_out(requests), self._control(requests)
         groups = {
             REAL: [record for record, _ in held_out],
             f"Markov order {markov.order}": self._records(drawn, "markov"),
@@ -77,12 +80,16 @@ class ReferenceMaker:
         }
         blocks = {REAL: [block for _, block in held_out], CONTROL: [block for _, block in control]}
         real = [record for record, _ in control]
-        return References(groups, lambda: self.corpus.records("train", self.domain), real, blocks)
+        return References(groups, lambda: self.corpus.records("train", self.domain), real, blocks, remarks)
 
-    def _draw(self, markov: Markov, rng: np.random.Generator) -> list[np.ndarray]:
+    def _draw(self, markov: Markov, rng: np.random.Generator, requests: Requests) -> list[np.ndarray]:
         count = len(self.samples)
         if not self.domain.open_ended:
-            return markov.sample(count, self.longest, rng, end_code=EOS, forbidden=(BOS, UNKNOWN))
+            return draw_fitting(
+                requests,
+                lambda: markov.sample(count, self.longest, rng, end_code=EOS, forbidden=(BOS, UNKNOWN)),
+                self._record, count,
+            )  # fmt: skip
         drawn = markov.sample(count, max(self.lengths), rng, forbidden=(BOS, UNKNOWN, EOS))
         return [codes[:length] for codes, length in zip(drawn, self.lengths, strict=True)]
 
@@ -98,24 +105,31 @@ class ReferenceMaker:
             for number, codes in enumerate(sequences, start=1)
         ]
 
-    def _held_out(self) -> Windows:
+    def _record(self, codes: np.ndarray) -> Record:
+        return Record("", self.corpus.alphabet.decode(codes))
+
+    def _held_out(self, requests: Requests) -> tuple[Windows, tuple[str, ...]]:
+        """Held-out sequences, and lines on how they fit what was asked for."""
         records = self.corpus.records("test", self.domain)
         if not self.domain.open_ended:
-            found = [(record, record.id) for record in itertools.islice(records, 100 * MAX_HELD_OUT)]
-            return _spread(found, MAX_HELD_OUT)
+            first = itertools.islice(records, 100 * MAX_HELD_OUT)
+            found, remarks = select_held_out(
+                requests, first, lambda: self.corpus.records("validation", self.domain)
+            )
+            return [(record, record.id) for record in _spread(found, MAX_HELD_OUT)], remarks
         step = max(self.lengths)
         places = [
             (record, start) for record in records for start in range(0, len(record.symbols) - step + 1, step)
         ]
         chosen, lengths = _spread(places, MAX_HELD_OUT), itertools.cycle(self.lengths)
         pairs = zip(chosen, lengths, strict=False)
-        return [(self._window(record, start, length), record.id) for (record, start), length in pairs]
+        return [(self._window(record, start, length), record.id) for (record, start), length in pairs], ()
 
     def _window(self, record: Record, start: int, length: int) -> Record:
         part = self.domain.part_id(record.id, start, start + length)
         return Record(part, record.symbols[start : start + length])
 
-    def _control(self) -> Windows:
+    def _control(self, requests: Requests) -> Windows:
         """Real sequences of the training split, as many as the baselines have, none of them a variant; a
         block is as long as a test block."""
         corpus = self.corpus
@@ -124,7 +138,9 @@ class ReferenceMaker:
         read = corpus.segments[:, 3] <= corpus.segments[~train, 3].max(initial=0)
         spans = corpus.segments[train & read, :2].tolist()
         if not self.domain.open_ended:
-            chosen = [(start, stop, start) for start, stop in _spread(spans, len(self.samples))]
+            fits = (span for span in spans if requests.fit(self._record(corpus.codes[slice(*span)])))
+            kept = list(fits) if requests.asked else spans
+            chosen = [(start, stop, start) for start, stop in _spread(kept, len(self.samples))]
         else:
             step, size, lengths = max(self.lengths), self.block_size, itertools.cycle(self.lengths)
             places = [(at, (begin, (at - begin) // size)) for begin, end in spans

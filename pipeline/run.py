@@ -185,7 +185,8 @@ def _stages(
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
     checkpoint = checkpoint_path("checkpoint", settings.checkpoint, settings.dataset)
     start = checkpoint_path("train.start", settings.train.start, settings.dataset)
-    read_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
+    drawn_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
+    read_by = {name: value for name, value in drawn_by.items() if name not in domain.request_settings}
     reads = {"domain": read_by, "seed": seed}
     unlearned = unlearned_path(dataset)
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
@@ -232,7 +233,7 @@ def _stages(
     learned = {"model": plain["model"], "train": training, "budget": settings.budget}
     if settings.budget is not None:
         learned["explicit"] = explicit
-    drawn = {"sample": plain["sample"], **reads}
+    drawn = {"sample": plain["sample"], "domain": drawn_by, "seed": seed}
     written = {name: plain[name] for name in ("sample", "render", "blast", "domain")}
     outside = [path for path in (checkpoint, start) if path]
     # A file of primes may be named and be missing where no samples are drawn.

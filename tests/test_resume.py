@@ -1,6 +1,7 @@
 """Whole runs gone on with: what is made again, and what a kill leaves behind."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import dying
 import pytest
 import torch
 from filelock import FileLock
-from tiny import TINY, manifest_of, run_pipeline
+from tiny import TINY, manifest_of, run_pipeline, some_tunes
 
 from pipeline.char_model import CharModel
 from pipeline.checkpoint import load
@@ -174,3 +175,19 @@ def test_a_stage_whose_files_were_changed_is_made_again(copied_run, text_file):
     samples.write_text(whole.replace("e", "E"))
     made_anew(copied_run, text_file)
     assert samples.read_text() == whole
+
+
+def test_what_is_asked_of_tunes_draws_them_again_and_chooses_the_reference(tmp_path):
+    reels = some_tunes(60)
+    jigs = re.sub(r"[A-Ga-g]{8}", lambda bar: bar[0][:6], some_tunes(60, seed=2)).replace("M:4/4", "M:6/8")
+    (tmp_path / "both.abc").write_text(f"{reels}\n{jigs.replace('X:', 'X:9')}", encoding="utf-8")
+    some = ("dataset=abc", f"dataset.path={tmp_path / 'both.abc'}", *TINY, "sample.length=200",
+            "dataset.split.test=0.3", "sample.count=4")  # fmt: skip
+    before = run_pipeline(tmp_path / "run", *some)["stages"]
+    asked = run_pipeline(tmp_path / "run", *some, "domain.meter=6/8", f"run={tmp_path / 'run'}")["stages"]
+    tunes = (tmp_path / "run" / "postprocess" / "tunes.abc").read_text(encoding="utf-8")
+    assert set(re.findall("^M:.*", tunes, re.MULTILINE)) == {"M:6/8"}
+    assert asked["train"] == before["train"] and asked["ingest"] == before["ingest"]
+    assert not any("reference" in line for line in before["postprocess"]["summary"])
+    (line,) = (each for each in asked["postprocess"]["summary"] if "reference" in each)
+    assert re.fullmatch(r"reference: \d+ held-out real records with meter 6/8 \(of the test split\)", line)

@@ -49,6 +49,7 @@ from pipeline.music.settings import check_shared
 from pipeline.phrases import Phrases
 
 _ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}
+_HEADER_LINE = re.compile(r"^([RMK]):([^\n]*)\n", re.MULTILINE)
 BARS_BACK = (2, 4, 8)
 """After so many bars one of them is likeliest to come again."""
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
@@ -86,9 +87,8 @@ class Abc(Domain):
     record_suffix: ClassVar[str] = ".abc"
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
-    output_settings: ClassVar[tuple[str, ...]] = (
-        "max_copy_notes", "repair", "meter", "key", "dance", "lowest", "highest",
-    )  # fmt: skip
+    output_settings: ClassVar[tuple[str, ...]] = ("max_copy_notes", "repair")
+    request_settings: ClassVar[tuple[str, ...]] = ("meter", "key", "dance", "lowest", "highest")
 
     @property
     def symbol_name(self) -> str:
@@ -183,6 +183,11 @@ class Abc(Domain):
     def requested(self) -> dict[str, str]:
         """The dance, meter and key that are asked for."""
         return {_ATTRIBUTES[name]: value for name, value in self.wishes.header}
+
+    def requested_attributes(self, prime: Symbols) -> dict[str, str]:
+        """What the settings ask for, and the header lines of the prime."""
+        lines = _HEADER_LINE.findall("".join(prime))
+        return {**self.requested, **{_ATTRIBUTES[name]: value for name, value in lines}}
 
     def attributes(self, record: Record) -> dict[str, str]:
         """The dance, meter and key of a tune's header; a tune without a known rhythm has no dance."""
