@@ -78,14 +78,10 @@ class Grouping:
         """
         known = self._known_links()
         pairs, shared, parts = _shared(self._keys, lengths)
-        for containment in (*CONTAINMENTS, 1.0):
-            labels = _components(len(lengths), known)
-            if containment < 1 and len(pairs):
-                fewer = np.minimum(parts[pairs[:, 0]], parts[pairs[:, 1]])
-                need = np.maximum(np.ceil(containment * fewer), np.minimum(fewer, MIN_SHARED))
-                labels = _components(len(lengths), np.concatenate([known, pairs[shared >= need]]))
-            elif containment < 1:
-                containment = 1.0
+        fewer = parts[pairs].min(axis=1)
+        for containment in CONTAINMENTS:
+            need = np.maximum(np.ceil(containment * fewer), np.minimum(fewer, MIN_SHARED))
+            labels = _components(len(lengths), np.concatenate([known, pairs[shared >= need]]))
             sizes = np.bincount(labels, weights=lengths)
             if sizes.max() <= largest * sizes.sum():
                 return Groups(labels, containment)

@@ -190,3 +190,11 @@ def test_a_record_without_parts_is_alone():
     groups = grouping.groups(np.array([5, 5, 5]), 0.5)
     assert groups.labels.tolist() == [0, 1, 2]
     assert groups.figures["largest_group"] == 1
+
+
+def test_records_without_any_part_and_a_known_group():
+    grouping = Grouping()
+    grouping.add_name(0, "g")
+    grouping.add_name(2, "g")
+    groups = grouping.groups(np.array([5, 5, 5, 5]), 0.6)
+    assert (groups.labels.tolist(), groups.containment) == ([0, 1, 0, 2], 0.2)
