@@ -22,7 +22,7 @@ CONTAINMENTS = (0.2, 0.5, 0.8)
 no group is too large for a split is taken."""
 MIN_SHARED = 2
 """Parts that two records must have in common, unless one has only one."""
-FEW = 4
+FEW = 8
 """Of a part in more records than this, not all pairs are compared."""
 _RECORD = np.uint64(2**HASH_BITS - 1)
 

@@ -172,8 +172,9 @@ def _told(groups: Groups, spans: np.ndarray, share: float) -> tuple[str, ...]:
     figures, lines = groups.figures, []
     if figures["groups"]:
         lines.append(
-            f"{figures['records_grouped']:,} records are near-copies of others: {figures['groups']:,} groups "
-            f"(the largest has {figures['largest_group']:,}), each on one side of the split"
+            f"{figures['records_grouped']:,} records are near-copies of others: {figures['groups']:,} "
+            f"group{'s' * (figures['groups'] > 1)} (the largest has {figures['largest_group']:,}), each on one "
+            "side of the split"
         )
     sizes = np.bincount(groups.labels, weights=spans[:, 1] - spans[:, 0])
     if figures["groups"] and sizes.max() > share * sizes.sum():
