@@ -171,10 +171,10 @@ def _told(groups: Groups, spans: np.ndarray, share: float) -> tuple[str, ...]:
     """What is to be said of groups, where a held-out subset is to have a `share` of the symbols."""
     figures, lines = groups.figures, []
     if figures["groups"]:
+        count = "1 group" if figures["groups"] == 1 else f"{figures['groups']:,} groups"
         lines.append(
-            f"{figures['records_grouped']:,} records are near-copies of others: {figures['groups']:,} "
-            f"group{'s' * (figures['groups'] > 1)} (the largest has {figures['largest_group']:,}), each on one "
-            "side of the split"
+            f"{figures['records_grouped']:,} records are near-copies of others: {count} (the largest has "
+            f"{figures['largest_group']:,}), each on one side of the split"
         )
     sizes = np.bincount(groups.labels, weights=spans[:, 1] - spans[:, 0])
     if figures["groups"] and sizes.max() > share * sizes.sum():
