@@ -108,10 +108,7 @@ class Splitter:
         left_out = len(spans) - len(segments)
         kept_to = "held out are the records that the data set's checkpoint has not learned"
         lines = [*_told(groups, spans, 1.0), f"{kept_to} (dataset.split.seed=0 draws others)"]
-        if left_out:
-            copies = "1 near-copy of a held-out record is" if left_out == 1 else ""
-            copies = copies or f"{left_out} near-copies of held-out records are"
-            lines.append(f"{copies} in no subset")
+        lines += _left_out(left_out)
         return Split(segments, left_out, self._unlearned.digest, groups.figures, tuple(lines))
 
     def _blocks(self, writer: CorpusWriter, domain: Domain) -> Split:
@@ -126,8 +123,9 @@ class Splitter:
         gap = min(self._settings.gap, length // 8)
         segments = split_blocks(spans, chosen, *shares, gap, length, self._rng())
         figures = {**groups.figures, "test_blocks": int((segments[:, 2] == 2).sum())}
-        if not minimizers:
-            return Split(segments, figures=figures)
+        if not minimizers:  # where a near-copy is like another record is not known, so it is not learned
+            left_out, kept = len(spans) - len(chosen), np.isin(segments[:, 3], chosen)
+            return Split(segments[kept], left_out, None, figures, _left_out(left_out))
         purged = purge(segments, *map(np.concatenate, zip(*minimizers, strict=True)))
         figures |= {"purged_symbols": purged.symbols, "test_share_in_training": round(purged.contained, 4)}
         return Split(purged.segments, figures=figures, lines=_told_of_blocks(purged, domain.symbol_name))
@@ -155,6 +153,12 @@ def _longest(groups: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     kept = np.zeros(len(groups), bool)
     kept[order[first]] = True
     return kept
+
+
+def _left_out(records: int) -> tuple[str, ...]:
+    """What is to be said of so many near-copies that are in no subset."""
+    copies = "1 near-copy is" if records == 1 else f"{records:,} near-copies are"
+    return (f"{copies} in no subset, beside records that may be held out",) if records else ()
 
 
 def _told_of_blocks(purged: Purged, unit: str) -> tuple[str, ...]:

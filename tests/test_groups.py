@@ -174,6 +174,17 @@ def test_settings_of_one_tune_stay_on_one_side_and_equal_melodies_are_left_out(t
     assert all(found[f"{number}"] == found[f"{number} elsewhere"] for number in range(40))
 
 
+def test_of_tunes_cut_in_blocks_one_setting_is_learned(tmp_path):
+    rng, path, out = random.Random(1), tmp_path / "t.abc", tmp_path / "out"
+    bars = ["".join(rng.choices("ABCDEFGabcdefg", k=8)) for _ in range(400)]
+    bodies = ["|".join(bars), "|".join(["d4 d4", *bars[:-1]])]
+    out.mkdir()
+    path.write_text("".join(f"X:1\nT:{n}\nM:4/4\nL:1/8\nK:D\n{body}|]\n\n" for n, body in enumerate(bodies)))
+    result = ingest([path], Abc(valid_only=False), SplitSettings(), "error", out)
+    assert set(Corpus.open(out).segments[:, 3].tolist()) == {0}
+    assert result.kept["records_in_no_subset"] == 1
+
+
 @pytest.mark.parametrize("few", [0, 4, 100])
 def test_groups_do_not_depend_on_how_many_pairs_are_compared(monkeypatch, few):
     monkeypatch.setattr("pipeline.groups.FEW", few)
