@@ -6,11 +6,13 @@ added. The README beside this file gives its figures.
 """
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline.checkpoint import write_small
+from pipeline.corpus import SUBSETS, Corpus
 
 RUNS = Path("outputs/folk")
 ALL = ("dataset=folk", "stages=[ingest,train]", "train.time=128")
@@ -44,6 +46,17 @@ def main() -> None:
     write_small(best, target)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     print(f"{target}: {target.stat().st_size:,} bytes, sha256 {digest}")
+    list_held_out(RUNS / name / "ingest", target.with_name("held_out.json"))
+
+
+def list_held_out(ingested: Path, target: Path) -> None:
+    """Write which tunes the model has not learned, with the digest of the test split that it states."""
+    corpus = Corpus.open(ingested)
+    content: dict[str, object] = {"held_out": corpus.digest("test")}
+    for kind, subset in enumerate(SUBSETS[1:], start=1):
+        numbers = corpus.segments[corpus.segments[:, 2] == kind, 3]
+        content[subset] = [corpus.record_ids[number] for number in numbers]
+    target.write_text(json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def train(name: str, *settings: str) -> Path:
