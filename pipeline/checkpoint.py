@@ -38,13 +38,25 @@ def describe(model_settings: Mapping[str, Any], alphabet: Alphabet, **facts: Any
     return {"format": FORMAT, "model": dict(model_settings), "alphabet": list(alphabet.symbols), **facts}
 
 
+def save(path: Path, model: nn.Module, about: Mapping[str, Any]) -> None:
+    """Write a checkpoint of a model that is ready without a training; it appears whole or not at all."""
+    draft = path.with_suffix(".partial")
+    weights = {f"{PREFIX}{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save({"state_dict": weights, KEY: dict(about)}, draft)
+    draft.replace(path)
+
+
 def write_small(path: Path, target: Path) -> None:
     """The checkpoint at `path` again, its weights alone and in half precision: for handing on. Raises
     DataError as `load` does."""
     load(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
     learned = content["state_dict"].items()
-    weights = {name: tensor.half() for name, tensor in learned if name.startswith(PREFIX)}
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in learned
+        if name.startswith(PREFIX)
+    }
     torch.save({"state_dict": weights, KEY: content[KEY]}, target)
 
 

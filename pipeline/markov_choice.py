@@ -104,8 +104,7 @@ def choose_markov(
     check_codes(validation, vocab_size, "validation")
     trials, tried = [], []
     for strands in [None] if complement is None else [np.asarray(complement), None]:
-        most = MAX_COUNTED if strands is None else MAX_COUNTED // 2
-        counted = _bounded(train_segments, most, "training", 1 << 17)
+        counted = counted_part(train_segments, strands is not None)
         share = _size(counted) / max(1, _size(train_segments))
         trials.append(_Trial(codes, counted, vocab_size, strands, start_code, share))
         tried.append(trials[-1].climb(wanted, validation, tried[0] if tried else ()))
@@ -168,6 +167,12 @@ class _Trial:
             for each in (last, chosen)
         )  # fmt: skip
         return MarkovChoice(best, orders, counted)
+
+
+def counted_part(segments: Segments, both_strands: bool) -> np.ndarray:
+    """The segments, or as many stretches of them as are counted."""
+    most = MAX_COUNTED // 2 if both_strands else MAX_COUNTED
+    return _bounded(segments, most, "training", 1 << 17)
 
 
 def _chosen(orders: Sequence[Order]) -> Order:

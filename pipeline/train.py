@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pipeline.baseline import measure_baselines
-from pipeline.checkpoint import Loaded, load
+from pipeline.checkpoint import Loaded, describe, load, save
 from pipeline.config import build
 from pipeline.corpus import Corpus
 from pipeline.errors import DataError
@@ -59,11 +59,31 @@ def _learn(inputs: TrainInputs, out_dir: Path) -> tuple[TrainInputs, list[str]]:
         inputs = replace(inputs, model={**begun.about["model"], **look}, explicit=explicit)
         told = [f"begun from {inputs.start}", *_told(inputs.start, begun, inputs.corpus)]
     inputs = replace(inputs, model=_with_phrases(inputs))
+    if not _has_parameters(inputs):
+        return inputs, [*_count(inputs, out_dir), *told]
     inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
     notes = [_size_line(inputs), *told, *filter(None, [chosen_by_trial])]
     for line in notes:
         log.info("%s", line)
     return inputs, [*notes, *filter(None, [fit(inputs, out_dir)])]
+
+
+def _has_parameters(inputs: TrainInputs) -> bool:
+    """Whether there is something to be learned by gradient descent."""
+    model = build(inputs.model, "model").build(len(inputs.corpus.alphabet))
+    return any(True for _ in model.parameters())
+
+
+def _count(inputs: TrainInputs, out_dir: Path) -> list[str]:
+    """A model without parameters is ready once it has studied the corpus; a line about it."""
+    corpus, domain = inputs.corpus, inputs.domain
+    settings = build(inputs.model, "model")
+    model = settings.build(len(corpus.alphabet))
+    model.study(corpus, corpus.complement_codes(domain), out_dir)
+    held_out = corpus.digest("test")
+    about = describe(inputs.model, corpus.alphabet, symbol_name=domain.symbol_name, held_out=held_out)
+    save(out_dir / "best.ckpt", model, about)
+    return [f"{settings}: fitted by counting {corpus.size_of('train'):,} training {domain.symbol_name}s"]
 
 
 def _with_phrases(inputs: TrainInputs) -> Mapping[str, Any]:

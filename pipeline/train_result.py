@@ -91,6 +91,8 @@ def _verdict(difference: Difference, blocks: str) -> str:
     blocks = blocks if count != 1 else blocks.removesuffix("s")
     if difference.conclusion == "too few blocks":
         return f"{count} test {blocks}, too few to tell ({difference.bits:+.3f} bits)"
+    if abs(difference.bits) < NEGLIGIBLE:
+        return f"no difference found (less than {NEGLIGIBLE} bits over {count} test {blocks})"
     better = f"better in {difference.better_blocks} of {count} test {blocks}"
     seen = f"95% interval {difference.interval}, {better}"
     if difference.conclusion == "no difference found":
