@@ -101,7 +101,7 @@ def _blocks(path: Path) -> Iterator[_Block]:
             skipping = not re.match(r"%%end(text|ps|svg)\b", line)
             continue
         starts_tune = line.startswith("X:")
-        if block.lines and _INLINE_HEADER.match(line) and _INLINE_HEADER.match(block.lines[0]):
+        if _has_inline_header(block.lines[:1]) and _has_inline_header([line]):
             yield block
             block = _Block(number)
         if block.lines and (not line.strip() or (starts_tune and _has_tune(block))):
@@ -118,6 +118,11 @@ def _blocks(path: Path) -> Iterator[_Block]:
             raise DataError(f"{path}:{block.line}: more than {_LINES_AT_MOST:,} lines without an empty one")
     if block.lines:
         yield block
+
+
+def _has_inline_header(lines: list[str]) -> bool:
+    """Whether the first line, if there is one, begins with a header all of whose fields are inline."""
+    return bool(lines) and lines[0][:1] in "[< " and _INLINE_HEADER.match(lines[0]) is not None
 
 
 def _has_tune(block: _Block) -> bool:
@@ -210,13 +215,13 @@ def _accidentals(lines: Iterable[str], inherited: str) -> str:
 
 def _transpose(lines: list[str], inherited: int) -> int | None:
     """Semitones that directives add to all pitches; None where one stands after notes."""
-    semitones = inherited
-    music_at = next((n for n, line in enumerate(lines) if _MUSIC.match(line)), len(lines))
-    for number, line in enumerate(lines):
-        if (match := _TRANSPOSE.search(line)) is not None:
-            if number > music_at:
+    semitones, in_music = inherited, False
+    for line in lines:
+        if (match := _TRANSPOSE.search(line)) if "MIDI" in line else None:
+            if in_music:
                 return None
             semitones = int(match[2]) + (semitones if match[1] == "rtranspose" else 0)
+        in_music = in_music or _MUSIC.match(line) is not None
     return semitones
 
 

@@ -97,7 +97,7 @@ def normalise_in_key(body: str, meter: str, unit: str, keep: Keep, key: KeyField
 class _Normaliser:
     def __init__(self, meter: str, unit: str, keep: Keep, key: KeyField) -> None:
         self.meter, self.unit, self.keep = meter, unit, keep
-        self.scale = Fraction(1)
+        self.scale = (1, 1)  # what lengths are multiplied by, above and below
         self.out: list[str] = []
         self.bar_line = ""  # waits, so that bar lines with nothing between become one
         self.voices: set[str] = set()
@@ -115,7 +115,12 @@ class _Normaliser:
             kind, text = token.kind, token.text
             if kind in SILENT_KINDS:
                 continue
-            if kind == "tie":
+            if kind == "note" and not self.tied and not self.own.semitones:  # as most tokens are
+                self.last = (text,)
+                if self.bar_line:
+                    self._flush_bar()
+                self.out.append(respell(text, *self.scale, self.pitch.octaves))
+            elif kind == "tie":
                 self.tied = self.last
             elif text == ":" and (sign := self._split_sign(tokens, number)):
                 self.bar_line = join_bar_lines(self.bar_line, sign)
@@ -187,11 +192,11 @@ class _Normaliser:
         self.last = (text,)
         if self.own.semitones:
             text = self.own.spell(text, note_place(text) in held)
-        return respell(text, self.scale.numerator, self.scale.denominator, self.pitch.octaves)
+        return respell(text, *self.scale, self.pitch.octaves)
 
     def _rest(self, text: str) -> str:
         if text[0] in "zx":
-            return respell("z" + text[1:], self.scale.numerator, self.scale.denominator, 0)
+            return respell("z" + text[1:], *self.scale, 0)
         full = fields.bar_length(self.meter)
         if full is None or not re.fullmatch(r"\d{0,2}", text[1:]):
             return text
@@ -215,8 +220,8 @@ class _Normaliser:
         self.tied = [a.text for a, b in pairwise(parts) if a.kind == "note" and b.kind == "tie"]
         heads = [self._head(note, note_place(note) in held) for note in written]
         if len(heads) == 1:
-            return heads[0] + format_length(length * self.scale)
-        return f"[{''.join(heads)}]" + format_length(length * self.scale)
+            return heads[0] + format_length(length * Fraction(*self.scale))
+        return f"[{''.join(heads)}]" + format_length(length * Fraction(*self.scale))
 
     def _grace(self, text: str) -> str:
         notes = [part.text for part in tokenize(text[1:-1]) if part.kind == "note"]
@@ -247,7 +252,8 @@ class _Normaliser:
             raise NotNormal("continued field without a field", text)
         try:
             if name == "L":
-                self.scale = Fraction(fields.normalise_unit(value, self.meter)) / Fraction(self.unit)
+                scale = Fraction(fields.normalise_unit(value, self.meter)) / Fraction(self.unit)
+                self.scale = scale.numerator, scale.denominator
             elif name == "K":
                 return self._key(parse_key_field(value))
             elif name == "M":
