@@ -5,6 +5,7 @@ never code. What kind of model it is, is looked up among our own families.
 """
 
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from torch import nn
 from pipeline.alphabet import Alphabet
 from pipeline.config import build
 from pipeline.errors import DataError, PipelineError
+from pipeline.files import reading_back
+from pipeline.plain import check
 
 KEY = "sequence_pipeline"
 """Where our own data stands among Lightning's in a checkpoint file."""
@@ -65,6 +68,7 @@ def load(path: Path) -> Loaded:
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint; name a .ckpt file that a run wrote (train/best.ckpt)")
     try:
+        refuse_packed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the insides of a file that is not ours
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -84,18 +88,41 @@ def load(path: Path) -> Loaded:
 
 
 def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[nn.Module, Alphabet]:
-    try:
-        alphabet = Alphabet(about["alphabet"])
-        model = build(about["model"], "model", package="pipeline.models").build(len(alphabet))
+    with reading_back(path, "name another, or train again", "the checkpoint does not fit together"):
+        check(about["alphabet"], list[str], "alphabet")
         weights = {
             name.removeprefix(PREFIX): tensor
             for name, tensor in content["state_dict"].items()
             if name.startswith(PREFIX)
         }
+        try:
+            alphabet = Alphabet(about["alphabet"])
+            settings = build(about["model"], "model", package="pipeline.models")
+        except PipelineError as error:
+            raise ValueError(str(error)) from None
+        _check_sizes(settings, len(alphabet), weights)
+        model = settings.build(len(alphabet))
         model.load_state_dict(weights)
-    except (KeyError, TypeError, AttributeError, RuntimeError, PipelineError) as error:
-        raise DataError(f"{path}: the checkpoint does not fit together ({str(error)[:300]})") from None
-    broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+        broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise DataError(f"{path}: weights {broken[0]} are not finite; train again with a smaller train.lr")
     return model.eval(), alphabet
+
+
+def refuse_packed(path: Path) -> None:
+    """Raise ValueError for a compressed file: torch writes none, and a few bytes may hold gigabytes."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                raise ValueError("compressed")
+
+
+def _check_sizes(settings: Any, vocab_size: int, weights: Mapping[str, torch.Tensor]) -> None:
+    """Raises ValueError, before memory is taken, where the settings ask for other weights than there are."""
+    if getattr(settings, "num_layers", 0) > len(weights):
+        raise ValueError("more layers than weights")
+    with torch.device("meta"):
+        sketch = settings.build(vocab_size).state_dict()
+    wrong = [n for n, each in sketch.items() if n not in weights or weights[n].shape != each.shape]
+    if wrong:
+        raise ValueError(f"weights {wrong[0]} are missing, or of another size")

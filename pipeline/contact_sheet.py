@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import RESULTS, Domain, Exhibit, Record, Rejection, Sample
+from pipeline.domain import RESULTS, Domain, Exhibit, Record, Rejection, Sample, read_samples
+from pipeline.plain import load_json
 from pipeline.sampling.requests import Drawing
 from pipeline.sampling.settings import SampleSettings
 
@@ -62,9 +63,8 @@ def write_sheet(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> 
 
 def _tried(samples: Path, count: int) -> Iterator[list[Sample]]:
     """Of each cell's samples the first few; those of a cell stand together."""
-    with samples.open(encoding="utf-8") as stream:
-        for _, lines in itertools.groupby(enumerate(stream), key=lambda pair: pair[0] // count):
-            yield [Sample.from_json(line) for number, line in lines if number % count < TRIED]
+    for _, cell in itertools.groupby(enumerate(read_samples(samples)), key=lambda pair: pair[0] // count):
+        yield [sample for number, sample in cell if number % count < TRIED]
 
 
 def _first_kept(tried: Sequence[Sample], domain: Domain) -> Shown:
@@ -98,7 +98,7 @@ def cells_in_turn(records: Sequence[Record], settings: SampleSettings) -> Sequen
 def read_sheet(path: Path) -> dict[str, Any]:
     """The sheet as it was written; ValueError where it is none."""
     try:
-        sheet = json.loads(path.read_text(encoding="utf-8"))
+        sheet = load_json(path.read_text(encoding="utf-8"))
         cells = [[Shown(**cell) for cell in row] for row in sheet["cells"]]
         across = {len(row) for row in cells}
         if across != {len(sheet["columns"])} or len(cells) != len(sheet["rows"]):

@@ -7,7 +7,6 @@ that every code in the file is predicted exactly once.
 """
 
 import hashlib
-import itertools
 import json
 import os
 from array import array
@@ -19,8 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alphabet import EOS, SPECIALS, UNKNOWN, Alphabet
+from pipeline.corpus_files import AGAIN, check_codes, check_places, find_row, read_rows, read_table
 from pipeline.domain import Domain, Record, Symbols
-from pipeline.errors import DataError
+from pipeline.files import reading_back
+from pipeline.plain import check, load_json
 
 SUBSETS = ("train", "validation", "test")
 BUFFER_BYTES = 2**20
@@ -49,21 +50,22 @@ class Corpus:
     @classmethod
     def open(cls, folder: Path) -> "Corpus":
         """Raises DataError where the folder does not hold a whole corpus."""
-        try:
-            about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-            alphabet = Alphabet(about["alphabet"])
+        with reading_back(folder, AGAIN, "not a whole corpus"):
+            about = load_json((folder / "corpus.json").read_text(encoding="utf-8"))
+            for name in ("alphabet", "mark_names"):
+                check(about[name], list[str], name)
+            check(about.get("held_out"), str | None, "held_out")
+            alphabet, names = Alphabet(about["alphabet"]), tuple(about["mark_names"])
             codes = np.memmap(folder / "codes.bin", alphabet.dtype, "r")
-            marks = np.memmap(folder / "marks.bin", np.uint8, "r") if about["mark_names"] else None
-            segments = np.load(folder / "segments.npy", allow_pickle=False)
-            spans = np.load(folder / "records.npy", allow_pickle=False)
+            marks = np.memmap(folder / "marks.bin", np.uint8, "r") if names else None
+            segments, spans = read_table(folder / "segments.npy", 4), read_table(folder / "records.npy", 2)
+            check_codes(codes, len(alphabet), "codes")
+            check_places(segments, spans, len(SUBSETS))
             if len(codes) != spans[-1, 1] or (marks is not None and len(marks) != len(codes)):
                 raise ValueError(f"{len(codes)} codes, and records up to {spans[-1, 1]}")
-            held_out = about.get("held_out")
-            return cls(folder, alphabet, tuple(about["mark_names"]), codes, marks, segments, spans, held_out)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise DataError(
-                f"{folder}: not a whole corpus ({error}); run the ingest stage again: stages=[ingest]"
-            ) from None
+            if marks is not None:
+                check_codes(marks, len(names), "marks")
+            return cls(folder, alphabet, names, codes, marks, segments, spans, about.get("held_out"))
 
     def segments_of(self, subset: str) -> np.ndarray:
         """``(n, 2)`` starts and stops of one of `SUBSETS`."""
@@ -96,13 +98,11 @@ class Corpus:
         of a part says where it stood, as that of every record cut out of another."""
         chosen = self.segments[self.segments[:, 2] == SUBSETS.index(subset)]
         with (self.folder / "records.tsv").open(encoding="utf-8") as table:
-            lines = enumerate(itertools.islice(table, 1, None))
+            rows = read_rows(table)
             number, name, metadata = -1, "", {}
             for start, stop, _, record in chosen[np.argsort(chosen[:, 3], kind="stable")].tolist():
                 if record != number:
-                    number, line = next(each for each in lines if each[0] == record)
-                    name, _, text = line.rstrip("\n").split("\t", 2)
-                    metadata = json.loads(text)
+                    number, name, metadata = find_row(rows, record, self.folder)
                 first, last = self.record_spans[record].tolist()
                 marks = self.marks[start:stop].tobytes() if self.marks is not None else None
                 symbols = self.alphabet.decode(self.codes[start:stop])
@@ -206,14 +206,13 @@ class CorpusWriter:
         dtype = np.dtype(alphabet.dtype if self.fixed else np.uint16)
         chosen = segments[np.argsort(segments[:, 3], kind="stable")].tolist()
         with (self.folder / "records.tsv").open(encoding="utf-8") as table:
-            lines = enumerate(itertools.islice(table, 1, None))
-            number, line = -1, ""
+            rows = read_rows(table)
+            number, name, metadata = -1, "", {}
             for start, stop, _, record in chosen:
                 if record != number:
-                    number, line = next(each for each in lines if each[0] == record)
+                    number, name, metadata = find_row(rows, record, self.folder)
                 codes = np.fromfile(codes_path, dtype, stop - start, offset=start * dtype.itemsize)
-                name, _, metadata = line.split("\t", 2)
-                whole = Record(name, alphabet.decode(codes), json.loads(metadata))
+                whole = Record(name, alphabet.decode(codes), metadata)
                 first, last = self._ends[record : record + 2]
                 yield whole if (start, stop) == (first, last) else _part(whole, start - first, self.domain)
 

@@ -16,7 +16,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from pipeline.files import open_regular, reading_back
 from pipeline.phrases import Phrases
+from pipeline.plain import build_checked, load_json
 
 Symbols = str | tuple[str, ...]
 """A sequence of symbols: a string where every symbol is one character, else a tuple of strings."""
@@ -110,14 +112,28 @@ class Sample:
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, line: str) -> "Sample":
-        """The inverse of `to_json`."""
-        values = json.loads(line)
-        if isinstance(values["symbols"], list):
+    def from_json(cls, line: str | bytes) -> "Sample":
+        """The inverse of `to_json`. Raises ValueError where the line is no sample."""
+        values = load_json(line)
+        if isinstance(values, dict) and isinstance(values.get("symbols"), list):
             values["symbols"] = tuple(values["symbols"])
-        return cls(**values)
+        sample = build_checked(cls, values)
+        if sample.index < 0 or not 0 <= sample.prime_length <= len(sample.symbols):
+            raise ValueError("a sample out of range")
+        return sample
 
 
+def read_samples(path: Path) -> Iterator[Sample]:
+    """The samples of a `samples.jsonl`. Raises DataError, with the line, where one is damaged."""
+    with open_regular(path) as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(MAX_SAMPLE_BYTES), b""), start=1):
+            with reading_back(Path(f"{path}:{number}"), "run the sample stage again: stages=[sample]"):
+                sample = Sample.from_json(line)
+            yield sample
+
+
+MAX_SAMPLE_BYTES = 2**30
+"""Of a line of `samples.jsonl`."""
 RESULTS, QUALITY, DETAILS = "results", "quality", "details"
 """The parts of a report, see `Exhibit`."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PipelineError
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _LINK = "is a link, or no regular file, and is not used here; remove it, or put a copy in its place"
@@ -81,14 +81,17 @@ def is_private(folder: Path) -> bool:
 
 
 @contextmanager
-def reading_back(path: Path, remedy: str) -> Iterator[None]:
+def reading_back(
+    path: Path, remedy: str, what: str = "damaged, or not written by this program"
+) -> Iterator[None]:
     """Whatever a damaged or tampered file makes its reader raise is a DataError here."""
     try:
         yield
-    except (ArithmeticError, AttributeError, EOFError, LookupError, OSError, RecursionError, RuntimeError,
-            TypeError, ValueError) as error:  # fmt: skip
+    except PipelineError:
+        raise
+    except Exception as error:  # readers of formats raise a dozen kinds, SyntaxError among them
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DataError(f"{path}: damaged, or not written by this program ({why}); {remedy}") from None
+        raise DataError(f"{path}: {what} ({why}); {remedy}") from None
 
 
 def _opened(path: Path, flags: int, mode: str) -> BinaryIO:

@@ -19,13 +19,15 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from pipeline.char_model import SPARE, CharModel, Exploded, Feed, Schedule
-from pipeline.checkpoint import describe, load
+from pipeline.checkpoint import describe, load, refuse_packed
 from pipeline.config import build
 from pipeline.corpus import Corpus
 from pipeline.curves import Curves
 from pipeline.errors import DataError
 from pipeline.evaluate import MOST_VALIDATED, evaluation_lanes
+from pipeline.files import reading_back
 from pipeline.lanes import Lanes
+from pipeline.plain import build_checked, check
 from pipeline.previews import PREVIEWS
 from pipeline.progress import bar
 from pipeline.train_inputs import TrainInputs, device_of, lanes_of
@@ -77,12 +79,15 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
             trainer.fit(module, ckpt_path=last if last.exists() else None)
     except Exploded as error:
         return _after_explosion(error, trainer, math.log2(len(corpus.alphabet)), out_dir)
-    except RuntimeError as error:
+    except Exception as error:
         if "out of memory" in str(error):
             raise DataError(
                 f"not enough memory to train: {error}; lower train.batch or model.hidden_size"
             ) from None
-        raise
+        if isinstance(error, OSError | MemoryError) or not first_step:
+            raise
+        with reading_back(last, f"remove the folder {out_dir} and run again"):
+            raise
     except SystemExit:
         # Lightning's way to end on Ctrl-C, which it ignores from then on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -151,6 +156,10 @@ class WholeFiles(TorchCheckpointIO):
     Lightning's own way moves a file over from the system's temporary folder: on another disk that is a copy,
     and one broken off would leave neither the old checkpoint nor the new.
     """
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        """Plain data only: the file may come from anyone."""
+        return torch.load(path, map_location="cpu", weights_only=True)
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Replace the file at `path` in one step."""
@@ -223,7 +232,14 @@ def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:
     """The schedule of a training to go on with, the steps it has done, and whether it had ended early."""
     if not last.exists():
         return None
-    content = torch.load(last, map_location="cpu", weights_only=True)
-    resume = content["resume"]
-    log.info("going on from step %d", content["global_step"])
-    return Schedule(**resume["schedule"]), content["global_step"], resume["finished"]
+    with reading_back(last, f"remove the folder {last.parent} and run again"):
+        refuse_packed(last)
+        content = torch.load(last, map_location="cpu", weights_only=True)
+        step, resume = content["global_step"], content["resume"]
+        schedule = build_checked(Schedule, resume["schedule"])
+        check((step, schedule.rounds, schedule.steps_per_round), list[int], "steps")
+        check(resume["finished"], bool, "finished")
+        if min(step, schedule.rounds, schedule.steps_per_round) < 1:
+            raise ValueError("a number of steps below 1")
+    log.info("going on from step %d", step)
+    return schedule, step, resume["finished"]

@@ -22,8 +22,9 @@ from torch import nn
 
 from pipeline.config import build
 from pipeline.errors import ConfigError
-from pipeline.files import write_atomically
+from pipeline.files import reading_back, write_atomically
 from pipeline.learning_rate import find
+from pipeline.plain import build_checked, load_json
 from pipeline.threads import best_threads
 from pipeline.train_inputs import TrainInputs, device_of
 from pipeline.trial import fastest, stepper
@@ -31,6 +32,8 @@ from pipeline.trial import fastest, stepper
 log = logging.getLogger(__name__)
 
 PLAN = "plan.json"
+MAX_SIZE = 2**20
+"""Of a batch, its time steps, and a layer."""
 SIZES = (64, 96, 128, 192, 256, 384, 512)
 SHAPES = ((16, 64), (32, 64), (64, 64), (128, 64), (256, 64), (256, 128), (512, 128))
 """Batch and time, in the order to try: in a larger batch a symbol is cheaper, but teaches less."""
@@ -75,7 +78,7 @@ def planned(inputs: TrainInputs, most_threads: int, out_dir: Path) -> tuple[Trai
     """
     path = out_dir / PLAN
     if path.exists():
-        plan = Plan(**json.loads(path.read_text(encoding="utf-8")))
+        plan = _read_plan(path)
     else:
         plan = _plan(inputs, most_threads, out_dir)
         write_atomically(path, json.dumps(asdict(plan), indent=1))
@@ -83,6 +86,16 @@ def planned(inputs: TrainInputs, most_threads: int, out_dir: Path) -> tuple[Trai
     settings = replace(inputs.settings, batch=plan.batch, time=plan.time, lr=plan.lr, threads=plan.threads)
     model = _model_node(inputs, plan.hidden_size)
     return replace(inputs, settings=settings, model=model), plan.said
+
+
+def _read_plan(path: Path) -> Plan:
+    """Raises DataError where the file is damaged."""
+    with reading_back(path, f"remove the folder {path.parent} and run again"):
+        plan = build_checked(Plan, load_json(path.read_text(encoding="utf-8")))
+        sizes = (plan.threads, plan.batch, plan.time, plan.hidden_size or 1)
+        if not all(1 <= size <= MAX_SIZE for size in sizes) or not 0 < plan.lr <= 10 or plan.threads > 1024:
+            raise ValueError("a size out of range")
+        return plan
 
 
 def _plan(inputs: TrainInputs, most_threads: int, out_dir: Path) -> Plan:

@@ -9,7 +9,7 @@ from pipeline.checkpoint import load
 from pipeline.config import build
 from pipeline.contact_sheet import cells_in_turn
 from pipeline.corpus import Corpus
-from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Render, Sample
+from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Render, Sample, read_samples
 from pipeline.references import MAX_SEQUENCES, ReferenceMaker, write_references
 from pipeline.sampling.settings import SampleSettings
 from pipeline.stages import StageResult, findings_to_result
@@ -55,16 +55,14 @@ def _finished(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], li
     """The first samples as they were drawn, and all of them finished: of millions only this is kept."""
     origin = _origin(inputs)
     first, records, rejected = [], [], []
-    with inputs.samples.open(encoding="utf-8", newline="\n") as stream:
-        for line in stream:
-            sample = Sample.from_json(line)
-            if len(first) < MAX_SEQUENCES:
-                first.append(sample)
-            finished = inputs.domain.finish(sample)
-            if isinstance(finished, Rejection):
-                rejected.append(finished)
-            else:
-                records.append(_with_origin(finished, sample, origin))
+    for sample in read_samples(inputs.samples):
+        if len(first) < MAX_SEQUENCES:
+            first.append(sample)
+        finished = inputs.domain.finish(sample)
+        if isinstance(finished, Rejection):
+            rejected.append(finished)
+        else:
+            records.append(_with_origin(finished, sample, origin))
     return first, records, rejected
 
 

@@ -1,16 +1,32 @@
 """What a model wrote while it learned (`watch`), read back."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+from pipeline.files import reading_back
+from pipeline.plain import check, load_json
 
 PREVIEWS = "previews.jsonl"
 
 
+class Preview(TypedDict):
+    """One preview: after how many steps, and what the model continued the prime with."""
+
+    step: int
+    validation_bits: float
+    prime: str
+    text: str
+
+
 def read_previews(path: Path) -> list[dict[str, Any]]:
     """The previews written so far; a line cut by a kill is left out."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    if not path.exists():
+        return []
+    with reading_back(path, "remove the file"):
+        text = path.read_text(encoding="utf-8")
+        found = [load_json(line) for line in text[: text.rfind("\n") + 1].split("\n")[:-1]]
+        check(found, list[Preview], "previews")
+        return found
 
 
 def show_previews(path: Path) -> str:

@@ -11,7 +11,8 @@ import torch
 from pipeline.checkpoint import load
 from pipeline.contact_sheet import write_sheet
 from pipeline.corpus import Corpus
-from pipeline.domain import Domain, Exhibit, Sample
+from pipeline.domain import Domain, Exhibit, Sample, read_samples
+from pipeline.errors import DataError
 from pipeline.progress import bar
 from pipeline.sampling.attributes import Training
 from pipeline.sampling.primes import primes_of
@@ -97,15 +98,13 @@ def _whole_lines(path: Path) -> Iterator[Sample]:
     """The samples of a file that was broken off; a part of a line at its end is cut away."""
     if not path.exists():
         return
-    whole = 0
-    with path.open("rb") as stream:
-        for line in stream:
-            if not line.endswith(b"\n"):
-                break
-            whole += len(line)
-            yield Sample.from_json(line.decode("utf-8"))
     with path.open("r+b") as stream:
+        whole = sum(len(line) for line in stream if line.endswith(b"\n"))
         stream.truncate(whole)
+    for number, each in enumerate(read_samples(path)):
+        if each.index != number:
+            raise DataError(f"{path}:{number + 1}: sample {each.index}, not {number}; remove the file")
+        yield each
 
 
 @contextmanager

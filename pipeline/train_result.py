@@ -16,6 +16,7 @@ from pipeline.corpus import Corpus
 from pipeline.differences import NEGLIGIBLE, Difference, compare, write_blocks
 from pipeline.domain import QUALITY, Exhibit
 from pipeline.evaluate import Tally
+from pipeline.files import reading_back
 from pipeline.learning_rate import TABLE
 from pipeline.plots import learning_curves, rate_search
 from pipeline.previews import PREVIEWS, show_previews
@@ -247,6 +248,6 @@ def _advice(inputs: TrainInputs, rows: Sequence[Mapping[str, float]]) -> str | N
 
 def _rows(path: Path) -> list[dict[str, float]]:
     """Rows of numbers, of a .csv or .tsv file."""
-    with path.open(encoding="utf-8") as stream:
+    with reading_back(path, "train again"), path.open(encoding="utf-8") as stream:
         rows = csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t")
         return [{k: float(v) for k, v in row.items() if v} for row in rows]

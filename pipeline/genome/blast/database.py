@@ -75,7 +75,7 @@ def is_whole(folder: Path) -> bool:
     try:
         sizes = json.loads((folder / FILES).read_text(encoding="utf-8"))
         return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False
 
 

@@ -47,7 +47,7 @@ class Ticket:
         """Whether the search is under way, by what was noted."""
         try:
             self.number = str(json.loads(self.note.read_text(encoding="utf-8"))["number"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
         return True
 

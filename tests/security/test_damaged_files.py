@@ -1,0 +1,104 @@
+"""Whatever a run reads back may be damaged or hostile: a result or one line, never a traceback."""
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from fuzzing import damage
+
+from pipeline.checkpoint import KEY, load
+from pipeline.corpus import SUBSETS, Corpus
+from pipeline.curves import Curves
+from pipeline.domain import read_samples
+from pipeline.errors import DataError
+from pipeline.fit import _resumed
+from pipeline.manifest import read_manifest
+from pipeline.plan import _read_plan
+from pipeline.previews import show_previews
+from pipeline.text import Text
+
+
+def read_corpus(path: Path) -> None:
+    corpus = Corpus.open(path.parent)
+    for subset in SUBSETS:
+        list(corpus.records(subset, Text()))
+
+
+READERS = {
+    "manifest.json": lambda path: read_manifest(path.parent),
+    "ingest/corpus.json": read_corpus,
+    "ingest/segments.npy": read_corpus,
+    "ingest/records.npy": read_corpus,
+    "ingest/records.tsv": read_corpus,
+    "ingest/codes.bin": read_corpus,
+    "train/best.ckpt": load,
+    "train/last.ckpt": _resumed,
+    "train/plan.json": _read_plan,
+    "train/previews.jsonl": show_previews,
+    "train/metrics.csv": lambda path: Curves(path, 10**9),
+    "sample/samples.jsonl": lambda path: list(read_samples(path)),
+}
+"""Each file that is read back, and its reader."""
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_gives_a_result_or_a_data_error(text_run, tmp_path, name):
+    folder = Path(shutil.copytree(text_run, tmp_path / "run"))
+    path, whole = folder / name, (folder / name).read_bytes()
+    READERS[name](path)
+    refused = 0
+    for seed in range(40):
+        path.write_bytes(whole)
+        damage(path, seed)
+        try:
+            READERS[name](path)
+        except DataError as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert str(error).startswith(str(folder))
+    assert refused
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_command_gives_a_result_or_one_line(type_in, text_run, tmp_path, seed):
+    folder = Path(shutil.copytree(text_run, tmp_path / "run"))
+    damage(folder / [*READERS][seed % len(READERS)], seed)
+    answer = type_in(f"run={folder}", "stages=[sample,postprocess,report]", "sample.temperature=0.9")
+    assert answer.status in (0, 1)
+    assert answer.err.count("error: ") == answer.status
+
+
+@pytest.fixture
+def checkpoint(text_run, tmp_path):
+    return Path(shutil.copy(text_run / "train" / "best.ckpt", tmp_path))
+
+
+def test_a_checkpoint_that_asks_for_gigabytes_gets_none(checkpoint):
+    content = torch.load(checkpoint, weights_only=True)
+    for sizes in ({"hidden_size": 65_536, "num_layers": 3}, {"num_layers": 65_536}):
+        content[KEY]["model"] |= sizes
+        torch.save(content, checkpoint)
+        with pytest.raises(DataError, match=r"of another size|more layers than weights"):
+            load(checkpoint)
+
+
+def test_a_compressed_checkpoint_is_not_unpacked(checkpoint):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(checkpoint) as whole, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in whole.namelist():
+            archive.writestr(name, whole.read(name))
+    checkpoint.write_bytes(packed.getvalue())
+    with pytest.raises(DataError, match="not a checkpoint that can be read safely"):
+        load(checkpoint)
+
+
+def test_a_checkpoint_with_an_interpolation_is_plain_data(checkpoint, monkeypatch):
+    monkeypatch.setenv("SECRET", "64")
+    content = torch.load(checkpoint, weights_only=True)
+    content[KEY]["model"]["hidden_size"] = "${oc.decode:${oc.env:SECRET}}"
+    torch.save(content, checkpoint)
+    with pytest.raises(DataError, match=r"does not fit together .*oc.env:SECRET"):
+        load(checkpoint)
