@@ -30,9 +30,11 @@ CHANCE = 0.05
 WORDS = Words("tunes", "melody and form", "real tunes", ())
 CAPTION = (
     "A number is the mean over the tunes of a group; of a distribution, its distance from that of real tunes "
-    "is shown: Jensen-Shannon, 0 to 1, or of the likeness of bars the mean difference. Real against itself: "
-    "as many real tunes as half of the smallest group has, beside the other real ones. Interval: 95%. Within "
-    "noise: up to three standard errors from real tunes."
+    "is shown: Jensen-Shannon, 0 to 1, or of the likeness of bars the mean difference. Held-out tunes are "
+    "halved at random. Real against itself: as many tunes of one half as half of the smallest group has, and "
+    "the other half. Training real: the positive control. Interval: 95%. No difference: up to three standard "
+    "errors from real tunes. Smallest mixture: the share of Markov tunes among real ones that is found to "
+    "differ. Tested: whether a baseline or such a mixture is."
 )
 OVERLAP_CAPTION = (
     "As mgeval has it: do the distances between real tunes and those of the group look like distances among "
