@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.scoreboard.pools import REPLICATES, Halves, draw_halves
+from pipeline.scoreboard.student import as_normal, ratio, welch
 
 REAL = "held-out real"
 SAMPLES = "samples"
@@ -122,11 +123,11 @@ class Row:
         mine, real = self.groups[name], self.groups[REAL]
         if self.measure.distance is None:
             errors = np.array([mine.error, real.error], float)
-            away = _ratio(self.distance(name), float(np.hypot(*errors)))
-            return _as_normal(away, _welch(errors**2, (mine.freedom, real.freedom)))
+            away = ratio(self.distance(name), float(np.hypot(*errors)))
+            return as_normal(away, welch(errors**2, (mine.freedom, real.freedom)))
         excess = mine.apart - self.floor
-        away = _ratio(float(excess.mean()), float(excess.std()) * max(mine.scale, real.scale))
-        return _as_normal(away, min(mine.freedom, real.freedom))
+        away = ratio(float(excess.mean()), float(excess.std()) * max(mine.scale, real.scale))
+        return as_normal(away, min(mine.freedom, real.freedom))
 
     def beyond_noise(self, name: str) -> bool:
         """Whether a group differs from real sequences by more than chance explains."""
@@ -301,26 +302,3 @@ def _values(measure: Measure, weights: np.ndarray, counts: np.ndarray) -> np.nda
 
 def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.abs(one - other)
-
-
-def _ratio(difference: float, error: float) -> float:
-    if error > 0:
-        return difference / error
-    return np.inf if difference > 0 else 0.0
-
-
-def _welch(squares: np.ndarray, freedom: Sequence[float]) -> float:
-    """Degrees of freedom of a difference whose two parts have these squared errors."""
-    parts = float((squares**2 / np.array(freedom)).sum())
-    return float(squares.sum() ** 2) / parts if parts > 0 else np.inf
-
-
-def _as_normal(errors: float, freedom: float) -> float:
-    """What is as unlikely in a normal distribution as so many standard errors in Student's."""
-    if not 0 < errors < np.inf or freedom == np.inf:
-        return errors
-    # SciPy takes a while to load.
-    from scipy.special import ndtri, stdtr
-
-    tail = float(stdtr(freedom, -errors))
-    return min(errors, -float(ndtri(tail))) if tail > 0 else errors
