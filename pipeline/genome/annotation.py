@@ -1,6 +1,6 @@
 """Features of GFF3, GTF or GFF2 as regions: rows of one feature are joined, in the direction of its strand.
 
-Coding rows are joined by Parent, transcripts are spliced by their exons. What a file leaves open is told.
+Coding rows are joined by Parent, transcripts are spliced by their exons. What a file leaves open is counts.
 Read next: `gff_rows.py`, `regions.py`.
 """
 
@@ -34,20 +34,20 @@ Group = tuple[str, list[Row]]
 
 
 @dataclass
-class _Told:
-    """What is to be told of a file: for each text how many features it concerns, and the first of them."""
+class _NoticeCounts:
+    """Notices about a file: for each text how many features it concerns, and the first of them."""
 
     path: Path
     kind: str = ""
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, text: str, name: str) -> None:
-        self.counts[self.kind, text] += 1
+        self.numbers[self.kind, text] += 1
         self.first.setdefault((self.kind, text), name)
 
     def notices(self) -> Iterator[Notice]:
-        for (kind, text), count in self.counts.items():
+        for (kind, text), count in self.numbers.items():
             such = f", such as {one_word(self.first[kind, text])}"
             yield Notice(str(self.path), f"{count:,} {kind}{such}, {text}")
 
@@ -60,7 +60,7 @@ def is_transcript(kind: str) -> bool:
 def gff_features(
     path: Path, kinds: Sequence[str], pseudo: bool = False
 ) -> tuple[list[Region], list[Rejection | Notice]]:
-    """The features of these kinds of a file, and what is left out or told of it.
+    """The features of these kinds of a file, the rejections, and the notices about it.
 
     Pseudo genes are left out unless `pseudo`, or a kind names them. Raises DataError, with the line, for what
     is no row, and where none of the kinds is there.
@@ -73,31 +73,31 @@ def gff_features(
     table = read_table(path, wanted, {*JOINED, "exon"})
     if not any(table.rows[kind] for kind in kinds):
         raise DataError(no_features(path, kinds, table.there))
-    told, names = _Told(path), Names()
+    counts, names = _NoticeCounts(path), Names()
     regions: list[Region] = []
     left_out: list[Rejection | Notice] = []
     for kind in kinds:
-        told.kind = kind
-        for name, rows in _groups(table, kind, told):
+        counts.kind = kind
+        for name, rows in _groups(table, kind, counts):
             region = _region(table, kind, name, rows, names)
             if pseudo or "pseudo" in kind.lower() or not any(map(table.is_pseudo, rows)):
                 regions.append(region)
             else:
                 left_out.append(Rejection(f"{path}:{rows[0].line}", PSEUDO, region.name, everywhere=True))
-    return regions, [*left_out, *told.notices()]
+    return regions, [*left_out, *counts.notices()]
 
 
-def _groups(table: Table, kind: str, told: _Told) -> Iterator[Group]:
+def _groups(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
     """The rows of each feature of a kind, under its name."""
     if is_transcript(kind):
-        yield from _spliced(table, kind, told)
+        yield from _spliced(table, kind, counts)
     elif kind in JOINED:
-        for group in _by_parent(table.rows[kind], told):
-            for name, rows in _loci(group, table, told):
-                yield name, _with_stop(rows, table, told, name) if kind == "CDS" else rows
+        for group in _by_parent(table.rows[kind], counts):
+            for name, rows in _loci(group, table, counts):
+                yield name, _with_stop(rows, table, counts, name) if kind == "CDS" else rows
     else:
         for group in _by_id(table.rows[kind]):
-            yield from _loci(group, table, told)
+            yield from _loci(group, table, counts)
 
 
 def _by_id(rows: Sequence[Row]) -> list[Group]:
@@ -114,7 +114,7 @@ def _name(rows: Sequence[Row], name: str) -> str:
     return name or (first.parents[0] if first.parents else f"{first.kind}_{first.line}")
 
 
-def _by_parent(rows: Sequence[Row], told: _Told) -> Iterator[Group]:
+def _by_parent(rows: Sequence[Row], counts: _NoticeCounts) -> Iterator[Group]:
     """Rows of one Parent are one feature, unless they have the IDs of several.
 
     A row with several Parents is a part of a feature of each; features of the same rows come once.
@@ -129,12 +129,12 @@ def _by_parent(rows: Sequence[Row], told: _Told) -> Iterator[Group]:
         if len(ids) == 1 or not parent:
             split = [(_name(found, found[0].own or parent), found)]
         elif _chained(found, ids):
-            told.add(OWN_IDS, parent)
+            counts.add(OWN_IDS, parent)
             split = [(parent, found)]
         else:
             split = _by_id(found)
         if not parent and not found[0].own:
-            told.add(NO_GROUP, split[0][0])
+            counts.add(NO_GROUP, split[0][0])
         for name, each in split:
             lines = tuple(row.line for row in each)
             if lines not in seen:
@@ -158,7 +158,7 @@ def _chained(rows: Sequence[Row], ids: Counter[str]) -> bool:
     return True
 
 
-def _loci(group: Group, table: Table, told: _Told) -> Iterator[Group]:
+def _loci(group: Group, table: Table, counts: _NoticeCounts) -> Iterator[Group]:
     """A group, or its parts where one name stands for features on several strands, or at several places."""
     name, rows = group
     if len(rows) == 1:
@@ -173,7 +173,7 @@ def _loci(group: Group, table: Table, told: _Told) -> Iterator[Group]:
         places = [at for spans in around for at, span in enumerate(spans) if _within(row.span, span)]
         split[row.sequence, row.span.strand, places[0] if places else 0].append(row)
     if len(split) > 1:
-        told.add(PLACES, name)
+        counts.add(PLACES, name)
     yield from ((name, each) for each in split.values())
 
 
@@ -181,7 +181,7 @@ def _within(inner: Span, outer: Span) -> bool:
     return inner.strand == outer.strand and outer.start <= inner.start and inner.stop <= outer.stop
 
 
-def _with_stop(rows: list[Row], table: Table, told: _Told, name: str) -> list[Row]:
+def _with_stop(rows: list[Row], table: Table, counts: _NoticeCounts, name: str) -> list[Row]:
     """Coding rows of GTF with the stop codon behind them, which GFF3 has in its last row."""
     first = rows[0]
     if not first.gtf:
@@ -193,11 +193,11 @@ def _with_stop(rows: list[Row], table: Table, told: _Told, name: str) -> list[Ro
         and (row.span.start >= high if first.span.strand == "+" else row.span.stop <= low)
     ]  # fmt: skip
     if more:
-        told.add(STOPS, name)
+        counts.add(STOPS, name)
     return [*rows, *more]
 
 
-def _spliced(table: Table, kind: str, told: _Told) -> Iterator[Group]:
+def _spliced(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
     """Each transcript as its exons or, without any, as its coding and untranslated rows."""
     parts = table.parts(("exon",)), table.parts(("CDS", *UTRS))
     for row in table.rows[kind]:
@@ -208,7 +208,7 @@ def _spliced(table: Table, kind: str, told: _Told) -> Iterator[Group]:
                 yield name, inside
                 break
         else:
-            told.add(NO_EXONS, name)
+            counts.add(NO_EXONS, name)
             yield name, [row]
 
 

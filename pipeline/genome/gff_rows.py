@@ -1,4 +1,4 @@
-"""The rows of an annotation: GFF3, GTF, and the GFF2 of JGI and others, told apart by their ninth column.
+"""The rows of an annotation: GFF3, GTF, and the GFF2 of JGI and others, recognised by their ninth column.
 
 Source: https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md; GTF 2.2
 (https://mblab.wustl.edu/GTF22.html). Read next: `annotation.py`, which joins rows.

@@ -90,8 +90,8 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask 
     if kinds and selection.annotation is None and is_genbank(head):
         yield from read_genbank(path, allowed, kinds, selection.pseudo)
         return
-    regions, told = _regions(path, head, selection)
-    yield from told
+    regions, found = _regions(path, head, selection)
+    yield from found
     if is_twobit(path):
         parts = read_twobit(path, _sequences(regions))
     elif head.startswith(GFF_START):
@@ -115,11 +115,11 @@ def _sequences(regions: Sequence[Region] | None) -> set[str] | None:
 def _regions(
     path: Path, head: bytes, selection: Selection
 ) -> tuple[list[Region] | None, list[Rejection | Notice]]:
-    """The regions that are wanted, None where all is, and what is left out or told of the files beside."""
+    """The regions that are wanted, None where all is, and rejections and notices of the other files."""
     if selection.regions is not None:
         beds = [Path(str(each).strip()).expanduser() for each in as_list(selection.regions) if is_bed(each)]
-        told = [notice for notice in map(block_notice, beds) if notice is not None]
-        return selection.mapped(parse_regions(selection.regions)), told
+        notices = [notice for notice in map(block_notice, beds) if notice is not None]
+        return selection.mapped(parse_regions(selection.regions)), notices
     if not selection.kinds:
         return None, []
     if selection.annotation is not None:
@@ -133,5 +133,5 @@ def _regions(
         )
     if is_bed(annotation):
         return selection.mapped(bed_features(annotation, selection.kinds)), []
-    regions, told = gff_features(annotation, selection.kinds, selection.pseudo)
-    return selection.mapped(regions), told
+    regions, found = gff_features(annotation, selection.kinds, selection.pseudo)
+    return selection.mapped(regions), found

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from Bio import SeqIO
 from Bio.Seq import Seq
+from tiny import errors
 
 from pipeline.config import SplitSettings
 from pipeline.domain import Notice, Record, Rejection
@@ -340,6 +341,13 @@ def test_the_stop_codon_that_gtf_keeps_apart_is_a_part_of_the_coding_sequence(ge
     whole = (11, 33) if strand == "+" else (8, 30)
     assert records == {"t": bases(whole, strand=strand)}
     assert "1 CDS, such as t, got the stop codon" in told
+
+
+def test_a_data_set_of_pieces_names_the_one_with_whole_sequences(type_in):
+    answer = type_in("dataset=drosophila", "dataset.regions=chr3L:1-2000", "stages=[ingest]")
+    message = errors(answer)
+    assert "does not hold chr3L but 600 pieces of it, such as chr3L:20428-22427" in message
+    assert "dataset=drosophila holds pieces, dataset=dm6 whole sequences" in message
 
 
 def _folder(path: Path) -> Path:

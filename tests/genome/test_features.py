@@ -6,6 +6,7 @@ import pytest
 from Bio import SeqIO
 from Bio.Seq import Seq
 from tiny import SHARED
+from xopen import xopen
 
 from pipeline.domain import Record, Rejection
 from pipeline.errors import ConfigError, DataError
@@ -82,6 +83,23 @@ def test_features_of_genbank_are_those_that_biopython_extracts(name, kind):
             assert phase in expected[record.symbols]
             coding = Seq(record.symbols[int(phase) :])
             assert "*" not in coding[: len(coding) // 3 * 3].translate()[:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "genes"),
+    [("chlamydia_trachomatis_B_TZ1A828", 905), ("chlamydia_trachomatis_D_UW3_NC_000117", 942),
+     ("jcvi_syn3A_CP016816", 455), ("mycoplasma_mycoides_capri_GM12", 857)],
+)  # fmt: skip
+def test_genes_of_whole_bacteria_are_those_that_biopython_extracts(shared_data, name, genes):
+    path = shared_data / "bacteria_genbank" / f"{name}.gb.gz"
+    expected: Counter[str] = Counter()
+    with xopen(path, "rt", threads=0) as stream:
+        for record in SeqIO.parse(stream, "genbank"):
+            coding = (each for each in record.features if each.type == "CDS")
+            kept = (each for each in coding if not {"pseudo", "pseudogene"} & {*each.qualifiers})
+            expected.update(str(each.extract(record.seq)).upper() for each in kept)
+    assert expected.total() == genes
+    assert Counter(item.symbols for item in read(path) if isinstance(item, Record)) == expected
 
 
 def test_spans_of_gff_are_joined_and_read_along_their_strand(tmp_path, fasta):

@@ -112,7 +112,7 @@ def compare_genes(groups: Mapping[str, Sequence[str]], out_dir: Path, table: int
     said = tuple(_counts(groups, table))
     return Findings(
         exhibits=(
-            Exhibit("Genes beside real genes", (written,), caption_of(WORDS), part=QUALITY),
+            Exhibit("Genes and held-out real genes", (written,), caption_of(WORDS), part=QUALITY),
             Exhibit("Lengths of genes", (plot,), "Bars: the middle half; lines: medians.", part=QUALITY),
         ),
         summary=said,

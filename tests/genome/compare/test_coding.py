@@ -70,7 +70,7 @@ def some_genes(count: int, seed: int) -> list[str]:
     return ["ATG" + "".join(rng.choices(sense, k=rng.randint(40, 90))) + "TAA" for _ in range(count)]
 
 
-def test_genes_and_random_sequences_beside_real_genes(tmp_path):
+def test_genes_and_random_sequences_against_real_genes(tmp_path):
     rng = random.Random(5)
     noise = ["".join(rng.choices("ACGT", k=len(gene))) for gene in some_genes(40, 1)]
     groups = {"samples": some_genes(40, 2), "held-out real": some_genes(40, 3), "shuffled": noise}
