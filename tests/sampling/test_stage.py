@@ -153,7 +153,7 @@ def test_given_sequences_are_scored(again, tmp_path):
     assert len(track) == 674
     # After two unknown bases the second stretch goes on where it stands in the file.
     assert track[20].split("\t")[:3] == ["one", "22", "23"] and track[44].split("\t")[:3] == ["two", "0", "1"]
-    assert "Scores" in (again.folder / "report.html").read_text(encoding="utf-8")
+    assert "Scored sequences" in (again.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_nothing_to_score_is_an_error(again, tmp_path):
