@@ -169,11 +169,11 @@ def _plain_header(lines: list[str]) -> list[str]:
     first = next((number for number, line in enumerate(lines) if _MUSIC.match(line)), None)
     if first is None or not _INLINE_FIELD.match(lines[first]) or any(map(_is_key, lines)):
         return lines
-    found, rest = lines[:first], "\n".join(lines[first:])
-    while not (found and _is_key(found[-1])) and (field := _INLINE_FIELD.match(rest)):
+    found, rest, at = lines[:first], "\n".join(lines[first:]), 0
+    while not (found and _is_key(found[-1])) and (field := _INLINE_FIELD.match(rest, at)):
         found.append(field[1])
-        rest = rest[field.end() :]
-    return [*found, *rest.strip().removesuffix("</s>").rstrip().split("\n")]
+        at = field.end()
+    return [*found, *rest[at:].strip().removesuffix("</s>").rstrip().split("\n")]
 
 
 def _is_key(line: str) -> bool:
@@ -184,13 +184,13 @@ def _whole_fields(lines: list[str]) -> list[str]:
     """Lines with continued fields, which go on in a line that starts with +: (§3.3), in one line each."""
     if not any(line.startswith("+:") for line in lines):
         return lines
-    whole: list[str] = []
+    whole: list[list[str]] = []
     for line in lines:
-        if line.startswith("+:") and whole and FIELD.match(whole[-1]):
-            whole[-1] = f"{whole[-1]} {line[2:].strip()}"
+        if line.startswith("+:") and whole and FIELD.match(whole[-1][0]):
+            whole[-1].append(line[2:].strip())
         else:
-            whole.append(line)
-    return whole
+            whole.append([line])
+    return [" ".join(parts) for parts in whole]
 
 
 def _header_fields(lines: Iterable[str]) -> dict[str, str]:
@@ -250,30 +250,31 @@ def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transp
 def _body(lines: Iterable[str]) -> tuple[str, bool]:
     """Music and body fields, one a line; comments gone, continued lines joined. And whether lines were joined
     that break inside a sign."""
-    kept: list[str] = []
+    kept: list[list[str]] = []
     joins = mended = False
     for line in lines:
         if line.lstrip().startswith("%"):
             continue
         text = strip_comment(line)
-        if text.endswith(_QUOTED_ENDS) and not FIELD.match(text):  # quoted-printable of an e-mail
+        is_field = FIELD.match(text) is not None
+        if text.endswith(_QUOTED_ENDS) and not is_field:  # quoted-printable of an e-mail
             mended = True
             text = text[:-1] + "\\" if text.endswith("=") else text[:-3]
         continued = text.endswith("\\")
         text = text.removesuffix("\\")
-        if kept and not joins and _breaks_inside_sign(kept[-1], text):
+        if kept and not joins and not FIELD.match(kept[-1][0]) and _breaks_inside_sign(kept[-1][-1], text):
             joins = mended = True
-        if joins and kept and not FIELD.match(text):
-            kept[-1] += text
+        if joins and kept and not is_field:
+            kept[-1].append(text)
         else:
-            kept.append(text)
+            kept.append([text])
         joins = continued
-    return "\n".join(kept), mended
+    return "\n".join(map("".join, kept)), mended
 
 
 def _breaks_inside_sign(before: str, line: str) -> bool:
     """Whether a line goes on with a sign of the line before, as where a program broke lines at a width."""
-    if not line or not before or FIELD.match(before):
+    if not line or not before:
         return False
     if line[0] in "/,'":
         return True

@@ -36,6 +36,7 @@ from pipeline.music.abc.reader import UNCLOSED, join_bar_lines
 ORNAMENTS = {"~": "~", "T": "T", "H": "H", ".": ".", "!trill!": "T", "!roll!": "~", "!fermata!": "H"}
 """Ornaments kept, by sign: roll, trill, fermata, staccato (ABC 2.1 §4.14)."""
 
+_BESIDE_SIGNS = SILENT_KINDS | {"string"}
 _NOTE_OR_CHORD = re.compile(r"[\^_=A-Ga-g]|\[(?![KM]:)")
 OWN_WRITTEN_OUT = "accidentals of the key written before notes"
 BLANKS_REMOVED = "blanks inside a sign removed"
@@ -143,8 +144,9 @@ class _Normaliser:
         """The repeat sign that a lone colon is a part of, with a bar line before or after it; "" for none."""
         if self.bar_line:
             return "|:"
-        following = next((t for t in tokens[number + 1 :] if t.kind not in SILENT_KINDS | {"string"}), None)
-        return ":|" if following is not None and following.kind == "bar" else ""
+        places = range(number + 1, len(tokens))
+        kind = next((tokens[at].kind for at in places if tokens[at].kind not in _BESIDE_SIGNS), "")
+        return ":|" if kind == "bar" else ""
 
     def _flush_bar(self, last: bool = False) -> None:
         """Write the bar line that waits. A tune's last single or double one becomes the final one."""
