@@ -26,6 +26,7 @@ from pipeline import machine
 from pipeline.ahead import CompilingAhead
 from pipeline.config import STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.files import is_text
 from pipeline.manifest import read_manifest
 from pipeline.overrides import literal, resumed
 from pipeline.sources import resource_folder
@@ -33,6 +34,10 @@ from pipeline.stages import LOCK, claim_folder
 
 CHOSEN_FOLDER = ("hydra.run.dir=", "hydra.sweep.")
 """Overrides by which a user chooses the run's folder."""
+REMEDIES = {
+    errno.ENOSPC: "; make room there", errno.EDQUOT: "; make room there",
+    errno.EFBIG: "; allow larger files, with ulimit -f",
+}  # fmt: skip
 NEEDS_QUOTES = "cannot be read; a value with , = [ or ( needs quotes: \"key='value'\""
 
 @hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
@@ -57,6 +62,7 @@ def job(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line; the exit status is 0, 1 for an error, 130 for an interrupt."""
+    _open_standard_streams()
     machine.prepare()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, instead of printing and leaving
     signal.signal(signal.SIGTERM, _terminated)
@@ -66,9 +72,26 @@ def main() -> None:
         job()
 
 
+def _open_standard_streams() -> None:
+    """Where a shell has closed one, the next file would take its number, and get what is printed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _resumed(arguments: list[str]) -> list[str]:
     """The arguments as plain data, with those of the run that ``run=`` names before them."""
     # Of a manifest's keys only ours are known: nothing of it reaches Hydra's own settings.
+    for each in (*arguments, str(Path.cwd())):
+        if not is_text(each):
+            raise ConfigError(f"{each!a}: a name that is not UTF-8; rename it, or use a link to it")
     whole = resumed(arguments, _reject_undeclared)
     return [each if each.startswith("-") else literal(each) for each in whole]
 
@@ -100,7 +123,7 @@ def _errors_as_messages() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        remedy = "; make room there" if error.errno == errno.ENOSPC else ""
+        remedy = REMEDIES.get(error.errno, "")
         where = error.filename or "the run folder"
         _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_go_on()}")
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlparse
 
 import platformdirs
 
-from pipeline.errors import DataError, ToolError
+from pipeline.errors import ConfigError, DataError, ToolError
 from pipeline.progress import bar
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ TIMEOUT_S = (10.0, 30.0)
 ATTEMPTS = 4
 """Tries in a row that may break off before the error reaches the user."""
 CHUNK_BYTES = 1 << 14
+MAX_BYTES = 1 << 33
+"""Of a file; of a list of checksums `MAX_LIST_BYTES`."""
+MAX_LIST_BYTES = 1 << 24
+SCHEMES = ("https://",)
+"""What an address may begin with, also one that a server sends us on to."""
 LOCAL_COPY = "give a local copy with dataset.path=..."
 
 
@@ -61,8 +66,10 @@ def fetch(
 def _fetch(url: str, target: Path, sha256: str | None, checksums: str | None) -> Path:
     listing = target.with_name(f"{target.name}.checksums")
     known = f"sha256:{sha256}" if sha256 else None
-    if known is None and checksums:
-        _retrieve(urljoin(url, checksums), listing, None)
+    if known is None and not checksums:
+        raise ConfigError(f"{url}: a download needs a checksum: sha256 or checksums, in dataset.sources")
+    if known is None:
+        _retrieve(urljoin(url, checksums), listing, None, MAX_LIST_BYTES)
         known = f"md5:{_listed_md5(listing, PurePosixPath(target.name).name, urljoin(url, checksums))}"
     try:
         return _retrieve(url, target, known)
@@ -75,7 +82,7 @@ def _fetch(url: str, target: Path, sha256: str | None, checksums: str | None) ->
         ) from error
 
 
-def _retrieve(url: str, target: Path, known_hash: str | None) -> Path:
+def _retrieve(url: str, target: Path, known_hash: str | None, max_bytes: int | None = None) -> Path:
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
@@ -85,7 +92,7 @@ def _retrieve(url: str, target: Path, known_hash: str | None) -> Path:
         part.unlink(missing_ok=True)
 
     def download(address: str, temporary: str, _: Any) -> None:
-        _download(address, part)
+        _download(address, part, max_bytes or MAX_BYTES)
         part.replace(temporary)
 
     return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=download))
@@ -113,14 +120,25 @@ def _listed_md5(listing: Path, name: str, url: str) -> str:
     raise DataError(f"{url}: no checksum for {name} in it; {LOCAL_COPY}")
 
 
-def _download(url: str, part: Path) -> None:
+def _session() -> "requests.Session":
+    """Connections by the allowed schemes alone: whatever leads to another address ends there."""
+    import requests
+
+    session, adapter = requests.Session(), requests.adapters.HTTPAdapter()
+    session.adapters.clear()
+    for scheme in SCHEMES:
+        session.mount(scheme, adapter)
+    return session
+
+
+def _download(url: str, part: Path, max_bytes: int) -> None:
     """Bring `part` to its full length, from wherever it stands."""
     import requests
 
     for attempt in range(1, ATTEMPTS + 1):
         before = _size(part)
         try:
-            _transfer(url, part)
+            _transfer(url, part, max_bytes)
             return
         except requests.RequestException as error:
             arrived = _size(part)
@@ -130,28 +148,35 @@ def _download(url: str, part: Path) -> None:
             log.info("%s broke off after %s bytes; going on", url, f"{arrived:,}")
 
 
-def _transfer(url: str, part: Path) -> None:
-    import requests
-
+def _transfer(url: str, part: Path, max_bytes: int) -> None:
     have = _size(part)
     # Compressed on the way, a file could not be gone on with at a byte of our own.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+    with _session() as session, session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
         if answer.status_code == 416:
             if not answer.headers.get("Content-Range", "").endswith(f"/{have}"):
                 # What was kept is longer than the file has become.
                 part.unlink()
-                _transfer(url, part)
+                _transfer(url, part, max_bytes)
             return
         _check_status(url, answer)
         goes_on = answer.status_code == 206
         length = answer.headers.get("Content-Length")
         total = int(length) + have * goes_on if length else None
+        _check_size(url, total or 0, max_bytes)
+        arrived = have * goes_on
         with part.open("ab" if goes_on else "wb") as stream, bar(part.stem, total, "B") as progress:
             progress.update(have * goes_on)
             for chunk in answer.iter_content(CHUNK_BYTES):
+                arrived += len(chunk)
+                _check_size(url, arrived, max_bytes)
                 stream.write(chunk)
                 progress.update(len(chunk))
+
+
+def _check_size(url: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise DataError(f"{url}: more than the {max_bytes:,} bytes that are fetched; {LOCAL_COPY}")
 
 
 def _check_status(url: str, answer: "requests.Response") -> None:
@@ -171,6 +196,8 @@ def _explain(url: str, error: Exception, arrived: int) -> str:
         what = f"no connection within {TIMEOUT_S[0]:g} s"
     elif isinstance(error, requests.Timeout) or "timed out" in str(error):
         what = f"the server stopped answering for {TIMEOUT_S[1]:g} s"
+    elif isinstance(error, requests.exceptions.InvalidSchema):
+        return f"{url}: it leads to an address that is not https, and is not fetched; {LOCAL_COPY}"
     elif isinstance(error, requests.HTTPError):
         what = f"the server failed ({error.response.status_code} {error.response.reason})"
     elif arrived:

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,13 +71,9 @@ def refuse_links(paths: Iterable[Path]) -> None:
             raise DataError(f"{path}: {_LINK}")
 
 
-def is_private(folder: Path) -> bool:
-    """Whether a folder is one that this user alone can write into, made here where there is none."""
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.lstat()
-        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
-    return False
+def is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8: the system takes any bytes for one."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 @contextmanager

@@ -12,9 +12,14 @@ import gc
 import hashlib
 import os
 import platform
+import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+ROOM_BYTES = 2**20
+"""A folder with less room is taken for full."""
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and values of mallopt(3)
 
 
@@ -42,7 +47,28 @@ def _compiled(package: Path) -> Path:
         source = path.read_bytes()
         if any(word in source for word in (b"numba", b"NamedTuple", b"IntEnum")):
             digest.update(source)
-    places = (package, "__pycache__"), (Path.home(), ".cache/sequence-pipeline")
-    kept = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"
-    kept = next((place / folder for place, folder in places if os.access(place, os.W_OK)), kept)
-    return kept / f"compiled-{digest.hexdigest()[:12]}"
+    name = f"compiled-{digest.hexdigest()[:12]}"
+    shared = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"
+    for place in (package / "__pycache__", Path.home() / ".cache" / "sequence-pipeline", shared):
+        if _is_ours(place) and _is_ours(place / name) and _has_room(place / name):
+            return place / name
+    last = tempfile.mkdtemp(prefix="sequence-pipeline-")
+    atexit.register(shutil.rmtree, last, ignore_errors=True)
+    return Path(last)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this user alone can write there; compiled code is loaded and run, whoever put it there."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return False
+
+
+def _has_room(folder: Path) -> bool:
+    with suppress(OSError), tempfile.TemporaryFile(dir=folder) as stream:
+        stream.write(bytes(ROOM_BYTES))
+        stream.flush()
+        return True
+    return False

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.download import fetch
+from pipeline import download
 from pipeline.errors import ConfigError, DataError, ToolError
+from pipeline.files import is_text
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 PRETRAINED = "pretrained"
@@ -25,7 +26,7 @@ class Source:
     """One entry of a data set's list.
 
     `at` is ``embedded:folder/file`` (shipped in our ``datasets``), ``package:name/glob`` (inside an
-    installed package) or an http(s) address; `sha256` is checked where given; `checksums` is the address,
+    installed package) or an https address; `sha256` is checked where given; `checksums` is the address,
     absolute or relative to `at`, of a list in the format of md5sum.
     """
 
@@ -145,6 +146,8 @@ def _matches(pattern: Path, suits: Callable[[Path], bool]) -> list[Path]:
 
 
 def _readable(path: Path) -> Path:
+    if not is_text(str(path)):
+        raise DataError(f"{str(path)!a}: the name is not UTF-8; rename the file, or name a link to it")
     if not path.is_file():
         raise DataError(f"{path}: not a regular file; save its content to a file and name that")
     if not os.access(path, os.R_OK):
@@ -158,13 +161,13 @@ def _raise(error: OSError) -> None:
 
 def _entry_files(entry: Source, cache_dir: Path | None) -> list[Path]:
     scheme, _, rest = entry.at.partition(":")
-    if scheme in ("http", "https"):
-        return [fetch(entry.at, entry.sha256, entry.checksums, cache_dir)]
+    if entry.at.startswith(download.SCHEMES):
+        return [download.fetch(entry.at, entry.sha256, entry.checksums, cache_dir)]
     if scheme == "embedded":
         return [_embedded(rest, entry.sha256)]
     if scheme == "package":
         return _packaged(rest)
-    raise ConfigError(f"source {entry.at!r}: starts with none of embedded:, package:, https:, http:")
+    raise ConfigError(f"source {entry.at!r}: starts with none of embedded:, package:, https://")
 
 
 def _embedded(name: str, sha256: str | None) -> Path:

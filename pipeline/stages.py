@@ -134,6 +134,7 @@ class RunFolder:
 
         `donors` are other run folders, of the same sweep, whose equal stage is taken over rather than made.
         """
+        before = [_state(path) for path in stage.inputs]
         inputs = {str(path): sha256(path) for path in stage.inputs}
         fingerprint = self._fingerprint(stage, inputs)
         if self._is_current(self.path, self.manifest, stage.name, fingerprint):
@@ -144,6 +145,7 @@ class RunFolder:
         entry = self._take_over(stage.name, fingerprint, partial, donors)
         if entry is None:
             entry = self._make(stage, inputs, fingerprint, partial)
+            _refuse_changed(stage, before)
         if self.manifest["stages"].pop(stage.name, None):
             self.save()  # so that no entry ever stands for another's files, whenever we are killed
         self._put_in_place(stage.name, partial)
@@ -286,6 +288,18 @@ def sha256(path: Path) -> str:
 def _relative(exhibit: Exhibit, partial: Path, name: str) -> dict[str, Any]:
     files = [f"{name}/{path.relative_to(partial)}" for path in exhibit.files]
     return {**asdict(exhibit), "files": files}
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _refuse_changed(stage: Stage, before: Sequence[tuple[int, int, int]]) -> None:
+    """DataError where an input was written to while it was read: what was made is of no one state of it."""
+    for path, state in zip(stage.inputs, before, strict=True):
+        if _state(path) != state:
+            raise DataError(f"{path}: it changed while it was read; run again when it is whole")
 
 
 def _finite(figures: Mapping[str, Any]) -> dict[str, Any]:

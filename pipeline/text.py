@@ -1,15 +1,15 @@
 """Plain text, the smallest domain: what every other one has to bring, in one file."""
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from xopen import xopen
-
 from pipeline.config import one_of
 from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, Rejection, Sample
 from pipeline.errors import ConfigError, DataError
+from pipeline.unpacking import open_unpacked
 
 UNITS = ("line", "paragraph", "file")
 PART_CHARACTERS = 2**22
@@ -85,8 +85,10 @@ class Text(Domain):
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
         number = 0
         try:
-            with xopen(path, "rt", threads=0, encoding=encoding) as stream:
-                for number, line in enumerate(stream, start=1):
+            with io.TextIOWrapper(open_unpacked(path), encoding) as stream:
+                # A line without an end is read in parts.
+                lines = iter(lambda: stream.readline(PART_CHARACTERS), "")
+                for number, line in enumerate(lines, start=1):
                     if "\x00" in line:
                         raise DataError(f"{path}:{number}: {self._not_text}")
                     yield line.rstrip("\n")

@@ -214,8 +214,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
     """Base address of a server on this machine, and the list of (name, Range) it was asked for."""
+    monkeypatch.setattr(download, "SCHEMES", ("http://", "https://"))
     log = []
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, log))
     thread = threading.Thread(target=partial(httpd.serve_forever, poll_interval=0.02))
@@ -308,7 +309,7 @@ def test_offline_says_how_to_go_on(tmp_path):
     with pytest.raises(
         ToolError, match=r"cannot be reached; it needs the network once; or give a local copy"
     ):
-        fetch("http://127.0.0.1:9/x.bin", SHA256, cache_dir=tmp_path)
+        fetch("https://127.0.0.1:9/x.bin", SHA256, cache_dir=tmp_path)
 
 
 def test_a_cache_that_cannot_be_written_is_a_tool_error(tmp_path):

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from pipeline.domain import Notice, Rejection
 from pipeline.errors import DataError
+from pipeline.unpacking import open_unpacked
 
 BLOCK_BYTES = 2**18
 """Read at a time: large enough to be fast, small enough to stay in the processor's cache."""
@@ -95,10 +96,7 @@ def open_plain(path: Path) -> BinaryIO:
         kinds = [kind for first, kind in COMPRESSIONS.items() if magic.startswith(first)]
         if not kinds:
             return path.open("rb")
-        from xopen import xopen
-
-        # In this very thread: one beside the parser waits for its turn longer than it takes to decompress.
-        return xopen(path, "rb", threads=0, format=kinds[0])
+        return open_unpacked(path, format=kinds[0])
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check permissions") from error
 

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline import download
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ToolError
 from pipeline.genome.blast.search import DATABASE, Program
 
 log = logging.getLogger(__name__)
 
 FILES = "files.json"
+ROOM_BYTES = 2**20
+"""A folder with less room is taken for full."""
 KEPT_DAYS = 60
 """Databases not used for so long are removed when another is built."""
 SUFFIXES = {"nucl": ("nin", "nal"), "prot": ("pin", "pal")}
@@ -38,12 +40,30 @@ def kept_database(checksum: str, form: str, build: Callable[[Path], None], spare
     try:
         home = cache_folder()
         home.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=home).close()
-    except OSError as error:
-        log.info("no BLAST database can be kept (%s)", error)
-        home = spare
-    _bring(home / name, build)
-    return home / name / DATABASE
+        _check_room(home)
+        _bring(home / name, build)
+        return home / name / DATABASE
+    except (OSError, ToolError) as error:
+        if isinstance(error, ToolError) and _has_room(home):
+            raise
+        log.info("no BLAST database can be kept in %s (%s)", home, error)
+    _bring(spare / name, build)
+    return spare / name / DATABASE
+
+
+def _check_room(folder: Path) -> None:
+    """OSError where nothing can be written there, for want of rights or of room."""
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        stream.write(bytes(ROOM_BYTES))
+        stream.flush()
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        _check_room(folder)
+    except OSError:
+        return False
+    return True
 
 
 def cache_folder() -> Path:

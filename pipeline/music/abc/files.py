@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import DataError
 from pipeline.music.abc.folk_rnn import UNIT, is_spaced, joined
+from pipeline.unpacking import open_unpacked
 
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 _SKIPPED_TEXT = re.compile(r"%%begin(text|ps|svg)\b")
@@ -27,6 +28,7 @@ _CHORD_OPEN = re.compile(r"\[[A-Ga-g^_=,'0-9/ ]*$")
 _CHORD_CLOSED = re.compile(r"[A-Ga-g^_=,'0-9/ ]*\]")
 _WIDTH = 70
 LINES_JOINED = "lines joined that broke inside a sign"
+_MAX_LINE_BYTES = 2**20
 _LINES_AT_MOST = 200_000
 """Lines of one tune; a longer stretch without an empty line is no tune."""
 
@@ -131,12 +133,12 @@ def _has_tune(block: _Block) -> bool:
 
 def _decoded_lines(path: Path) -> Iterator[tuple[str, str]]:
     """Lines without their ends, each with the encoding that it turned out to be in."""
-    from xopen import xopen
-
     any_text = False
     try:
-        with xopen(path, "rb") as stream:
-            for number, raw in enumerate(stream, 1):
+        with open_unpacked(path) as stream:
+            for number, raw in enumerate(iter(lambda: stream.readline(_MAX_LINE_BYTES + 1), b""), 1):
+                if len(raw) > _MAX_LINE_BYTES:
+                    raise DataError(f"{path}:{number}: a line of over {_MAX_LINE_BYTES:,} bytes; is it ABC?")
                 if b"\0" in raw:
                     raise DataError(
                         f"{path}:{number}: a byte 0, so this is no text; ABC is plain text, UTF-8 or Latin-1"

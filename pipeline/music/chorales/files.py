@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.domain import Rejection
 from pipeline.errors import DataError
+from pipeline.music.bombs import refuse_bombs
 from pipeline.music.chorales.voices import (
     HIGHEST_PITCH,
     SILENT,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 SCORES = (".mxl", ".musicxml", ".xml", ".krn")
 SUFFIXES = (*SCORES, ".json", ".txt")
 SUBSETS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
-MOST_BYTES = {".json": 2**28, ".txt": 2**28}
+MOST_BYTES = {".json": 2**25, ".txt": 2**25}
 MOST_SCORE_BYTES = 2**24
 LONGEST = 2**16
 """Steps; an hour and a half. What is longer is no chorale, but an error of the file."""
@@ -192,6 +193,7 @@ def _read_words(words: list[str], name: str, step: int, where: str) -> Found | R
 def _from_score(path: Path) -> Iterator[Found | Rejection]:
     from music21 import converter
 
+    refuse_bombs(path)
     try:
         score = converter.parse(str(path), forceSource=True, storePickle=False)
         if any(part.atSoundingPitch is False for part in score.parts):  # of a part that transposes

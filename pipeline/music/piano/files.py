@@ -1,15 +1,16 @@
 """Files of piano music: the flat text, and what becomes it: MIDI, MusicXML and Humdrum."""
 
+import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from xopen import xopen
-
 from pipeline.domain import Rejection
 from pipeline.errors import DataError
+from pipeline.music.bombs import refuse_bombs
 from pipeline.music.midi_files import is_midi_name, read_midi
 from pipeline.music.piano.notes import NotNotes, parse_notes
+from pipeline.unpacking import open_unpacked
 
 SCORES = (".mxl", ".musicxml", ".xml", ".krn")
 TEXTS = (".txt", ".txt.gz", ".txt.bz2", ".txt.xz")
@@ -44,7 +45,7 @@ def read_pieces(path: Path) -> Iterator[Found | Rejection]:
 def _of_text(path: Path) -> Iterator[Found | Rejection]:
     number = 0
     try:
-        with xopen(path, "rt", threads=0, encoding="utf-8-sig") as stream:
+        with io.TextIOWrapper(open_unpacked(path), "utf-8-sig") as stream:
             while line := stream.readline(MOST_LINE):
                 number += 1
                 if len(line) >= MOST_LINE:
@@ -75,6 +76,7 @@ def _of_midi(path: Path) -> tuple[int, ...]:
 def _of_score(path: Path) -> Found | Rejection:
     from music21 import converter
 
+    refuse_bombs(path)
     if path.stat().st_size > MOST_SCORE_BYTES:
         raise DataError(f"{path}: more than the {MOST_SCORE_BYTES:,} bytes allowed; is it a score?")
     try:
