@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 
 from pipeline.nulls import Counts
 
-MIN_WEIGHT, MAX_WEIGHT = 1.0, 4096.0
-"""A context seen once gives its symbol at most half the probability; that of Witten and Bell is 1."""
+MIN_WEIGHT, MAX_WEIGHT = 2.0, 4096.0
+"""Of one order, a context seen once gives its symbol at most a third of the probability; orders add up."""
 PRIOR_WEIGHT, PRIOR_DEVIATION = 16.0, 2.0
 """Where held-out data say little: mean and standard deviation (in natural logarithms) of a log-normal prior.
 So large a weight makes orders harmless that have seen each context once or twice."""
