@@ -279,6 +279,11 @@ class Domain(abc.ABC):
 
     record_suffix: ClassVar[str] = ".txt"
     """Of files with what `format_record` gives."""
+    gap_unit: ClassVar[str | None] = None
+    """What the length of a gap to be filled is given in, such as bar; None: in symbols."""
+    gap_symbols: ClassVar[int] = 1
+    """Symbols that a `gap_unit` has, at most."""
+
     output_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that only matter once samples are drawn: with others nothing is read or trained anew."""
     request_settings: ClassVar[tuple[str, ...]] = ()
@@ -384,6 +389,11 @@ class Domain(abc.ABC):
     def parse_rest(self, text: str) -> Symbols:
         """The symbols of a text given by the user as the end of a sequence."""
         return text
+
+    def gap_end(self, symbols: Symbols, begun: int, units: int, right: Symbols) -> int | None:
+        """Where a gap of so many `gap_unit` ends that starts at symbol `begun` of a candidate and is followed
+        by the right side; None where the candidate is too short."""
+        return begun + units if begun + units <= len(symbols) else None
 
     @abc.abstractmethod
     def finish(self, sample: Sample) -> Record | Rejection:

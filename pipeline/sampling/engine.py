@@ -254,8 +254,8 @@ class _Blocks:
         return unfinished or self._problem(sample) is not None
 
     def _problem(self, sample: Sample) -> str | None:
-        if self.request.controls is None:
-            return None
+        if self.request.controls is None or self.request.guide is None:
+            return None  # constraints alone are kept step by step
         return self.request.controls.problem(self.alphabet.encode(sample.symbols), sample.prime_length)
 
     def _refuse(self, sample: Sample) -> None:

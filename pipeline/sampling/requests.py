@@ -13,12 +13,12 @@ from pipeline.domain import Domain, Sample, Symbols
 from pipeline.errors import ConfigError
 from pipeline.sampling.attributes import Training
 from pipeline.sampling.beam import search
-from pipeline.sampling.constraints import Language, constraints_of
+from pipeline.sampling.constraints import End, Language, Length, constraints_of
 from pipeline.sampling.engine import Request, draw
-from pipeline.sampling.fill import fill
+from pipeline.sampling.fill import Gap, fill
 from pipeline.sampling.guide import Guide, guide_of
 from pipeline.sampling.settings import SampleSettings
-from pipeline.sampling.steering import Repetition, controls_of
+from pipeline.sampling.steering import Repetition, broken, controls_of
 
 
 def accelerator_of(settings: SampleSettings) -> torch.device:
@@ -72,9 +72,7 @@ class Drawing:
             yield from search(model, self.alphabet, self.cells[0], settings.beam, settings.length_penalty)
             return
         if settings.fill.right is not None:
-            right = self.domain.parse_rest(settings.fill.right)
-            with_end = not self.domain.open_ended
-            yield from fill(model, self.alphabet, self.cells[0], settings.fill, right, with_end)
+            yield from fill(model, self.alphabet, self.cells[0], self._gap)
             return
         for number, request in enumerate(self.cells):
             before = number * settings.count
@@ -88,10 +86,19 @@ class Drawing:
 
     @cached_property
     def _guide(self) -> Guide | None:
-        # What is searched for is not drawn symbol by symbol, and a span that is filled in has no end.
-        return guide_of(
-            self.domain, self.alphabet, self.settings.valid and not self.searches, self.training.counts
-        )
+        wanted = self.settings.valid and self.settings.beam is None  # beams are not drawn symbol by symbol
+        return guide_of(self.domain, self.alphabet, wanted, self.training.counts)
+
+    @cached_property
+    def _gap(self) -> Gap:
+        settings, language = self.settings, Language.of(self.domain, self.alphabet)
+        wishes = constraints_of(settings.constraints)
+
+        def problem(symbols: Symbols, begun: int) -> str | None:
+            return broken(wishes, language, self.alphabet.encode(symbols), begun)
+
+        right = self.domain.parse_rest(settings.fill.right)
+        return Gap(self.domain, settings.fill, right, settings.valid, problem)
 
     def _request(self, temperature: float, primes: tuple[Symbols, ...]) -> Request:
         settings = self.settings
@@ -99,9 +106,11 @@ class Drawing:
         if settings.repetition_penalty != 1:
             repetition = Repetition(settings.repetition_penalty, settings.repetition_window)
         language, length = Language.of(self.domain, self.alphabet), settings.length
-        if settings.fill.right is not None:  # what is drawn is a span, which has no end of its own
-            language, length = replace(language, open_ended=True), len(primes[0]) + settings.fill.longest
         wishes = constraints_of(settings.constraints)
+        if settings.fill.right is not None:  # what is drawn is a span, which has no end of its own
+            language, length = replace(language, open_ended=True), len(primes[0]) + self._gap.longest
+            # How the whole ends is the right side's matter.
+            wishes = [wish for wish in wishes if not isinstance(wish, End | Length)]
         return Request(
             settings.count, length, self.seed, primes[0], language.open_ended, temperature,
             settings.top_k, settings.top_p, settings.min_p, settings.typical,

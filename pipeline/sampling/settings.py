@@ -42,21 +42,34 @@ class GridSettings:
 
 @dataclass
 class FillSettings:
-    """A span between two given sides: `sample.prime` on its left, `right` on its right."""
+    """A gap between two given sides: `sample.prime` on its left, `right` on its right. Its length is given in
+    bars, where the domain's sequences have bars, or in symbols."""
 
     right: str | None = None
     """The right side, to the sequence's end."""
-    shortest: int = 10
-    """Symbols of the span, at least."""
-    longest: int = 10
-    """Symbols of the span, at most; candidates have all lengths in turn."""
+    shortest: int | None = None
+    """Symbols of the gap, at least; 10, where it has no bars."""
+    longest: int | None = None
+    """Symbols of the gap, at most; candidates have all lengths in turn."""
     candidates: int = 200
-    """Spans that are drawn; the `sample.count` after which the right side is likeliest are kept."""
+    """Gaps that are drawn; the `sample.count` that fit both sides best are kept."""
+    bars: int | None = None
+    """Bars of the gap, for tunes; 1, if no length is given."""
 
     def __post_init__(self) -> None:
-        between("sample.fill.shortest", self.shortest, 1, 2**31)
-        between("sample.fill.longest", self.longest, self.shortest, 2**31)
         between("sample.fill.candidates", self.candidates, 1, 2**31)
+        if self.bars is not None:
+            between("sample.fill.bars", self.bars, 1, 64)
+            if self.shortest is not None or self.longest is not None:
+                raise ConfigError("sample.fill.bars, and shortest or longest: give the length in one of them")
+        between("sample.fill.shortest", self.lengths.start, 1, 2**31)
+        between("sample.fill.longest", self.lengths.stop - 1, self.lengths.start, 2**31)
+
+    @property
+    def lengths(self) -> range:
+        """The lengths of the gap, in symbols."""
+        shortest = self.shortest or min(10, self.longest or 10)
+        return range(shortest, (self.longest or max(10, shortest)) + 1)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.alphabet import EOS, SPECIALS
 from pipeline.errors import ConfigError
 from pipeline.sampling.automaton import Automaton, Rule, Viability
-from pipeline.sampling.constraints import Constraint, Language, Length, rules_of
+from pipeline.sampling.constraints import Constraint, Language, Length, Share, rules_of
 from pipeline.sampling.controls import Controls, Steering
 
 
@@ -96,8 +96,8 @@ class Constrained(Controls):
 
     def __post_init__(self) -> None:
         language, wishes = self.language, self.constraints
-        self.rules = rules_of(wishes, language)
-        self.automaton = Automaton([rule for some in self.rules for rule in some], len(language))
+        rules = [rule for some in rules_of(wishes, language) for rule in some]
+        self.automaton = Automaton(rules, len(language))
         self.shares = [share for wish in wishes for share in wish.shares(language)]
         weights = sum((wish.weights(language) for wish in wishes), np.zeros(len(language)))
         self.weights = torch.from_numpy(weights)
@@ -133,16 +133,34 @@ class Constrained(Controls):
         return _Constraining(self, starts, indices)
 
     def problem(self, codes: np.ndarray, begun: int) -> str | None:
-        letters = codes.astype(np.int64) - len(SPECIALS)
-        if not self.shortest <= len(letters) <= self.longest:
-            return f"a length from {self.shortest} to {self.longest}"
-        for wish, rules in zip(self.constraints, self.rules, strict=True):
-            if any(_breaks(rule, letters, begun) for rule in rules):
-                return str(wish)
-        return None
+        return broken(self.constraints, self.language, codes, begun)
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.constraints))
+
+
+def broken(
+    constraints: Sequence[Constraint], language: Language, codes: np.ndarray, begun: int
+) -> str | None:
+    """The constraint that a whole sequence does not keep, of which `begun` codes were given; None where it
+    keeps all. Windows that hold nothing but given codes are not looked at."""
+    letters = codes.astype(np.int64) - len(SPECIALS)
+    for wish, rules in zip(constraints, rules_of(constraints, language), strict=True):
+        if isinstance(wish, Length) and not wish.shortest <= len(letters) <= (wish.longest or len(letters)):
+            return str(wish)
+        if any(_breaks(rule, letters, begun) for rule in rules):
+            return str(wish)
+        if any(_leaves_bounds(share, letters, begun) for share in wish.shares(language)):
+            return str(wish)
+    return None
+
+
+def _leaves_bounds(share: Share, letters: np.ndarray, begun: int) -> bool:
+    size = min(share.length, len(letters))
+    held = np.concatenate([[0], np.isin(letters, sorted(share.letters)).cumsum()])
+    inside = (held[size:] - held[:-size])[max(0, begun - size + 1) :]
+    low, high = share.bounds(size)
+    return bool(((inside < low) | (inside > high)).any())
 
 
 def _breaks(rule: Rule, letters: np.ndarray, begun: int) -> bool:

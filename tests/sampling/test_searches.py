@@ -9,6 +9,7 @@ import torch
 
 from pipeline.alphabet import BOS, EOS, Alphabet
 from pipeline.errors import ConfigError
+from pipeline.genome.nucleotide import Nucleotide
 from pipeline.models.min_gru import MinGru
 from pipeline.models.mixture import Mixture
 from pipeline.models.recurrent import Recurrent
@@ -16,11 +17,19 @@ from pipeline.models.state import BatchAxes
 from pipeline.models.transformer import Transformer
 from pipeline.sampling.beam import search
 from pipeline.sampling.engine import Request
-from pipeline.sampling.fill import fill
+from pipeline.sampling.fill import Gap, fill
 from pipeline.sampling.scoring import surprisals
 from pipeline.sampling.settings import FillSettings
 
 DNA = Alphabet("ACGT")
+
+
+class WithEnds(Nucleotide):
+    """Bases that come to an end."""
+
+    open_ended = False
+
+
 FAMILIES = {
     "rnn": Recurrent("rnn", 8, 1), "lstm": Recurrent("lstm", 8, 2), "gru": Recurrent("gru", 8, 2),
     "min_gru": MinGru(8, 2), "transformer": Transformer(8, 1, heads=2, context=4),
@@ -102,15 +111,15 @@ def test_surprisals_are_those_of_each_sequence_alone(family, with_end):
             assert -nats.sum() == pytest.approx(log_probability(model, whole, 0), rel=1e-5)
 
 
-def test_a_span_is_filled_by_what_makes_the_right_side_likeliest():
+def test_a_gap_is_filled_by_what_is_likeliest_with_the_right_side():
     model = model_of("lstm")
     request = Request(4, 5, 7, "GA", open_ended=True)
     settings = FillSettings("TTACA", 1, 3, 3000)
-    found = list(fill(model, DNA, request, settings, "TTACA", with_end=True))
+    found = list(fill(model, DNA, request, Gap(WithEnds(), settings, "TTACA")))
     every = {
         DNA.decode(middle): log_probability(
-            model, [*DNA.encode("GA"), *middle, *DNA.encode("TTACA"), EOS], 2 + len(middle)
-        )
+            model, [*DNA.encode("GA"), *middle, *DNA.encode("TTACA"), EOS], 2
+        ) / (len(middle) + 6)
         for size in (1, 2, 3) for middle in itertools.product(range(3, 7), repeat=size)
     }  # fmt: skip
     best = sorted(every, key=every.get, reverse=True)[:4]
@@ -125,7 +134,7 @@ def test_a_span_is_filled_by_what_makes_the_right_side_likeliest():
 def test_a_right_side_that_is_not_known_is_an_error():
     request = Request(4, 5, 7, "GA", open_ended=True)
     with pytest.raises(ConfigError, match=r"sample\.fill\.right: symbol 'X'"):
-        list(fill(model_of("rnn"), DNA, request, FillSettings("AX"), "AX", with_end=False))
+        list(fill(model_of("rnn"), DNA, request, Gap(Nucleotide(), FillSettings("AX"), "AX")))
     with pytest.raises(ConfigError, match="but one left side"):
         several = dataclasses.replace(request, primes=("A", "C"))
-        list(fill(model_of("rnn"), DNA, several, FillSettings("A"), "A", with_end=False))
+        list(fill(model_of("rnn"), DNA, several, Gap(Nucleotide(), FillSettings("A"), "A")))

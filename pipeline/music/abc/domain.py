@@ -30,14 +30,14 @@ from pipeline.domain import (
     Sample,
     Symbols,
 )
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.music.abc import fields
 from pipeline.music.abc.abc_notation import is_one_note, parse_length, split_length
 from pipeline.music.abc.files import RawTune, read_tunes
 from pipeline.music.abc.import_tune import PIPES, Refusal, import_tune
 from pipeline.music.abc.layout import lay_out
-from pipeline.music.abc.music_tokens import added_length, music_tokens, role_of
-from pipeline.music.abc.normal_form import Keep
+from pipeline.music.abc.music_tokens import added_length, bar_ends, music_tokens, role_of
+from pipeline.music.abc.normal_form import Keep, NotNormal, normalise_body
 from pipeline.music.abc.prime import parse_prime
 from pipeline.music.abc.repair import cut_to_bars, mend
 from pipeline.music.abc.transpose import NotMovable, transposed
@@ -87,6 +87,8 @@ class Abc(Domain):
     record_suffix: ClassVar[str] = ".abc"
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "note"
+    gap_unit: ClassVar[str] = "bar"
+    gap_symbols: ClassVar[int] = 48
     output_settings: ClassVar[tuple[str, ...]] = ("max_copy_notes", "repair")
     request_settings: ClassVar[tuple[str, ...]] = ("meter", "key", "dance", "lowest", "highest")
 
@@ -217,6 +219,26 @@ class Abc(Domain):
         Raises ConfigError, naming what is allowed, for everything else.
         """
         return self._symbols(parse_prime(text, self._keep))
+
+    def parse_rest(self, text: str) -> Symbols:
+        """The music behind a gap, to the tune's end; it may begin with the bar line that closes the gap.
+
+        Raises ConfigError for what is no music in one voice.
+        """
+        try:
+            # A bar line stays only behind music.
+            body = normalise_body(f"z{text.strip()}", "4/4", "1/8", self._keep, whole=False)
+        except NotNormal as error:
+            raise ConfigError(f"sample.fill.right: {error}; write music such as 'gfe d2B|A6:|'") from None
+        return self._symbols(body[1:])
+
+    def gap_end(self, symbols: Symbols, begun: int, units: int, right: Symbols) -> int | None:
+        """The end of the last of so many bars: before its bar line where the right side brings that along."""
+        ends = bar_ends(symbols, begun)
+        if len(ends) < units:
+            return None
+        before, behind = ends[units - 1]
+        return before if "".join(right[:1])[:1] in (":", "|") else behind
 
     def finish(self, sample: Sample) -> Record | Rejection:
         """A valid tune as a record, everything else as a rejection by its first problem.

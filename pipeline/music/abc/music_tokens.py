@@ -5,7 +5,10 @@ bar line with the number of the ending that it opens, a tuplet sign. A tune's to
 `folk_rnn` writes them apart, as that program does.
 """
 
+import itertools
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import lru_cache
 
 from pipeline.music.abc.abc_notation import Token, parse_length, split_length, tokenize
@@ -115,3 +118,29 @@ def added_length(symbol: str) -> float:
         except (ValueError, OverflowError):  # tunes may be learned that are not valid
             return 0.0
     return float(symbol.strip("^_=,'") in _SOUNDS)
+
+
+def bar_ends(symbols: Sequence[str], begun: int) -> list[tuple[int, int]]:
+    """Of each bar that ends behind symbol `begun` of a tune, the symbols before and behind its bar line, with
+    the number of an ending that it opens.
+
+    >>> bar_ends("M:2/4\nL:1/8\nK:D\nA2B2|cdef:|2A", 19)
+    [(22, 23), (27, 30)]
+    """
+    places = [*itertools.accumulate(map(len, symbols), initial=0)]
+    text = "".join(symbols)
+    body = text.rfind("\n") + 1
+    found: list[tuple[int, int]] = []
+    music = True
+    for token in tokenize(text[body:]):
+        start, end = body + token.start, body + token.start + len(token.text)
+        if start < places[begun]:
+            continue
+        if token.kind == "bar" and music:
+            found.append((bisect_left(places, start), bisect_left(places, end)))
+            music = False
+        elif token.kind == "ending" and found and not music:
+            found[-1] = (found[-1][0], bisect_left(places, end))
+        elif token.kind in ("note", "rest", "chord"):
+            music = True
+    return found
