@@ -16,7 +16,7 @@ from pipeline.music.abc.tune import Tune
 from pipeline.music.midi_files import write_midi
 from pipeline.music.piece import PieceRecord
 from pipeline.music.render.instruments import instrument_name
-from pipeline.music.render.playing import played_notes
+from pipeline.music.render.playing import sounding_notes
 
 if TYPE_CHECKING:
     from music21.stream import Part, Score
@@ -57,8 +57,8 @@ def how_made(record: Record) -> str:
 
 
 def midi_bytes(record: Record, program: int) -> bytes:
-    """A standard MIDI file of a tune, melody only, repeats played, at a tempo that suits its kind; a
-    polyphonic piece has instruments and a tempo of its own.
+    """A standard MIDI file of a tune, melody and grace notes, repeats played, at a tempo that suits its kind;
+    a polyphonic piece has instruments and a tempo of its own.
 
     Raises DataError where the tune is not valid, music21 fails, or other notes are in the file.
     """
@@ -66,7 +66,7 @@ def midi_bytes(record: Record, program: int) -> bytes:
         return write_midi(record.piece)
     tune = valid_tune(record)
     data = _quietly(lambda: _midi_bytes(tune, title_of(record), program), "music21 cannot write it")
-    expected = [pitch for note in played_notes(tune) for pitch in sorted(note.pitches)]
+    expected = [pitch for note in sounding_notes(tune) for pitch in sorted(note.pitches)]
     found = struck_pitches(data)
     if found != expected:
         raise DataError(f"other notes are struck: {len(found)} instead of {len(expected)}")

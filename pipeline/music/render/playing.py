@@ -1,6 +1,6 @@
 """What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 
@@ -149,6 +149,25 @@ def written_keys(tune: Tune) -> Iterator[tuple[int, str]]:
 def key_at(keys: Sequence[tuple[int, str]], start: int) -> str:
     """The key of `written_keys` in force at an offset of the body."""
     return next(key for since, key in reversed(keys) if since <= start)
+
+
+def sounding_notes(tune: Tune) -> list[Note]:
+    """Played notes, with each grace note as a note of its own on the beat.
+
+    As abc2midi plays them, a grace note lasts a quarter of the unit note length, which it takes from the note
+    after it; all before one note take three quarters of that note, at most.
+    """
+    graces, usual = grace_pitches(tune), Fraction(tune.unit) * WHOLE / 4
+    return [part for note in played_notes(tune) for part in _with_graces(note, graces, usual)]
+
+
+def _with_graces(note: Note, graces: Mapping[int, tuple[int, ...]], usual: Ticks) -> Iterator[Note]:
+    before = graces.get(note.start, ()) if note.pitches else ()
+    length = min(usual, Fraction(note.duration) * 3 / 4 / len(before)) if before else 0
+    for number, pitch in enumerate(before):
+        yield note._replace(pitches=(pitch,), onset=note.onset + number * length, duration=length)
+    taken = len(before) * length
+    yield note._replace(onset=note.onset + taken, duration=note.duration - taken)
 
 
 def played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:

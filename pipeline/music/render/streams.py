@@ -37,7 +37,7 @@ from pipeline.music.render.measures import (
     quarters,
     time_signature,
 )
-from pipeline.music.render.playing import played_keys, played_meters, played_notes
+from pipeline.music.render.playing import played_keys, played_meters, sounding_notes
 
 if TYPE_CHECKING:
     from music21.base import Music21Object
@@ -47,8 +47,8 @@ _BAR_LINES = {"||": "double", "|]": "double", "[|": "double"}
 
 
 def played_part(tune: Tune) -> "stream.Part":
-    """The notes with ties joined and repeats played out, under every meter and key as it sets in; grace
-    notes, ornaments and chord symbols, which have no time of their own, are left out."""
+    """The notes with ties joined and repeats played out, under every meter and key as it sets in, and grace
+    notes before their note; ornaments and chord symbols, which have no time of their own, are left out."""
     part = stream.Part()
     part.insert(0, metronome(tune))
     for onset, text in played_meters(tune):
@@ -56,7 +56,7 @@ def played_part(tune: Tune) -> "stream.Part":
             part.insert(quarters(onset), time_signature(text))
     for onset, text in played_keys(tune):
         part.insert(quarters(onset), _key_signature(text))
-    for played in played_notes(tune):
+    for played in sounding_notes(tune):
         if played.pitches:
             made = chord.Chord(played.pitches) if len(played.pitches) > 1 else note.Note(played.pitches[0])
             made.duration = duration.Duration(quarters(played.duration))

@@ -22,7 +22,7 @@ from pipeline.music.abc.tune import WHOLE, Tune
 from pipeline.music.piece import PieceRecord
 from pipeline.music.render.base import count, noun
 from pipeline.music.render.notation import midi_bytes, title_of
-from pipeline.music.render.playing import played_notes
+from pipeline.music.render.playing import sounding_notes
 from pipeline.music.render.score import engrave_all
 from pipeline.report import content_policy
 
@@ -196,7 +196,7 @@ def _tune_events(tune: Tune, moments: Moments) -> list[Event]:
             round(float(note.onset) / second, 3), round(float(note.duration) / second, 3), note.pitches,
             moments.names_at(written[note.start]),
         )
-        for note in played_notes(tune) if note.pitches
+        for note in sounding_notes(tune) if note.pitches
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pipeline.domain import Record
 from pipeline.music.abc.tune import Tune
 from pipeline.music.piece import NoteEvent, Piece, PieceRecord, Tempo
 from pipeline.music.render.notation import struck_pitches
-from pipeline.music.render.playing import played_notes
+from pipeline.music.render.playing import sounding_notes
 from pipeline.music.render.score import score_of
 from pipeline.music.render.tunebook import Moments, events_of, write_tunebook
 
@@ -57,7 +57,7 @@ def test_every_note_that_sounds_is_in_both_scores(page, records):
         part = article(page, record.id)
         wide, narrow = part.split('<div class="score narrow-score"')
         sounding = events(part)
-        notes = [note for note in played_notes(Tune.from_text(record.symbols)) if note.pitches]
+        notes = [note for note in sounding_notes(Tune.from_text(record.symbols)) if note.pitches]
         assert [tuple(pitches) for _, _, pitches, _ in sounding] == [note.pitches for note in notes]
         for _, _, _, names in sounding:
             assert names
