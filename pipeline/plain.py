@@ -13,7 +13,7 @@ MAX_INTEGER = 2**63
 
 
 def load_json(text: str | bytes) -> Any:
-    """What a JSON text says. Raises ValueError where it is none, or is nested too deeply."""
+    """What a JSON text says. Raises ValueError where it is none, too deep, or has a lone surrogate."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -88,6 +88,8 @@ def _finite(value: float) -> bool:
 def _check_depth(value: Any, left: int) -> None:
     if not left:
         raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        value.encode()  # a surrogate alone could not be written again
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in inside:
         _check_depth(each, left - 1)

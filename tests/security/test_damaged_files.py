@@ -16,6 +16,7 @@ from pipeline.domain import read_samples
 from pipeline.errors import DataError
 from pipeline.fit import _resumed
 from pipeline.manifest import read_manifest
+from pipeline.plain import load_json
 from pipeline.plan import _read_plan
 from pipeline.previews import show_previews
 from pipeline.text import Text
@@ -60,6 +61,14 @@ def test_a_reader_gives_a_result_or_a_data_error(text_run, tmp_path, name):
             assert "\n" not in str(error)
             assert str(error).startswith(str(folder))
     assert refused
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 10_000, '{"a":' * 50 + "1" + "}" * 50, '["\\ud800"]', "9" * 5000, "nul", ""]
+)
+def test_a_json_text_that_could_not_be_handled_later_is_refused(text):
+    with pytest.raises(ValueError):
+        load_json(text)
 
 
 @pytest.mark.parametrize("seed", range(8))
