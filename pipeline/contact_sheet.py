@@ -85,9 +85,10 @@ def _first_kept(tried: Sequence[Sample], domain: Domain) -> Shown:
 
 def cells_in_turn(records: Sequence[Record], settings: SampleSettings) -> Sequence[Record]:
     """The records of a grid, of each cell one and then of each the next, so that the first few, which renders
-    take, are of all cells; without a grid as they are."""
+    take, are of all cells; without a grid as they are. Within a cell they keep their order."""
     if not (settings.grid.temperatures or settings.grid.primes):
         return records
+    records = sorted(records, key=lambda record: int(record.metadata["index"]) // settings.count)
     cells = [int(record.metadata["index"]) // settings.count for record in records]
     places = [list(range(len(list(same)))) for _, same in itertools.groupby(cells)]
     rank = list(itertools.chain.from_iterable(places))

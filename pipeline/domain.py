@@ -406,6 +406,10 @@ class Domain(abc.ABC):
         keep, flagged ones with the metadata `copied`, dropped ones as rejections in the findings."""
         return records, Findings()
 
+    def rank(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The finished records, those first that renders and people should see first; as drawn by default."""
+        return records
+
     @abc.abstractmethod
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
         """Write the finished records as the domain's own format; metadata of a record says how it was made

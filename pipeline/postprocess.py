@@ -44,7 +44,7 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
         findings.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
         compared = [_first_symbols(each, maker.cap) for each in records]
         findings += [Findings(files=files), inputs.domain.compare(compared, references, out_dir)]
-        in_turn = cells_in_turn(records, inputs.sample)
+        in_turn = cells_in_turn(inputs.domain.rank(records), inputs.sample)
         findings += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
     findings.insert(0, _tally(raw, len(records), out_dir))
     _write_rejections(findings, out_dir / "rejected.tsv")

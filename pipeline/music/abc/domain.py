@@ -50,6 +50,8 @@ from pipeline.phrases import Phrases
 
 _ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}
 _HEADER_LINE = re.compile(r"^([RMK]):([^\n]*)\n", re.MULTILINE)
+BEST_TUNES = 12
+"""Tunes of `best_tunes.abc`, at most."""
 BARS_BACK = (2, 4, 8)
 """After so many bars one of them is likeliest to come again."""
 _HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
@@ -277,16 +279,19 @@ class Abc(Domain):
         return audit(records, references, out_dir, self.max_copy_notes)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
-        """Write all tunes as one book, `tunes.abc`."""
+        """Write all tunes in the order drawn as one book, `tunes.abc`; the best ones as `best_tunes.abc`."""
         path = out_dir / "tunes.abc"
-        book = "".join(format_tune(record, number) for number, record in enumerate(records, 1))
-        opening = "%abc-2.1\n% Synthetic tunes, made by a model; a tune ends at an empty line.\n\n"
-        path.write_text(opening + book, encoding="utf-8")
+        _write_book(records, path)
+        best = _write_book(self.rank(records)[:BEST_TUNES], out_dir / "best_tunes.abc")
         repaired = sum("repaired" in record.metadata for record in records)
         as_drawn = len(records) - repaired
         added = f", {repaired} of them repaired, {as_drawn} as they were drawn" if repaired else ""
-        exhibits = [Exhibit("Tunes", (path,), "ABC notation, for any ABC program or web site.", part=RESULTS)]
-        files = [path]
+        said = "The best first, by simple checks that each tune states (docs/explanation/tune-metrics.md)."
+        exhibits = [
+            Exhibit("The best tunes", (best,), said, part=RESULTS),
+            Exhibit("All tunes as drawn", (path,), "ABC notation, for any ABC program.", part=RESULTS),
+        ]
+        files = [path, best]
         if repaired:
             files.append(_list_repairs(records, out_dir / "repairs.tsv"))
             exhibits.append(Exhibit("Repairs", (files[-1],), "What was changed where tunes were not valid."))
@@ -296,6 +301,12 @@ class Abc(Domain):
             figures={"tunes": len(records), "tunes_repaired": repaired},
             files=tuple(files),
         )
+
+    def rank(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The tunes for which most of a few simple checks hold come first; `checks` names those that fail."""
+        from pipeline.music.compare.ranking import rank
+
+        return rank(records)
 
     def format_record(self, record: Record, number: int) -> str:
         """As a tune of an ABC file, whether it is valid or not."""
@@ -324,6 +335,13 @@ def _tied_length(tune: Tune) -> str | None:
     return None
 
 
+def _write_book(records: Sequence[Record], path: Path) -> Path:
+    opening = "%abc-2.1\n% Synthetic tunes, made by a model; a tune ends at an empty line.\n\n"
+    book = "".join(format_tune(record, number) for number, record in enumerate(records, 1))
+    path.write_text(opening + book, encoding="utf-8")
+    return path
+
+
 def _list_repairs(records: Sequence[Record], path: Path) -> Path:
     rows = [(r.id, each) for r in records for each in r.metadata.get("repaired", "").split("; ") if each]
     lines = (f"{name}\t{edit}\n" for name, edit in [("tune", "edit"), *rows])
@@ -344,6 +362,8 @@ def format_tune(record: Record, number: int) -> str:
     rhythm = f"R:{tune.rhythm}\n" if tune.rhythm else ""
     header = f"{rhythm}M:{tune.meter}\nL:{tune.unit}\n{tempo}\nK:{tune.key}\n"
     comment = f"% synthetic{': ' + made if made else ''}\n"
+    if "checks" in record.metadata:
+        comment += f"% checks: {record.metadata['checks']}\n"
     if "nearest" in record.metadata:
         comment += f"% nearest training tune: {record.metadata['nearest']}, "
         comment += f"at a distance of {record.metadata['nearest_distance']} of 1\n"

@@ -151,7 +151,25 @@ class Player {
 const players = new Map();
 for (const tune of document.querySelectorAll(".tune")) players.set(tune, new Player(tune));
 
+// The order on the page is the best first; a click shows the order drawn, another the best first again.
+const ranked = [".contents", "main"].map((name) => {
+  const parent = document.querySelector(name);
+  return { parent, entries: [...parent.querySelectorAll(":scope > [data-drawn]")], last: parent.querySelector("footer") };
+});
+
+function showOrder(button) {
+  const drawn = button.getAttribute("aria-pressed") !== "true";
+  for (const { parent, entries, last } of ranked) {
+    const shown = drawn ? [...entries].sort((a, b) => a.dataset.drawn - b.dataset.drawn) : entries;
+    for (const entry of shown) parent.insertBefore(entry, last);
+  }
+  button.setAttribute("aria-pressed", String(drawn));
+  button.textContent = drawn ? "Show the best first" : "Show in the order drawn";
+}
+
 document.addEventListener("click", (event) => {
+  const order = event.target.closest(".order");
+  if (order) { showOrder(order); return; }
   const player = players.get(event.target.closest(".tune"));
   if (!player) return;
   if (event.target.closest(".play")) player.toggle();

@@ -59,6 +59,8 @@ class Entry:
     wide: str = ""
     narrow: str = ""
     problem: str = ""
+    checks: str = ""
+    drawn: int = 0
 
 
 def write_tunebook(
@@ -115,6 +117,7 @@ def _entry(
         copied=facts.get("copied", ""), events=json.dumps(events, separators=(",", ":")),
         seconds=max((onset + duration for onset, duration, _, _ in events), default=0.0), files=tuple(files),
         abc="" if isinstance(record, PieceRecord) else format_tune(record, 1).strip(),
+        checks=facts.get("checks", ""), drawn=int(facts.get("index", 0)),
     )  # fmt: skip
     if isinstance(made, str):
         return replace(entry, problem=made), failed
