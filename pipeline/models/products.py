@@ -16,10 +16,13 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 
 class Linear(nn.Linear):
-    """`torch.nn.Linear` with fast products on a CPU."""
+    """`torch.nn.Linear` with fast products on a CPU while the model is trained.
+
+    Evaluation multiplies in single precision, so that a log-probability does not depend on the batch.
+    """
 
     def forward(self, inputs: Tensor) -> Tensor:
-        if inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        if not self.training or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
             return super().forward(inputs)
         return _Product.apply(inputs.flatten(0, -2), self.weight, self.bias).unflatten(0, inputs.shape[:-1])
 
