@@ -98,11 +98,11 @@ def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -
         try:
             alphabet = Alphabet(about["alphabet"])
             settings = build(about["model"], "model", package="pipeline.models")
-        except PipelineError as error:
+            _check_sizes(settings, len(alphabet), weights)
+            model = settings.build(len(alphabet))
+            model.load_state_dict(weights)
+        except PipelineError as error:  # which knows no file
             raise ValueError(str(error)) from None
-        _check_sizes(settings, len(alphabet), weights)
-        model = settings.build(len(alphabet))
-        model.load_state_dict(weights)
         broken = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise DataError(f"{path}: weights {broken[0]} are not finite; train again with a smaller train.lr")
@@ -118,11 +118,14 @@ def refuse_packed(path: Path) -> None:
 
 
 def _check_sizes(settings: Any, vocab_size: int, weights: Mapping[str, torch.Tensor]) -> None:
-    """Raises ValueError, before memory is taken, where the settings ask for other weights than there are."""
+    """Raises ValueError, before memory is taken, where the settings ask for other weights than there are.
+
+    Buffers are not compared: some take their size from the checkpoint, and the model checks them.
+    """
     if getattr(settings, "num_layers", 0) > len(weights):
         raise ValueError("more layers than weights")
     with torch.device("meta"):
-        sketch = settings.build(vocab_size).state_dict()
+        sketch = dict(settings.build(vocab_size).named_parameters())
     wrong = [n for n, each in sketch.items() if n not in weights or weights[n].shape != each.shape]
     if wrong:
         raise ValueError(f"weights {wrong[0]} are missing, or of another size")

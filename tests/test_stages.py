@@ -69,7 +69,8 @@ def test_the_manifest_says_what_was_made(tmp_path):
     assert entry["inputs"] == {str(source): hashlib.sha256(b"in").hexdigest()}
     assert list(entry["outputs"]) == ["a/out.txt"]
     assert (entry["kept"], entry["rejected"], entry["summary"]) == ({"words": 1}, {"bad": 2}, ["a word"])
-    assert entry["exhibits"] == [{"title": "The word", "files": ["a/out.txt"], "caption": ""}]
+    shown = {"title": "The word", "files": ["a/out.txt"], "caption": "", "part": "details"}
+    assert entry["exhibits"] == [shown]
 
 
 def chain(folder: Path, made: list, first: str = "1", second: str = "2", third: str = "3") -> None:
@@ -232,8 +233,8 @@ def test_findings_become_one_result(tmp_path):
     exhibits = tuple(Exhibit(title, ()) for title in "xyz")
     rejections = [Rejection("1", "no end"), Rejection("2", "no end"), Rejection("3", "no notes")]
     findings = [
-        Findings(exhibits[:1], ("one",), {"a": 1, "b": None}, rejections=tuple(rejections[:1])),
-        Findings(exhibits[1:], ("two", "three"), {"c": "x"}, rejections=tuple(rejections[1:])),
+        Findings(exhibits[:1], ("one",), figures={"a": 1, "b": None}, rejections=tuple(rejections[:1])),
+        Findings(exhibits[1:], ("two", "three"), figures={"c": "x"}, rejections=tuple(rejections[1:])),
     ]
     result = findings_to_result(findings, {"raw": 4})
     assert result.kept == {"raw": 4}

@@ -60,7 +60,8 @@ def test_previews_of_a_training_gone_on_with_are_those_of_an_unbroken_one(
         run_pipeline(tmp_path / "run", *overrides)
     partial = next((tmp_path / "run").glob(".train-*"))
     with (partial / PREVIEWS).open("a") as stream:
-        stream.write(json.dumps({"step": 10**9, "text": "written after the last checkpoint"}) + '\n{"cut')
+        late = {"step": 10**9, "validation_bits": 1.0, "prime": "", "text": "after the last checkpoint"}
+        stream.write(json.dumps(late) + '\n{"cut')
     run_pipeline(tmp_path / "run", *overrides, f"run={tmp_path / 'run'}")
     assert (tmp_path / "run/train" / PREVIEWS).read_bytes() == (watched / "train" / PREVIEWS).read_bytes()
 

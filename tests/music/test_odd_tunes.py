@@ -86,7 +86,7 @@ ODD = {
     "double_sharps": ("4/4", "C#", "^^f4 __b4|^^c8|]"),
     "rests": ("4/4", "G", "z8|z8|x8|G8|]"),
     "tiny": ("4/4", "C", "c/8d/8e/8f/8 c/4c/4 c6|c8|]"),
-    "triplets": ("2/4", "D", "(3ABA|(3dfg(3dgB|d4:|"),
+    "triplets": ("2/4", "D", "(3ABA|(3dfg(3dgB|d2:|"),
     "changes": ("6/8", "Eb", "e6|[M:3/4][K:E]e6|[M:2/2][K:Cb]e8|]"),
     "one_note": ("none", "C", "c|]"),
     "long": ("4/4", "G", "GABc dedB|" * 199 + "G8|]"),

@@ -121,11 +121,11 @@ def added_length(symbol: str) -> float:
 
 
 def bar_ends(symbols: Sequence[str], begun: int) -> list[tuple[int, int]]:
-    """Of each bar that ends behind symbol `begun` of a tune, the symbols before and behind its bar line, with
+    r"""The symbols before and behind the bar line of each bar that ends behind symbol `begun` of a tune, with
     the number of an ending that it opens.
 
     >>> bar_ends("M:2/4\nL:1/8\nK:D\nA2B2|cdef:|2A", 19)
-    [(22, 23), (27, 30)]
+    [(20, 21), (25, 28)]
     """
     places = [*itertools.accumulate(map(len, symbols), initial=0)]
     text = "".join(symbols)

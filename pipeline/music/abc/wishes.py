@@ -37,7 +37,7 @@ def wishes_of(
     """The wishes of settings.
 
     >>> wishes_of("C|", "D major", None, "G,", "b")
-    Wishes(header=(('M', '2/2'), ('K', 'D')), lowest=55, highest=83)
+    Wishes(header=(('M', '2/2'), ('K', 'D')), lowest=55, highest=83, bound=())
 
     Raises ConfigError, naming what is allowed, for what is not known.
     """

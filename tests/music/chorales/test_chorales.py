@@ -115,7 +115,7 @@ def test_samples_stand_beside_real_chorales(records, tmp_path):
     domain = Chorales(representation="packed")
     findings = domain.compare(records[:20], references, tmp_path)
     table = (tmp_path / "statistics.tsv").read_text()
-    assert "parallel fifths (% of moves)" in table and "real chorales" in table
+    assert "parallel fifths (% of moves)" in table and "held-out real" in table
     assert all(path.is_file() for path in findings.files)
     kept, audited = domain.audit(records[:20], references, tmp_path)
     assert len(kept) == 20 and "of 20 chorales have over" in audited.summary[0]
