@@ -6,6 +6,7 @@ import numpy as np
 import numpy_rnn
 import pytest
 import torch
+from power_cut import PowerCut, dying_at
 from tiny import TINY, manifest_of, run_pipeline
 
 from pipeline.char_model import CharModel, Feed, Schedule
@@ -192,22 +193,6 @@ def test_the_same_seed_gives_the_same_bytes(unbroken, text_file, tmp_path):
 def test_another_seed_gives_others(unbroken, text_file, tmp_path):
     run_pipeline(tmp_path / "other", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, "seed=1")
     assert not torch.equal(*(weights_of(f)["readout.weight"] for f in (unbroken, tmp_path / "other")))
-
-
-class PowerCut(BaseException):
-    """Nothing of ours catches it."""
-
-
-def dying_at(step: int):
-    """A training step that works until the given one."""
-    alive = CharModel.training_step
-
-    def training_step(module, window):
-        if module.global_step == step:
-            raise PowerCut
-        return alive(module, window)
-
-    return training_step
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.97])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sequences import changed, dna
 from tiny import some_dna
 
 from pipeline.config import SplitSettings
@@ -34,20 +35,8 @@ def subsets(corpus: Corpus) -> dict[str, int]:
     return {corpus.record_ids[record]: int(kind) for kind, record in corpus.segments[:, 2:]}
 
 
-def dna(length: int, seed: int | str) -> str:
-    return "".join(random.Random(seed).choices("ACGT", k=length))
-
-
 def protein(length: int, seed: int | str) -> str:
     return "".join(random.Random(seed).choices(AMINO_ACIDS, k=length))
-
-
-def changed(sequence: str, places: int, letters: str = "ACGT") -> str:
-    """With so many letters replaced."""
-    rng, found = random.Random(places), list(sequence)
-    for place in rng.sample(range(len(found)), places):
-        found[place] = rng.choice(letters.replace(found[place], ""))
-    return "".join(found)
 
 
 COPIES_OF_DNA = {

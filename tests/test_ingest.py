@@ -44,7 +44,7 @@ def test_every_record_comes_back_from_exactly_one_subset(text_file, tmp_path):
 
 def test_changes_of_records_are_counted_in_the_summary(abc_file, tmp_path):
     """Of tunes with a repeat left open, and one with a jump."""
-    more = "X:90\nM:4/4\nL:1/4\nK:C\n|:CDEF|G4|]\n\nX:91\nM:4/4\nL:1/4\nK:G\n|:GABc|d4|\"D.C.\"e4|]\n"
+    more = 'X:90\nM:4/4\nL:1/4\nK:C\n|:CDEF|G4|]\n\nX:91\nM:4/4\nL:1/4\nK:G\n|:GABc|d4|"D.C."e4|]\n'
     book = write(tmp_path / "book.abc", f"{abc_file.read_text()}\n{more}")
     line = ingested(book, tmp_path / "out", Abc()).summary[-1]
     assert line == (

@@ -48,9 +48,7 @@ class Split:
 
     def choose(self, complement=None, **kwargs):
         train, validation = self.parts["train"], self.parts["validation"]
-        return choose_markov(
-            self.codes, train, validation, self.vocab_size, range(17), complement, **kwargs
-        )
+        return choose_markov(self.codes, train, validation, self.vocab_size, range(17), complement, **kwargs)
 
     def tally(self, nats: np.ndarray) -> Tally:
         """Of the test part, block by block."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from test_groups import changed, dna
+from sequences import changed, dna
 
 from pipeline.config import SplitSettings
 from pipeline.corpus import Corpus

@@ -138,8 +138,9 @@ def test_a_sequence_with_an_end_stops_there():
 def test_drawing_may_begin_with_any_sample():
     every = drawn(count=BLOCK + 5)
     for first in (3, BLOCK - 1, BLOCK + 2):
-        assert list(draw(small_model(), ALPHABET, dataclasses.replace(REQUEST, count=BLOCK + 5), first)) == (
-            every[first:]
+        assert (
+            list(draw(small_model(), ALPHABET, dataclasses.replace(REQUEST, count=BLOCK + 5), first))
+            == (every[first:])
         )
 
 

@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sequences import spans_of
 
 from pipeline.corpus import SUBSETS
 from pipeline.splits import split_blocks, split_records
 
 fractions = st.sampled_from([0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
-
-
-def spans_of(*lengths: int) -> np.ndarray:
-    """Records of these lengths, one after the other."""
-    stops = np.cumsum(lengths)
-    return np.column_stack([stops - lengths, stops])
 
 
 def share_of(segments: np.ndarray, subset: str) -> float:

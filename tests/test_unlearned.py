@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from test_splits import spans_of
+from sequences import spans_of
 from tiny import compose_config
 
 from pipeline.checkpoint import load

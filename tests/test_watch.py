@@ -2,8 +2,8 @@ import json
 
 import pytest
 import torch
+from power_cut import PowerCut, dying_at
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_char_model import PowerCut, dying_at
 from tiny import TINY, manifest_of, run_pipeline
 
 from pipeline.alphabet import Alphabet

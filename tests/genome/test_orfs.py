@@ -58,9 +58,9 @@ def test_from_stop_to_stop_as_biopython_splits_a_translation(fly):
 
 def test_a_gene_is_found_where_it_stands_on_either_strand():
     gene = "ATGGCCAAATGA"
-    forward, = find_orfs("CC" + gene + "C", shortest_bp=12)
+    (forward,) = find_orfs("CC" + gene + "C", shortest_bp=12)
     assert forward == (2, 14, "+", 2, False)
-    backward, = find_orfs("C" + str(Seq(gene).reverse_complement()) + "CC", shortest_bp=12)
+    (backward,) = find_orfs("C" + str(Seq(gene).reverse_complement()) + "CC", shortest_bp=12)
     assert backward == (1, 13, "-", 2, False)
     assert backward.length == 12
 

@@ -19,7 +19,7 @@ from pipeline.phrases import Phrases
 from pipeline.sampling.engine import Request, draw
 
 HEADER = "M:2/4\nL:1/8\nK:D\n"
-ALPHABET = Alphabet(sorted(set(HEADER + "ABcdefg|:[]{}1234\"m")))
+ALPHABET = Alphabet(sorted(set(HEADER + 'ABcdefg|:[]{}1234"m')))
 TUNES = Abc().phrases(ALPHABET.symbols)
 BARS = Phrases([int(role) for role in TUNES.roles], TUNES.lengths, [1, 2])
 SIZE = len(ALPHABET)

@@ -17,9 +17,7 @@ def cleaned(*texts: str, pieces: int = 0, **settings) -> list[Record | Rejection
     for number, text in enumerate(texts):
         parts.append(Title("abcdefgh"[number], "", 2 * number + 1))
         size = pieces or max(len(text), 1)
-        parts += [
-            Letters(text[start : start + size].encode(), False) for start in range(0, len(text), size)
-        ]
+        parts += [Letters(text[start : start + size].encode(), False) for start in range(0, len(text), size)]
     return list(clean_proteins(parts, "x.faa", Policy(**{**DEFAULTS, **settings})))
 
 

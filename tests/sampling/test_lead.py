@@ -111,9 +111,7 @@ def drawn(folder, *more: str) -> list[Sample]:
     return [Sample.from_json(line) for line in (folder / "sample" / "samples.jsonl").open(encoding="utf-8")]
 
 
-def test_a_genome_starts_warm_with_constraints_and_a_text_with_ends_refuses(
-    fasta_file, text_file, tmp_path
-):
+def test_a_genome_starts_warm_with_constraints_and_a_text_with_ends_refuses(fasta_file, text_file, tmp_path):
     run = tmp_path / "run"
     genome = ("dataset=genome", f"dataset.path={fasta_file}", "blast=none", *TINY)
     warm = drawn(run, *genome, "stages=[ingest,train,sample]")

@@ -85,9 +85,7 @@ def test_cpg_of_an_island_and_of_none():
     rng = random.Random(1)
     depleted = "".join(rng.choices("ACGT", k=20_000)).replace("CG", "TG")
     island = "".join(rng.choices(["CG", "A", "T", "GC"], k=20_000))
-    low, high = (
-        composition.cpg(spectra.pair_tally(pool([text])).sum(axis=0)) for text in (depleted, island)
-    )
+    low, high = (composition.cpg(spectra.pair_tally(pool([text])).sum(axis=0)) for text in (depleted, island))
     assert low < 0.05 and high > 1.3
 
 

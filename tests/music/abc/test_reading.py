@@ -103,7 +103,7 @@ def test_an_octave_may_change_inside_but_no_other_transposition(tmp_path):
         ("(CE)2G|]", None),
         ("CD!f!2|]", None),
         ("CDEF| G4 : |c4 :\n| : c4 :", None),
-        ("CDEF|G4:|c4:\"^Segno\"[|]|]", "CDEF|G4:|c4:|"),
+        ('CDEF|G4:|c4:"^Segno"[|]|]', "CDEF|G4:|c4:|"),
         ("CDEF|G4:| : c4:|", "CDEF|G4::c4:|"),
         ("CD\n+: more\nEF|]", None),
     ],
