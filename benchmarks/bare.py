@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from pipeline.alphabet import SPECIALS, Alphabet
-from pipeline.char_model import CharModel, Feed, Schedule
-from pipeline.config import TrainSettings
-from pipeline.corpus import SUBSETS, Corpus
-from pipeline.lanes import Lanes
+from pipeline.config.schema import TrainSettings
+from pipeline.data.alphabet import SPECIALS, Alphabet
+from pipeline.data.batching import Lanes
+from pipeline.data.corpus import SUBSETS, Corpus
+from pipeline.training.lit_module import CharModel, Feed, Schedule
 
 ENDLESS = 10**6
 """Steps: more than any measurement makes."""
@@ -25,9 +25,7 @@ def random_corpus(symbols: str, length: int) -> Corpus:
     codes = np.random.default_rng(0).integers(len(SPECIALS), len(SPECIALS) + len(symbols), length, np.uint16)
     edges = [0, length * 98 // 100, length * 99 // 100, length]
     segments = [[edges[n], edges[n + 1], n, 0] for n in range(len(SUBSETS))]
-    return Corpus(
-        Path(), Alphabet(symbols), (), codes, None, np.array(segments), np.array([[0, length]])
-    )
+    return Corpus(Path(), Alphabet(symbols), (), codes, None, np.array(segments), np.array([[0, length]]))
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,14 @@ log = logging.getLogger("benchmarks.ingest")
 READ = """
 import resource, sys, time
 from pathlib import Path
-from pipeline import machine
-machine.prepare()
+from pipeline.runtime import process
+process.prepare()
 import xopen
 from Bio import SeqIO
 from Bio.SeqIO.FastaIO import SimpleFastaParser
-from pipeline.genome.fasta import read_fasta
-from pipeline.genome.files import Letters, read_blocks
-from pipeline.genome.nucleotide import Nucleotide
+from pipeline.domains.genome.fasta import read_fasta
+from pipeline.domains.genome.files import Letters, read_blocks
+from pipeline.domains.genome.domain import Nucleotide
 
 def text(path):
     return xopen.xopen(path, "rt", threads=int(path.suffix == ".gz"))

@@ -12,13 +12,13 @@ import torch
 from pytorch_lightning import Callback
 
 from benchmarks.bare import BareLoop
-from pipeline.char_model import CharModel, Feed, Schedule
-from pipeline.config import TrainSettings
-from pipeline.corpus import Corpus
-from pipeline.fit import _trainer
+from pipeline.config.schema import TrainSettings
+from pipeline.data.corpus import Corpus
+from pipeline.domains.text import Text
 from pipeline.models.recurrent import Recurrent
-from pipeline.text import Text
-from pipeline.train_inputs import TrainInputs, lanes_of
+from pipeline.training.inputs import TrainInputs, lanes_of
+from pipeline.training.lit_module import CharModel, Feed, Schedule
+from pipeline.training.trainer import _trainer
 
 BLOCK, BLOCKS = 10, 24
 """Steps without a pause; the trainer logs once in ten."""

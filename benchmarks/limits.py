@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 
 from benchmarks.turns import Candidate
-from pipeline.models.panels import aligned
-from pipeline.models.steps import Net
-from pipeline.models.tiles import ROWS, WIDTH, Panels, add_tiles
+from pipeline.generation.compiled.cells import Net
+from pipeline.generation.compiled.gemm_f32 import ROWS, WIDTH, Panels, add_tiles
+from pipeline.generation.compiled.packed_matrix import aligned
 
 PASSES_BYTES = 2**28
 """Bytes of one turn of reading."""

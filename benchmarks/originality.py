@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.memory import write_genome
-from pipeline import machine
 from pipeline.domain import Record, References
-from pipeline.genome.nucleotide import Nucleotide
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.runtime import process
 
 log = logging.getLogger("benchmarks.originality")
 
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--fasta", type=Path, help="a file instead of the made-up genome")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    machine.prepare()
+    process.prepare()
     with tempfile.TemporaryDirectory() as name:
         folder, fasta = Path(name), arguments.fasta
         if fasta is None:

@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.checkpoint import Loaded, load
 from pipeline.domain import Record, Rejection, Sample
+from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
+from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
+from pipeline.domains.music.render.score import engrave_all, score_of
 from pipeline.errors import DataError
-from pipeline.music.abc.domain import Abc, format_tune, tune_of
-from pipeline.music.render.notation import midi_bytes, musicxml_text
-from pipeline.music.render.score import engrave_all, score_of
-from pipeline.sampling.engine import Request, draw
-from pipeline.sampling.guide import guide_of
+from pipeline.generation.constrained.grammar import guide_of
+from pipeline.generation.engine import Request, draw
+from pipeline.models.checkpoint import Loaded, load
 
 TURNS = 3
 LENGTH, TEMPERATURE = 1000, 0.8

@@ -18,17 +18,18 @@ from pathlib import Path
 from torch import nn
 
 from benchmarks.tasks import TASKS, Task
-from pipeline.alphabet import BOS
-from pipeline.baseline import evaluate_markov
-from pipeline.checkpoint import load
-from pipeline.corpus import SUBSETS, Corpus
-from pipeline.evaluate import Tally, evaluate
-from pipeline.markov_choice import best_markov
-from pipeline.nulls import Markov
+from pipeline.data.alphabet import BOS
+from pipeline.data.corpus import SUBSETS, Corpus
+from pipeline.evaluation.bits import Tally, evaluate
+from pipeline.evaluation.markov_baseline import evaluate_markov
+from pipeline.models.checkpoint import load
+from pipeline.models.ngram.markov import Markov
+from pipeline.models.ngram.markov_choice import best_markov
 
 RESERVE_S = 45.0
 """Kept of the time for everything but learning: starting, reading, looking up, the last evaluation."""
 ORDERS = range(0, 13)
+
 
 def main() -> None:
     """Run one task and print its table."""

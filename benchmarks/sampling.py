@@ -17,12 +17,12 @@ from torch import nn
 
 from benchmarks import limits
 from benchmarks.training import DNA, THREADS, Candidate, best, show, take_turns
-from pipeline.alphabet import Alphabet
-from pipeline.checkpoint import load
-from pipeline.corpus import Corpus
+from pipeline.data.alphabet import Alphabet
+from pipeline.data.corpus import Corpus
+from pipeline.generation.compiled.sampler import ROWS_AT_ONCE
+from pipeline.generation.engine import Request, draw
+from pipeline.models.checkpoint import load
 from pipeline.models.recurrent import Recurrent
-from pipeline.sampling.compiled import ROWS_AT_ONCE
-from pipeline.sampling.engine import Request, draw
 
 SYMBOLS = {"lstm_2x64": DNA, "lstm_3x512": "".join(map(chr, range(200, 334)))}
 MODELS = {"lstm_2x64": Recurrent("lstm", 64, 2), "lstm_3x512": Recurrent("lstm", 512, 3)}
@@ -42,8 +42,8 @@ GOALS = {
 FIRST_CALL = """
 import time
 from benchmarks.sampling import MODELS, SYMBOLS, built
-from pipeline.alphabet import Alphabet
-from pipeline.sampling.engine import Request, draw
+from pipeline.data.alphabet import Alphabet
+from pipeline.generation.engine import Request, draw
 model = built("lstm_2x64")
 started = time.perf_counter()
 list(draw(model, Alphabet(SYMBOLS["lstm_2x64"]), Request(1, 1, 0, open_ended=True)))
@@ -150,7 +150,7 @@ def held_out(run: Path, count: int = 96, length: int = 200) -> tuple[nn.Module, 
 
 def more_bits(model: nn.Module, codes: torch.Tensor) -> float:
     """By how many bits a symbol rounded weights and states find these codes less likely than exact ones."""
-    from pipeline.sampling.compiled import Stepping
+    from pipeline.generation.compiled.sampler import Stepping
 
     inputs = torch.cat([torch.zeros(len(codes), 1, dtype=torch.int64), codes], 1)
     nats = []

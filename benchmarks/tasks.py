@@ -7,8 +7,8 @@ from pathlib import Path
 import music21
 
 from pipeline.domain import Domain
-from pipeline.genome.nucleotide import Nucleotide
-from pipeline.text import Text
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.text import Text
 
 HELD_OUT_TUNES = 0.05
 CHOOSING, CHOSEN_BLOCKS = 20_000, 16

@@ -1,7 +1,7 @@
 """Generate sequences in a domain: genomes and music.
 
-Start with `conf/config.yaml` (every setting on one page), then `pipeline/stages.py` (the way of
-the data), then `pipeline/text.py` (the smallest domain). From other programs: `load` and `generate`.
+Start with `conf/config.yaml` (every setting on one page), then `pipeline/run_folder.py` (the way of
+the data), then `pipeline/domains/text.py` (the smallest domain). From other programs: `load` and `generate`.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ def __getattr__(name: str) -> Any:
     """`load` and `generate`, found late: with them comes torch, which `machine.prepare` must precede."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pipeline import machine
+    from pipeline.runtime import process
 
-    machine.prepare()
-    from pipeline import generation
+    process.prepare()
+    from pipeline import api
 
-    return getattr(generation, name)
+    return getattr(api, name)

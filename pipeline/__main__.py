@@ -22,15 +22,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline import machine
-from pipeline.ahead import CompilingAhead
-from pipeline.config import STAGES, Config, unknown_key
+from pipeline.config.overrides import literal, resumed
+from pipeline.config.schema import STAGES, Config, unknown_key
+from pipeline.data.sources import resource_folder
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.files import is_text
-from pipeline.manifest import read_manifest
-from pipeline.overrides import literal, resumed
-from pipeline.sources import resource_folder
-from pipeline.stages import LOCK, claim_folder
+from pipeline.generation.compiled.warmup import CompilingAhead
+from pipeline.run_folder import LOCK, claim_folder
+from pipeline.runtime import process
+from pipeline.runtime.files import is_text
+from pipeline.runtime.manifest import read_manifest
 
 CHOSEN_FOLDER = ("hydra.run.dir=", "hydra.sweep.")
 """Overrides by which a user chooses the run's folder."""
@@ -39,6 +39,7 @@ REMEDIES = {
     errno.EFBIG: "; allow larger files, with ulimit -f",
 }  # fmt: skip
 NEEDS_QUOTES = "cannot be read; a value with , = [ or ( needs quotes: \"key='value'\""
+
 
 @hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
 def job(config: DictConfig) -> None:
@@ -63,7 +64,7 @@ def job(config: DictConfig) -> None:
 def main() -> None:
     """Run the command line; the exit status is 0, 1 for an error, 130 for an interrupt."""
     _open_standard_streams()
-    machine.prepare()
+    process.prepare()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, instead of printing and leaving
     signal.signal(signal.SIGTERM, _terminated)
     ConfigStore.instance().store("schema", Config)

@@ -1,7 +1,7 @@
 """The seam between the stages, which know no domain, and the domains, which know no stage.
 
 A domain says what a record is, how to read, check and write it; a render turns finished records
-into further files. To add one, implement `Domain` in a package of its own (`pipeline/text.py` is
+into further files. To add one, implement `Domain` in a package of its own (`pipeline/domains/text.py` is
 the smallest) and name it in `conf/domain/` and `conf/dataset/`; nothing else changes.
 """
 
@@ -16,9 +16,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipeline.files import open_regular, reading_back
-from pipeline.phrases import Phrases
-from pipeline.plain import build_checked, load_json
+from pipeline.runtime.files import open_regular, reading_back
+from pipeline.runtime.plain_data import build_checked, load_json
+from pipeline.segments import Phrases
 
 Symbols = str | tuple[str, ...]
 """A sequence of symbols: a string where every symbol is one character, else a tuple of strings."""
@@ -174,6 +174,7 @@ class Findings:
             more = getattr(other, name)
             both[name] = {**value, **more} if isinstance(value, Mapping) else (*value, *more)
         return Findings(**both)
+
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     rejections: tuple[Rejection, ...] = ()
@@ -213,7 +214,7 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class SketchSettings:
-    """How sequences are compared by minimizers (see `pipeline/sketch.py`): k-mers of `k` symbols, of each
+    """How sequences are compared by minimizers (see `minimizers.py`): k-mers of `k` symbols, of each
     `window` neighbouring ones the smallest; windows are wider where the corpus is large."""
 
     k: int
@@ -326,7 +327,7 @@ class Domain(abc.ABC):
 
     def fingerprints(self, record: Record) -> np.ndarray:
         """Hashes of parts of a record ``(parts,)`` uint64, by which near-copies are found where symbols do
-        not tell them: those with a fifth in common stay on one side of a split (see `pipeline/groups.py`)."""
+        not tell them: those with a fifth in common stay on one side of a split (`near_copy_groups.py`)."""
         return np.zeros(0, np.uint64)
 
     def count_units(self, symbols: Symbols) -> int:

@@ -12,28 +12,28 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.ahead import CompilingAhead
-from pipeline.checkpoint import load
-from pipeline.config import Config, build, check_stages, escape, parse_duration, settings_of
-from pipeline.corpus import Corpus
+from pipeline.config.overrides import sign
+from pipeline.config.schema import Config, build, check_stages, escape, parse_duration, settings_of
+from pipeline.data.corpus import Corpus
+from pipeline.data.sources import Source, checkpoint_path, locate, resource_folder, unlearned_path
+from pipeline.data.split_file import split_files
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError, DataError
-from pipeline.files import append
-from pipeline.ingest import ingest
-from pipeline.overrides import sign
-from pipeline.postprocess import PostprocessInputs, postprocess
-from pipeline.report import write_report
-from pipeline.sample import sample
-from pipeline.sampling.attributes import Training
-from pipeline.sampling.constraints import constraints_of
-from pipeline.sampling.primes import held_out, prime_files, primes_of
-from pipeline.sampling.requests import accelerator_of
-from pipeline.score import files_to_score, score
-from pipeline.sources import Source, checkpoint_path, locate, resource_folder, unlearned_path
-from pipeline.split_file import split_files
-from pipeline.stages import LOG, REPORT, RunFolder, Stage
-from pipeline.train import train
-from pipeline.train_inputs import TrainInputs, device_of
+from pipeline.generation.attributes import Training
+from pipeline.generation.compiled.warmup import CompilingAhead
+from pipeline.generation.constrained.constraints import constraints_of
+from pipeline.generation.prompts import held_out, prime_files, primes_of
+from pipeline.generation.requests import accelerator_of
+from pipeline.models.checkpoint import load
+from pipeline.report.page import write_report
+from pipeline.run_folder import LOG, REPORT, RunFolder, Stage
+from pipeline.runtime.files import append
+from pipeline.stages.ingest import ingest
+from pipeline.stages.postprocess import PostprocessInputs, postprocess
+from pipeline.stages.sample import sample
+from pipeline.stages.score import files_to_score, score
+from pipeline.stages.train import train
+from pipeline.training.inputs import TrainInputs, device_of
 
 log = logging.getLogger(__name__)
 

@@ -11,19 +11,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import machine
+from pipeline.runtime import process
 
-machine.prepare()  # before anything imports torch
+process.prepare()  # before anything imports torch
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 from hydra.core.hydra_config import HydraConfig  # noqa: E402
 from tiny import SHARED, TINY, run_pipeline, some_dna, some_text, some_tunes  # noqa: E402
 
 from pipeline import __main__  # noqa: E402
-from pipeline.config import SplitSettings  # noqa: E402
-from pipeline.corpus import Corpus  # noqa: E402
-from pipeline.ingest import ingest  # noqa: E402
-from pipeline.text import Text  # noqa: E402
+from pipeline.config.schema import SplitSettings  # noqa: E402
+from pipeline.data.corpus import Corpus  # noqa: E402
+from pipeline.domains.text import Text  # noqa: E402
+from pipeline.stages.ingest import ingest  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,14 @@ from pkgutil import resolve_name
 from unittest.mock import patch
 
 POINTS = {
-    "reading": ("pipeline.corpus.CorpusWriter.append", 50),
-    "settling the corpus": ("pipeline.corpus.CorpusWriter.finish", 1),
-    "training": ("pipeline.char_model.CharModel.training_step", 20),
-    "testing": ("pipeline.train.evaluate", 1),
+    "reading": ("pipeline.data.corpus.CorpusWriter.append", 50),
+    "settling the corpus": ("pipeline.data.corpus.CorpusWriter.finish", 1),
+    "training": ("pipeline.training.lit_module.CharModel.training_step", 20),
+    "testing": ("pipeline.stages.train.evaluate", 1),
     "sampling": ("pipeline.domain.Sample.to_json", 2),
-    "writing": ("pipeline.text.Text.write", 1),
-    "putting in place": ("pipeline.stages.RunFolder._put_in_place", 2),
-    "saving the manifest": ("pipeline.stages.write_atomically", 3),
+    "writing": ("pipeline.domains.text.Text.write", 1),
+    "putting in place": ("pipeline.run_folder.RunFolder._put_in_place", 2),
+    "saving the manifest": ("pipeline.run_folder.write_atomically", 3),
     "reporting": ("pipeline.run.write_report", 1),
 }
 """Point to the function and its how-manieth call that never returns."""

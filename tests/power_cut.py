@@ -1,6 +1,6 @@
 """A training that dies at a given step, as by a power cut."""
 
-from pipeline.char_model import CharModel
+from pipeline.training.lit_module import CharModel
 
 
 class PowerCut(BaseException):

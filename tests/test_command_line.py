@@ -10,9 +10,9 @@ import pytest
 import torch
 from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
-from pipeline.checkpoint import load
+from pipeline.config.overrides import _gives_way
 from pipeline.domain import Sample
-from pipeline.overrides import _gives_way
+from pipeline.models.checkpoint import load
 
 DATA_SETS = (
     "abc", "chorales", "dm6", "drosophila", "folk", "genome", "lercio", "midi", "nottingham", "performance",
@@ -53,7 +53,7 @@ def test_help_may_be_read_in_part(tmp_path):
 def test_the_settings_of_a_run_can_be_shown_without_running_it(type_in, tmp_path):
     answer = type_in("dataset=folk", "render=midi", "--cfg", "job")
     assert answer.status == 0
-    assert "pipeline.music.render.midi.MidiRender" in answer.out
+    assert "pipeline.domains.music.render.midi.MidiRender" in answer.out
     assert list(tmp_path.iterdir()) == []
 
 

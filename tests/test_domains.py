@@ -19,11 +19,11 @@ from tiny import (
     some_tunes,
 )
 
-from pipeline.config import build
-from pipeline.corpus import Corpus, CorpusWriter
+from pipeline.config.schema import build
+from pipeline.data.corpus import Corpus, CorpusWriter
+from pipeline.data.sources import resource_folder
 from pipeline.domain import Domain, Findings, Record, References, Rejection, Sample
 from pipeline.errors import ConfigError, DataError
-from pipeline.sources import resource_folder
 
 DOMAINS = sorted(path.stem for path in (resource_folder("conf") / "domain").glob("*.yaml"))
 

@@ -11,7 +11,7 @@ from Bio import SeqIO
 from tiny import TINY, manifest_of, run_pipeline
 
 from pipeline.domain import Sample
-from pipeline.music.abc.domain import Abc
+from pipeline.domains.music.abc.domain import Abc
 
 EVERYWHERE = (
     "manifest.json", "report.html", "pipeline.log", "ingest/corpus.json", "ingest/corpus.tsv",

@@ -11,8 +11,8 @@ import pytest
 import torch
 from tiny import errors, manifest_of, on
 
-from pipeline.char_model import CharModel
 from pipeline.domain import Sample
+from pipeline.training.lit_module import CharModel
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ import torch
 from filelock import FileLock
 from tiny import TINY, manifest_of, run_pipeline, some_tunes
 
-from pipeline.char_model import CharModel
-from pipeline.checkpoint import load
+from pipeline.data.batching import Window
 from pipeline.errors import ConfigError
-from pipeline.lanes import Window
+from pipeline.models.checkpoint import load
+from pipeline.training.lit_module import CharModel
 
 ALL = ["ingest", "train", "sample", "postprocess"]
 
@@ -133,7 +133,10 @@ def test_a_training_that_had_ended_early_is_not_gone_on_with(text_file, tmp_path
     overrides += ["train.max_epochs=50", "train.patience=1", "train.lr=0.5"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     steps = _last_step(run_pipeline(whole, *overrides), whole)
-    with pytest.raises(KeyboardInterrupt), patch("pipeline.train.evaluate", side_effect=KeyboardInterrupt):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        patch("pipeline.stages.train.evaluate", side_effect=KeyboardInterrupt),
+    ):
         run_pipeline(broken, *overrides)
     assert _last_step(run_pipeline(broken, *overrides, f"run={broken}"), broken) == steps
 

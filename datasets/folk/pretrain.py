@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.checkpoint import write_small
-from pipeline.corpus import SUBSETS, Corpus
+from pipeline.data.corpus import SUBSETS, Corpus
+from pipeline.models.checkpoint import write_small
 
 RUNS = Path("outputs/folk")
 ALL = ("dataset=folk", "stages=[ingest,train]", "train.time=128")

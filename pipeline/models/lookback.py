@@ -19,11 +19,11 @@ from numba import njit
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from pipeline.alphabet import BOS, SPECIALS
+from pipeline.config.checks import between
+from pipeline.data.alphabet import BOS, SPECIALS
 from pipeline.errors import ConfigError, DataError
-from pipeline.limits import between
-from pipeline.models.tiles import BARE, INNER
-from pipeline.phrases import Phrases, Role
+from pipeline.generation.compiled.gemm_f32 import BARE, INNER
+from pipeline.segments import Phrases, Role
 
 Array = np.ndarray
 MOST_DISTANCES, FARTHEST = 8, 31

@@ -1,6 +1,6 @@
 """A Markov model as a model like the others: fitted by counting, drawn from and scored by the same code.
 
-It is the baseline of `pipeline/nulls.py`. Its checkpoint has the training text and the escape weights; the
+It is the baseline of `ngram/markov.py`. Its checkpoint has the training text and the escape weights; the
 counts are made again when they are first needed. So a checkpoint is as large as the text, at most
 `markov_choice.MAX_COUNTED` symbols, and holds plain tensors.
 """
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.alphabet import BOS
-from pipeline.corpus import Corpus
+from pipeline.data.alphabet import BOS
+from pipeline.data.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
-from pipeline.markov_choice import choose_markov, counted_part
-from pipeline.models.markov_steps import Chain, read, start
-from pipeline.nulls import Markov
+from pipeline.generation.compiled.markov_cell import Chain, read, start
+from pipeline.models.ngram.markov import Markov
+from pipeline.models.ngram.markov_choice import choose_markov, counted_part
 
 MAX_ORDER = 24
 DEFAULT_WEIGHT = 16.0

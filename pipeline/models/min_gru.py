@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from pipeline.limits import model_sizes
-from pipeline.models.products import Linear
-from pipeline.models.scan import gated_scan
+from pipeline.config.checks import model_sizes
+from pipeline.models.kernels.bf16_linear import Linear
+from pipeline.models.kernels.linear_scan import gated_scan
 
 if TYPE_CHECKING:
-    from pipeline.models.steps import Net
+    from pipeline.generation.compiled.cells import Net
 
 LONGEST_MEMORY = 256
 """Steps that the slowest unit remembers when training begins."""
@@ -78,9 +78,9 @@ class MinGruModel(nn.Module):
 
     def stepper(self, int8: bool = False) -> "Net":
         """The weights as compiled sampling reads them; its products are in single precision."""
-        from pipeline.models import stepping  # compiled code: late, since training needs none
+        from pipeline.generation.compiled import export  # compiled code: late, since training needs none
 
-        return stepping.of_min_gru(self, int8)
+        return export.of_min_gru(self, int8)
 
 
 class Layer(nn.Module):

@@ -4,7 +4,7 @@ Network and sources meet in the exponent: logits = network + sum of gate × evid
 network that sees the evidence, its confidences, how right each source was about the last symbol, and the
 recurrent state. Sources: Mahoney, "Adaptive weighing of context models for lossless data compression" (2005);
 Silva et al., "GeCo3" (2020), a network that mixes context models of DNA. What can be found is
-`pipeline/lookup`. Training sees the evidence of a piece as if the piece were not in the training text.
+`context_mixing`. Training sees the evidence of a piece as if the piece were not in the training text.
 """
 
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.alphabet import SPECIALS
-from pipeline.corpus import Corpus
+from pipeline.config.checks import model_sizes, one_of
+from pipeline.data.alphabet import SPECIALS
+from pipeline.data.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
-from pipeline.limits import model_sizes, one_of
-from pipeline.lookup.layout import DENSE, LIKELIEST, SCALE, Layout
-from pipeline.lookup.library import Library, letters_of
-from pipeline.lookup.reader import Reading, chosen_rows
-from pipeline.lookup.study import Study
+from pipeline.models.context_mixing.evidence import Reading, chosen_rows
+from pipeline.models.context_mixing.evidence_layout import DENSE, LIKELIEST, SCALE, Layout
+from pipeline.models.context_mixing.training_evidence import Study
+from pipeline.models.context_mixing.training_index import Library, letters_of
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.state import State
 
 if TYPE_CHECKING:
-    from pipeline.models.steps import Net
+    from pipeline.generation.compiled.cells import Net
 
 FIRST_GATE = 0.1
 MOST_LETTERS = 255
@@ -144,9 +144,9 @@ class MixtureModel(nn.Module):
 
     def stepper(self, int8: bool = False) -> "Net | None":
         """The weights as compiled sampling reads them; none before there is a text to look things up in."""
-        from pipeline.models import stepping  # compiled code: late, since training needs none
+        from pipeline.generation.compiled import export  # compiled code: late, since training needs none
 
-        return stepping.of_mixture(self, int8) if len(self.text) else None
+        return export.of_mixture(self, int8) if len(self.text) else None
 
     def forward(
         self, symbols: Tensor, state: State = None, evidence: tuple[Tensor, Tensor] | None = None

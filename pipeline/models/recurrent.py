@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding
 
-from pipeline.limits import model_sizes, one_of
+from pipeline.config.checks import model_sizes, one_of
 from pipeline.models.state import State
-from pipeline.phrases import Phrases
+from pipeline.segments import Phrases
 
 if TYPE_CHECKING:
-    from pipeline.models.steps import Net
+    from pipeline.generation.compiled.cells import Net
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -113,9 +113,9 @@ class RecurrentModel(nn.Module):
 
     def stepper(self, int8: bool = False) -> "Net":
         """The weights as compiled sampling reads them."""
-        from pipeline.models import stepping  # compiled code: late, since training needs none
+        from pipeline.generation.compiled import export  # compiled code: late, since training needs none
 
-        return stepping.of_recurrent(self, int8)
+        return export.of_recurrent(self, int8)
 
     def _with_lookback(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
         *carried, lines = (None,) if state is None else state
@@ -161,7 +161,9 @@ class RecurrentModel(nn.Module):
     def _kernel(
         self, layer: int, inputs: Tensor, codes: Tensor | None, before: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        from pipeline.models import recurrence  # compiled code: late, since sampling needs none
+        from pipeline.models.kernels import (
+            layers as recurrence,  # compiled code: late, since sampling needs none
+        )
 
         run = {"rnn": recurrence.RNNLayer, "lstm": recurrence.LSTMLayer, "gru": recurrence.GRULayer}
         out = run[self.settings.cell].apply(inputs, codes, *before, *self.layers.all_weights[layer])

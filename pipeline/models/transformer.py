@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, silu
 
+from pipeline.config.checks import model_sizes
 from pipeline.errors import ConfigError
-from pipeline.limits import model_sizes
-from pipeline.models.products import Linear
+from pipeline.models.kernels.bf16_linear import Linear
 
 LONGEST_WAVE = 10_000.0
 """Steps per radian of the slowest rotation."""

@@ -8,12 +8,12 @@ import pytest
 import torch
 from tiny import compose_config
 
-from pipeline.char_model import CharModel, Feed, Schedule
-from pipeline.checkpoint import KEY, describe, load
-from pipeline.config import TrainSettings, build, settings_of
-from pipeline.lanes import Lanes
+from pipeline.config.schema import TrainSettings, build, settings_of
+from pipeline.data.batching import Lanes
+from pipeline.data.sources import resource_folder
+from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.state import detach
-from pipeline.sources import resource_folder
+from pipeline.training.lit_module import CharModel, Feed, Schedule
 
 FAMILIES = sorted(path.stem for path in (resource_folder("conf") / "model").glob("*.yaml"))
 LEARNING = [family for family in FAMILIES if family != "markov"]

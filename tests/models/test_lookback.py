@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from pipeline.alphabet import BOS, Alphabet
-from pipeline.checkpoint import KEY, describe, load
+from pipeline.data.alphabet import BOS, Alphabet
 from pipeline.domain import Symbols
+from pipeline.domains.music.abc.domain import Abc
 from pipeline.errors import ConfigError, DataError
+from pipeline.generation.engine import Request, draw
 from pipeline.models import lookback
+from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.lookback import LONGEST, MOST_LENGTH, Lookback
 from pipeline.models.recurrent import CELLS, Recurrent, RecurrentModel
-from pipeline.music.abc.domain import Abc
-from pipeline.phrases import Phrases
-from pipeline.sampling.engine import Request, draw
+from pipeline.segments import Phrases
 
 HEADER = "M:2/4\nL:1/8\nK:D\n"
 ALPHABET = Alphabet(sorted(set(HEADER + 'ABcdefg|:[]{}1234"m')))

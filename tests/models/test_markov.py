@@ -5,17 +5,17 @@ import pytest
 import torch
 from tiny import manifest_of, run_pipeline, some_dna, some_text
 
-from pipeline.alphabet import BOS, EOS, Alphabet
-from pipeline.baseline import choose_for
-from pipeline.checkpoint import load, save, write_small
-from pipeline.corpus import Corpus
+from pipeline.data.alphabet import BOS, EOS, Alphabet
+from pipeline.data.corpus import Corpus
 from pipeline.domain import Sample
+from pipeline.domains.text import Text
 from pipeline.errors import ConfigError, DataError
-from pipeline.evaluate import evaluate
+from pipeline.evaluation.bits import evaluate
+from pipeline.evaluation.markov_baseline import choose_for
+from pipeline.generation.engine import Request, draw
+from pipeline.models.checkpoint import load, save, write_small
 from pipeline.models.markov import MarkovChain
-from pipeline.nulls import Markov
-from pipeline.sampling.engine import Request, draw
-from pipeline.text import Text
+from pipeline.models.ngram.markov import Markov
 
 SMALL = ("model=markov", "sample.count=4", "sample.length=60")
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
+from pipeline.models.kernels.bf16_linear import Linear
+from pipeline.models.kernels.linear_scan import LEAST_SHARE, gated_scan, parallel_scan
 from pipeline.models.min_gru import MinGru, _BesidePrevious
-from pipeline.models.products import Linear
-from pipeline.models.scan import LEAST_SHARE, gated_scan, parallel_scan
 
 
 def numbers(batch: int, time: int, size: int, dtype=torch.float64) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,21 +10,21 @@ import pytest
 import torch
 from tiny import some_dna, some_tunes
 
-from pipeline.alphabet import BOS, SPECIALS, Alphabet
-from pipeline.checkpoint import KEY, describe, load
-from pipeline.config import SplitSettings, TrainSettings
-from pipeline.corpus import Corpus
+from pipeline.config.schema import SplitSettings, TrainSettings
+from pipeline.data.alphabet import BOS, SPECIALS, Alphabet
+from pipeline.data.corpus import Corpus
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.music.abc.domain import Abc
 from pipeline.errors import ConfigError, DataError
-from pipeline.evaluate import evaluate
-from pipeline.fit import fit
-from pipeline.genome.nucleotide import Nucleotide
-from pipeline.ingest import ingest
-from pipeline.lookup.library import Library
+from pipeline.evaluation.bits import evaluate
+from pipeline.generation.engine import Request, draw
+from pipeline.generation.surprisal import surprisals
+from pipeline.models.checkpoint import KEY, describe, load
+from pipeline.models.context_mixing.training_index import Library
 from pipeline.models.mixture import Mixture
-from pipeline.music.abc.domain import Abc
-from pipeline.sampling.engine import Request, draw
-from pipeline.sampling.scoring import surprisals
-from pipeline.train_inputs import TrainInputs
+from pipeline.stages.ingest import ingest
+from pipeline.training.inputs import TrainInputs
+from pipeline.training.trainer import fit
 
 NODE = {
     "_target_": "pipeline.models.mixture.Mixture", "hidden_size": 6, "num_layers": 1, "orders": [1, 2, 11],
@@ -248,7 +248,7 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(inputs_of, tmp_path, mo
         folder.mkdir()
     fit(inputs_of("dna"), whole)
 
-    from pipeline.char_model import CharModel
+    from pipeline.training.lit_module import CharModel
 
     ends = CharModel.on_train_epoch_end
 

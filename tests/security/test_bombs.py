@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.data.sources import Source, locate
+from pipeline.domains.music.chorales.files import read_chorales
+from pipeline.domains.music.piano.files import read_pieces
+from pipeline.domains.text import Text
 from pipeline.errors import ConfigError, DataError
-from pipeline.music.chorales.files import read_chorales
-from pipeline.music.piano.files import read_pieces
-from pipeline.sources import Source, locate
-from pipeline.text import Text
 
 UNPACKED_MB = 600
 READERS = {
-    "bomb.txt.gz": ("pipeline.text", "Text().read"),
-    "bomb.abc.gz": ("pipeline.music.abc.files", "read_tunes"),
-    "bomb.fa.gz": ("pipeline.genome.fasta", "read_fasta"),
-    "bomb.notes.txt.gz": ("pipeline.music.piano.files", "read_pieces"),
+    "bomb.txt.gz": ("pipeline.domains.text", "Text().read"),
+    "bomb.abc.gz": ("pipeline.domains.music.abc.files", "read_tunes"),
+    "bomb.fa.gz": ("pipeline.domains.genome.fasta", "read_fasta"),
+    "bomb.notes.txt.gz": ("pipeline.domains.music.piano.files", "read_pieces"),
 }
 SCRIPT = """
 import resource, sys
@@ -56,7 +56,7 @@ def test_a_packed_line_without_an_end_is_refused_in_little_memory(tmp_path, name
 
 
 def test_a_long_line_of_text_is_read_whole_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.text.PART_CHARACTERS", 10)
+    monkeypatch.setattr("pipeline.domains.text.PART_CHARACTERS", 10)
     (tmp_path / "line.txt").write_text("abcdefghijklmnopqrstuvwxy\nz\n")
     parts = [record.symbols for record in Text(records="file").read(tmp_path / "line.txt")]
     assert parts == ["abcdefghij", "klmnopqrst", "uvwxy\nz"]

@@ -9,17 +9,17 @@ import pytest
 import torch
 from fuzzing import damage
 
-from pipeline.checkpoint import KEY, load
-from pipeline.corpus import SUBSETS, Corpus
-from pipeline.curves import Curves
+from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.domain import read_samples
+from pipeline.domains.text import Text
 from pipeline.errors import DataError
-from pipeline.fit import _resumed
-from pipeline.manifest import read_manifest
-from pipeline.plain import load_json
-from pipeline.plan import _read_plan
-from pipeline.previews import show_previews
-from pipeline.text import Text
+from pipeline.models.checkpoint import KEY, load
+from pipeline.runtime.manifest import read_manifest
+from pipeline.runtime.plain_data import load_json
+from pipeline.training.autotune import _read_plan
+from pipeline.training.metrics_log import Curves
+from pipeline.training.previews import show_previews
+from pipeline.training.trainer import _resumed
 
 
 def read_corpus(path: Path) -> None:

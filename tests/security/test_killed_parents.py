@@ -17,8 +17,8 @@ STARTING = {
 }
 SCRIPT = """
 import sys
-from pipeline.isolation import Worker, call_isolated
-from pipeline.programs import run_program
+from pipeline.runtime.subprocess_call import Worker, call_isolated
+from pipeline.runtime.programs import run_program
 here, note = 'test_killed_parents:', sys.argv[1]
 {}
 """

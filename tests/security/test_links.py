@@ -6,8 +6,8 @@ import shutil
 import pytest
 from tiny import errors, manifest_of, on
 
-from pipeline import files
 from pipeline.errors import DataError
+from pipeline.runtime import files
 
 PLANTED = (
     "manifest.json", "pipeline.log", ".lock", "train", "sample/samples.jsonl", "ingest/codes.bin",

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tiny import manifest_of, on
 
-from pipeline import machine
 from pipeline.errors import DataError
-from pipeline.stages import RunFolder, Stage, StageResult, claim_folder
+from pipeline.run_folder import RunFolder, Stage, StageResult, claim_folder
+from pipeline.runtime import process
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
@@ -92,7 +92,7 @@ def test_compiled_code_is_not_kept_where_others_may_write(tmp_path, monkeypatch,
     cache = package / "__pycache__"
     cache.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert machine._compiled(package).parent == cache
+    assert process._compiled(package).parent == cache
     if spoil == "others may write":
         cache.chmod(0o777)
     elif spoil == "a link":
@@ -100,4 +100,4 @@ def test_compiled_code_is_not_kept_where_others_may_write(tmp_path, monkeypatch,
         cache.symlink_to(tmp_path / "elsewhere")
     else:
         monkeypatch.setattr(os, "getuid", lambda: 12345)
-    assert not machine._compiled(package).is_relative_to(cache)
+    assert not process._compiled(package).is_relative_to(cache)

@@ -1,0 +1,1 @@
+"""Settings: their schema, their checks, and the objects that YAML names."""

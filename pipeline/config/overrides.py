@@ -1,0 +1,214 @@
+"""Overrides as plain data: those of the command line, and those that a run's manifest brings.
+
+No value is evaluated: ``${`` is text, in a path of the user's as in a manifest of a stranger's. A manifest
+whose overrides were typed by this user, on this machine, carries a signature; what any other one names
+outside the run folder is refused until the user repeats it. `SECURITY.md` has the rule in full.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
+from hydra.errors import HydraException
+
+from pipeline.config.sampling import GIVES_WAY
+from pipeline.config.schema import escape
+from pipeline.data.download import cache_folder
+from pipeline.data.sources import PRETRAINED, resource_folder
+from pipeline.errors import ConfigError
+from pipeline.runtime import files
+from pipeline.runtime.manifest import MANIFEST, read_manifest
+
+OUTSIDE = frozenset((
+    "dataset.path", "dataset.sources", "dataset.pretrained", "dataset.annotation", "dataset.regions",
+    "dataset.split.file", "domain.path", "domain.annotation", "domain.regions", "checkpoint", "train.start",
+    "blast.database", "blast.url", "render.soundfont", "score.path", "score.regions", "run",
+))  # fmt: skip
+"""Settings that name files and addresses outside the run folder."""
+PRIMES = ("sample.prime", "sample.primes", "sample.grid.primes")
+"""Settings that name a file where a text begins with @."""
+KEY_BYTES = 32
+
+
+def quote(text: str) -> str:
+    """A value that Hydra and OmegaConf read as this very text."""
+    whole = re.sub(r"(\\*)'", r"\1\1\\'", escape(text))
+    return "'" + re.sub(r"(\\+)$", r"\1\1", whole) + "'"
+
+
+def literal(override: str) -> str:
+    """The override with ``${`` as text; Hydra's own settings, and what cannot be parsed, as they are."""
+    if "${" not in override or override.startswith("hydra."):
+        return override
+    try:
+        parsed = _parse(override)
+    except HydraException:
+        return override  # Hydra refuses it with its own message
+    return f"{override.split('=', 1)[0]}={_text(parsed._value)}"
+
+
+def _parse(override: str) -> Override:
+    return OverridesParser.create().parse_override(override)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, QuotedString):
+        value = value.text
+    if isinstance(value, str):
+        # Where the user has escaped it already it stays so.
+        return quote(re.sub(r"\\\$\{", "${", value))
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{_text(each)}' for key, each in value.items())}}}"
+    if isinstance(value, ChoiceSweep):
+        return ",".join(map(_text, value.list))
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def resumed(arguments: Sequence[str], check: Callable[[list[str]], None]) -> list[str]:
+    """With ``run=FOLDER``: the folder's own overrides, which `check` sees, then those given now, which win.
+
+    Raises ConfigError where there is no manifest, or one that names what lies outside without being the
+    user's, and DataError where it is damaged.
+    """
+    given = dict(a.split("=", 1) for a in arguments if "=" in a and not a.startswith("-"))
+    if given.get("run", "null") in ("", "null"):
+        return list(arguments)
+    folder = _folder(given["run"])
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
+    stored = [literal(each) for each in manifest["overrides"]]
+    stored = [each for each in stored if not _replaced(each, given) and not _gives_way(each, given)]
+    check(stored)
+    if not _is_own(manifest):
+        _refuse_outside(folder, stored)
+    if stored:
+        sys.stderr.write(f"settings of {folder}: {' '.join(stored)}\n")
+    now = [a for a in arguments if not a.startswith("run=")]
+    return [*stored, *now, f"run={quote(str(folder))}", f"hydra.run.dir={quote(str(folder))}"]
+
+
+def _folder(text: str) -> Path:
+    """The folder as typed, with or without Hydra's quotes."""
+    typed = Path(text).expanduser()
+    if not typed.exists() and text[:1] in ("'", '"'):
+        with suppress(HydraException):
+            return Path(str(_parse(f"run={text}").value())).expanduser()
+    return typed
+
+
+def _replaced(stored: str, given: Mapping[str, str]) -> bool:
+    """Whether what is given now speaks of the same key, or chooses its group anew."""
+    key = stored.lstrip("+~").split("=", 1)[0]
+    return key in given or (key.split(".", 1)[0] in given and "." in key)
+
+
+def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
+    """Whether something given now is an alternative to it, as one temperature is to a grid of them."""
+    key = stored.lstrip("+~").split("=", 1)[0]
+    for name, value in given.items():
+        earlier = GIVES_WAY.get(name, ()) if value not in ("", "''", "null", "[]") else ()
+        if any(key == other or key.startswith(f"{other}.") for other in earlier):
+            sys.stderr.write(f"{stored}, as this run had it before, gives way to {name}={value}\n")
+            return True
+    return False
+
+
+def _refuse_outside(folder: Path, stored: Sequence[str]) -> None:
+    """ConfigError where a manifest that is not the user's is more than plain settings."""
+    groups = {path.name for path in resource_folder("conf").iterdir() if path.is_dir()}
+    outside = []
+    for override in stored:
+        try:
+            parsed = _parse(override)
+            values = dict(_flat(parsed.key_or_group, parsed.value()))
+        except (HydraException, RecursionError):
+            raise ConfigError(f"{folder / MANIFEST}: {override[:80]!r} is no override; name a run") from None
+        odd = parsed.type == OverrideType.DEL or parsed.package is not None or parsed.is_sweep_override()
+        if odd or (parsed.key_or_group in groups and not _is_shipped(parsed.key_or_group, parsed.value())):
+            raise ConfigError(
+                f"{folder / MANIFEST}: {override[:80]!r} is no setting that a run may hand on; "
+                "name another run"
+            )
+        outside += [override] if any(_is_outside(key, value) for key, value in values.items()) else []
+    if outside:
+        raise ConfigError(
+            f"run={folder}: you did not make this run on this machine, and it names files or addresses "
+            f"outside its folder: {' '.join(outside)}; repeat those that you trust after run=..., and set "
+            "the others to null"
+        )
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and plain values; also the key of a mapping itself."""
+    yield key, value
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _flat(f"{key}.{name}", each)
+
+
+def _is_shipped(group: str, name: Any) -> bool:
+    names = {path.stem for path in (resource_folder("conf") / group).glob("*.yaml")}
+    return name is None or str(name) in names
+
+
+def _is_outside(key: str, value: Any) -> bool:
+    if value is None or value == PRETRAINED:
+        return False
+    texts = [str(each) for each in (value if isinstance(value, list) else [value])]
+    if key in PRIMES:
+        return any(text.startswith("@") for text in texts)
+    if key.endswith(".regions"):
+        return key in OUTSIDE and not all(":" in text and "/" not in text for text in texts)
+    return key in OUTSIDE
+
+
+def _is_own(manifest: Mapping[str, Any]) -> bool:
+    """Whether the overrides were typed by this user, on this machine."""
+    signature = sign(manifest["overrides"])
+    return signature is not None and hmac.compare_digest(signature, manifest.get("signature") or "")
+
+
+def sign(overrides: Sequence[str]) -> str | None:
+    """A signature of overrides that only this user, on this machine, can make; None without a key."""
+    key = _key()
+    text = json.dumps(list(overrides)).encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest() if key else None
+
+
+def _key() -> bytes | None:
+    """The user's own key, made at the first call; None where it cannot be kept, or others can read it."""
+    path = cache_folder() / "key"
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make_key(path)
+        with files.open_regular(path) as stream:
+            status, key = os.fstat(stream.fileno()), stream.read()
+        if status.st_uid == os.getuid() and not status.st_mode & 0o077 and len(key) == KEY_BYTES:
+            return key
+    return None
+
+
+def _make_key(path: Path) -> None:
+    """Whole at once: another run may make or read it at the same time."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}.partial")
+    try:
+        with files.create(draft, mode=0o600) as stream:
+            stream.write(secrets.token_bytes(KEY_BYTES))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

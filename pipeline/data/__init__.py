@@ -1,0 +1,1 @@
+"""Sequences as integers: alphabet, corpus on disk, batches, splits, sources."""

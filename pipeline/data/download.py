@@ -1,0 +1,211 @@
+"""Files fetched once from the network: checked, resumed where they broke off, kept in a cache folder.
+
+pooch keeps the cache and the checksums; the transfer itself is ours, because a chromosome that broke off
+at 90% should go on at 90%. Next: `pipeline/data/sources.py`, the caller.
+"""
+
+import hashlib
+import logging
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlparse
+
+import platformdirs
+
+from pipeline.errors import ConfigError, DataError, ToolError
+from pipeline.runtime.progress import bar
+
+if TYPE_CHECKING:
+    import requests
+
+log = logging.getLogger(__name__)
+
+CACHE_VARIABLE = "SEQUENCE_PIPELINE_CACHE"
+"""Environment variable that names the cache folder."""
+TIMEOUT_S = (10.0, 30.0)
+"""Longest silence of a server: while connecting, and between two pieces of a file."""
+ATTEMPTS = 4
+"""Tries in a row that may break off before the error reaches the user."""
+CHUNK_BYTES = 1 << 14
+MAX_BYTES = 1 << 33
+"""Of a file; of a list of checksums `MAX_LIST_BYTES`."""
+MAX_LIST_BYTES = 1 << 24
+SCHEMES = ("https://",)
+"""What an address may begin with, also one that a server sends us on to."""
+LOCAL_COPY = "give a local copy with dataset.path=..."
+
+
+def fetch(
+    url: str, sha256: str | None = None, checksums: str | None = None, cache_dir: Path | None = None
+) -> Path:
+    """The cached copy of a file, downloaded where there is none.
+
+    `checksums` is the address, absolute or relative to `url`, of a list in the format of md5sum (UCSC's
+    md5sum.txt, NCBI's md5checksums.txt); it is read where there is no `sha256`. The cache is
+    `cache_dir`, else what the environment variable names, else the user's cache folder.
+
+    Raises ToolError where the network or the server fails: what had arrived is kept and gone on from at
+    the next call. Raises DataError where the file is not there, or is not what the checksum says.
+    """
+    from filelock import FileLock
+
+    target = _place(url, cache_dir)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Two runs that start together want the same file once.
+        with FileLock(f"{target}.lock"):
+            return _fetch(url, target, sha256, checksums)
+    except OSError as error:
+        raise ToolError(
+            f"{target.parent}: cannot write the download ({error.strerror or error}); "
+            f"make room there, or name another folder in {CACHE_VARIABLE}"
+        ) from error
+
+
+def _fetch(url: str, target: Path, sha256: str | None, checksums: str | None) -> Path:
+    listing = target.with_name(f"{target.name}.checksums")
+    known = f"sha256:{sha256}" if sha256 else None
+    if known is None and not checksums:
+        raise ConfigError(f"{url}: a download needs a checksum: sha256 or checksums, in dataset.sources")
+    if known is None:
+        _retrieve(urljoin(url, checksums), listing, None, MAX_LIST_BYTES)
+        known = f"md5:{_listed_md5(listing, PurePosixPath(target.name).name, urljoin(url, checksums))}"
+    try:
+        return _retrieve(url, target, known)
+    except ValueError as error:
+        # The list may be older than the file; it is read anew next time.
+        listing.unlink(missing_ok=True)
+        raise DataError(
+            f"{url}: the downloaded file does not have the expected checksum {known}; it was removed. "
+            f"Run again; if it persists the file has changed at its source: {LOCAL_COPY}"
+        ) from error
+
+
+def _retrieve(url: str, target: Path, known_hash: str | None, max_bytes: int | None = None) -> Path:
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    part = target.with_name(f"{target.name}.part")
+    if known_hash is None:
+        # Without a checksum two halves of different versions would go unnoticed.
+        part.unlink(missing_ok=True)
+
+    def download(address: str, temporary: str, _: Any) -> None:
+        _download(address, part, max_bytes or MAX_BYTES)
+        part.replace(temporary)
+
+    return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=download))
+
+
+def cache_folder() -> Path:
+    """Where files are kept between runs: what `CACHE_VARIABLE` names, else the user's cache folder."""
+    folder = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sequence-pipeline")
+    return Path(folder).expanduser().resolve()
+
+
+def _place(url: str, cache_dir: Path | None) -> Path:
+    """Where a file lies in the cache: under its own name, in a folder for its address."""
+    name = PurePosixPath(unquote(urlparse(url).path)).name or "download"
+    return (cache_dir or cache_folder()) / hashlib.sha256(url.encode()).hexdigest()[:12] / name
+
+
+def _listed_md5(listing: Path, name: str, url: str) -> str:
+    """The sum beside a name, in lines such as ``<md5>  ./chr4.fa.gz`` or ``<md5> *chr4.fa.gz``."""
+    for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, entry = line.strip().partition(" ")
+        if PurePosixPath(entry.strip().lstrip("*")).name == name:
+            return digest.lower()
+    listing.unlink()
+    raise DataError(f"{url}: no checksum for {name} in it; {LOCAL_COPY}")
+
+
+def _session() -> "requests.Session":
+    """Connections by the allowed schemes alone: whatever leads to another address ends there."""
+    import requests
+
+    session, adapter = requests.Session(), requests.adapters.HTTPAdapter()
+    session.adapters.clear()
+    for scheme in SCHEMES:
+        session.mount(scheme, adapter)
+    return session
+
+
+def _download(url: str, part: Path, max_bytes: int) -> None:
+    """Bring `part` to its full length, from wherever it stands."""
+    import requests
+
+    for attempt in range(1, ATTEMPTS + 1):
+        before = _size(part)
+        try:
+            _transfer(url, part, max_bytes)
+            return
+        except requests.RequestException as error:
+            arrived = _size(part)
+            # A server that gives nothing at all will not give more for being asked again at once.
+            if attempt == ATTEMPTS or arrived <= before:
+                raise ToolError(_explain(url, error, arrived)) from error
+            log.info("%s broke off after %s bytes; going on", url, f"{arrived:,}")
+
+
+def _transfer(url: str, part: Path, max_bytes: int) -> None:
+    have = _size(part)
+    # Compressed on the way, a file could not be gone on with at a byte of our own.
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+    with _session() as session, session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+        if answer.status_code == 416:
+            if not answer.headers.get("Content-Range", "").endswith(f"/{have}"):
+                # What was kept is longer than the file has become.
+                part.unlink()
+                _transfer(url, part, max_bytes)
+            return
+        _check_status(url, answer)
+        goes_on = answer.status_code == 206
+        length = answer.headers.get("Content-Length")
+        total = int(length) + have * goes_on if length else None
+        _check_size(url, total or 0, max_bytes)
+        arrived = have * goes_on
+        with part.open("ab" if goes_on else "wb") as stream, bar(part.stem, total, "B") as progress:
+            progress.update(have * goes_on)
+            for chunk in answer.iter_content(CHUNK_BYTES):
+                arrived += len(chunk)
+                _check_size(url, arrived, max_bytes)
+                stream.write(chunk)
+                progress.update(len(chunk))
+
+
+def _check_size(url: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise DataError(f"{url}: more than the {max_bytes:,} bytes that are fetched; {LOCAL_COPY}")
+
+
+def _check_status(url: str, answer: "requests.Response") -> None:
+    if answer.status_code in (401, 403, 404, 410):
+        raise DataError(
+            f"{url}: the server says {answer.status_code} {answer.reason}: the file is not there (any more); "
+            f"{LOCAL_COPY}"
+        )
+    answer.raise_for_status()
+
+
+def _explain(url: str, error: Exception, arrived: int) -> str:
+    import requests
+
+    kept = f" ({arrived:,} bytes are kept, and gone on from next time)" if arrived else ""
+    if isinstance(error, requests.ConnectTimeout):
+        what = f"no connection within {TIMEOUT_S[0]:g} s"
+    elif isinstance(error, requests.Timeout) or "timed out" in str(error):
+        what = f"the server stopped answering for {TIMEOUT_S[1]:g} s"
+    elif isinstance(error, requests.exceptions.InvalidSchema):
+        return f"{url}: it leads to an address that is not https, and is not fetched; {LOCAL_COPY}"
+    elif isinstance(error, requests.HTTPError):
+        what = f"the server failed ({error.response.status_code} {error.response.reason})"
+    elif arrived:
+        what = "the connection broke"
+    else:
+        what = "cannot be reached"
+    return f"{url}: {what}{kept}; it needs the network once; or {LOCAL_COPY}"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,1 @@
+"""The domains: text, genomes, proteins, music. Nothing outside knows one by name."""

@@ -1,0 +1,93 @@
+"""The nearest samples' best alignments as text, with coordinates in the source chromosome."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from pipeline.domains.genome.blast.collect import SAMPLES, Searched
+from pipeline.domains.genome.blast.search import Program
+
+SHOWN = 10
+COLUMNS = 60
+LONGEST_NAME = 24
+
+
+def nearest(searched: Sequence[Searched]) -> list[Searched]:
+    """The samples that have a hit, that with the smallest E-value first, of equal ones the higher score."""
+    found = [one for one in searched if one.group == SAMPLES and one.best is not None]
+    return sorted(found, key=lambda one: (float(one.best.hit.evalue), -float(one.best.hit.bit_score)))
+
+
+def write_alignments(searched: Sequence[Searched], program: Program, path: Path) -> Path | None:
+    """Write the best alignments of the `SHOWN` nearest samples; None where there are none."""
+    shown = [one for one in nearest(searched) if one.best.hit.query_text][:SHOWN]
+    if not shown:
+        return None
+    path.write_text("\n\n".join("\n".join(_lines(one, program)) for one in shown) + "\n", encoding="utf-8")
+    return path
+
+
+def _lines(one: Searched, program: Program) -> Iterator[str]:
+    hit, found = one.best.hit, one.best
+    same = sum(map(str.__eq__, hit.query_text, hit.subject_text))
+    gaps = sum("-" in pair for pair in zip(hit.query_text, hit.subject_text, strict=True))
+    strand = f", strand {hit.strand}" if program.stranded else ""
+    cut_out = "" if hit.subject == found.source else f", in {_plain(hit.subject)}"
+    yield f"{_plain(one.name)} ({one.length:,} {program.unit})"
+    yield f"{_plain(found.source)}, {found.start:,} to {found.end:,}{strand}{cut_out}"
+    yield (
+        f"E = {hit.evalue}, {hit.bit_score} bits, identical {same} of {hit.length} "
+        f"({hit.identity_percent}%), gaps {gaps}, query coverage {found.coverage:.1f}%"
+    )
+    yield ""
+    forward = hit.strand == "+"
+    rows = (
+        _Row(_plain(one.name), hit.query_start, 1),
+        _Row(_plain(found.source), found.start if forward else found.end, 1 if forward else -1),
+    )
+    margin = max(len(row.name) for row in rows)
+    digits = max(len(str(place)) for place in (hit.query_end, found.end))
+    for start in range(0, len(hit.query_text), COLUMNS):
+        query, subject = (text[start : start + COLUMNS] for text in (hit.query_text, hit.subject_text))
+        yield rows[0].line(query, margin, digits)
+        yield f"{'':{margin + digits + 3}}{_midline(query, subject, program)}".rstrip()
+        yield rows[1].line(subject, margin, digits)
+        yield ""
+
+
+class _Row:
+    """One sequence of an alignment, line by line: its name, and its next letter's place."""
+
+    def __init__(self, name: str, place: int, step: int) -> None:
+        self.name, self.place, self.step = name[:LONGEST_NAME], place, step
+
+    def line(self, text: str, margin: int, digits: int) -> str:
+        letters = len(text) - text.count("-")
+        first, self.place = self.place, self.place + self.step * letters
+        # A line that is all gap has no last letter; it shows the place before it, as BLAST does.
+        return f"{self.name:{margin}} {first:>{digits}}  {text}  {self.place - self.step}"
+
+
+def _midline(query: str, subject: str, program: Program) -> str:
+    """A bar for equal bases; for proteins the letter where they are equal, and + where alike."""
+    if program.stranded:
+        return "".join("|" if a == b else " " for a, b in zip(query, subject, strict=True))
+    scores = _likeness()
+    letters = set(scores.alphabet)
+    return "".join(
+        a if a == b else "+" if {a, b} <= letters and scores[a, b] > 0 else " "
+        for a, b in zip(query, subject, strict=True)
+    )
+
+
+@cache
+def _likeness():  # noqa: ANN202
+    """S. Henikoff, J. G. Henikoff, PNAS 89 (1992) 10915; what blastp scores with."""
+    from Bio.Align import substitution_matrices
+
+    return substitution_matrices.load("BLOSUM62")
+
+
+def _plain(name: str) -> str:
+    """A name on one line, whatever is in it."""
+    return "".join(letter if letter.isprintable() else " " for letter in name)

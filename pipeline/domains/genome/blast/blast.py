@@ -1,0 +1,209 @@
+"""BLAST as a render: search the samples, and what they stand beside, and say how near the best hits are.
+
+Read next: `search.py` (what a back end is), `plus.py` and `embedded.py` (the two), `database.py`
+(what is searched in), `summary.py` (what is said of the hits); `ncbi.py` and `ebi.py`
+search on servers. Another alphabet subclasses `LocalSearch`, as `LocalBlast` does.
+"""
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.config.schema import one_of
+from pipeline.domain import Findings, Record, References, Render
+from pipeline.domains.genome.blast.collect import (
+    SAMPLES,
+    Found,
+    Query,
+    Searched,
+    Subject,
+    collect,
+    write_fasta,
+)
+from pipeline.domains.genome.blast.database import kept_database, named_database
+from pipeline.domains.genome.blast.embedded import EmbeddedBlast
+from pipeline.domains.genome.blast.plus import BlastPlus
+from pipeline.domains.genome.blast.search import BLASTN, Blast, Program, SearchSettings
+from pipeline.domains.genome.blast.summary import Search, summarise
+from pipeline.errors import ConfigError, ToolError
+from pipeline.runtime.progress import bar
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LocalSearch(Render):
+    """Search samples and reference groups on this machine, in the training records or in a database of the
+    user's. A subclass names its family, its program of BLAST, and says what is masked.
+
+    Raises ConfigError where a setting is out of range, or where nothing here can do what is asked.
+    """
+
+    program: str = "auto"
+    """auto (BLAST+ where it is on PATH, else embedded), the name of a program of BLAST+, or embedded."""
+    task: str = ""
+    """One of the program's tasks; empty: the one called like it."""
+    evalue: float = 10.0
+    """Hits above this E-value are not listed."""
+    word_size: int | None = None
+    """Letters of a seed match; None: the task's own."""
+    max_hits: int = 50
+    """Database sequences listed per query."""
+    max_references: int = 200
+    """Sequences searched of each reference group."""
+    timeout_s: float = 600.0
+    """A search not done by then is ended."""
+    database: str | None = None
+    """A BLAST database of the user's, a path without suffix; None: the training records."""
+
+    blast: ClassVar[Program]
+
+    @property
+    def masked(self) -> bool:
+        """Whether seeds may not start in low-complexity sequence."""
+        return False
+
+    def __post_init__(self) -> None:
+        one_of("blast.program", self.program, ("auto", self.blast.name, "embedded"))
+        one_of("blast.task", self._task, self.blast.tasks)
+        positive(evalue=self.evalue, max_hits=self.max_hits, timeout_s=self.timeout_s)
+        if self.word_size is not None and self.word_size < self.blast.smallest_word:
+            raise ConfigError(
+                f"blast.word_size={self.word_size} is too small; "
+                f"{self.blast.name} takes {self.blast.smallest_word} and more"
+            )
+        if self.max_references < 0:
+            raise ConfigError(f"blast.max_references={self.max_references} is negative; 0 means none")
+        self._backends()
+
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write `blast.tsv` (the samples' hits), `blast_summary.tsv` (the best hit of every sequence),
+        `alignments.txt` (the nearest samples' best hits) and a plot."""
+        queries = gather(records, references, self.max_references)
+        if not queries:
+            return Findings(summary=("BLAST: no samples to search",))
+        with tempfile.TemporaryDirectory(prefix="blast_", dir=out_dir) as folder:
+            training = None if self.database else _Training(references, Path(folder), self.blast.molecule)
+            if training and not training.subjects:
+                return Findings(summary=("BLAST: no training records to search in",))
+            name, hits, searched = self._search(queries, training, Path(folder))
+        place = f"in {len(training.subjects):,} training records" if training else f"in {self.database}"
+        database = "the training data" if training else f"the database {Path(str(self.database)).name}"
+        what = f"{name}, task {self._task}, {place}."
+        return summarise(hits, searched, Search(self.evalue, database, what, self.blast), out_dir)
+
+    @property
+    def _task(self) -> str:
+        return self.task or self.blast.name
+
+    def _search(
+        self, queries: Sequence[Query], training: "_Training | None", folder: Path
+    ) -> tuple[str, list[Found], list[Searched]]:
+        """Search with the first back end that does not fail."""
+        path = write_fasta((record for _, record in queries), folder / "queries.fasta", "q")
+        backends = self._backends()
+        for number, backend in enumerate(backends):
+            own_folder = folder / f"search{number}"
+            own_folder.mkdir()
+            try:
+                with bar("BLAST", total=len(queries), unit="query") as progress:
+                    base = training.database(backend) if training else self._named()
+                    hits = backend.search(path, base, own_folder)
+                    found = collect(hits, queries, training.subjects if training else None)
+                    progress.update(len(queries))
+                return (backend.name, *found)
+            except ToolError as error:
+                if backend is backends[-1]:
+                    raise
+                log.warning("%s; trying the embedded BLAST", error)
+        raise ToolError("no BLAST is there; set blast=none")
+
+    def _named(self) -> Path:
+        return named_database(str(self.database), self.blast)
+
+    def _backends(self) -> list[Blast]:
+        """The ways to search, the preferred first. Raises ConfigError where none can do what is asked."""
+        wanted = SearchSettings(
+            self.blast, self._task, self.evalue, self.word_size, self.max_hits, self.masked, self.timeout_s
+        )
+        here = BlastPlus.is_available(self.blast)
+        if self.database is not None:
+            self._named()
+            if self.program == "embedded" or not here:
+                raise ConfigError(
+                    f"blast.database={self.database}: only BLAST+ reads databases of yours; put it on PATH "
+                    f"(Debian: ncbi-blast+) and set blast.program=auto or {self.blast.name}"
+                )
+        if self.program == self.blast.name or self.database is not None:
+            return [BlastPlus(wanted)]
+        if self.program == "embedded" or not here:
+            return [EmbeddedBlast(wanted)]
+        try:
+            return [BlastPlus(wanted), EmbeddedBlast(wanted)]
+        except ConfigError:
+            return [BlastPlus(wanted)]
+
+
+@dataclass(frozen=True)
+class LocalBlast(LocalSearch):
+    """Search DNA by `blastn`."""
+
+    task: str = "blastn"
+    """megablast, dc-megablast, blastn or blastn-short; the embedded BLAST has blastn only."""
+    dust: bool = True
+    """Seeds do not start in low-complexity sequence, as at NCBI."""
+
+    family: ClassVar[str] = "genome"
+    blast: ClassVar[Program] = BLASTN
+
+    @property
+    def masked(self) -> bool:
+        """As `dust` says."""
+        return self.dust
+
+
+class _Training:
+    """The training records as a database: their places, and a checksum of their letters."""
+
+    def __init__(self, references: References, folder: Path, molecule: str) -> None:
+        self.references, self.folder, self.molecule = references, folder, molecule
+        digest, self.subjects = hashlib.sha256(), []
+        for record in references.training():
+            digest.update(f">{len(record.symbols)}\n".encode())
+            digest.update(str(record.symbols).encode())
+            self.subjects.append(Subject.of(record))
+        self.checksum = digest.hexdigest()
+
+    def database(self, backend: Blast) -> Path:
+        """A database in the format of a back end, built where none is kept."""
+
+        def build(folder: Path) -> None:
+            subjects = write_fasta(self.references.training(), self.folder / "training.fasta", "t")
+            try:
+                backend.build(subjects, folder)
+            finally:
+                subjects.unlink()
+
+        return kept_database(self.checksum, f"{backend.format} {self.molecule}", build, self.folder)
+
+
+def gather(records: Sequence[Record], references: References, most: int) -> list[Query]:
+    """The samples, and up to `most` of each reference group; nothing where there are no samples."""
+    queries: list[Query] = [(SAMPLES, record) for record in records]
+    if queries:
+        for group, sequences in references.groups.items():
+            queries += [(group, record) for record in sequences[:most]]
+    return [query for query in queries if query[1].symbols]
+
+
+def positive(**settings: float) -> None:
+    """Raise ConfigError for a setting of BLAST's that is not above 0."""
+    for name, value in settings.items():
+        if not value > 0:
+            raise ConfigError(f"blast.{name}={value:g} must be larger than 0")

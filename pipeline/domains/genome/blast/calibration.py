@@ -1,0 +1,145 @@
+"""Are the samples' hits better than chance? Best E-values of the samples ranked against those of each
+reference group.
+
+The test is that of H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50, two-sided,
+with S. Holm's correction for several comparisons, Scandinavian Journal of Statistics 6 (1979) 65. The size
+of an effect is the probability of superiority: how often, of a sample and a sequence of the group taken at
+random, the sample has the smaller E-value, equal ones counted half.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.domains.genome.blast.collect import SAMPLES
+
+REAL = "held-out real"
+FEWEST_RANKED = 5
+"""Smaller groups are not tested: they could hardly be told apart whatever they held."""
+LARGEST_P = 0.05
+"""What a corrected p-value may be at most for two groups to be called different."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The samples beside one reference group: the share of pairs in which the sample has the smaller
+    E-value, and Holm's p-value."""
+
+    group: str
+    nearer_share: float
+    p_value: float
+
+    @property
+    def outcome(self) -> str:
+        """better, worse, or not distinguishable."""
+        if self.p_value > LARGEST_P:
+            return "not distinguishable"
+        return "better" if self.nearer_share > 0.5 else "worse"
+
+
+def compare(evalues: Mapping[str, Sequence[float]]) -> list[Comparison]:
+    """The samples beside every group large enough. Sequences without a hit have the E-value infinity, which
+    is the largest rank."""
+    samples = evalues.get(SAMPLES, ())
+    others = {
+        group: values
+        for group, values in evalues.items()
+        if group != SAMPLES and min(len(values), len(samples)) >= FEWEST_RANKED
+    }
+    ranked = {group: rank(samples, values) for group, values in others.items()}
+    corrected = holm([p_value for _, p_value in ranked.values()])
+    return [
+        Comparison(group, share, p_value)
+        for (group, (share, _)), p_value in zip(ranked.items(), corrected, strict=True)
+    ]
+
+
+def rank(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+    """The share of pairs in which `first` has the smaller value, and the two-sided p-value.
+
+    >>> share, p_value = rank([1, 2, 3, 4, 5], [6, 7, 8, 9, float("inf")])
+    >>> share, round(p_value, 4)
+    (1.0, 0.0079)
+    """
+    from scipy.stats import mannwhitneyu
+
+    # Ranks are all that counts, and with them infinities need no care.
+    places = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
+    if not places.any():
+        return 0.5, 1.0
+    found = mannwhitneyu(places[: len(first)], places[len(first) :], alternative="two-sided")
+    return 1 - float(found.statistic) / (len(first) * len(second)), float(found.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values corrected for being several, in their order.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values)
+    corrected = np.empty(len(p_values))
+    factors = np.arange(len(p_values), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(np.asarray(p_values)[order] * factors), 1)
+    return corrected.tolist()
+
+
+def verdict(
+    comparisons: Sequence[Comparison], evalues: Mapping[str, Sequence[float]], database: str
+) -> tuple[str, ...]:
+    """In words: what that says of the model beside its null models, and how it stands to every group."""
+    count = len(evalues.get(SAMPLES, ()))
+    if not comparisons:
+        return (f"BLAST: too few sequences to tell the samples ({count}) from others by their best hits",)
+    parts = []
+    for outcome, words in (
+        ("better", "better than those of"),
+        ("worse", "worse than those of"),
+        ("not distinguishable", "not to be told from those of"),
+    ):
+        named = [_words(each) for each in comparisons if each.outcome == outcome]
+        if named:
+            parts.append(f"{words} {_listed(named)}")
+    return (
+        f"BLAST: {conclusion(comparisons, database)}",
+        f"BLAST: the samples' best hits are {'; '.join(parts)}; p of a rank test, Holm-corrected",
+    )
+
+
+def conclusion(comparisons: Sequence[Comparison], database: str) -> str:
+    """Whether the samples can be told from the null models, all groups but held-out real."""
+    nulls = {each.group: each.outcome for each in comparisons if each.group != REAL}
+    better = [group for group, outcome in nulls.items() if outcome == "better"]
+    worse = [group for group, outcome in nulls.items() if outcome == "worse"]
+    if not nulls:
+        return "there is no null model to compare the samples with"
+    if not better and not worse:
+        others = _listed(list(nulls), "or")
+        return f"by their best hits in {database} the samples cannot be told from {others}"
+    parts = []
+    if better:
+        parts.append(f"nearer to {database} than {_listed(better)}")
+    if worse:
+        parts.append(f"farther from {database} than {_listed(worse)}")
+    rest = [group for group in nulls if group not in better + worse]
+    told = f", but cannot be told from {_listed(rest, 'or')}" if rest else ""
+    return f"the samples are {' and '.join(parts)}{told}"
+
+
+def _words(each: Comparison) -> str:
+    return f"{each.group} (smaller E-value in {each.nearer_share:.0%} of pairs, {_p_words(each.p_value)})"
+
+
+def _p_words(value: float) -> str:
+    if value < 1e-16:
+        return "p < 1e-16"
+    return f"p = {value:.1g}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def _listed(names: Sequence[str], last: str = "and") -> str:
+    """
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

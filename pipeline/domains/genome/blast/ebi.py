@@ -1,0 +1,105 @@
+"""BLAST at EMBL-EBI: the Job Dispatcher's ``ncbiblast`` service, one sequence a search, 30 at a time.
+
+Source: https://www.ebi.ac.uk/jdispatcher/docs/webservices/ : ``run`` takes a form and answers with a number,
+``status/NUMBER`` says QUEUED, RUNNING, FINISHED, ERROR, FAILURE or NOT_FOUND, ``result/NUMBER/xml`` has the
+hits. No more than 30 searches may be under way together; a valid address is asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pipeline.domains.genome.blast.collect import Query
+from pipeline.domains.genome.blast.hits import Hit
+from pipeline.domains.genome.blast.remote import Contact, Fetch, Gone, Pace, Refused, Service
+from pipeline.domains.genome.blast.server import RemoteBlast, fasta
+from pipeline.domains.genome.blast.xml import read_ebi
+from pipeline.errors import ToolError
+
+RULES = Pace(contact_s=1.0, poll_s=10.0)
+AT_ONCE = 30
+WAITING = ("QUEUED", "PENDING", "RUNNING")
+LIMITS = (
+    "1e-200", "1e-100", "1e-50", "1e-10", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1", "1.0", "10", "100", "1000",
+)  # fmt: skip
+"""The E-values that the service takes; what is above the wanted one is left out here."""
+COUNTS = (5, 10, 20, 50, 100, 150, 200, 250, 500, 750, 1000)
+"""The numbers of hits that it takes."""
+KINDS = {"nucl": "dna", "prot": "protein"}
+
+
+@dataclass(frozen=True)
+class EbiBlast(RemoteBlast):
+    """Search the samples at EMBL-EBI."""
+
+    url: str = "https://www.ebi.ac.uk/Tools/services/rest/ncbiblast"
+    database: str = "em_rel"
+
+    pace: ClassVar[Pace] = RULES
+
+    @property
+    def service(self) -> Service:
+        """EBI's server, or a mirror."""
+        count = next((each for each in COUNTS if each >= self.max_hits), COUNTS[-1])
+        asked = {
+            "program": self.blast.name, "stype": KINDS[self.blast.molecule], "database": self.database,
+            "exp": next((each for each in LIMITS if float(each) >= self.evalue), LIMITS[-1]),
+            "alignments": str(count), "scores": str(count),
+        }  # fmt: skip
+        if self.blast.name == "blastn":
+            asked["task"] = self.task
+        who = {"email": str(self.email), "title": self.tool}
+        return Ebi(self.url.rstrip("/"), asked, who, self.pace)
+
+    def submissions(self, queries: Sequence[Query]) -> list[str]:
+        """One each."""
+        return [fasta([query]) for query in queries]
+
+    def read(self, content: bytes, number: int) -> list[Hit]:
+        """The hits of one query; the first `max_hits` subjects, as the service lists more."""
+        hits = read_ebi(content, f"q{number}")
+        subjects = list(dict.fromkeys(hit.subject for hit in hits))[: self.max_hits]
+        return [hit for hit in hits if hit.subject in subjects]
+
+
+@dataclass(frozen=True)
+class Ebi:
+    """The REST service of one server."""
+
+    url: str
+    search: Mapping[str, str]
+    who: Mapping[str, str]
+    pace: Pace = RULES
+
+    name = "EBI"
+    at_once = AT_ONCE
+
+    def asked(self, query: str) -> Mapping[str, Any]:
+        """All but who asks."""
+        return {"url": self.url, **self.search}
+
+    def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
+        """The number of the search."""
+        form = {**self.search, **self.who, "sequence": query}
+        answer = fetch(Contact(f"{self.url}/run", form=form)).decode("utf-8", "replace").strip()
+        if not answer or len(answer) > 200 or not answer.isascii() or set(answer) & set(" \t\n<>/?#"):
+            raise ToolError(f"EBI took no search: {answer[:200]!r} is no number of one")
+        return answer, self.pace.contact_s
+
+    def poll(self, fetch: Fetch, number: str) -> bytes | None:
+        """Ask how it stands, and fetch the answer when it is there."""
+        try:
+            status = fetch(Contact(f"{self.url}/status/{number}")).decode("utf-8", "replace").strip()
+        except Refused as error:
+            if error.status == 404:
+                raise Gone from error
+            raise
+        if status in WAITING:
+            return None
+        if status == "NOT_FOUND":
+            raise Gone
+        if status != "FINISHED":
+            raise ToolError(f"EBI's search {number} failed ({status[:80]!r}); run again later")
+        answer = fetch(Contact(f"{self.url}/result/{number}/xml"))
+        read_ebi(answer, "q0")
+        return answer

@@ -1,0 +1,71 @@
+"""What the BLAST back ends have in common: the programs, the settings, and the protocol that they follow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.domains.genome.blast.hits import Hit
+
+
+@dataclass(frozen=True)
+class Program:
+    """One of BLAST's programs, and what is its own; the words are those of BLAST+."""
+
+    name: str
+    molecule: str
+    """As in ``makeblastdb -dbtype``: nucl or prot."""
+    tasks: tuple[str, ...]
+    filter_option: str
+    """What masks low-complexity sequence in queries."""
+    smallest_word: int
+    stranded: bool
+    """Whether a hit is on one of two strands."""
+    unit: str
+
+
+BLASTN = Program(
+    "blastn", "nucl", ("megablast", "dc-megablast", "blastn", "blastn-short"), "-dust", 4, True, "bp"
+)
+BLASTP = Program("blastp", "prot", ("blastp", "blastp-fast", "blastp-short"), "-seg", 2, False, "aa")
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search; the words are BLAST's own."""
+
+    program: Program
+    task: str
+    evalue: float
+    word_size: int | None
+    max_hits: int
+    masked: bool
+    """Seeds do not start in low-complexity sequence."""
+    timeout_s: float
+
+
+class Blast(Protocol):
+    """A way to search; all ways give the same rows."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it, with its version."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """Names what `build` makes: databases of another format cannot be used in its stead."""
+        ...
+
+    def build(self, subjects: Path, folder: Path) -> None:
+        """Make a database named `DATABASE` in a folder, of a FASTA file. Raises ToolError where it fails."""
+        ...
+
+    def search(self, queries: Path, database: Path, folder: Path) -> Iterator[Hit]:
+        """Yield the hits of all sequences of a FASTA file in a database, a path without suffix: grouped by
+        query, the best first, which alone is sure to have its aligned texts. `folder` takes files of the
+        search's own. Raises ToolError where the search fails."""
+        ...
+
+
+DATABASE = "db"

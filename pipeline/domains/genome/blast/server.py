@@ -1,0 +1,111 @@
+"""BLAST on a server as a render: what the servers have in common. `remote.py` keeps time."""
+
+import abc
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlparse
+
+from pipeline.config.schema import one_of
+from pipeline.domain import Findings, Record, References, Render
+from pipeline.domains.genome.blast.blast import positive
+from pipeline.domains.genome.blast.collect import SAMPLES, Query, collect
+from pipeline.domains.genome.blast.hits import Hit
+from pipeline.domains.genome.blast.remote import Remote, Service
+from pipeline.domains.genome.blast.search import BLASTN, Program
+from pipeline.domains.genome.blast.summary import Search, summarise
+from pipeline.errors import ConfigError, ToolError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RemoteBlast(Render):
+    """Search the samples on a server, in what is public.
+
+    Raises ConfigError without an e-mail address, or where a setting is out of range.
+    """
+
+    email: str | None = None
+    """Yours, as the servers ask."""
+    tool: str = "sequence-pipeline"
+    """The program's name, as the servers ask."""
+    url: str = ""
+    """Address of the service, or of a mirror."""
+    database: str = ""
+    task: str = "blastn"
+    """blastn, or megablast, which finds only close relatives, faster."""
+    evalue: float = 10.0
+    """Hits above this E-value are not listed."""
+    max_hits: int = 50
+    """Database sequences listed per query."""
+    max_queries: int = 20
+    """Samples searched for; the first ones."""
+    timeout_s: float = 1800.0
+    """Give up waiting after this."""
+
+    family: ClassVar[str] = "genome"
+    blast: ClassVar[Program] = BLASTN
+    tasks: ClassVar[tuple[str, ...]] = ("blastn", "megablast")
+
+    def __post_init__(self) -> None:
+        for name, value in (("email", self.email), ("tool", self.tool)):
+            if not value or (name == "email" and "@" not in value):
+                raise ConfigError(
+                    f"blast.{name}={value!r}: the server asks for your e-mail address and the program's "
+                    "name; set blast.email=you@example.org, or blast=local"
+                )
+        if urlparse(self.url).scheme not in ("http", "https"):
+            raise ConfigError(f"blast.url={self.url!r} is not the address of a server (https://…)")
+        if not self.database:
+            raise ConfigError("blast.database is empty; name a database of the server")
+        one_of("blast.task", self.task, self.tasks)
+        positive(
+            evalue=self.evalue, max_hits=self.max_hits, max_queries=self.max_queries, timeout_s=self.timeout_s
+        )
+
+    @property
+    @abc.abstractmethod
+    def service(self) -> Service:
+        """The server."""
+
+    @abc.abstractmethod
+    def submissions(self, queries: Sequence[Query]) -> list[str]:
+        """FASTA texts, each handed in as one search."""
+
+    @abc.abstractmethod
+    def read(self, content: bytes, number: int) -> list[Hit]:
+        """The hits of one answer, of submission `number`. Raises ValueError where it is damaged."""
+
+    def __call__(
+        self, records: Sequence[Record], references: References, out_dir: Path, seed: int
+    ) -> Findings:
+        """Write the tables of `LocalBlast` for the first `max_queries` samples."""
+        queries = [(SAMPLES, record) for record in records[: self.max_queries] if record.symbols]
+        if not queries:
+            return Findings(summary=("BLAST: no samples to search",))
+        name = self.service.name
+        log.info("sending %d samples to %s and waiting, up to %g s", len(queries), name, self.timeout_s)
+        answers = Remote(self.service, self.timeout_s).run(self.submissions(queries))
+        hits = [hit for number, path in enumerate(answers) for hit in self._read(path, number)]
+        found = collect(hits, queries)
+        left_out = len(records) - len(queries)
+        rest = f"; the other {left_out:,} samples were not sent (blast.max_queries)" if left_out > 0 else ""
+        what = f"{name}, task {self.task}, database {self.database}{rest}."
+        database = f"{name}'s {self.database}"
+        return summarise(*found, Search(self.evalue, database, what, self.blast), out_dir)
+
+    def _read(self, path: Path, number: int) -> list[Hit]:
+        try:
+            found = self.read(path.read_bytes(), number)
+        except ValueError as error:
+            path.unlink(missing_ok=True)
+            raise ToolError(f"{path}: no answer of {self.service.name} ({error}); run again") from error
+        return [hit for hit in found if float(hit.evalue) <= self.evalue]
+
+
+def fasta(queries: Sequence[Query]) -> str:
+    """The queries as one text, called q0, q1 ..."""
+    return "".join(f">q{at}\n{record.symbols}\n" for at, (_, record) in enumerate(queries))

@@ -1,0 +1,200 @@
+"""What a search found, in tables, a picture and a few lines: the best hit of every sequence, by group."""
+
+import csv
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.domain import QUALITY, RESULTS, Exhibit, Findings
+from pipeline.domains.genome.blast.alignments import SHOWN, nearest, write_alignments
+from pipeline.domains.genome.blast.calibration import LARGEST_P, Comparison, compare, verdict
+from pipeline.domains.genome.blast.collect import SAMPLES, Found, Searched, write_hits
+from pipeline.domains.genome.blast.evalue_plot import cumulative
+from pipeline.domains.genome.blast.search import Program
+
+COLUMNS = (
+    "group", "sequence", "length", "hits", "best_hit", "evalue", "bit_score", "identity_percent",
+    "aligned_length", "query_coverage_percent", "strand", "source", "source_start", "source_end",
+)  # fmt: skip
+CAPTION = (
+    "An E-value is the number of hits this good that chance alone would give one sequence in a database of "
+    "this size; the smallest of N sequences is about N times smaller."
+)
+HITS_CAPTION = (
+    "The twelve columns of BLAST's outfmt 6; then the subject's strand where there are two, the percentage "
+    "of the query in any alignment with that subject, and the place in the sequence that the subject was cut "
+    "from."
+)
+
+
+BEST = "best E-value"
+BEST_NOTE = "a very small one means a near-copy of a sequence in {}, not a better sample"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was searched: E-values up to `limit` are listed, `database` says where, `what` how."""
+
+    limit: float
+    database: str
+    what: str
+    program: Program
+
+
+def summarise(hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path) -> Findings:
+    """Write `blast.tsv`, `blast_summary.tsv`, `blast_comparison.tsv`, `blast_evalues.svg` and, where a
+    sample has a hit, `alignments.txt`."""
+    evalues = {group: _evalues(searched, group) for group in dict.fromkeys(one.group for one in searched)}
+    comparisons = compare(evalues)
+    stranded = search.program.stranded
+    plot = cumulative(evalues, search.limit, out_dir / "blast_evalues.svg")
+    groups = _write_groups(evalues, searched, comparisons, out_dir / "blast_comparison.tsv")
+    aligned = write_alignments(searched, search.program, out_dir / "alignments.txt")
+    summary = _write_summary(searched, stranded, out_dir / "blast_summary.tsv")
+    table = write_hits(hits, out_dir / "blast.tsv", stranded)
+    exhibits = [
+        Exhibit("Best E-values of the samples and of the reference groups", (plot,), CAPTION, part=QUALITY),
+        Exhibit(
+            "Best E-values: samples against each group", (groups,), _groups_caption(comparisons), part=QUALITY
+        ),
+        Exhibit("Best BLAST hit of every sequence", (summary,), search.what, part=RESULTS),
+        Exhibit("BLAST hits of the samples", (table,), HITS_CAPTION),
+    ]
+    if aligned:
+        caption = f"The best hits of the {SHOWN} nearest samples; places are those in the source sequence."
+        exhibits.insert(2, Exhibit("Alignments", (aligned,), caption))
+    lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
+    verdicts = verdict(comparisons, evalues, search.database) if len(evalues) > 1 else ()
+    return Findings(
+        exhibits=tuple(exhibits),
+        summary=(*lines, *verdicts),
+        conclusions=verdicts[:1],
+        figures=_figures(searched, evalues, comparisons, search.limit),
+        notes={BEST: BEST_NOTE.format(search.database)},
+        files=tuple(file for exhibit in exhibits for file in exhibit.files),
+    )
+
+
+def _figures(
+    searched: Sequence[Searched],
+    evalues: Mapping[str, Sequence[float]],
+    comparisons: Sequence[Comparison],
+    limit: float,
+) -> dict[str, float | str | None]:
+    best = next(iter(nearest(searched)), None)
+    figures: dict[str, float | str | None] = {BEST: best.best.hit.evalue if best else None}
+    for group, values in evalues.items():
+        if group != SAMPLES:
+            figures[f"best E-value, {group}"] = _number(min(values))
+        figures[f"median best E-value, {group}"] = _number(_median(values, limit))
+    for each in comparisons:
+        figures[f"p-value of best E-values, samples against {each.group}"] = each.p_value
+    return figures
+
+
+def _write_summary(searched: Sequence[Searched], stranded: bool, path: Path) -> Path:
+    columns = [name for name in COLUMNS if stranded or name != "strand"]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(columns)
+        for one in searched:
+            cells: list = ["no hit"]
+            if one.best is not None:
+                hit, found = one.best.hit, one.best
+                cells = [
+                    hit.subject, hit.evalue, hit.bit_score, hit.identity_percent, hit.length,
+                    f"{found.coverage:.1f}", *([hit.strand] if stranded else []),
+                    found.source, found.start, found.end,
+                ]  # fmt: skip
+            empty = [""] * (len(columns) - 4 - len(cells))
+            table.writerow((one.group, one.name, one.length, one.hits, *cells, *empty))
+    return path
+
+
+def _write_groups(
+    evalues: Mapping[str, Sequence[float]],
+    searched: Sequence[Searched],
+    comparisons: Sequence[Comparison],
+    path: Path,
+) -> Path:
+    known = {each.group: each for each in comparisons}
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(
+            ("group", "sequences", "with_a_hit", "best_evalue", "median_evalue", "median_identity_percent",
+             "median_coverage_percent", "samples_smaller_share", "p_value", "samples_are")
+        )  # fmt: skip
+        for group, values in evalues.items():
+            each = known.get(group)
+            tested = (f"{each.nearer_share:.3f}", f"{each.p_value:.2g}", each.outcome) if each else ("",) * 3
+            found = sum(map(math.isfinite, values))
+            middle = _words(_median(values, math.inf))
+            near = _nearness([one.best for one in searched if one.group == group and one.best])
+            table.writerow((group, len(values), found, _words(min(values)), middle, *near, *tested))
+    return path
+
+
+def _nearness(best: Sequence[Found]) -> tuple[str, str]:
+    """Medians of the identity with the nearest neighbour, and of the share of the query that is aligned."""
+    if not best:
+        return "", ""
+    identity = statistics.median(float(one.hit.identity_percent) for one in best)
+    return f"{identity:.1f}", f"{statistics.median(one.coverage for one in best):.1f}"
+
+
+def _groups_caption(comparisons: Sequence[Comparison]) -> str:
+    if not comparisons:
+        return "Groups of fewer than five are not tested."
+    return (
+        "Identity and coverage are medians over the nearest neighbours, the best hits. "
+        "samples_smaller_share: of all pairs of a sample and a sequence of the group, how many in which the "
+        "sample has the smaller E-value, half for equal ones. p_value: Mann-Whitney, two-sided, "
+        f"Holm-corrected for {len(comparisons)} comparisons; up to {LARGEST_P:g} counts as different. "
+        "A sequence without a hit has the largest E-value."
+    )
+
+
+def _evalues(searched: Sequence[Searched], group: str) -> list[float]:
+    """Best E-values of a group; infinity where nothing was found."""
+    chosen = [one.best for one in searched if one.group == group]
+    return [math.inf if best is None else float(best.hit.evalue) for best in chosen]
+
+
+def _median(values: Sequence[float], limit: float) -> float:
+    # Of an even number the lower middle one, since the middle of a number and infinity is none.
+    middle = statistics.median_low(values)
+    return middle if middle <= limit else math.inf
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else "no hit"
+
+
+def _best_line(searched: Sequence[Searched], evalues: Mapping[str, Sequence[float]], search: Search) -> str:
+    """The best of every group side by side, since the smallest of many E-values is small by itself."""
+    count, ordered = len(evalues.get(SAMPLES, ())), nearest(searched)
+    text = f"no hit below E = {search.limit:g} for any of {count} samples"
+    if ordered:
+        hit = ordered[0].best.hit
+        text = (
+            f"best E-value {float(hit.evalue):.2g} ({ordered[0].name} ~ {hit.subject}, "
+            f"{float(hit.identity_percent):.1f}% over {hit.length} {search.program.unit})"
+        )
+    others = []
+    for group, values in evalues.items():
+        if group != SAMPLES:
+            # More sequences have a smaller smallest one.
+            number = f" (of {len(values)})" if len(values) != count else ""
+            others.append(f"{group} {_words(min(values))}{number}")
+    return f"BLAST against {search.database}: {'; '.join([text, *([', '.join(others)] if others else [])])}"
+
+
+def _medians_line(evalues: Mapping[str, Sequence[float]], limit: float) -> str:
+    parts = [f"{group} {_words(_median(values, limit))}" for group, values in evalues.items()]
+    return f"BLAST, median of the best E-values: {', '.join(parts)}"
+
+
+def _words(value: float) -> str:
+    return f"{value:.2g}" if math.isfinite(value) else "no hit"

@@ -1,0 +1,156 @@
+"""Are sampled genes like real ones: starts, stops, frame, lengths and codons of whole coding sequences.
+
+All is measured in frame 0, from the first base of a record to its last. Read next: `reading_frames.py`, which
+looks for reading frames anywhere; `pipeline/evaluation/scoreboard` (how groups are compared).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import QUALITY, Exhibit, Findings
+from pipeline.domains.genome.encoding import encode, words
+from pipeline.domains.genome.orfs import STANDARD_CODE, codon_set, stop_codons
+from pipeline.evaluation.scoreboard.comparison import FEWEST_LETTERS, SAMPLES, Measure, score
+from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
+from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
+from pipeline.evaluation.scoreboard.verdicts import Words
+
+STARTS = ("ATG", "GTG", "TTG")
+"""Start codons of bacteria; other genes begin with the first of them."""
+GENES, BASES, START, STOP, OPEN, COMPLETE = range(6)
+"""Columns of `gene_tally`."""
+NAMES = {
+    START: "begin with ATG, GTG or TTG (%)",
+    STOP: "end with a stop codon in frame 0 (%)",
+    OPEN: "open in frame 0: no stop codon before the last codon (%)",
+    COMPLETE: "begin with a start, open in frame 0, end with a stop (%)",
+}
+LENGTH_EDGES = np.geomspace(30, 30_000, 25)
+"""Bounds of the classes of lengths in bases, eight for a factor of ten."""
+MIN_SEQUENCES = 4
+"""Of a group; with fewer there are no halves to compare."""
+CODING_SHARE = 0.5
+"""Real sequences are taken for coding ones where so many end with a stop codon in frame 0."""
+WORDS = Words("bases", "genes", "real genes", ())
+
+
+def gene_tally(pool: Pool, table: int = STANDARD_CODE) -> np.ndarray:
+    """By unit ``(units, 6)``: sequences, their bases, and how many have each property of `NAMES`.
+
+    A sequence ends with a stop codon in frame 0 where its length is a multiple of three, too. `table` is the
+    number of a genetic code at NCBI.
+    """
+    starts, stops = codon_set(STARTS), stop_codons(table)
+    tally = np.zeros((pool.units, 6))
+    for unit, codes in pool.sequences():
+        codons = _codons(codes)
+        if not len(codons):
+            tally[unit, [GENES, BASES]] += 1, len(codes)
+            continue
+        start, stop = starts[codons[0]], len(codes) % 3 == 0 and stops[codons[-1]]
+        is_open = not stops[codons[:-1]].any()
+        tally[unit] += 1, len(codes), start, stop, is_open, start and stop and is_open
+    return tally
+
+
+def length_tally(pool: Pool) -> np.ndarray:
+    """How many sequences of each unit fall into each class of lengths, ``(units, classes)``."""
+    classes = np.searchsorted(LENGTH_EDGES, pool.lengths, side="right")
+    return pool.tally(pool.starts, classes, len(LENGTH_EDGES) + 1)
+
+
+def codon_tally(pool: Pool) -> np.ndarray:
+    """Counts of the 64 codons of frame 0, without the last one, ``(units, 64)``."""
+    tally = np.zeros((pool.units, 65))
+    for unit, codes in pool.sequences():
+        tally[unit] += np.bincount(_codons(codes)[:-1], minlength=65)
+    return tally[:, :64]
+
+
+def third_gc(codons: np.ndarray) -> np.ndarray:
+    """The share of G and C at third codon positions, in percent, from counts ``(..., 64)``."""
+    last = np.arange(64) % 4
+    strong = codons[..., (last == 1) | (last == 2)].sum(axis=-1)
+    return 100 * strong / np.maximum(codons.sum(axis=-1), 1e-9)
+
+
+def measures(table: int = STANDARD_CODE) -> list[Measure]:
+    """All measures of whole coding sequences. A shuffle keeps the length and both end bases."""
+    tally = partial(gene_tally, table=table)
+    return [
+        *(Measure(name, tally, partial(_share, column=column)) for column, name in NAMES.items()),
+        Measure("mean length of a gene (bp)", tally, _mean_length, kept_by_shuffling=True),
+        Measure("gene lengths, JS distance", length_tally, shares, jensen_shannon, kept_by_shuffling=True),
+        Measure("codon usage in frame 0, JS distance", codon_tally, shares, jensen_shannon),
+        Measure("GC at third codon positions (%)", codon_tally, third_gc),
+    ]
+
+
+def are_coding(sequences: Sequence[str], table: int = STANDARD_CODE) -> bool:
+    """Whether sequences look like whole coding sequences."""
+    if not sequences:
+        return False
+    total = gene_tally(Pool.of(sequences, encode), table).sum(axis=0)
+    return bool(total[STOP] >= CODING_SHARE * total[GENES])
+
+
+def compare_genes(groups: Mapping[str, Sequence[str]], out_dir: Path, table: int = STANDARD_CODE) -> Findings:
+    """Write `genes.tsv` and a plot of lengths; groups map a name to sequences from start to stop."""
+    groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
+    pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
+    rows = score(pools, measures(table), np.random.default_rng(0)) if pools else []
+    written = write_table(groups, rows, out_dir / "genes.tsv", WORDS)
+    # matplotlib takes a second to load, and only plots need it.
+    from pipeline.evaluation.plots import spread
+
+    lengths = {name: [len(text) for text in group] for name, group in groups.items()}
+    plot = spread(lengths, "length, bases", out_dir / "gene_lengths.svg")
+    said = tuple(_counts(groups, table))
+    return Findings(
+        exhibits=(
+            Exhibit("Genes and held-out real genes", (written,), caption_of(WORDS), part=QUALITY),
+            Exhibit("Lengths of genes", (plot,), "Bars: the middle half; lines: medians.", part=QUALITY),
+        ),
+        summary=said,
+        conclusions=said[:1],
+        figures=figures_of(rows),
+        files=(written, plot),
+    )
+
+
+def _counts(groups: Mapping[str, Sequence[str]], table: int) -> list[str]:
+    """How many sequences of each group are whole genes, and what the samples have of them, in words."""
+    totals = {
+        name: gene_tally(Pool.of(group, encode), table).sum(axis=0).astype(int)
+        for name, group in groups.items()
+    }
+    whole = ", ".join(f"{each[COMPLETE]} of {each[GENES]} {name}" for name, each in totals.items())
+    lines = [f"whole genes, with a start codon, a stop codon and none between in frame 0: {whole}"]
+    if SAMPLES in totals:
+        count, _, start, stop, is_open, _ = totals[SAMPLES]
+        lines.append(
+            f"of {count} {SAMPLES} {start} begin with ATG, GTG or TTG, {is_open} are open in frame 0, {stop} "
+            "end with a stop codon in frame 0"
+        )
+    return lines
+
+
+def _is_enough(group: Sequence[str]) -> bool:
+    return len(group) >= MIN_SEQUENCES and sum(map(len, group)) >= 2 * FEWEST_LETTERS
+
+
+def _codons(codes: np.ndarray) -> np.ndarray:
+    """The numbers of the codons of frame 0; 64 where one has a letter that is no base."""
+    return np.minimum(words(codes, 3)[::3], 64)
+
+
+def _share(counts: np.ndarray, column: int) -> np.ndarray:
+    return 100 * counts[..., column] / np.maximum(counts[..., GENES], 1e-9)
+
+
+def _mean_length(counts: np.ndarray) -> np.ndarray:
+    return counts[..., BASES] / np.maximum(counts[..., GENES], 1e-9)

@@ -1,0 +1,122 @@
+"""Letters and pairs of letters: GC, its spread over windows, and dinucleotides beside what letters explain.
+
+Sources: S. Karlin, C. Burge, Trends in Genetics 11 (1995) 283, for the odds ratios and their distance;
+M. Gardiner-Garden, M. Frommer, Journal of Molecular Biology 196 (1987) 261, for CpG.
+"""
+
+import numpy as np
+
+from pipeline.domains.genome.compare.spectra import distinct, reverse_complements
+from pipeline.domains.genome.encoding import BASES
+from pipeline.evaluation.scoreboard.divergence import shares
+from pipeline.evaluation.scoreboard.subsampling import Pool
+
+DINUCLEOTIDES = tuple(a + b for a in BASES for b in BASES)
+DISTINCT = tuple(distinct(2).tolist())
+"""Of the sixteen, those ten that differ when both strands are counted; each stands for its complement too."""
+WINDOW_BIN = 4
+"""Numbers of G and C of a window that are counted together: single ones jump."""
+RARE, FREQUENT = 0.78, 1.23
+"""Odds ratios beyond these are hardly ever due to chance (Karlin and Burge)."""
+
+
+def base_tally(pool: Pool) -> np.ndarray:
+    """Counts of A, C, G and T in every unit, ``(units, 4)``."""
+    places = np.flatnonzero(pool.codes < 4)
+    return pool.tally(places, pool.codes[places], 4)
+
+
+def gc_content(bases: np.ndarray) -> np.ndarray:
+    """The share of G and C from counts ``(..., 4)``, in percent."""
+    total = np.maximum(bases.sum(axis=-1), 1)
+    return 100 * (bases[..., 1] + bases[..., 2]) / total
+
+
+def window_tally(pool: Pool, window: int) -> np.ndarray:
+    """How many windows of so many bases, side by side, have 0, 1, 2 ... G or C: ``(units, window + 1)``."""
+    number = pool.lengths // window
+    first = np.repeat(pool.starts - window * (np.cumsum(number) - number), number)
+    places = first + window * np.arange(number.sum())
+    strong = np.concatenate([[0], np.cumsum((pool.codes == 1) | (pool.codes == 2))])
+    return pool.tally(places, strong[places + window] - strong[places], window + 1)
+
+
+def window_spread(windows: np.ndarray) -> np.ndarray:
+    """The standard deviation of the GC content of windows, in percent, from counts ``(..., window + 1)``."""
+    values = 100 * np.arange(windows.shape[-1]) / (windows.shape[-1] - 1)
+    total = np.maximum(windows.sum(axis=-1), 1)
+    mean = windows @ values / total
+    return np.sqrt(np.maximum(windows @ values**2 / total - mean**2, 0))
+
+
+def window_shares(windows: np.ndarray) -> np.ndarray:
+    """Which share of the windows, in percent, has 0 to 3, 4 to 7 ... G or C (`WINDOW_BIN`), from counts
+    ``(..., window + 1)``."""
+    first = np.arange(0, windows.shape[-1], WINDOW_BIN)
+    return 100 * shares(np.add.reduceat(windows, first, axis=-1))
+
+
+def odds_ratios(pairs: np.ndarray) -> np.ndarray:
+    """Karlin's rho* of the ten distinct dinucleotides: f*(xy) / (f*(x) f*(y)), where the frequencies f* are
+    those of both strands. Takes counts on both strands ``(..., 16)``; gives ``(..., 10)``, 1 where nothing
+    is expected.
+    """
+    table = pairs.reshape(*pairs.shape[:-1], 4, 4)
+    total = np.maximum(table.sum(axis=(-2, -1)), 1)[..., None]
+    # On both strands together a letter opens pairs as often as its complement closes them.
+    letters = (table.sum(axis=-1) + table.sum(axis=-2)) / (2 * total)
+    expected = (letters[..., :, None] * letters[..., None, :]).reshape(pairs.shape)
+    ratios = np.divide(pairs / total, expected, out=np.ones(pairs.shape), where=expected > 0)
+    return ratios[..., list(DISTINCT)]
+
+
+def karlin_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Karlin's delta*: the mean absolute difference of the sixteen odds ratios, times 1000, as he gives
+    it."""
+    # Those that are their own reverse complement stand once among the sixteen, the others twice.
+    turned = reverse_complements(2)
+    weights = np.array([1 if turned[number] == number else 2 for number in DISTINCT]) / 16
+    return 1000 * np.abs(first - second) @ weights
+
+
+def cpg(pairs: np.ndarray) -> np.ndarray:
+    """Observed over expected CpG, from counts of dinucleotides on both strands ``(..., 16)``."""
+    return odds_ratios(pairs)[..., DISTINCT.index(DINUCLEOTIDES.index("CG"))]
+
+
+def start_tally(pool: Pool, first: int) -> np.ndarray:
+    """G and C, and all bases, among the `first` of each record and among the others, ``(units, 4)``."""
+    place = _place(pool)
+    known = np.flatnonzero(pool.codes < 4)
+    strong = (pool.codes[known] == 1) | (pool.codes[known] == 2)
+    later = np.where(place[known] < first, 0, 2)
+    bins = np.concatenate([later[strong], later + 1])
+    return pool.tally(np.concatenate([known[strong], known]), bins, 4)
+
+
+def start_difference(counts: np.ndarray) -> np.ndarray:
+    """The GC content of the first bases less that of the others, in percent, from `start_tally`."""
+    strong, every = counts[..., 0::2], np.maximum(counts[..., 1::2], 1e-9)
+    content = 100 * strong / every
+    return content[..., 0] - content[..., 1]
+
+
+def position_tally(pool: Pool, width: int, bins: int) -> np.ndarray:
+    """G and C in each of `bins` stretches of so many bases from the start of a record, then all bases in
+    each, ``(units, 2 * bins)``."""
+    which = _place(pool) // width
+    known = np.flatnonzero((pool.codes < 4) & (which < bins))
+    strong = known[(pool.codes[known] == 1) | (pool.codes[known] == 2)]
+    places = np.concatenate([strong, known])
+    return pool.tally(places, np.concatenate([which[strong], bins + which[known]]), 2 * bins)
+
+
+def position_content(counts: np.ndarray) -> np.ndarray:
+    """The GC content of each stretch, in percent, from `position_tally`."""
+    bins = counts.shape[-1] // 2
+    return 100 * counts[..., :bins] / np.maximum(counts[..., bins:], 1e-9)
+
+
+def _place(pool: Pool) -> np.ndarray:
+    """How far into its record each position lies."""
+    return np.arange(len(pool.codes)) - np.repeat(pool.starts - pool.offsets, pool.lengths + 1)

@@ -1,0 +1,188 @@
+"""The measures of the scoreboard, in its order; each is defined in the module that it comes from."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+
+import numpy as np
+
+from pipeline.domains.genome.compare import (
+    composition,
+    low_complexity,
+    mutual_information,
+    reading_frames,
+    repeats,
+    spectra,
+)
+from pipeline.evaluation.scoreboard.comparison import Counts, Measure
+from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
+from pipeline.evaluation.scoreboard.subsampling import Pool
+
+GC = "GC content (%)"
+CPG = "CpG observed/expected"
+DINUCLEOTIDES = "dinucleotide odds ratios, distance δ* × 1000"
+CODONS = "codon usage in ORFs, JS distance"
+KMER_LENGTHS = range(1, 9)
+WINDOWS = (100, 500)
+"""Bases of the windows whose GC content is compared."""
+
+FIRST_BP = (50, 100)
+"""Bases from the start of a sequence whose GC content is compared with that of the others."""
+POSITIONS = 20
+"""Points of the plot of GC content by position."""
+POSITION_SHARES = "GC content by position (%)"
+WINDOW_SHARES = "share of windows by their GC content (%)"
+RUN_LENGTHS = "runs of one letter by their length"
+TRACT_LENGTHS = "tandem repeats by their length"
+ORF_LENGTHS = "ORFs by their length"
+SYNONYMS = "relative synonymous codon usage"
+INFORMATION = "mutual information by distance"
+LONG_RUNS = f"bases in runs of {repeats.LONG_RUN} or more of one letter (%)"
+TANDEM = "bases in tandem repeats, units of 2–6 (%)"
+DUST = "bases of low complexity, DUST (%)"
+
+_windows = {window: partial(composition.window_tally, window=window) for window in WINDOWS}
+
+
+def gc_spread(window: int) -> str:
+    """The name of the measure of windows of so many bases."""
+    return f"GC spread between {window}-bp windows (standard deviation, %)"
+
+
+def start_name(first: int) -> str:
+    """The name of the metric of the first so many bases."""
+    return f"GC content of the first {first} bp less that of the rest (%)"
+
+
+def spectrum(k: int) -> str:
+    """The name of the measure of k-mers."""
+    return f"JS distance of {k}-mers"
+
+
+def shared_information(band: tuple[int, int]) -> str:
+    """The name of the measure of mutual information over a band of distances."""
+    return f"mutual information at {band[0]}–{band[1]} bp (10⁻³ bits)"
+
+
+def measures(pools: Mapping[str, Pool]) -> list[Measure]:
+    """All measures that the sequences of every group are long enough for."""
+    shortest = min(int(pool.lengths.max()) for pool in pools.values())
+    return [
+        Measure(GC, composition.base_tally, composition.gc_content, kept_by_shuffling=True),
+        *(
+            Measure(gc_spread(window), count, composition.window_spread)
+            for window, count in _windows.items()
+            if window <= shortest
+        ),
+        *(
+            Measure(
+                start_name(first), partial(composition.start_tally, first=first),
+                composition.start_difference, alike=True,
+            )
+            for first in FIRST_BP
+            if 2 * first <= shortest
+        ),
+        Measure(CPG, spectra.pair_tally, composition.cpg, kept_by_shuffling=True),
+        Measure(
+            DINUCLEOTIDES, spectra.pair_tally, composition.odds_ratios, composition.karlin_distance,
+            kept_by_shuffling=True,
+        ),
+        *_spectra(),
+        *_repeats(),
+        *_frames(),
+        *_mutual_information(pools),
+    ]  # fmt: skip
+
+
+def profiles(pools: Mapping[str, Pool]) -> list[Measure]:
+    """What is only plotted: curves and tables with a standard error for each point."""
+    longest = mutual_information.usable_distance(list(pools.values()))
+    frames = reading_frames.frame_tally
+    plotted = partial(Measure, plotted=True)
+    found = [
+        plotted(WINDOW_SHARES, _windows[WINDOWS[0]], composition.window_shares),
+        plotted(RUN_LENGTHS, repeats.run_tally, repeats.runs_per_kb),
+        plotted(TRACT_LENGTHS, repeats.tract_tally, repeats.longer_tracts_per_kb),
+        plotted(ORF_LENGTHS, frames, reading_frames.longer_than),
+        plotted(SYNONYMS, frames, _usage),
+        *_positions(pools),
+    ]
+    if longest:
+        curve = partial(_curve, bands=mutual_information.curve_bands(longest))
+        middles = tuple((low * high) ** 0.5 for low, high in curve.keywords["bands"])
+        found.append(plotted(INFORMATION, _count_apart(longest), curve, biased=True, at=middles))
+    return found
+
+
+def _positions(pools: Mapping[str, Pool]) -> list[Measure]:
+    """GC content by position, as far as half of the sequences of every group reach."""
+    reach = min(int(np.median(pool.offsets + pool.lengths)) for pool in pools.values())
+    width = max(10, reach // POSITIONS)
+    bins = reach // width
+    if bins < 2:
+        return []
+    middles = tuple(width * (place + 0.5) for place in range(bins))
+    tally = partial(composition.position_tally, width=width, bins=bins)
+    return [Measure(POSITION_SHARES, tally, composition.position_content, at=middles, plotted=True)]
+
+
+def _spectra() -> list[Measure]:
+    return [
+        Measure(
+            spectrum(k),
+            partial(spectra.spectrum_tally, k=k),
+            shares,
+            jensen_shannon,
+            k <= 2,
+            family="k-mers",
+        )
+        for k in KMER_LENGTHS
+    ]
+
+
+def _repeats() -> list[Measure]:
+    return [
+        Measure(LONG_RUNS, repeats.run_tally, repeats.long_run_share),
+        Measure(TANDEM, repeats.tract_tally, repeats.tandem_share),
+        Measure(DUST, low_complexity.dust_tally, low_complexity.dust_share),
+    ]
+
+
+def _frames() -> list[Measure]:
+    tally, shortest = reading_frames.frame_tally, reading_frames.SHORTEST_ORF_BP
+    return [
+        Measure(f"ORFs of {shortest} bp or more, per kb", tally, reading_frames.orfs_per_kb),
+        Measure(f"mean length of ORFs of {shortest} bp or more (bp)", tally, reading_frames.mean_orf_length),
+        Measure(CODONS, tally, reading_frames.codon_counts, jensen_shannon),
+    ]
+
+
+def _mutual_information(pools: Mapping[str, Pool]) -> list[Measure]:
+    longest = mutual_information.usable_distance(list(pools.values()))
+    return [
+        Measure(shared_information(band), _count_apart(longest), partial(_band_value, band=band), biased=True)
+        for band in measured_bands(longest)
+    ]
+
+
+@cache
+def _count_apart(longest: int) -> Counts:
+    return partial(mutual_information.pair_tally, longest=longest)
+
+
+def measured_bands(longest: int) -> list[tuple[int, int]]:
+    """The bands of distances of which at least half is measured, by ratios; the last ends where that does."""
+    cut = [(low, high, min(high, longest)) for low, high in mutual_information.BANDS]
+    return [(low, stop) for low, high, stop in cut if stop**2 >= low * high]
+
+
+def _usage(frames: np.ndarray) -> np.ndarray:
+    return reading_frames.synonymous_usage(reading_frames.codon_counts(frames))
+
+
+def _band_value(counts: np.ndarray, band: tuple[int, int]) -> np.ndarray:
+    return mutual_information.band_mean(mutual_information.mutual_information(counts), band)
+
+
+def _curve(counts: np.ndarray, bands: Sequence[tuple[int, int]]) -> np.ndarray:
+    bits = mutual_information.mutual_information(counts)
+    return np.stack([mutual_information.band_mean(bits, band) for band in bands], axis=-1)

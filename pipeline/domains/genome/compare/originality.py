@@ -1,0 +1,194 @@
+"""Are the samples new: the longest exact match of each with the training data, on both strands, and the share
+of its k-mers that stand there, beside the same of held-out real, Markov and shuffled sequences.
+
+Real DNA of a genome repeats itself, so that held-out sequences match the training data too: only what the
+samples have more of is copying. Read next: `pipeline/evaluation/exact_matches.py`, which finds the matches.
+"""
+
+import csv
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import QUALITY, Exhibit, Findings, Record, References, Rejection
+from pipeline.domains.genome.blast.collect import Subject
+from pipeline.domains.genome.compare.originality_figure import draw_matches
+from pipeline.domains.genome.compare.originality_verdict import Copying, say
+from pipeline.domains.genome.encoding import encode
+from pipeline.evaluation.exact_matches import Matches, find_matches
+from pipeline.evaluation.scoreboard.comparison import SAMPLES
+from pipeline.runtime.progress import bar
+
+SIZES = (12, 16, 24, 32)
+"""Values of k for the shares of k-mers."""
+COMPLEMENT = np.array([3, 2, 1, 0], np.uint8)
+COLUMNS = (
+    "group", "sequence", "length", "longest_match_bp", "start", "end", "source", "source_start", "source_end",
+    "strand", *(f"share_of_{k}_mers" for k in SIZES), "copied",
+)  # fmt: skip
+PLOT_CAPTION = "Further right: longer matches with the training data."
+CAPTION = (
+    "The longest stretch of each sequence that stands letter by letter in the training data, on either "
+    "strand: start and end in the sequence, and in the source on its strand +, from 1, both included. "
+    "share_of_k_mers: how many of the sequence's k-mers the training data has, from 0 to 1. Longest first."
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sequences of one kind with their matches, in the same order."""
+
+    name: str
+    records: Sequence[Record]
+    matches: Matches
+
+    def shares(self) -> np.ndarray:
+        """Of the k-mers of each sequence those in the training data, ``(sequences, sizes)``; not a number
+        where a sequence is shorter than k."""
+        sizes = np.array([len(record.symbols) for record in self.records])
+        words = sizes[:, None] + 1 - np.array(SIZES)
+        return np.where(words > 0, self.matches.shared / np.maximum(words, 1), np.nan)
+
+
+class _Training:
+    """The training records as codes, anew at each call, and where each of them stood in its source."""
+
+    def __init__(self, records: Callable[[], Iterator[Record]]) -> None:
+        self.records = records
+        self.places: list[Subject] = []
+
+    def __call__(self) -> Iterator[np.ndarray]:
+        with bar("Looking for copies", unit="base") as progress:
+            for number, record in enumerate(self.records()):
+                if number == len(self.places):
+                    self.places.append(Subject.of(record))
+                yield encode(str(record.symbols))
+                progress.update(len(record.symbols))
+
+    def place(self, matches: Matches, number: int) -> tuple[str, int, int, str]:
+        """Source, first and last base from 1, and strand of one match."""
+        stretch = self.places[matches.text[number]]
+        first = stretch.start + int(matches.text_start[number])
+        last = first + int(matches.length[number]) - 1
+        return stretch.source, first, last, "-" if matches.reverse[number] else "+"
+
+
+def audit_copies(
+    records: Sequence[Record], references: References, max_copy_bp: int | None, out_dir: Path
+) -> tuple[list[Record], Findings]:
+    """Find the samples' longest matches with the training records; write `originality.tsv`,
+    `originality_summary.tsv` and a plot into `out_dir`.
+
+    Samples with a match above `max_copy_bp` are dropped, as rejections. With None none is dropped, and those
+    with one above what is usual in held-out real sequences get the metadata `copied`, the place.
+    """
+    training = _Training(references.training)
+    groups = _with_matches({SAMPLES: records, **references.groups}, training)
+    copying = Copying({group.name: group.matches.length for group in groups}, max_copy_bp)
+    files = (
+        _write_summary(groups, copying, out_dir / "originality_summary.tsv"),
+        _write_rows(groups, copying, training, out_dir / "originality.tsv"),
+        draw_matches(copying.lengths, copying.limit, out_dir / "originality.svg"),
+    )
+    kept, rejections = _judged(groups[0], copying, training)
+    table, rows, plot = files
+    said = tuple(say(copying, _longest(groups[0], training)))
+    return kept, Findings(
+        exhibits=(
+            Exhibit("Copies of the training data", (table,), copying.why, part=QUALITY),
+            Exhibit("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
+            Exhibit("Longest exact match of every sequence", (rows,), CAPTION),
+        ),
+        summary=said,
+        conclusions=said[1:] or said,
+        figures=_figures(copying),
+        files=files,
+        rejections=rejections,
+    )
+
+
+def _with_matches(groups: Mapping[str, Sequence[Record]], training: _Training) -> list[Group]:
+    """The groups that have sequences, all looked for in one go."""
+    found = {name: list(group) for name, group in groups.items() if len(group)}
+    queries = (encode(str(record.symbols)) for record in itertools.chain(*found.values()))
+    batches = list(find_matches(queries, training, len(COMPLEMENT), SIZES, COMPLEMENT))
+    whole = Matches(*(np.concatenate(column) for column in zip(*batches, strict=True)))
+    stops = np.cumsum([len(group) for group in found.values()])
+    parts = zip(*(np.split(column, stops[:-1]) for column in whole), strict=True)
+    return [
+        Group(name, group, Matches(*part)) for (name, group), part in zip(found.items(), parts, strict=True)
+    ]
+
+
+def _judged(
+    samples: Group, copying: Copying, training: _Training
+) -> tuple[list[Record], tuple[Rejection, ...]]:
+    """The samples to keep, and those dropped."""
+    kept, dropped = [], []
+    for number, record in enumerate(samples.records):
+        if samples.matches.length[number] <= copying.limit:
+            kept.append(record)
+            continue
+        place = _words(*training.place(samples.matches, number))
+        if copying.drops:
+            dropped.append(Rejection(record.id, "copied", f"{samples.matches.length[number]} bp of {place}"))
+        else:
+            kept.append(replace(record, metadata={**record.metadata, "copied": place}))
+    return kept, tuple(dropped)
+
+
+def _words(source: str, first: int, last: int, strand: str) -> str:
+    return f"{source}:{first}-{last}({strand})"
+
+
+def _longest(samples: Group, training: _Training) -> str:
+    """The longest match of all samples, in words."""
+    number = int(samples.matches.length.argmax())
+    if not samples.matches.length[number]:
+        return "none"
+    place = _words(*training.place(samples.matches, number))
+    return f"{samples.matches.length[number]} bp, {samples.records[number].id} at {place}"
+
+
+def _write_rows(groups: Sequence[Group], copying: Copying, training: _Training, path: Path) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(COLUMNS)
+        for group in groups:
+            shares = group.shares()
+            for number in np.argsort(-group.matches.length, kind="stable"):
+                record, length = group.records[number], int(group.matches.length[number])
+                first = int(group.matches.start[number]) + 1
+                place = (first, first + length - 1, *training.place(group.matches, number)) if length else ()
+                found = [*place, *[""] * (6 - len(place))]
+                cells = ["" if np.isnan(share) else f"{share:.4f}" for share in shares[number]]
+                copied = "yes" if length > copying.limit else "no"
+                table.writerow((group.name, record.id, len(record.symbols), length, *found, *cells, copied))
+    return path
+
+
+def _write_summary(groups: Sequence[Group], copying: Copying, path: Path) -> Path:
+    """A row for each group: its longest matches, how many are above the limit, mean shares of k-mers."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        shares = (f"mean_share_of_{k}_mers" for k in SIZES)
+        names = ("group", "sequences", "median_longest_match_bp", "95_percent_up_to_bp", "longest_match_bp")
+        table.writerow((*names, f"matches_above_{copying.limit}_bp", *shares))
+        for group in groups:
+            lengths = group.matches.length
+            usual = [f"{np.quantile(lengths, q, method='inverted_cdf'):g}" for q in (0.5, 0.95, 1.0)]
+            known = np.ma.masked_invalid(group.shares()).mean(axis=0).filled(np.nan)
+            cells = ["" if np.isnan(share) else f"{share:.4g}" for share in known]
+            table.writerow((group.name, len(lengths), *usual, copying.above(group.name), *cells))
+    return path
+
+
+def _figures(copying: Copying) -> dict[str, float | str | None]:
+    figures: dict[str, float | str | None] = {"samples copied": copying.above(SAMPLES)}
+    for name, lengths in copying.lengths.items():
+        figures[f"median longest exact match (bp), {name}"] = float(np.median(lengths))
+    figures["longest exact match (bp), samples"] = int(copying.lengths[SAMPLES].max())
+    return figures

@@ -1,0 +1,111 @@
+"""What is a copy, and whether the samples copy more than held-out real DNA does, in words.
+
+Two tests: of all longest matches (H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50),
+and of how many are above the limit (R. A. Fisher, Journal of the Royal Statistical Society 85 (1922) 87).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.evaluation.scoreboard.comparison import REAL, SAMPLES
+
+USUAL_SHARE = 0.99
+"""The longest matches of so many held-out real sequences are no copies."""
+FEWEST_BP, MOST_BP = 24, 64
+"""Limits are never lower, since by chance 500 bases and 150 million, on both strands, share 24 in one case of
+2,000; nor higher: where held-out records repeat whole training records, that is no measure."""
+FEWEST_SEQUENCES = 5
+"""Of fewer on either side nothing is said."""
+LARGEST_P, SMALLEST_EFFECT = 0.01, 0.55
+"""Longer matches are told from chance up to this p-value; they matter where a sample's match is the longer
+one in so many of all pairs of a sample and a real sequence."""
+MUCH_REPEATED = 0.2
+"""With more of the held-out sequences above the limit, the data repeats itself."""
+
+
+@dataclass(frozen=True)
+class Copying:
+    """Longest matches of each group in bases, and the limit above which one is a copy: `max_copy_bp`, above
+    which samples are dropped, or with None what is usual in held-out real sequences."""
+
+    lengths: Mapping[str, np.ndarray]
+    max_copy_bp: int | None
+
+    @property
+    def drops(self) -> bool:
+        """Whether copies are dropped."""
+        return self.max_copy_bp is not None
+
+    @property
+    def limit(self) -> int:
+        """The longest match, in bases, that is no copy."""
+        if self.max_copy_bp is not None:
+            return self.max_copy_bp
+        if REAL not in self.lengths:
+            return FEWEST_BP
+        usual = np.quantile(self.lengths[REAL], USUAL_SHARE, method="inverted_cdf")
+        return int(np.clip(usual, FEWEST_BP, MOST_BP))
+
+    @property
+    def why(self) -> str:
+        """Where the limit comes from, in words."""
+        if self.drops:
+            return f"Samples with an exact match above domain.max_copy_bp={self.limit} were dropped."
+        return (
+            f"Samples with an exact match above {self.limit} bp are flagged as copied: 1% of held-out real "
+            f"sequences have longer ones, but the limit is at least {FEWEST_BP} and at most {MOST_BP} bp. "
+            "Held-out real DNA shares repeats with the training data. domain.max_copy_bp=40 would drop "
+            "samples with longer matches."
+        )
+
+    def above(self, group: str) -> int:
+        """How many sequences of a group have a match above the limit."""
+        return int((self.lengths[group] > self.limit).sum())
+
+
+def say(copying: Copying, longest: str) -> Iterator[str]:
+    """Lines for the end of the run; `longest` is the samples' longest match in words."""
+    others = [f"{name} {copying.above(name)} of {len(lengths)}" for name, lengths in copying.lengths.items()]
+    beside = f" ({', '.join(others[1:])})" if others[1:] else ""
+    count, dropped = len(copying.lengths[SAMPLES]), copying.above(SAMPLES) if copying.drops else 0
+    yield (
+        f"copies: {copying.above(SAMPLES)} of {count} samples have an exact match above {copying.limit} bp "
+        f"with the training data{beside}{', and were dropped' if dropped else ''}; the longest is {longest}"
+    )
+    if dropped == count:
+        yield "copies: no sample is left; raise domain.max_copy_bp, or use a model that learned less by heart"
+    if REAL in copying.lengths:
+        yield f"copies: {_verdict(copying)}"
+        share = copying.above(REAL) / len(copying.lengths[REAL])
+        if share > MUCH_REPEATED:
+            yield (
+                f"copies: {share:.0%} of the held-out real sequences have such a match too: the data repeats "
+                "itself, so that the test split flatters every model"
+            )
+
+
+def _verdict(copying: Copying) -> str:
+    samples, real = copying.lengths[SAMPLES], copying.lengths[REAL]
+    if min(len(samples), len(real)) < FEWEST_SEQUENCES:
+        return f"too few sequences to compare with held-out real DNA ({len(samples)} and {len(real)})"
+    from scipy.stats import fisher_exact, mannwhitneyu
+
+    ranked = mannwhitneyu(samples, real, alternative="greater")
+    longer = float(ranked.statistic) / (len(samples) * len(real))
+    above = [(copying.above(name), len(copying.lengths[name])) for name in (SAMPLES, REAL)]
+    table = [[count, size - count] for count, size in above]
+    rare = float(fisher_exact(table, alternative="greater").pvalue)
+    medians = f"median longest match {np.median(samples):g} bp, held-out real {np.median(real):g} bp"
+    test = f"{medians}; the longer one in {longer:.0%} of pairs, p = {ranked.pvalue:.1g}, rank test"
+    if rare <= LARGEST_P:
+        (count, size), (real_count, real_size) = above
+        return (
+            f"the samples copy more than held-out real DNA does: {count / size:.1%} of them have a match "
+            f"above {copying.limit} bp, of held-out real {real_count / real_size:.1%} (p = {rare:.1g}, "
+            f"Fisher's exact test; {medians})"
+        )
+    if ranked.pvalue <= LARGEST_P and longer >= SMALLEST_EFFECT:
+        return f"the samples copy more than held-out real DNA does ({test})"
+    return f"the samples copy no more than held-out real DNA does ({test})"

@@ -1,0 +1,68 @@
+"""Do the samples look like DNA: one scoreboard of measures beside those of the reference groups, and its
+plots.
+
+Read next: `measures.py` (what is measured), `pipeline/evaluation/scoreboard` (how it is compared),
+`statistics_plots.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import QUALITY, Exhibit, Findings
+from pipeline.domains.genome.compare import measures as named
+from pipeline.domains.genome.compare.pools import pool
+from pipeline.domains.genome.encoding import BASES
+from pipeline.evaluation.scoreboard.comparison import CONTROL, FEWEST_LETTERS, REAL, score
+from pipeline.evaluation.scoreboard.mixtures import few_blocks, mix_letters
+from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
+from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+
+SEED = 0
+"""Nothing but the data may change the numbers, so that the seed is none of the run's."""
+WORDS = Words("bases", "DNA", "real DNA", ("JS distance of ", "mutual information at "))
+
+
+def compare_groups(
+    groups: Mapping[str, Sequence[str]], out_dir: Path, blocks: Mapping[str, Sequence[str]] | None = None
+) -> Findings:
+    """Write `statistics.tsv` and plots into `out_dir`; groups map a name to sequences of A, C, G and T, and
+    `blocks` to the block of a genome that each sequence is from."""
+    blocks = blocks or {}
+    groups = {name: group for name, group in groups.items() if any(group)}
+    large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * FEWEST_LETTERS}
+    pools = {name: pool(group, blocks.get(name)) for name, group in large.items()}
+    measured, drawn = (named.measures(pools), named.profiles(pools)) if pools else ([], [])
+    of_units, mixer = {name: each.blocks for name, each in pools.items()}, None
+    if CONTROL in large:
+        mixer = _mixer(large[CONTROL], blocks.get(CONTROL))
+    rng = np.random.default_rng(SEED)
+    found = score(pools, [*measured, *drawn], rng, of_units, mixer) if pools else []
+    rows = [row for row in found if row.measure in measured]
+    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
+    plots = []
+    if found:
+        # matplotlib takes a second to load, and only plots need it.
+        from pipeline.domains.genome.compare.statistics_plots import draw_all
+
+        plots = draw_all({row.measure.name: row for row in found}, rows, out_dir)
+    said = tuple(summary_of(groups, rows, WORDS))
+    return Findings(
+        exhibits=(Exhibit("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY), *plots),
+        summary=(*said, *few_blocks(blocks.get(REAL))),
+        conclusions=said[:2],
+        figures=figures_of(rows),
+        files=(table, *(file for plot in plots for file in plot.files)),
+    )
+
+
+def _mixer(texts: Sequence[str], blocks: Sequence[str] | None) -> Callable[[float], Pool]:
+    """Pools of these texts with such a share of their letters drawn anew, each base as likely."""
+
+    def mix(level: float) -> Pool:
+        rng = np.random.default_rng([SEED, round(1000 * level)])
+        return pool([mix_letters(text, level, BASES, rng) for text in texts], blocks)
+
+    return mix

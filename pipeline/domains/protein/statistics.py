@@ -1,0 +1,91 @@
+"""Do the samples look like proteins: one scoreboard of measures beside those of the reference groups, and its
+plots.
+
+Read next: `measures.py` (what is measured); `pipeline/evaluation/scoreboard` (how it is compared).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.domain import QUALITY, Exhibit, Findings
+from pipeline.domains.protein.cleaning import STANDARD
+from pipeline.domains.protein.measures import WORD_LENGTHS, measures, spectrum
+from pipeline.domains.protein.properties import encode
+from pipeline.evaluation.scoreboard.comparison import CONTROL, FEWEST_LETTERS, REAL, SAMPLES, Row, score
+from pipeline.evaluation.scoreboard.mixtures import mix_letters
+from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
+from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+
+FEWEST_PROTEINS = 4
+"""Of a group; with fewer there are no halves to compare."""
+PLOTS_CAPTION = (
+    "Bars: the middle half of the proteins; lines: medians. Hydropathy by the scale of Kyte and Doolittle, "
+    "the mean of a protein (GRAVY). Low complexity by SEG, before its last trimming: somewhat more than "
+    "segmasker masks."
+)
+SEED = 0
+"""Nothing but the data may change the numbers, so that the seed is none of the run's."""
+WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
+
+
+def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findings:
+    """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
+    groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
+    pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
+    mixer = _mixer(groups[CONTROL]) if CONTROL in pools else None
+    rows = score(pools, measures(), np.random.default_rng(SEED), mixer=mixer) if pools else []
+    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
+    plots = _plots(groups, rows, out_dir)
+    said = tuple(summary_of(groups, rows, WORDS))
+    return Findings(
+        exhibits=(
+            Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
+            Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY),
+        ),
+        summary=said,
+        conclusions=said[:2],
+        figures=figures_of(rows),
+        files=(table, *plots),
+    )
+
+
+def _mixer(texts: Sequence[str]) -> Callable[[float], Pool]:
+    """Pools of these proteins with such a share of their residues drawn again, each amino acid as likely."""
+
+    def mix(level: float) -> Pool:
+        rng = np.random.default_rng([SEED, round(1000 * level)])
+        return Pool.of([mix_letters(text, level, STANDARD, rng) for text in texts], encode)
+
+    return mix
+
+
+def _is_enough(group: Sequence[str]) -> bool:
+    return len(group) >= FEWEST_PROTEINS and sum(map(len, group)) >= 2 * FEWEST_LETTERS
+
+
+def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Path) -> tuple[Path, ...]:
+    # matplotlib takes a second to load, and only plots need it.
+    from pipeline.domains.protein.plots import composition
+    from pipeline.domains.protein.properties import gravy, low_complexity
+    from pipeline.evaluation.plots import spread
+    from pipeline.evaluation.scoreboard.figures import overview, spectra_distance
+
+    codes = {name: [encode(text) for text in group] for name, group in groups.items()}
+    lengths = {name: [len(text) for text in group] for name, group in groups.items()}
+    hydropathy = {name: [gravy(each) for each in group] for name, group in codes.items()}
+    simple = {name: [100 * low_complexity(each).mean() for each in group] for name, group in codes.items()}
+    drawn = [
+        composition(groups, out_dir / "composition.svg"),
+        spread(lengths, "length, residues", out_dir / "lengths.svg"),
+        spread(hydropathy, "mean hydropathy (GRAVY)", out_dir / "hydropathy.svg"),
+        spread(simple, "residues of low complexity, %", out_dir / "low_complexity.svg"),
+    ]
+    if rows and {REAL, SAMPLES} <= set(rows[0].groups):
+        named = {row.measure.name: row for row in rows}
+        spectra = {k: named[spectrum(k)] for k in WORD_LENGTHS if spectrum(k) in named}
+        drawn.insert(0, overview(rows, out_dir / "scoreboard.svg"))
+        drawn.append(spectra_distance(spectra, out_dir / "kmer_distance.svg"))
+    return tuple(drawn)

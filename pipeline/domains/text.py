@@ -1,0 +1,113 @@
+"""Plain text, the smallest domain: what every other one has to bring, in one file."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pipeline.config.schema import one_of
+from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, Rejection, Sample
+from pipeline.errors import ConfigError, DataError
+from pipeline.runtime.unpacking import open_unpacked
+
+UNITS = ("line", "paragraph", "file")
+PART_CHARACTERS = 2**22
+"""A longer record is delivered in parts, so that a file of any size is read in bounded memory."""
+
+
+@dataclass(frozen=True)
+class Text(Domain):
+    """Text files, plain or compressed, cut into records by line, paragraph or file.
+
+    Raises ConfigError where `records` is not one of `UNITS` or the encoding is not known.
+    """
+
+    records: str = "paragraph"
+    encoding: str = "utf-8"
+
+    family: ClassVar[str] = "text"
+
+    def __post_init__(self) -> None:
+        one_of("domain.records", self.records, UNITS)
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ConfigError(
+                f"domain.encoding={self.encoding!r} is not an encoding that Python knows; "
+                "usual ones are utf-8, latin-1, utf-16"
+            ) from None
+
+    @property
+    def open_ended(self) -> bool:
+        """A whole file has no end worth learning; a line or paragraph has."""
+        return self.records == "file"
+
+    def read(self, path: Path) -> Iterator[Record | Rejection]:
+        """Stream records; ids are ``name:line`` of their first line. Line ends become ``\\n``."""
+        lines: list[str] = []
+        start, size = 1, 0
+        for number, line in enumerate(self._lines(path), start=1):
+            ends = self.records == "line" or (self.records == "paragraph" and not line)
+            lines.append(line)
+            size += len(line)
+            if ends or size >= PART_CHARACTERS:
+                yield from _record(path, start, lines)
+                lines, start, size = [], number + 1, 0
+        yield from _record(path, start, lines)
+
+    def duplicate_key(self, record: Record) -> bytes | None:
+        """The same line or paragraph again, whatever its case and spacing, is a duplicate."""
+        return None if self.records == "file" else " ".join(record.symbols.casefold().split()).encode()
+
+    def finish(self, sample: Sample) -> Record | Rejection:
+        """Any text that is not blank is fine."""
+        if not str(sample.symbols).strip():
+            return Rejection(f"sample {sample.index + 1}", "blank text")
+        return Record(f"synthetic_{sample.index + 1:04d}", sample.symbols)
+
+    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+        """`samples.txt`: each sample under a line that says how it was made."""
+        path = out_dir / "samples.txt"
+        blocks = [f"# {_origin(record)}\n{record.symbols}\n" for record in records]
+        path.write_text("\n".join(blocks), encoding="utf-8")
+        return Findings(exhibits=(Exhibit("Sampled text", (path,), part=RESULTS),), files=(path,))
+
+    @property
+    def _not_text(self) -> str:
+        return (
+            f"found a NUL byte, so this is not text in {self.encoding}; give a text file, or set "
+            "domain.encoding"
+        )
+
+    def _lines(self, path: Path) -> Iterator[str]:
+        # A byte order mark is no part of the text.
+        encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        number = 0
+        try:
+            with io.TextIOWrapper(open_unpacked(path), encoding) as stream:
+                # A line without an end is read in parts.
+                lines = iter(lambda: stream.readline(PART_CHARACTERS), "")
+                for number, line in enumerate(lines, start=1):
+                    if "\x00" in line:
+                        raise DataError(f"{path}:{number}: {self._not_text}")
+                    yield line.rstrip("\n")
+        except UnicodeDecodeError as error:
+            if b"\x00" in error.object:
+                raise DataError(f"{path}: {self._not_text}") from None
+            raise DataError(
+                f"{path}: after line {number}, byte 0x{error.object[error.start]:02x} is not "
+                f"{self.encoding}; set domain.encoding=latin-1, or whatever the file was written in"
+            ) from None
+        except (EOFError, OSError) as error:
+            raise DataError(f"{path}: cannot be read after line {number}: {error}; is it whole?") from None
+
+
+def _record(path: Path, start: int, lines: list[str]) -> Iterator[Record]:
+    text = "\n".join(lines).rstrip("\n")
+    if text.strip():
+        yield Record(f"{path.name}:{start}", text)
+
+
+def _origin(record: Record) -> str:
+    return ", ".join([record.id, *(f"{name} {value}" for name, value in record.metadata.items())])

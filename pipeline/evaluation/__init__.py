@@ -1,0 +1,1 @@
+"""How good is a model: bits, Markov baselines, exact matches, metric comparison."""

@@ -1,0 +1,1 @@
+"""Compiled decoding: packed weights, decode steps, samplers and scorers in numba."""

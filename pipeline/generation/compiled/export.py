@@ -1,0 +1,105 @@
+"""From a model's weights to those of `steps`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.generation.compiled import cells, mixture_cell
+from pipeline.generation.compiled.packed_matrix import aligned, pack, padded
+from pipeline.models.context_mixing.evidence import new_reading
+from pipeline.models.lookback import Sight
+from pipeline.segments import Phrases
+
+if TYPE_CHECKING:
+    from pipeline.models.min_gru import MinGruModel
+    from pipeline.models.mixture import MixtureModel
+    from pipeline.models.recurrent import RecurrentModel
+
+Array = np.ndarray
+
+
+@torch.no_grad()
+def of_recurrent(model: "RecurrentModel", int8: bool) -> cells.Net:
+    """The network of an RNN, an LSTM or a GRU; with `int8` all but the first and the last matrix are."""
+    settings, layers = model.settings, model.layers.all_weights
+    size, cell = settings.hidden_size, settings.cell
+    matrices = [layers[0][1]] + [matrix for layer in layers[1:] for matrix in layer[:2]]
+    panels = pack(np.stack([_array(matrix.t()) for matrix in matrices]), int8)
+    inputs, hiddens = ([layer[at] for layer in layers] for at in (2, 3))
+    if cell == "gru":
+        # The hidden state's part in the last gate has a bias of its own.
+        fresh = np.stack([_array(bias[2 * size :]) for bias in hiddens])
+        hiddens = [torch.cat([bias[: 2 * size], 0 * bias[2 * size :]]) for bias in hiddens]
+    biases = [one + other for one, other in zip(inputs, hiddens, strict=True)]
+    given = model.norms[0](model.embedding.weight).double() @ layers[0][0].double().t() + biases[0]
+    if model.lookback is not None:
+        given = torch.cat([given, model.lookback.table.double() @ layers[0][0].double().t()])
+    frame = _frame(
+        model, given, torch.stack(biases), model.norms, settings.residual, settings.layer_norm,
+        settings.phrases_seen,
+    )  # fmt: skip
+    if cell == "gru":
+        return cells.GRU(frame, panels, fresh, np.zeros_like(frame.biases[0]))
+    return {"lstm": cells.LSTM, "rnn": cells.RNN}[cell](frame, panels)
+
+
+@torch.no_grad()
+def of_min_gru(model: "MinGruModel", int8: bool) -> cells.Net:
+    """The network of a minimal GRU; with `int8` all but the last matrix are."""
+    inward, outward = ([getattr(layer, name) for layer in model.layers] for name in ("inward", "outward"))
+    biases = torch.stack([linear.bias for linear in inward])
+    norms = [*(layer.norm for layer in model.layers), model.norm]
+    matrices = (np.stack([_array(linear.weight.t()) for linear in part]) for part in (inward, outward))
+    frame = _frame(model, biases[:1], biases, norms, True, True)
+    return cells.MinGRU(frame, *(pack(each, int8) for each in matrices))
+
+
+@torch.no_grad()
+def of_mixture(model: "MixtureModel", int8: bool) -> mixture_cell.Mixing:
+    """The step of a mixture; with `int8` its network is as above, and nothing else."""
+    layout, seen = model.layout, model.layout.values
+    network = of_recurrent(model.network, int8)
+    inward = model.network.layers.all_weights[0][0]
+    network.frame.looked_up[:, : len(inward)] += _array(inward @ model.evidence_in.bias)
+    names = _wide(torch.zeros(0, len(inward)) if layout.dense else model.letter_in.weight @ inward.t())
+    first, _, last = model.gate
+    evidence, from_evidence, from_hidden, weighing = (
+        pack(_array(matrix.t())[None])
+        for matrix in (
+            inward @ model.evidence_in.weight, first.weight[:, :seen], first.weight[:, seen:], last.weight
+        )
+    )  # fmt: skip
+    return mixture_cell.Mixing(
+        network.frame, network, model.library.sources(model.leaning), new_reading(layout, 1, 1), evidence,
+        names, from_evidence, from_hidden, _wide(first.bias[None])[0], weighing, _wide(last.bias[None])[0],
+    )  # fmt: skip
+
+
+def _frame(
+    model: torch.nn.Module, looked_up: Tensor, biases: Tensor, norms: Sequence[torch.nn.Module],
+    residual: bool, normed: bool, phrases: Phrases | None = None,
+) -> cells.Frame:  # fmt: skip
+    readout, embedding = model.readout, model.embedding.weight
+    plain = torch.ones(len(biases) + 1, embedding.shape[1])
+    gains = torch.stack([norm.weight for norm in norms]) if normed else plain
+    shifts = torch.stack([norm.bias for norm in norms]) if normed else plain
+    return cells.Frame(
+        _array(embedding), _wide(looked_up), _wide(biases), _array(gains), _array(shifts),
+        pack(_array(readout.weight.t())[None]), _wide(readout.bias[None])[0], residual, normed,
+        Sight.of(phrases),
+    )  # fmt: skip
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().float().numpy())
+
+
+def _wide(tensor: Tensor) -> Array:
+    """Filled with zeros up to a whole number of panels."""
+    rows, columns = tensor.shape
+    wide = aligned((rows, padded(columns)))
+    wide[:, :columns] = _array(tensor)
+    return wide

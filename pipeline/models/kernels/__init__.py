@@ -1,0 +1,1 @@
+"""Training kernels: recurrent cells and layers, linear scan, bfloat16 products."""

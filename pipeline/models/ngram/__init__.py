@@ -1,0 +1,1 @@
+"""Interpolated n-gram (Markov) models: counts, escape weights, the choice of the order."""

@@ -1,0 +1,120 @@
+"""Counts of every gram of every length in integer codes: what the null models are made of.
+
+A k-gram is numbered by its rank among those that occur: the id of a (k+1)-gram is the rank of its pair
+(id of its first k symbols, last symbol). So no gram is too long for an integer key, nothing is hashed,
+and going up by one order is one pass over the text. `pipeline/models/ngram/markov.py` is the reader.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Segments = Sequence[tuple[int, int]] | np.ndarray
+"""Half-open (start, stop) stretches of codes; no context reaches back over the start of one."""
+MAX_TABLE_RATIO = 10
+"""Keys in a range of at most so many times their number are ranked in a table: 5 bytes a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Counts of one order: sorted keys ``context id * vocab_size + symbol``, and how often each occurred."""
+
+    keys: np.ndarray  # (grams,) int64
+    counts: np.ndarray  # (grams,) int32
+    totals: np.ndarray  # (contexts,) int32: the counts of a context's keys, summed
+    distinct: np.ndarray  # (contexts,) int32: how many different symbols followed a context
+
+    def find(self, contexts: np.ndarray, symbols: np.ndarray, vocab_size: int) -> np.ndarray:
+        """Index of each (context, symbol) among the keys, -1 where it was never seen."""
+        keys = contexts.astype(np.int64) * vocab_size + symbols
+        index = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where((self.keys[index] == keys) & (contexts >= 0), index, -1)
+
+
+class Text:
+    """Segments laid end to end, each led by one virtual start, with the context id of every position.
+
+    Ids: 0 is the empty context and, in higher orders, the start; -1 was never seen; others are 1 + the
+    index of the gram among the keys of the order below. Each `grow` or `read` goes up by one order.
+    """
+
+    def __init__(
+        self, codes: np.ndarray, segments: Segments, start_code: int | None, complement: np.ndarray | None
+    ) -> None:
+        self.symbols, self.along = _lay_out(codes, segments, backwards=False)
+        if complement is not None:
+            symbols, along = _lay_out(codes, segments, backwards=True)
+            symbols = np.asarray(complement)[symbols].astype(symbols.dtype)
+            self.symbols = np.concatenate([self.symbols, symbols])
+            self.along = np.concatenate([self.along, along])
+        self.given = self.along == 0
+        if start_code is not None:
+            self.given |= self.symbols == start_code
+        self.drawn = ~self.given
+        self.begin()
+
+    def begin(self) -> None:
+        """Start again at order 0."""
+        # Fewer grams than positions, and fewer positions than 2^31, so that half the memory does.
+        self._grams = np.zeros(len(self.symbols), np.int32)
+
+    def _contexts(self) -> np.ndarray:
+        # The first position is always a virtual start, so what rolls round to it is never used.
+        return np.roll(self._grams, 1)[self.drawn]
+
+    def _go_up(self, index: np.ndarray) -> None:
+        self._grams[:] = 0
+        self._grams[self.drawn] = np.where(index < 0, -1, index + 1)
+
+    def grow(self, vocab_size: int) -> Level:
+        """Count this order."""
+        contexts = self._contexts()
+        keys, index, counts = _unique(contexts.astype(np.int64) * vocab_size + self.symbols[self.drawn])
+        self._go_up(index)
+        owners = keys // vocab_size
+        totals, distinct = np.bincount(owners, weights=counts), np.bincount(owners)
+        return Level(keys, counts.astype(np.int32), totals.astype(np.int32), distinct.astype(np.int32))
+
+    def read(self, level: Level, vocab_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every position, as the model counted them: its (context, symbol), its context, and the
+        different symbols after its context."""
+        contexts = self._contexts()
+        index = level.find(contexts, self.symbols[self.drawn], vocab_size)
+        self._go_up(index)
+        return take(level.counts, index), take(level.totals, contexts), take(level.distinct, contexts)
+
+
+def _unique(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sorted distinct keys, the index of each key among them, and their counts."""
+    bound = int(keys.max()) + 1
+    if bound > max(MAX_TABLE_RATIO * len(keys), 1 << 16):
+        return np.unique(keys, return_inverse=True, return_counts=True)
+    # Keys in a small range are ranked in a table, several times faster than by sorting.
+    occurs = np.zeros(bound, bool)
+    occurs[keys] = True
+    distinct = np.flatnonzero(occurs)
+    rank = np.empty(bound, np.int32)
+    rank[distinct] = np.arange(len(distinct), dtype=np.int32)
+    index = rank[keys]
+    return distinct, index, np.bincount(index)
+
+
+def take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Values at the indices, 0 where an index is negative or beyond the end."""
+    inside = (index >= 0) & (index < len(values))
+    return np.where(inside, values[np.where(inside, index, 0)], 0)
+
+
+def _lay_out(codes: np.ndarray, segments: Segments, backwards: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The segments end to end, a virtual start before each; and how far after its start each symbol is."""
+    pairs = np.asarray(segments, np.int64).reshape(-1, 2)
+    lengths = pairs[:, 1] - pairs[:, 0] + 1
+    heads = np.cumsum(lengths) - lengths
+    along = (np.arange(lengths.sum()) - np.repeat(heads, lengths)).astype(np.int32)
+    if backwards:
+        places = np.repeat(pairs[:, 1], lengths) - along
+    else:
+        places = np.repeat(pairs[:, 0], lengths) + along - 1
+    # A virtual start may lie outside the codes; what it reads there is never used.
+    return np.asarray(codes)[np.clip(places, 0, max(len(codes) - 1, 0))], along

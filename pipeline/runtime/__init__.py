@@ -1,0 +1,1 @@
+"""The process: environment, threads, progress bars, child processes, files."""

@@ -1,0 +1,104 @@
+"""Files that others may have prepared: never through a link, whole or not at all, of bounded size.
+
+A run folder, or a cache folder, may come from a stranger, or lie where others may write. What writes or reads
+at a known name there goes through this module. Next: `plain_data.py`, what is read from such files.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import DataError, PipelineError
+
+_NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+_LINK = "is a link, or no regular file, and is not used here; remove it, or put a copy in its place"
+
+
+def create(path: Path, mode: int = 0o666) -> BinaryIO:
+    """A new file, open for writing. Raises FileExistsError where anything is there, a link included."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, mode), "wb")
+
+
+def replace(path: Path) -> BinaryIO:
+    """A new file in the place of whatever has that name: a link is removed, not followed."""
+    path.unlink(missing_ok=True)
+    return create(path)
+
+
+def append(path: Path) -> BinaryIO:
+    """A file open for appending, made where there is none. Raises DataError for a link."""
+    return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file open for reading. Raises DataError for a link, a pipe or a device."""
+    return _opened(path, os.O_RDONLY, "rb")
+
+
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """All of a file. Raises DataError as `open_regular`, and where it has more than `max_bytes`."""
+    with open_regular(path) as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise DataError(f"{path}: more than the {max_bytes:,} bytes that are read; was it written by a run?")
+    return content
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that it appears whole or not at all, in the place of whatever had its name."""
+    draft = path.with_name(f".{path.name}.partial")
+    with replace(draft) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Raise DataError where one of these, or anything below it, is neither a regular file nor a folder."""
+    for path in paths:
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(mode):
+            refuse_links(path.iterdir())
+        elif not stat.S_ISREG(mode):
+            raise DataError(f"{path}: {_LINK}")
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8: the system takes any bytes for one."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+@contextmanager
+def reading_back(
+    path: Path, remedy: str, what: str = "damaged, or not written by this program"
+) -> Iterator[None]:
+    """Whatever a damaged or tampered file makes its reader raise is a DataError here."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:  # readers of formats raise a dozen kinds, SyntaxError among them
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DataError(f"{path}: {what} ({why}); {remedy}") from None
+
+
+def _opened(path: Path, flags: int, mode: str) -> BinaryIO:
+    try:
+        # Without waiting: to open a pipe would take until someone writes to it.
+        number = os.open(path, flags | _NO_LINK | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EMLINK):
+            raise DataError(f"{path}: {_LINK}") from None
+        raise
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise DataError(f"{path}: {_LINK}")
+    return os.fdopen(number, mode)

@@ -1,0 +1,88 @@
+"""The manifest of a run folder: what it holds, and how it is read back, whoever wrote it."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any, NotRequired, TypedDict
+
+from pipeline.errors import DataError
+from pipeline.runtime.files import read_bounded
+from pipeline.runtime.plain_data import check, load_json
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+MAX_BYTES = 2**26
+
+
+class ShownFiles(TypedDict):
+    """An exhibit, with files relative to the run folder."""
+
+    title: str
+    files: list[str]
+    caption: str
+    part: NotRequired[str]
+
+
+class StageEntry(TypedDict):
+    """What is recorded of a stage; `outputs` are files of the run folder with their sha256."""
+
+    fingerprint: str
+    outputs: dict[str, str]
+    summary: list[str]
+    inputs: NotRequired[dict[str, str]]
+    needs: NotRequired[dict[str, str | None]]
+    settings: NotRequired[dict[str, Any]]
+    seed: NotRequired[int | None]
+    started: NotRequired[str]
+    conclusions: NotRequired[list[str]]
+    warnings: NotRequired[list[str]]
+    notes: NotRequired[dict[str, str]]
+    kept: NotRequired[dict[str, int]]
+    rejected: NotRequired[dict[str, int]]
+    seconds: NotRequired[float]
+    figures: NotRequired[dict[str, float | str | None]]
+    exhibits: NotRequired[list[ShownFiles]]
+
+
+class Manifest(TypedDict):
+    """The whole file. `signature` says whose `overrides` are: see `overrides.sign`."""
+
+    format: int
+    created: str
+    overrides: list[str]
+    stages: dict[str, StageEntry]
+    version: NotRequired[str]
+    dataset: NotRequired[str]
+    signature: NotRequired[str | None]
+    config: NotRequired[dict[str, Any]]
+    environment: NotRequired[dict[str, str]]
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a run folder, or None where there is none. Raises DataError where it is not one."""
+    path = folder / MANIFEST
+    try:
+        content = read_bounded(path, MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); name another run folder") from None
+    try:
+        manifest = load_json(content)
+        if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
+            raise ValueError(f"format {manifest.get('format')!r}, this version reads {FORMAT}")
+        check(manifest, Manifest, "manifest")
+        for name, entry in manifest["stages"].items():
+            if not name.isidentifier():
+                raise ValueError(f"there is no stage {name[:40]!r}")
+            _check_inside(entry)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not a manifest of a run ({error}); name another run folder") from None
+    return manifest
+
+
+def _check_inside(entry: StageEntry) -> None:
+    """Raises ValueError where a stage's files are not all in the run folder."""
+    shown = [name for each in entry.get("exhibits", ()) for name in each["files"]]
+    for name in (*entry["outputs"], *shown):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\0" in name:
+            raise ValueError(f"{name!r} lies outside the run folder")

@@ -1,0 +1,31 @@
+"""One progress bar for every long step: on standard error, quiet when it is not a terminal's business."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """Yield the items and show how far we are."""
+    with bar(description, total if total is not None else _length(items), unit) as progress:
+        for item in items:
+            yield item
+            progress.update()
+
+
+def bar(description: str, total: int | None = None, unit: str = "it") -> tqdm:
+    """A bar to be updated by hand; a context manager."""
+    # A log file wants one line now and then, not ten a second.
+    interval = 0.2 if sys.stderr.isatty() else 15.0
+    return tqdm(
+        total=total, desc=f"{description:<22}", unit=unit, unit_scale=True, mininterval=interval,
+        dynamic_ncols=True, leave=True,
+    )  # fmt: skip
+
+
+def _length(items: Iterable[object]) -> int | None:
+    return len(items) if hasattr(items, "__len__") else None

@@ -1,0 +1,114 @@
+"""The fourth stage: raw samples to the domain's own files, statistics beside null models, and renders."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.config.sampling import SampleSettings
+from pipeline.config.schema import build
+from pipeline.data.corpus import Corpus
+from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Render, Sample, read_samples
+from pipeline.evaluation.references import MAX_SEQUENCES, ReferenceMaker, write_references
+from pipeline.models.checkpoint import load
+from pipeline.report.sample_grid import cells_in_turn
+from pipeline.run_folder import StageResult, findings_to_result
+
+
+@dataclass(frozen=True)
+class PostprocessInputs:
+    """What the stage needs to know, bound together."""
+
+    corpus: Corpus
+    checkpoint: Path
+    samples: Path
+    domain: Domain
+    sample: SampleSettings
+    renders: tuple[Render, ...]
+    seed: int
+
+
+def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
+    """Check and write the samples, compare them with the reference groups, run the renders."""
+    first, records, rejected = _finished(inputs)
+    raw = len(records) + len(rejected)
+    findings = [Findings(rejections=tuple(rejected))]
+    if records:
+        maker = ReferenceMaker(inputs.corpus, inputs.domain, first, inputs.sample.length, inputs.seed)
+        references = maker.make()
+        records, audited = inputs.domain.audit(records, references, out_dir)
+        findings += [Findings(summary=references.remarks, conclusions=references.remarks), audited]
+    if records:
+        findings.append(inputs.domain.write(records, out_dir))
+        files = write_references(references, inputs.domain, out_dir / "references")
+        findings.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
+        compared = [_first_symbols(each, maker.cap) for each in records]
+        findings += [Findings(files=files), inputs.domain.compare(compared, references, out_dir)]
+        in_turn = cells_in_turn(inputs.domain.rank(records), inputs.sample)
+        findings += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
+    findings.insert(0, _tally(raw, len(records), out_dir))
+    _write_rejections(findings, out_dir / "rejected.tsv")
+    return findings_to_result(findings, {"raw": raw, "records": len(records)})
+
+
+def _finished(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], list[Rejection]]:
+    """The first samples as they were drawn, and all of them finished: of millions only this is kept."""
+    origin = _origin(inputs)
+    first, records, rejected = [], [], []
+    for sample in read_samples(inputs.samples):
+        if len(first) < MAX_SEQUENCES:
+            first.append(sample)
+        finished = inputs.domain.finish(sample)
+        if isinstance(finished, Rejection):
+            rejected.append(finished)
+        else:
+            records.append(_with_origin(finished, sample, origin))
+    return first, records, rejected
+
+
+def _origin(inputs: PostprocessInputs) -> dict[str, str]:
+    model = build(load(inputs.checkpoint).about["model"], "model", package="pipeline.models")
+    return {"model": str(model)}
+
+
+def _with_origin(record: Record, sample: Sample, origin: Mapping[str, str]) -> Record:
+    made = {
+        **origin, **_temperature(sample), "seed": str(sample.seed), "index": str(sample.index),
+        "log_probability": f"{sample.log_probability:.3f}",
+        "bits_per_symbol": f"{sample.bits_per_symbol:.3f}",
+    }  # fmt: skip
+    return replace(record, metadata={**record.metadata, **made})
+
+
+def _temperature(sample: Sample) -> dict[str, str]:
+    return {} if sample.temperature is None else {"temperature": f"{sample.temperature:g}"}
+
+
+def _tally(raw: int, kept: int, out_dir: Path) -> Findings:
+    if kept == raw:
+        return Findings()
+    exhibit = Exhibit("Rejected samples", (out_dir / "rejected.tsv",), f"{raw - kept} of {raw}.")
+    line = f"{kept} of {raw} samples kept; the others are listed in postprocess/rejected.tsv"
+    return Findings(exhibits=(exhibit,), summary=(line,))
+
+
+def _first_symbols(record: Record, cap: int | None) -> Record:
+    if cap is None or len(record.symbols) <= cap:
+        return record
+    return replace(record, symbols=record.symbols[:cap])
+
+
+def _cut_to(cap: int | None, records: Sequence[Record], symbol: str) -> Findings:
+    """A line where samples are longer than held-out real sequences can be."""
+    if cap is None or max(len(each.symbols) for each in records) <= cap:
+        return Findings()
+    line = f"samples are compared by their first {cap:,} {symbol}s: few held-out sequences are longer"
+    return Findings(summary=(line,))
+
+
+def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        rows.writerow(("where", "reason", "detail"))
+        for finding in findings:
+            rows.writerows((r.where, r.reason, r.detail) for r in finding.rejections)

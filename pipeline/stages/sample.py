@@ -1,0 +1,118 @@
+"""The third stage: a checkpoint to raw sequences, `samples.jsonl`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from pipeline.config.sampling import SampleSettings
+from pipeline.data.corpus import Corpus
+from pipeline.domain import Domain, Exhibit, Sample, read_samples
+from pipeline.errors import DataError
+from pipeline.generation.attributes import Training
+from pipeline.generation.prompts import primes_of
+from pipeline.generation.requests import Drawing
+from pipeline.models.checkpoint import load
+from pipeline.report.sample_grid import write_sheet
+from pipeline.run_folder import StageResult
+from pipeline.runtime.progress import bar
+
+SHOWN = 3
+
+
+@dataclass
+class _Tally:
+    """What is known of all samples without keeping them."""
+
+    count: int = 0
+    symbols: int = 0
+    first: list[Sample] = field(default_factory=list)
+
+    def add(self, sample: Sample) -> None:
+        self.count += 1
+        self.symbols += len(sample.symbols)
+        if self.count <= SHOWN:
+            self.first.append(sample)
+
+
+def sample(
+    checkpoint: Path, domain: Domain, settings: SampleSettings, seed: int, out_dir: Path,
+    corpus: Corpus | None = None,
+) -> StageResult:  # fmt: skip
+    """Draw the sequences and write one JSON line each, in the order of their indices.
+
+    A file of the same settings that was broken off is gone on with, and ends as if it had not been. Raises
+    ConfigError where the prime has a symbol that the model does not know, or leaves no room, and where
+    constraints cannot be kept.
+    """
+    loaded = load(checkpoint)
+    primes = primes_of(domain, settings, loaded.alphabet, corpus)
+    training = Training.of(domain, corpus)
+    drawing = Drawing(loaded, domain, settings, seed, primes, training)
+    several = len(drawing.cells) > 1  # requests that contradict each other end here
+    requested = training.summary(domain)
+    path = out_dir / "samples.jsonl"
+    tally = _Tally()
+    if not drawing.searches:
+        for each in _whole_lines(path):
+            tally.add(each)
+    speed = _draw(drawing, path, tally, domain.symbol_name)
+    shown = out_dir / "first_samples.txt"
+    texts = [domain.separator.join(each.symbols) for each in tally.first]
+    shown.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    exhibits = [Exhibit("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")]
+    if several:
+        exhibits.insert(0, write_sheet(drawing, domain, path, out_dir / "contact_sheet.json"))
+    unit = domain.symbol_name
+    line = f"{tally.count} sequences of {tally.symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
+    return StageResult(
+        kept={"samples": tally.count, "symbols": tally.symbols},
+        summary=(line, *requested),
+        figures={"symbols_per_second": round(speed)},
+        exhibits=tuple(exhibits),
+    )
+
+
+def _draw(drawing: Drawing, path: Path, tally: _Tally, unit: str) -> float:
+    """Append the samples that are not there yet; symbols a second."""
+    before, started = tally.symbols, time.perf_counter()
+    with (
+        path.open("w" if drawing.searches else "a", encoding="utf-8") as stream,
+        bar("Sampling", drawing.count, "sequence") as progress,
+        _one_thread(),
+    ):
+        progress.update(tally.count)
+        for each in drawing.samples(tally.count):
+            stream.write(each.to_json() + "\n")
+            tally.add(each)
+            progress.update()
+            rate = (tally.symbols - before) / (time.perf_counter() - started)
+            progress.set_postfix_str(f"{rate:,.0f} {unit}s/s", refresh=False)
+    return (tally.symbols - before) / (time.perf_counter() - started)
+
+
+def _whole_lines(path: Path) -> Iterator[Sample]:
+    """The samples of a file that was broken off; a part of a line at its end is cut away."""
+    if not path.exists():
+        return
+    with path.open("r+b") as stream:
+        whole = sum(len(line) for line in stream if line.endswith(b"\n"))
+        stream.truncate(whole)
+    for number, each in enumerate(read_samples(path)):
+        if each.index != number:
+            raise DataError(f"{path}:{number + 1}: sample {each.index}, not {number}; remove the file")
+        yield each
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For models that torch steps: more threads gain nothing on one step, and would change the rounding."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,1 @@
+"""Fitting a model: Lightning module, trainer, autotuning, callbacks, diagnostics."""

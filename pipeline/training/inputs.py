@@ -1,0 +1,55 @@
+"""What a training needs to know, and where it takes place. The training itself (`fit`) is loaded only where
+there is one: Lightning takes seconds to load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.config.schema import TrainSettings
+from pipeline.data.batching import Lanes
+from pipeline.data.corpus import Corpus
+from pipeline.domain import Domain
+from pipeline.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainInputs:
+    """What a training needs to know, bound together."""
+
+    corpus: Corpus
+    domain: Domain
+    model: Mapping[str, Any]
+    """The model's node of the configuration, as plain data."""
+    settings: TrainSettings
+    budget_s: float | None
+    checkpoint: Path | None
+    seed: int
+    explicit: tuple[str, ...] | None = None
+    """Settings that the user gave, which a budget leaves as they are; None: all."""
+    start: Path | None = None
+    """A checkpoint to begin with."""
+
+
+def lanes_of(inputs: TrainInputs) -> Lanes:
+    """The lanes of the training split."""
+    corpus, settings = inputs.corpus, inputs.settings
+    return Lanes.for_training(
+        corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
+        corpus.complement_codes(inputs.domain) if settings.reverse_complement else None,
+    )  # fmt: skip
+
+
+def device_of(settings: TrainSettings) -> str:
+    """The torch device that the accelerator setting means on this machine; ConfigError where it has none."""
+    if settings.accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return "cuda"
+    if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps"
+    if settings.accelerator in ("gpu", "mps"):
+        raise ConfigError(
+            f"train.accelerator={settings.accelerator}: torch finds none on this machine; set auto or cpu"
+        )
+    return "cpu"

@@ -1,0 +1,45 @@
+"""The time of a training step on this machine, by a few steps on random codes."""
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from pipeline.data.alphabet import SPECIALS
+
+STEPS = 3
+
+
+def stepper(model: nn.Module, vocab_size: int, batch: int, time: int, device: str) -> Callable[[], float]:
+    """A function that makes one training step, and returns the loss when it has ended.
+
+    It hardly changes the weights; the model is to be thrown away all the same.
+    """
+    codes = torch.randint(len(SPECIALS), vocab_size, (batch, time + 1)).to(device)
+    model = model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-9)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        logits, _ = model(codes[:, :-1], None)
+        loss = cross_entropy(logits.flatten(0, 1).float(), codes[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return float(loss.detach())
+
+    return step
+
+
+def fastest(step: Callable[[], object]) -> float:
+    """Seconds of the fastest of a few calls, the first not counted."""
+    seconds = math.inf
+    for number in range(STEPS + 1):
+        started = time.perf_counter()
+        step()
+        if number:
+            seconds = min(seconds, time.perf_counter() - started)
+    return seconds

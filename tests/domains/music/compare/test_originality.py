@@ -1,0 +1,50 @@
+import csv
+
+import pytest
+
+from pipeline.domain import Record, References
+from pipeline.domains.music.abc.domain import Abc
+
+HEADER = "M:4/4\nL:1/8\nK:D\n"
+REEL = "d2fd adfd|edef gfed|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"
+
+
+@pytest.fixture
+def training(tunes):
+    own = Record("own", HEADER + REEL, {"title": "Our Reel"})
+    return [*tunes[:40], own]
+
+
+def audited(samples, training, real, out_dir, **settings):
+    references = References({"held-out real": real}, lambda: iter(training))
+    kept, findings = Abc(**settings).audit(samples, references, out_dir)
+    with (out_dir / "originality.tsv").open(encoding="utf-8") as stream:
+        return kept, findings, list(csv.DictReader(stream, delimiter="\t"))
+
+
+def test_a_planted_fragment_is_found_in_another_key_and_octave(training, tunes, tmp_path):
+    # Eleven notes from the reel's second bar on, a tone and an octave higher.
+    planted = "E4 z4|f'e'f'g' a'g'f'e'|e'2g'e' E4|]"
+    sample = Record("sample", f"M:4/4\nL:1/8\nK:E\n{planted}", {})
+    _, _, rows = audited([sample], training, tunes[40:70], tmp_path)
+    assert rows[0]["fragment_title"] == "Our Reel"
+    assert (rows[0]["longest_fragment_notes"], rows[0]["from_note"]) == ("11", "2")
+
+
+def test_a_copy_is_flagged_or_dropped(training, tunes, tmp_path):
+    copy = Record("copy", HEADER + REEL, {"title": "Synthetic tune 1"})
+    new = Record("new", HEADER + "A2B2 c2d2|e2c2 A4|B2d2 f2b2|a2f2 d4|]", {"title": "Synthetic tune 2"})
+    kept, findings, rows = audited([copy, new], training, tunes[40:70], tmp_path)
+    assert [record.metadata.get("copied") for record in kept] == ["56 notes in a row of Our Reel", None]
+    assert kept[0].metadata["nearest"] == "Our Reel" and kept[0].metadata["nearest_distance"] == "0.00"
+    assert "1 of 2 tunes" in findings.summary[0]
+    assert "nothing alike: samples 0." in findings.summary[1] and ", held-out real 0." in findings.summary[1]
+    kept, findings, _ = audited([copy, new], training, tunes[40:70], tmp_path, max_copy_notes=20)
+    assert [record.id for record in kept] == ["new"]
+    assert [(each.where, each.reason) for each in findings.rejections] == [("copy", "copied")]
+    assert [row["copied"] for row in rows[:2]] == ["yes", ""]
+
+
+def test_what_cannot_be_read_is_no_copy(training, tunes, tmp_path):
+    kept, _, rows = audited([Record("odd", "no tune", {})], training, tunes[40:70], tmp_path)
+    assert len(kept) == 1 and rows[0]["longest_fragment_notes"] == "0"

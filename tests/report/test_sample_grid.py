@@ -1,0 +1,70 @@
+"""Contact sheets: which sample stands in a cell, and what was made of it beside it."""
+
+import json
+import re
+
+import pytest
+
+from pipeline.config.sampling import GridSettings, SampleSettings
+from pipeline.domain import Record
+from pipeline.report.page import write_report
+from pipeline.report.sample_grid import Shown, cells_in_turn, read_sheet
+
+HOSTILE = "</div><script>alert(1)</script>"
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"/>'
+
+
+def write_run(run, cells, columns):
+    """A run with a sheet of one row, and files made of the record tune_0001."""
+    (run / "sample").mkdir(parents=True)
+    (run / "postprocess/score").mkdir(parents=True)
+    (run / "postprocess/midi").mkdir()
+    sheet = {"rows": [HOSTILE], "columns": columns, "letters": "", "cells": [[vars(cell) for cell in cells]]}
+    (run / "sample/contact_sheet.json").write_text(json.dumps(sheet))
+    made = ("postprocess/score/tune_0001.svg", "postprocess/midi/tune_0001.mid")
+    other = "postprocess/score/tune_0002.svg"
+    for name in (*made, other):
+        (run / name).write_text(PICTURE)
+    scores = {"title": "Scores", "files": [made[0], other]}
+    return {
+        "dataset": "folk", "stages": {
+            "sample": {"exhibits": [{"title": "Contact sheet", "files": ["sample/contact_sheet.json"]}]},
+            "postprocess": {"exhibits": [scores], "outputs": dict.fromkeys((*made, other), "")},
+        },
+    }  # fmt: skip
+
+
+def test_what_was_made_of_a_record_stands_in_its_cell_and_nowhere_else(tmp_path):
+    kept = Shown(1, 1.5, "M:6/8\n", HOSTILE, 0, "tune_0001", "")
+    rejected = Shown(3, 2.5, "", "GAB|", 0, "", "bar too long")
+    manifest = write_run(tmp_path, [kept, rejected], ["temperature 0.5", "temperature 1"])
+    page = write_report(manifest, tmp_path, tmp_path / "report.html").read_text(encoding="utf-8")
+    first, second = re.findall(r'<li class="cell.*?</li>', page, re.DOTALL)
+    assert "data:image/svg+xml" in first and 'href="./postprocess/midi/tune_0001.mid"' in first
+    assert "As text" in first and "temperature 0.5" in first and "1.50 bits" in first
+    assert "Not kept: bar too long" in second and "GAB|" in second and "<img" not in second
+    scores = page[page.index("<h3>Scores") : page.index("The command lines")]
+    assert "tune_0002.svg" in scores and "tune_0001.svg" not in scores
+    assert HOSTILE not in page
+
+
+ODD_CELL = {**vars(Shown(1, 1.0, "", "A", 0, "a", "")), "bits": "many"}
+ODD = {"rows": ["a"], "columns": ["b"], "letters": "", "cells": [[ODD_CELL]]}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", json.dumps(ODD)], ids=["a list", "cut off", "an odd cell"])
+def test_what_is_no_sheet_is_a_link(tmp_path, text):
+    path = tmp_path / "contact_sheet.json"
+    path.write_text(text)
+    with pytest.raises(ValueError):
+        read_sheet(path)
+    exhibit = {"title": "Sheet", "files": ["contact_sheet.json"]}
+    page = write_report({"stages": {"sample": {"exhibits": [exhibit]}}}, tmp_path, tmp_path / "report.html")
+    assert 'href="./contact_sheet.json"' in page.read_text(encoding="utf-8")
+
+
+def test_renders_take_one_of_each_cell_before_the_next():
+    settings = SampleSettings(count=3, grid=GridSettings(temperatures=[0.5, 1.0]))
+    records = [Record(str(n), "A", {"index": str(n)}) for n in (1, 2, 3, 4, 5)]
+    assert [r.id for r in cells_in_turn(records, settings)] == ["1", "3", "2", "4", "5"]
+    assert cells_in_turn(records, SampleSettings(count=3)) == records
