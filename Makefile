@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean
+.PHONY: run test lint docs clean
 
 run: $(VENV)/installed
 	$(BIN)/python -m pipeline dataset=drosophila
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
+
+# Every warning is an error: a dead link, a missing reference, a page outside the contents.
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet -b html docs build/docs
+	@echo "build/docs/index.html"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -19,7 +24,7 @@ $(VENV)/installed: pyproject.toml
 	  || { echo "Python 3.11 or newer is needed, $$($(PYTHON) --version) was found: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install $(PIP_ARGUMENTS) --editable '.[dev]'
+	$(BIN)/python -m pip install $(PIP_ARGUMENTS) --editable '.[dev,docs]'
 	@touch $@
 
 clean:

@@ -170,7 +170,7 @@ def build(node: Any, where: str, package: str = "pipeline") -> Any:
     values = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
     if not values or values.get("_target_") is None:
         return None
-    target = _find(str(values["_target_"]), where, package)
+    target = find_target(str(values["_target_"]), where, package)
     fields = {name: value for name, value in values.items() if name != "_target_"}
     names = [f.name for f in dataclasses.fields(target)]
     for name in fields:
@@ -247,7 +247,8 @@ def check_stages(stages: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in STAGES if name in chosen)
 
 
-def _find(target: str, where: str, package: str) -> type:
+def find_target(target: str, where: str, package: str = "pipeline") -> type:
+    """The dataclass that a `_target_` names. Raises ConfigError where `package` has none of that name."""
     module_name, _, name = target.rpartition(".")
     try:
         if not module_name.startswith(package + ".") or not module_name.replace(".", "").isidentifier():
