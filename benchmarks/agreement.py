@@ -20,13 +20,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.abc_notation import tokenize
 from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
 from pipeline.domains.music.abc.files import read_tunes
 from pipeline.domains.music.abc.music_tokens import music_tokens
 from pipeline.domains.music.abc.tune import WHOLE, Tune
 from pipeline.domains.music.render.playback import played_notes
+from pipeline.records import Record
 
 BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
 SHOWN = 3

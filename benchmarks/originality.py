@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.memory import write_genome
-from pipeline.domain import Record, References
 from pipeline.domains.genome.domain import Nucleotide
+from pipeline.records import Record, References
 from pipeline.runtime import process
 
 log = logging.getLogger("benchmarks.originality")

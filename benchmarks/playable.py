@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.domain import Record, Rejection, Sample
 from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
 from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
 from pipeline.domains.music.render.score import engrave_all, score_of
@@ -28,6 +27,7 @@ from pipeline.errors import DataError
 from pipeline.generation.constrained.grammar import guide_of
 from pipeline.generation.engine import Request, draw
 from pipeline.models.checkpoint import Loaded, load
+from pipeline.records import Record, Rejection, Sample
 
 TURNS = 3
 LENGTH, TEMPERATURE = 1000, 0.8

@@ -11,13 +11,14 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config.sampling import SampleSettings
 from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Domain, Sample
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.attributes import Training
 from pipeline.generation.prompts import primes_of
 from pipeline.generation.requests import Drawing
 from pipeline.models import checkpoint
 from pipeline.models.checkpoint import Loaded
+from pipeline.records import Sample
 from pipeline.runtime.manifest import read_manifest
 
 

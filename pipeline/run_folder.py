@@ -27,8 +27,8 @@ from filelock import FileLock, Timeout
 
 from pipeline import __version__
 from pipeline.config.schema import STAGES
-from pipeline.domain import Exhibit, Findings, Rejection
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Exhibit, Findings, Rejection
 from pipeline.runtime.files import append, create, refuse_links, write_atomically
 from pipeline.runtime.manifest import FORMAT, MANIFEST, read_manifest
 

@@ -17,7 +17,7 @@ POINTS = {
     "settling the corpus": ("pipeline.data.corpus.CorpusWriter.finish", 1),
     "training": ("pipeline.training.lit_module.CharModel.training_step", 20),
     "testing": ("pipeline.stages.train.evaluate", 1),
-    "sampling": ("pipeline.domain.Sample.to_json", 2),
+    "sampling": ("pipeline.records.Sample.to_json", 2),
     "writing": ("pipeline.domains.text.Text.write", 1),
     "putting in place": ("pipeline.run_folder.RunFolder._put_in_place", 2),
     "saving the manifest": ("pipeline.run_folder.write_atomically", 3),

@@ -7,8 +7,8 @@ import pytest
 
 import pipeline
 from pipeline import generate, load
-from pipeline.domain import Sample
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Sample
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

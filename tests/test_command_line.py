@@ -11,8 +11,8 @@ import torch
 from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
 from pipeline.config.overrides import _gives_way
-from pipeline.domain import Sample
 from pipeline.models.checkpoint import load
+from pipeline.records import Sample
 
 DATA_SETS = (
     "abc", "chorales", "dm6", "drosophila", "folk", "genome", "lercio", "midi", "nottingham", "performance",

@@ -22,8 +22,9 @@ from tiny import (
 from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus, CorpusWriter
 from pipeline.data.sources import resource_folder
-from pipeline.domain import Domain, Findings, Record, References, Rejection, Sample
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Findings, Record, References, Rejection, Sample
 
 DOMAINS = sorted(path.stem for path in (resource_folder("conf") / "domain").glob("*.yaml"))
 

@@ -10,8 +10,8 @@ import pytest
 from Bio import SeqIO
 from tiny import TINY, manifest_of, run_pipeline
 
-from pipeline.domain import Sample
 from pipeline.domains.music.abc.domain import Abc
+from pipeline.records import Sample
 
 EVERYWHERE = (
     "manifest.json", "report.html", "pipeline.log", "ingest/corpus.json", "ingest/corpus.tsv",

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import errors, manifest_of, on
 
-from pipeline.domain import Sample
+from pipeline.records import Sample
 from pipeline.training.lit_module import CharModel
 
 

@@ -8,8 +8,8 @@ import pytest
 from filelock import FileLock
 from tiny import manifest_of
 
-from pipeline.domain import Exhibit, Findings, Rejection
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Exhibit, Findings, Rejection
 from pipeline.run_folder import (
     RunFolder,
     Stage,

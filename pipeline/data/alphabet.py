@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipeline.domain import Symbols
 from pipeline.errors import DataError
+from pipeline.records import Symbols
 
 BOS, EOS, UNKNOWN = 0, 1, 2
 SPECIALS = ("<bos>", "<eos>", "<unk>")

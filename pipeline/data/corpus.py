@@ -19,7 +19,8 @@ import numpy as np
 
 from pipeline.data.alphabet import EOS, SPECIALS, UNKNOWN, Alphabet
 from pipeline.data.corpus_files import AGAIN, check_codes, check_places, find_row, read_rows, read_table
-from pipeline.domain import Domain, Record, Symbols
+from pipeline.domain import Domain
+from pipeline.records import Record, Symbols
 from pipeline.runtime.files import reading_back
 from pipeline.runtime.plain_data import check, load_json
 

@@ -4,7 +4,8 @@ What is a duplicate, a domain says by a key (`Domain.duplicate_key`). Near-copie
 `pipeline/data/near_copy_groups.py`).
 """
 
-from pipeline.domain import Domain, Record, Rejection
+from pipeline.domain import Domain
+from pipeline.records import Record, Rejection
 
 
 class Duplicates:

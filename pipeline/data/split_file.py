@@ -17,8 +17,8 @@ import numpy as np
 
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS
-from pipeline.domain import Notice, Record, Rejection
 from pipeline.errors import DataError
+from pipeline.records import Notice, Record, Rejection
 
 _SHAPE = (
     "a line is record, start, end and subset, or record and subset, or, of a single record, start, end and "

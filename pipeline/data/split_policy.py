@@ -15,7 +15,8 @@ from pipeline.data.near_copy_groups import CONTAINMENTS, Grouping, Groups
 from pipeline.data.split_file import PrescribedSplit
 from pipeline.data.splits import split_blocks, split_records
 from pipeline.data.unlearned import Unlearned, split_unlearned
-from pipeline.domain import Domain, Record
+from pipeline.domain import Domain
+from pipeline.records import Record
 
 FEW_RECORDS = {True: 40, False: 10}
 LONG_SHARE = {True: 0.05, False: 0.25}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipeline.domain import Record
+from pipeline.records import Record
 
 
 class Names:

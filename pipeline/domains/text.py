@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.config.schema import one_of
-from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, Rejection, Sample
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import RESULTS, Exhibit, Findings, Record, Rejection, Sample
 from pipeline.runtime.unpacking import open_unpacked
 
 UNITS = ("line", "paragraph", "file")

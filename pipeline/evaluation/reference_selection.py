@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipeline.domain import Domain, Record, Sample
+from pipeline.domain import Domain
+from pipeline.records import Record, Sample
 
 MIN_REFERENCES = 8
 """Fewer real records of a kind are no reference."""

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.data.alphabet import BOS, EOS, Alphabet
-from pipeline.domain import Sample
 from pipeline.generation.constrained.logits_processor import Steering
 from pipeline.generation.engine import Request, draw_leads
 from pipeline.models.state import BatchAxes, device_of
+from pipeline.records import Sample
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ import torch
 from torch import nn
 
 from pipeline.data.alphabet import BOS, EOS, UNKNOWN, Alphabet
-from pipeline.domain import Sample, Symbols
 from pipeline.errors import ConfigError
 from pipeline.generation.constrained.grammar import Guide, Guided
 from pipeline.generation.constrained.logits_processor import Controls
 from pipeline.generation.constrained.masking import Several
 from pipeline.generation.decoding import Decoder
 from pipeline.models.state import device_of
+from pipeline.records import Sample, Symbols
 
 if TYPE_CHECKING:
     from pipeline.generation.compiled.cells import Net

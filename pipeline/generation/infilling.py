@@ -15,10 +15,11 @@ from torch import nn
 
 from pipeline.config.sampling import FillSettings
 from pipeline.data.alphabet import Alphabet
-from pipeline.domain import Domain, Rejection, Sample, Symbols
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.engine import Request, draw
 from pipeline.generation.surprisal import surprisals
+from pipeline.records import Rejection, Sample, Symbols
 
 log = logging.getLogger(__name__)
 

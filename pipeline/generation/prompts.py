@@ -9,8 +9,9 @@ import numpy as np
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.alphabet import Alphabet
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Domain, Record, Symbols
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError
+from pipeline.records import Record, Symbols
 
 HELD_OUT = "heldout"
 MOST = 10_000

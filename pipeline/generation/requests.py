@@ -9,7 +9,7 @@ from torch import nn
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.alphabet import Alphabet
-from pipeline.domain import Domain, Sample, Symbols
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.attributes import Training
 from pipeline.generation.beam_search import search
@@ -19,6 +19,7 @@ from pipeline.generation.constrained.masking import Repetition, broken, controls
 from pipeline.generation.engine import Request, draw
 from pipeline.generation.infilling import Gap, fill
 from pipeline.models.checkpoint import Loaded
+from pipeline.records import Sample, Symbols
 
 
 def accelerator_of(settings: SampleSettings) -> torch.device:

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import DETAILS, QUALITY, RESULTS
+from pipeline.records import DETAILS, QUALITY, RESULTS
 from pipeline.report.blocks import Page, show
 from pipeline.runtime.files import write_atomically
 

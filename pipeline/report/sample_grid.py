@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.sampling import SampleSettings
-from pipeline.domain import RESULTS, Domain, Exhibit, Record, Rejection, Sample, read_samples
+from pipeline.domain import Domain
 from pipeline.generation.requests import Drawing
+from pipeline.records import RESULTS, Exhibit, Record, Rejection, Sample, read_samples
 from pipeline.runtime.plain_data import load_json
 
 TRIED = 20

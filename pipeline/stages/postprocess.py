@@ -8,9 +8,10 @@ from pathlib import Path
 from pipeline.config.sampling import SampleSettings
 from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Domain, Exhibit, Findings, Record, Rejection, Render, Sample, read_samples
+from pipeline.domain import Domain, Render
 from pipeline.evaluation.references import MAX_SEQUENCES, ReferenceMaker, write_references
 from pipeline.models.checkpoint import load
+from pipeline.records import Exhibit, Findings, Record, Rejection, Sample, read_samples
 from pipeline.report.sample_grid import cells_in_turn
 from pipeline.run_folder import StageResult, findings_to_result
 

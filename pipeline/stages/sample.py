@@ -10,12 +10,13 @@ import torch
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Domain, Exhibit, Sample, read_samples
+from pipeline.domain import Domain
 from pipeline.errors import DataError
 from pipeline.generation.attributes import Training
 from pipeline.generation.prompts import primes_of
 from pipeline.generation.requests import Drawing
 from pipeline.models.checkpoint import load
+from pipeline.records import Exhibit, Sample, read_samples
 from pipeline.report.sample_grid import write_sheet
 from pipeline.run_folder import StageResult
 from pipeline.runtime.progress import bar

@@ -12,10 +12,11 @@ import torch
 from pipeline.config.sampling import ScoreSettings
 from pipeline.data.alphabet import Alphabet
 from pipeline.data.sources import locate
-from pipeline.domain import RESULTS, Domain, Exhibit, Record, Symbols
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.surprisal import surprisals
 from pipeline.models.checkpoint import load
+from pipeline.records import RESULTS, Exhibit, Record, Symbols
 from pipeline.run_folder import StageResult, findings_to_result
 from pipeline.runtime.progress import track
 

@@ -21,9 +21,10 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from pipeline.data.alphabet import BOS, Alphabet
-from pipeline.domain import Domain, Symbols
+from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.engine import BLOCK, Request, draw
+from pipeline.records import Symbols
 from pipeline.training.lit_module import CharModel
 from pipeline.training.previews import read_previews
 

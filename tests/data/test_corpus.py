@@ -5,10 +5,10 @@ import pytest
 
 from pipeline.data.alphabet import EOS, UNKNOWN, Alphabet
 from pipeline.data.corpus import SUBSETS, Corpus, CorpusWriter
-from pipeline.domain import Record
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.text import Text
 from pipeline.errors import DataError
+from pipeline.records import Record
 
 
 def write_corpus(folder, domain, records, unknown="error") -> Corpus:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain import Record, Rejection, Sample
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, Rejection, Sample
 
 LINES = "first line\nsecond\n\n\nnew paragraph\n"
 

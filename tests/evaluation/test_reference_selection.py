@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.domain import Record, Sample
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.text import Text
 from pipeline.evaluation.reference_selection import MAX_DRAWS, Requests, draw_fitting, select_held_out
+from pipeline.records import Record, Sample
 
 JIG, REEL, SLIP_JIG = (
     Record(name, f"R:{name}\nM:{meter}\nL:1/8\nK:{key}\n{body}|]")

@@ -9,10 +9,10 @@ from tiny import some_dna, some_text
 
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Sample
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.text import Text
 from pipeline.evaluation.references import ReferenceMaker, order_cap, write_references
+from pipeline.records import Sample
 from pipeline.stages.ingest import ingest
 
 

@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 
 from pipeline.data.alphabet import Alphabet
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.tune_grammar import TuneGrammar
 from pipeline.errors import ConfigError
 from pipeline.generation.attributes import Training
 from pipeline.generation.constrained.grammar import guide_of
+from pipeline.records import Record
 
 HEADERS = [
     *[("slip jig", "9/8", "D")] * 8, *[("jig", "6/8", "G")] * 60, ("jig", "9/8", "G"), ("", "9/8", "ADor"),

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline.config.sampling import FillSettings, SampleSettings
 from pipeline.data.alphabet import Alphabet
-from pipeline.domain import Record
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.domains.music.abc.music_tokens import bar_ends
@@ -18,6 +17,7 @@ from pipeline.generation.infilling import Gap, fill
 from pipeline.generation.requests import Drawing
 from pipeline.models.checkpoint import load
 from pipeline.models.recurrent import Recurrent
+from pipeline.records import Record
 
 PRETRAINED = Path(__file__).resolve().parents[2] / "datasets" / "folk" / "pretrained.ckpt"
 LEFT, RIGHT = "R:jig M:6/8 L:1/8 K:D A|dfa afd|gfg e2d|", "dfa afd|gfg e2d|faf gec|d3 d2:|"

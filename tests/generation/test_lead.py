@@ -9,7 +9,6 @@ import torch
 from tiny import TINY, run_pipeline
 
 from pipeline.data.alphabet import BOS, Alphabet
-from pipeline.domain import Sample
 from pipeline.errors import ConfigError
 from pipeline.generation import engine
 from pipeline.generation.beam_search import search
@@ -17,6 +16,7 @@ from pipeline.generation.engine import LEAD_SEED, Request, draw, draw_leads
 from pipeline.models.min_gru import MinGru
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.transformer import Transformer
+from pipeline.records import Sample
 
 ALPHABET = Alphabet("ACGT")
 REQUEST = Request(count=20, length=30, seed=7, open_ended=True, lead=50)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.alphabet import BOS, EOS, UNKNOWN, Alphabet
-from pipeline.domain import Sample
 from pipeline.errors import DataError
 from pipeline.generation.decoding import Decoder
 from pipeline.generation.engine import BLOCK, Request, draw, uniforms
 from pipeline.models.recurrent import CELLS, Recurrent
+from pipeline.records import Sample
 
 LOGITS = torch.tensor([[0.0, 1.0, 2.0, 3.0, -1.0]], dtype=torch.float64)
 ALPHABET = Alphabet("ACGT")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny import TINY, manifest_of, run_pipeline, some_dna
 
-from pipeline.domain import Sample
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Sample
 from pipeline.report.sample_grid import read_sheet
 
 AGAIN = "stages=[sample,postprocess,report]"

@@ -8,7 +8,6 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from pipeline.data.alphabet import BOS, Alphabet
-from pipeline.domain import Symbols
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.engine import Request, draw
@@ -16,6 +15,7 @@ from pipeline.models import lookback
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.lookback import LONGEST, MOST_LENGTH, Lookback
 from pipeline.models.recurrent import CELLS, Recurrent, RecurrentModel
+from pipeline.records import Symbols
 from pipeline.segments import Phrases
 
 HEADER = "M:2/4\nL:1/8\nK:D\n"

@@ -7,7 +7,6 @@ from tiny import manifest_of, run_pipeline, some_dna, some_text
 
 from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Sample
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.bits import evaluate
@@ -16,6 +15,7 @@ from pipeline.generation.engine import Request, draw
 from pipeline.models.checkpoint import load, save, write_small
 from pipeline.models.markov import MarkovChain
 from pipeline.models.ngram.markov import Markov
+from pipeline.records import Sample
 
 SMALL = ("model=markov", "sample.count=4", "sample.length=60")
 

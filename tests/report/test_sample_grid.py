@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipeline.config.sampling import GridSettings, SampleSettings
-from pipeline.domain import Record
+from pipeline.records import Record
 from pipeline.report.page import write_report
 from pipeline.report.sample_grid import Shown, cells_in_turn, read_sheet
 

@@ -10,10 +10,10 @@ import torch
 from fuzzing import damage
 
 from pipeline.data.corpus import SUBSETS, Corpus
-from pipeline.domain import read_samples
 from pipeline.domains.text import Text
 from pipeline.errors import DataError
 from pipeline.models.checkpoint import KEY, load
+from pipeline.records import read_samples
 from pipeline.runtime.manifest import read_manifest
 from pipeline.runtime.plain_data import load_json
 from pipeline.training.autotune import _read_plan

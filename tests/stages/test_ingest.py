@@ -10,12 +10,12 @@ from tiny import SHARED, compose_config, some_dna, some_text, some_tunes
 
 from pipeline.config.schema import SplitSettings, build
 from pipeline.data.corpus import SUBSETS, Corpus, CorpusWriter
-from pipeline.domain import Record
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.chorales.domain import Chorales
 from pipeline.domains.text import Text
 from pipeline.errors import DataError, PipelineError
+from pipeline.records import Record
 from pipeline.run_folder import StageResult
 from pipeline.stages.ingest import ingest
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.corpus import Corpus
-from pipeline.domain import Findings, Record, References, Rejection, Sample
 from pipeline.domains.text import Text
+from pipeline.records import Findings, Record, References, Rejection, Sample
 from pipeline.stages.postprocess import PostprocessInputs, postprocess
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.data.unique_names import Names
-from pipeline.domain import Notice, Rejection
 from pipeline.domains.genome.features import PSEUDO, about_feature, no_features, one_word
 from pipeline.domains.genome.gff_rows import Row, Table, read_table, splicing_order
 from pipeline.domains.genome.spans import Region, Span, in_reading_order
 from pipeline.errors import DataError
+from pipeline.records import Notice, Rejection
 
 JOINED = frozenset({
     "CDS", "five_prime_UTR", "three_prime_UTR", "five_prime_utr", "three_prime_utr", "UTR", "5UTR", "3UTR",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.data.unique_names import Names
-from pipeline.domain import Notice
 from pipeline.domains.genome.files import COMPRESSIONS, read_lines
 from pipeline.domains.genome.spans import Region, Span, in_reading_order, position
 from pipeline.errors import DataError
+from pipeline.records import Notice
 
 _NAMES = (".bed", *(f".bed.{suffix}" for suffix in (*COMPRESSIONS.values(), "bgz")))
 TRANSCRIPTS = ("mRNA", "transcript")

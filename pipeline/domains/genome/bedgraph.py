@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import Record
+from pipeline.records import Record
 
 TRACK = 'track type=bedGraph name="surprisal" description="surprisal, bits per base" visibility=full\n'
 BLOCK_BASES = 2**16

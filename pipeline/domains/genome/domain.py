@@ -12,18 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipeline.config.schema import one_of
-from pipeline.domain import (
-    RESULTS,
-    Domain,
-    Exhibit,
-    Findings,
-    Notice,
-    Record,
-    References,
-    Rejection,
-    Sample,
-    SketchSettings,
-)
+from pipeline.domain import Domain, SketchSettings
 from pipeline.domains.genome.bedgraph import write_bedgraph
 from pipeline.domains.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.domains.genome.files import name_organism, peek
@@ -34,6 +23,7 @@ from pipeline.domains.genome.reading import Selection, read_parts
 from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import RESULTS, Exhibit, Findings, Notice, Record, References, Rejection, Sample
 
 SUFFIXES = {
     ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",

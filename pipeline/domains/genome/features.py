@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.unique_names import Names
-from pipeline.domain import Rejection
 from pipeline.domains.genome.fasta import ANY_LETTERS, parse_fasta
 from pipeline.domains.genome.files import MAX_LINE_BYTES, Letters, Title, printable, read_blocks
 from pipeline.domains.genome.spans import Region, Span, position
 from pipeline.errors import DataError
+from pipeline.records import Rejection
 
 _NAMED_BY = ("protein_id", "transcript_id", "locus_tag", "gene", "standard_name", "label")
 """Qualifiers of GenBank's features that name them, the most telling first."""

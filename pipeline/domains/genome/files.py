@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.domain import Notice, Rejection
 from pipeline.errors import DataError
+from pipeline.records import Notice, Rejection
 from pipeline.runtime.unpacking import open_unpacked
 
 BLOCK_BYTES = 2**18

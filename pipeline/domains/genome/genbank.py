@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.data.unique_names import Names
-from pipeline.domain import Rejection
 from pipeline.domains.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
 from pipeline.domains.genome.features import genbank_regions, no_features
 from pipeline.domains.genome.files import Letters, Part, Title, printable, read_lines
 from pipeline.domains.genome.regions import select_regions
 from pipeline.domains.genome.spans import Region
 from pipeline.errors import DataError
+from pipeline.records import Rejection
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.domain import Record
 from pipeline.domains.genome.orfs import STANDARD_CODE, find_orfs
+from pipeline.records import Record
 
 FEATURE_TYPE = "ORF"
 """The term SO:0000236 of the Sequence Ontology."""

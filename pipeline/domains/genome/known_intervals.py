@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.domain import Notice, Record, Rejection
 from pipeline.domains.genome.fasta_scanner import BASES, CODE, EVENTS, FEW, MANY, UNKNOWN, find_runs
 from pipeline.domains.genome.files import Letters, Part, Title
 from pipeline.domains.genome.soft_mask import SoftMask
+from pipeline.records import Notice, Record, Rejection
 
 POLICIES = ("split", "random", "error")
 """What becomes of codes for several bases."""

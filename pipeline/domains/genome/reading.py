@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.domain import Notice, Rejection
 from pipeline.domains.genome.annotation import JOINED, gff_features, is_transcript
 from pipeline.domains.genome.bed import bed_features, block_notice, is_bed
 from pipeline.domains.genome.fasta import read_fasta
@@ -20,6 +19,7 @@ from pipeline.domains.genome.spans import Region
 from pipeline.domains.genome.titles import own_titles
 from pipeline.domains.genome.twobit import is_twobit, read_twobit
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Notice, Rejection
 
 DIRECTED = JOINED | {"gene", "exon", "intron", "promoter", "mat_peptide", "sig_peptide"}
 """Kinds of features that are read in one direction, besides transcripts."""

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import Rejection
 from pipeline.domains.genome.bed import is_bed, read_bed
 from pipeline.domains.genome.files import Letters, Part, Title
 from pipeline.domains.genome.overlaps import overlapping
 from pipeline.domains.genome.spans import Region, Span
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Rejection
 
 _NAMED = re.compile(r"(?P<name>.+):(?P<start>[0-9,]{1,20})-(?P<stop>[0-9,]{0,20})")
 _IN_BRACES = re.compile(r"\{(?P<name>[^{}]+)\}")

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pipeline.data.unique_names import Names
-from pipeline.domain import Notice
 from pipeline.domains.genome.files import Part, Title
+from pipeline.records import Notice
 
 
 def own_titles(parts: Iterable[Part], where: str) -> Iterator[Part]:

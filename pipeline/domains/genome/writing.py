@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from Bio.bgzf import BgzfBlocks, BgzfWriter
 
-from pipeline.domain import Record
+from pipeline.records import Record
 
 FORMS = ("auto", "plain", "bgzf")
 BGZF_ABOVE = 10_000_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.domain import Record
+from pipeline.records import Record
 
 if TYPE_CHECKING:
     from music21.stream import Score

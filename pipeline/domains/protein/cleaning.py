@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from Bio.Data.IUPACData import extended_protein_values, protein_letters
 
-from pipeline.domain import Notice, Record, Rejection
 from pipeline.domains.genome.files import Part, Title
 from pipeline.errors import DataError
+from pipeline.records import Notice, Record, Rejection
 
 STANDARD = protein_letters
 """The twenty amino acids, by their letters in order."""

@@ -12,18 +12,7 @@ from typing import ClassVar
 
 from pipeline.config.checks import between
 from pipeline.config.schema import one_of
-from pipeline.domain import (
-    RESULTS,
-    Domain,
-    Exhibit,
-    Findings,
-    Notice,
-    Record,
-    References,
-    Rejection,
-    Sample,
-    SketchSettings,
-)
+from pipeline.domain import Domain, SketchSettings
 from pipeline.domains.genome.fasta import read_fasta, remedy_for
 from pipeline.domains.genome.titles import own_titles
 from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
@@ -40,6 +29,7 @@ from pipeline.domains.protein.cleaning import (
     clean_proteins,
 )
 from pipeline.errors import ConfigError
+from pipeline.records import RESULTS, Exhibit, Findings, Notice, Record, References, Rejection, Sample
 
 SUFFIXES = {".faa", ".fa", ".fasta", ".fas", ".fsa", ".pep", ".aa", ".seq", ".mpfa"}
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit, Findings
 from pipeline.domains.protein.cleaning import STANDARD
 from pipeline.domains.protein.measures import WORD_LENGTHS, measures, spectrum
 from pipeline.domains.protein.properties import encode
@@ -18,6 +17,7 @@ from pipeline.evaluation.scoreboard.mixtures import mix_letters
 from pipeline.evaluation.scoreboard.subsampling import Pool
 from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
 from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+from pipeline.records import QUALITY, Exhibit, Findings
 
 FEWEST_PROTEINS = 4
 """Of a group; with fewer there are no halves to compare."""

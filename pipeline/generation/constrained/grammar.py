@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from pipeline.data.alphabet import EOS, SPECIALS, Alphabet
-from pipeline.domain import AttributeCounts, Domain, Grammar
+from pipeline.domain import AttributeCounts, Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.constrained.logits_processor import Controls, Steering
+from pipeline.grammar import Grammar
 
 log = logging.getLogger(__name__)
 Array = np.ndarray

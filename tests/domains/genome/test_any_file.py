@@ -10,12 +10,12 @@ from tiny import SHARED
 from two_bit import two_bit
 from xopen import xopen
 
-from pipeline.domain import Record
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.fasta import read_fasta
 from pipeline.domains.genome.files import Title
 from pipeline.domains.genome.genbank import read_genbank
 from pipeline.errors import DataError
+from pipeline.records import Record
 
 FOLDERS = (
     "fly_adh_genbank", "fly_chr4_dm3", "fly_upstream_dm3", "hostile/fasta", "hostile/genbank", "lambda_phage",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.genome.bedgraph import place, write_bedgraph
+from pipeline.records import Record
 
 
 def rows_of(tmp_path, *tracks) -> list[tuple[str, int, int, float]]:

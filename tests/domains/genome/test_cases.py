@@ -8,9 +8,9 @@ from Bio.Seq import Seq
 from tiny import errors
 
 from pipeline.config.schema import SplitSettings
-from pipeline.domain import Notice, Record, Rejection
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Notice, Record, Rejection
 from pipeline.stages.ingest import ingest
 
 BOM = b"\xef\xbb\xbf"

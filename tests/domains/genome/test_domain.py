@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from Bio import SeqIO
 
-from pipeline.domain import Record, References, Rejection, Sample
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, References, Rejection, Sample
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / ".." / "shared" / "data"

@@ -8,10 +8,10 @@ from Bio.Seq import Seq
 from tiny import SHARED
 from xopen import xopen
 
-from pipeline.domain import Record, Rejection
 from pipeline.domains.genome.annotation import gff_features
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, Rejection
 
 DNA = "ATGGCATTAGCCTAAGGGTTACATCCCAAACATTTT"
 

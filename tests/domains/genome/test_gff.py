@@ -5,8 +5,8 @@ from urllib.parse import unquote
 from Bio.Data import CodonTable
 from Bio.Seq import Seq
 
-from pipeline.domain import Record
 from pipeline.domains.genome.gff import write_gff
+from pipeline.records import Record
 
 STOPS = set(CodonTable.unambiguous_dna_by_id[1].stop_codons)
 FORWARD = "CCATGAAACCCGGGTTTAAACATTAGCC"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Notice, Record, Rejection
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.files import read_blocks
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Notice, Record, Rejection
 
 
 def read(tmp_path: Path, text: str, **settings) -> tuple[list[Record], list[Rejection]]:

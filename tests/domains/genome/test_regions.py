@@ -3,10 +3,10 @@
 import pytest
 from tiny import TINY, errors, run_pipeline, some_dna
 
-from pipeline.domain import Record, Rejection
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.domains.genome.regions import parse_regions
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, Rejection
 
 CHR1 = "ACGTTGCAGGNNACCATGACGATTA"
 CHR2 = "TTTTTACACACAGGGGGG"

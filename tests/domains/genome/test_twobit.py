@@ -6,11 +6,11 @@ import struct
 import pytest
 from two_bit import packed, two_bit
 
-from pipeline.domain import Record
 from pipeline.domains.genome import twobit
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.files import Letters, Title
 from pipeline.errors import DataError
+from pipeline.records import Record
 
 HEAD = struct.pack("<I", 0x1A412743)
 

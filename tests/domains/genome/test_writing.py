@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from Bio import SeqIO, bgzf
 
-from pipeline.domain import Record
 from pipeline.domains.genome.writing import BGZF_ABOVE, FastaStyle, describe, write_fasta
+from pipeline.records import Record
 
 
 def style(form: str = "auto", width: int = 70) -> FastaStyle:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import Abc
+from pipeline.records import Record
 
 CORPUS = Path(find_spec("music21").submodule_search_locations[0]) / "corpus"
 SHARED = Path(__file__).parents[4] / "shared" / "data"

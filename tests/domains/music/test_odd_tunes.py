@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain import Record, References
 from pipeline.domains.music.abc.abc_notation import format_length
 from pipeline.domains.music.abc.domain import tune_of
 from pipeline.domains.music.abc.fields import bar_length
@@ -15,6 +14,7 @@ from pipeline.domains.music.render.phrasing import perform
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
 from pipeline.errors import DataError
+from pipeline.records import Record, References
 
 NONE = References({}, lambda: iter(()))
 METERS = ("4/4", "2/2", "2/4", "3/4", "3/8", "6/8", "9/8", "12/8", "5/8", "7/8", "1/4", "2/16", "1/1", "none")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from pipeline.domain import References
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, PieceRecord, Tempo
 from pipeline.domains.music.render.midi import MidiRender
 from pipeline.domains.music.render.notation import musicxml_text
 from pipeline.domains.music.render.staves import piano_score, quantised
 from pipeline.errors import DataError
+from pipeline.records import References
 
 
 def test_seconds_follow_the_tempo():

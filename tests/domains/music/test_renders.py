@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.all_renders import AllRenders
 from pipeline.domains.music.render.audio import AudioRender
@@ -14,6 +13,7 @@ from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
 from pipeline.errors import ConfigError
+from pipeline.records import Record, References
 
 NONE = References({}, lambda: iter(()))
 

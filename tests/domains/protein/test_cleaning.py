@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline.domain import Notice, Record, Rejection
 from pipeline.domains.genome.files import Letters, Title
 from pipeline.domains.genome.titles import own_titles
 from pipeline.domains.protein.cleaning import Policy, clean_proteins
 from pipeline.errors import DataError
+from pipeline.records import Notice, Record, Rejection
 
 DEFAULTS = {"ambiguous": "drop", "inner_stop": "drop", "rare": "replace", "min_length": 3, "max_length": 100}
 

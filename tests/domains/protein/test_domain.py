@@ -10,9 +10,9 @@ import pytest
 from Bio import SeqIO
 
 from pipeline.config.schema import SplitSettings
-from pipeline.domain import Record, Rejection, Sample
 from pipeline.domains.protein.domain import Protein
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, Rejection, Sample
 from pipeline.stages.ingest import ingest
 
 DOMAIN = Protein()

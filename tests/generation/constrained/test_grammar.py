@@ -6,10 +6,11 @@ from collections.abc import Hashable
 import torch
 
 from pipeline.data.alphabet import Alphabet
-from pipeline.domain import Grammar, Sample
 from pipeline.generation.constrained.grammar import Guide
 from pipeline.generation.engine import Request, draw
+from pipeline.grammar import Grammar
 from pipeline.models.recurrent import Recurrent
+from pipeline.records import Sample
 from pipeline.segments import Phrases
 
 ALPHABET = Alphabet("ab")

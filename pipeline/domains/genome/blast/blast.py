@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.config.schema import one_of
-from pipeline.domain import Findings, Record, References, Render
+from pipeline.domain import Render
 from pipeline.domains.genome.blast.collect import (
     SAMPLES,
     Found,
@@ -30,6 +30,7 @@ from pipeline.domains.genome.blast.plus import BlastPlus
 from pipeline.domains.genome.blast.search import BLASTN, Blast, Program, SearchSettings
 from pipeline.domains.genome.blast.summary import Search, summarise
 from pipeline.errors import ConfigError, ToolError
+from pipeline.records import Findings, Record, References
 from pipeline.runtime.progress import bar
 
 log = logging.getLogger(__name__)

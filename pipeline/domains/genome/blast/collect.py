@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.domain import Record
 from pipeline.domains.genome.blast.hits import COLUMNS, Hit
 from pipeline.errors import ToolError
+from pipeline.records import Record
 
 SAMPLES = "samples"
 _PLACE = re.compile(r"(.+):([1-9]\d*)-([1-9]\d*)")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from urllib.parse import urlparse
 
 from pipeline.config.schema import one_of
-from pipeline.domain import Findings, Record, References, Render
+from pipeline.domain import Render
 from pipeline.domains.genome.blast.blast import positive
 from pipeline.domains.genome.blast.collect import SAMPLES, Query, collect
 from pipeline.domains.genome.blast.hits import Hit
@@ -17,6 +17,7 @@ from pipeline.domains.genome.blast.remote import Remote, Service
 from pipeline.domains.genome.blast.search import BLASTN, Program
 from pipeline.domains.genome.blast.summary import Search, summarise
 from pipeline.errors import ConfigError, ToolError
+from pipeline.records import Findings, Record, References
 
 log = logging.getLogger(__name__)
 

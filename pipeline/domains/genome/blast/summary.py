@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domain import QUALITY, RESULTS, Exhibit, Findings
 from pipeline.domains.genome.blast.alignments import SHOWN, nearest, write_alignments
 from pipeline.domains.genome.blast.calibration import LARGEST_P, Comparison, compare, verdict
 from pipeline.domains.genome.blast.collect import SAMPLES, Found, Searched, write_hits
 from pipeline.domains.genome.blast.evalue_plot import cumulative
 from pipeline.domains.genome.blast.search import Program
+from pipeline.records import QUALITY, RESULTS, Exhibit, Findings
 
 COLUMNS = (
     "group", "sequence", "length", "hits", "best_hit", "evalue", "bit_score", "identity_percent",

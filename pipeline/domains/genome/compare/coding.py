@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit, Findings
 from pipeline.domains.genome.encoding import encode, words
 from pipeline.domains.genome.orfs import STANDARD_CODE, codon_set, stop_codons
 from pipeline.evaluation.scoreboard.comparison import FEWEST_LETTERS, SAMPLES, Measure, score
@@ -18,6 +17,7 @@ from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
 from pipeline.evaluation.scoreboard.subsampling import Pool
 from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
 from pipeline.evaluation.scoreboard.verdicts import Words
+from pipeline.records import QUALITY, Exhibit, Findings
 
 STARTS = ("ATG", "GTG", "TTG")
 """Start codons of bacteria; other genes begin with the first of them."""

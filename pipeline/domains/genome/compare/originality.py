@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit, Findings, Record, References, Rejection
 from pipeline.domains.genome.blast.collect import Subject
 from pipeline.domains.genome.compare.originality_figure import draw_matches
 from pipeline.domains.genome.compare.originality_verdict import Copying, say
 from pipeline.domains.genome.encoding import encode
 from pipeline.evaluation.exact_matches import Matches, find_matches
 from pipeline.evaluation.scoreboard.comparison import SAMPLES
+from pipeline.records import QUALITY, Exhibit, Findings, Record, References, Rejection
 from pipeline.runtime.progress import bar
 
 SIZES = (12, 16, 24, 32)

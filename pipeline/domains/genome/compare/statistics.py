@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit, Findings
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.pools import pool
 from pipeline.domains.genome.encoding import BASES
@@ -19,6 +18,7 @@ from pipeline.evaluation.scoreboard.mixtures import few_blocks, mix_letters
 from pipeline.evaluation.scoreboard.subsampling import Pool
 from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
 from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+from pipeline.records import QUALITY, Exhibit, Findings
 
 SEED = 0
 """Nothing but the data may change the numbers, so that the seed is none of the run's."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit
 from pipeline.domains.genome.compare import feature_plots
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.composition import DINUCLEOTIDES, DISTINCT, FREQUENT, RARE, WINDOW_BIN
@@ -23,6 +22,7 @@ from pipeline.evaluation.scoreboard.figures import (
     save_with_legend,
     spectra_distance,
 )
+from pipeline.records import QUALITY, Exhibit
 
 WEAK = "#d6d3d1"
 LEVEL = "#a8a29e"

@@ -17,19 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.config.schema import one_of
-from pipeline.domain import (
-    RESULTS,
-    AttributeCounts,
-    Domain,
-    Exhibit,
-    Findings,
-    Grammar,
-    Record,
-    References,
-    Rejection,
-    Sample,
-    Symbols,
-)
+from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import is_one_note, parse_length, split_length
 from pipeline.domains.music.abc.files import RawTune, read_tunes
@@ -46,6 +34,8 @@ from pipeline.domains.music.abc.tune_grammar import tune_grammar
 from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError, DataError
+from pipeline.grammar import Grammar
+from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 from pipeline.segments import Phrases
 
 _ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}

@@ -11,7 +11,6 @@ from fractions import Fraction
 from functools import lru_cache
 from types import MappingProxyType
 
-from pipeline.domain import Grammar
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import is_one_note
 from pipeline.domains.music.abc.filling import Filling
@@ -29,6 +28,7 @@ from pipeline.domains.music.abc.grammar_rules import Parts, Pitches
 from pipeline.domains.music.abc.lexicon import Letters, Lexicon, Spelled, Strand
 from pipeline.domains.music.abc.requested_header import Wishes
 from pipeline.errors import ConfigError
+from pipeline.grammar import Grammar
 
 _METERS = ("none", "2/2", "3/2", "4/2", "2/4", "3/4", "4/4", "5/4", "6/4", "7/4", "9/4", "2/8", "3/8", "4/8",
            "5/8", "6/8", "7/8", "9/8", "10/8", "12/8", "15/8", "3/16", "6/16", "9/16", "12/16")  # fmt: skip

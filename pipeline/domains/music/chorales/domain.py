@@ -8,19 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.config.schema import one_of
-from pipeline.domain import (
-    RESULTS,
-    AttributeCounts,
-    Domain,
-    Exhibit,
-    Findings,
-    Grammar,
-    Record,
-    References,
-    Rejection,
-    Sample,
-    Symbols,
-)
+from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.chorales.files import SUFFIXES, read_chorales
 from pipeline.domains.music.chorales.grammar import ChoraleGrammar
 from pipeline.domains.music.chorales.score import ChoraleRecord
@@ -37,6 +25,8 @@ from pipeline.domains.music.chorales.voices import (
 from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError
+from pipeline.grammar import Grammar
+from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 
 WIDEST = ((57, 81), (53, 74), (48, 69), (36, 64))
 """Lowest and highest note of each voice in Bach's chorales: transposed ones leave these no further than they

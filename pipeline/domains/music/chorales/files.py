@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.domain import Rejection
 from pipeline.domains.music.bombs import refuse_bombs
 from pipeline.domains.music.chorales.voices import (
     HIGHEST_PITCH,
@@ -28,6 +27,7 @@ from pipeline.domains.music.chorales.voices import (
     held_by_pitch,
 )
 from pipeline.errors import DataError
+from pipeline.records import Rejection
 
 if TYPE_CHECKING:
     from music21.stream import Part

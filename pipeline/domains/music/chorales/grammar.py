@@ -5,8 +5,8 @@ from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pipeline.domain import Grammar
 from pipeline.domains.music.chorales.voices import HELD, REST, VOICES
+from pipeline.grammar import Grammar
 
 
 class _Place(NamedTuple):

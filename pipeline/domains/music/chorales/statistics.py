@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit, Findings, Record
 from pipeline.domains.music.chorales.counterpoint import (
     FIFTH,
     OCTAVE,
@@ -27,6 +26,7 @@ from pipeline.evaluation.scoreboard.comparison import SAMPLES, Measure, score
 from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
 from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
 from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+from pipeline.records import QUALITY, Exhibit, Findings, Record
 
 FEWEST = 4
 """Chorales in each group; with fewer there are no halves to compare."""

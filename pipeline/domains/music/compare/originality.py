@@ -17,10 +17,10 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from pipeline.domain import QUALITY, Exhibit, Findings, Record, References, Rejection
 from pipeline.domains.music.compare.likeness import LETTERS, melody_letters
 from pipeline.evaluation.exact_matches import find_matches
 from pipeline.evaluation.plots import spread
+from pipeline.records import QUALITY, Exhibit, Findings, Record, References, Rejection
 
 REAL, SAMPLES = "held-out real", "samples"
 FEWEST_NOTES = 16

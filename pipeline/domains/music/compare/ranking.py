@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.tune import Tune, tune_of
 from pipeline.domains.music.compare.form import part_lengths
@@ -21,6 +20,7 @@ from pipeline.domains.music.compare.structure import (
     repeats_in_a_row,
     written_bars,
 )
+from pipeline.records import Record
 
 MAX_SAME_BARS = 4
 """A bar that stands more often in a row is a loop."""

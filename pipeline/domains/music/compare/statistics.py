@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit, Findings, Record
 from pipeline.domains.music.abc.domain import tune_of
 from pipeline.domains.music.compare.form import form_measures
 from pipeline.domains.music.compare.note_measures import Pieces, note_measures
@@ -20,6 +19,7 @@ from pipeline.domains.music.compare.structure import MAX_USUAL_BARS, loops, stru
 from pipeline.evaluation.scoreboard.comparison import REAL, SAMPLES, Measure, Row, score
 from pipeline.evaluation.scoreboard.table import figures_of, write_table
 from pipeline.evaluation.scoreboard.verdicts import Words, most_unlike, summary_of
+from pipeline.records import QUALITY, Exhibit, Findings, Record
 
 FEWEST = 8
 """Fewer pieces tell nothing."""

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from pipeline.domain import QUALITY, Exhibit
 from pipeline.domains.music.compare.note_measures import DEGREES, INTERVALS, LAGS, LENGTHS, LIKENESS, WIDEST
 from pipeline.domains.music.compare.note_table import STEPS
 from pipeline.domains.music.compare.structure_plots import draw_structure
 from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
 from pipeline.evaluation.scoreboard.comparison import Row
 from pipeline.evaluation.scoreboard.figures import mark, overview
+from pipeline.records import QUALITY, Exhibit
 
 _DEGREE_NAMES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
 _BARS_SHOWN = 10

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domain import QUALITY, Exhibit
 from pipeline.domains.music.compare import structure
 from pipeline.evaluation.plots import colour, new_figure, save_svg
 from pipeline.evaluation.scoreboard.comparison import INTERVAL_ERRORS, Row
+from pipeline.records import QUALITY, Exhibit
 
 SHARES = (
     structure.LOOPS, structure.LONG, structure.PARTS_ON_TONIC, structure.ENDS_ALIKE, structure.ACCIDENTALS,

@@ -11,17 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.config.checks import between, one_of
-from pipeline.domain import (
-    AttributeCounts,
-    Domain,
-    Findings,
-    Grammar,
-    Record,
-    References,
-    Rejection,
-    Sample,
-    Symbols,
-)
+from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.compare.top_voice import top_voice
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.performance.event_tokens import (
@@ -35,6 +25,8 @@ from pipeline.domains.music.piece import Piece, PieceRecord
 from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError, DataError
+from pipeline.grammar import Grammar
+from pipeline.records import Findings, Record, References, Rejection, Sample, Symbols
 
 if TYPE_CHECKING:
     from music21.stream import Score

@@ -7,8 +7,8 @@ a written piece; see `pipeline.domain.Grammar`.
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
-from pipeline.domain import Grammar
 from pipeline.domains.music.performance.event_tokens import EventTokens
+from pipeline.grammar import Grammar
 
 _UP = -1
 _START = "start"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
-from pipeline.domain import Record, Rejection
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import format_pitch
 from pipeline.domains.music.abc.domain import Abc
@@ -14,6 +13,7 @@ from pipeline.domains.music.abc.files import RawTune
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.piece import Meter, NoteEvent, Piece
 from pipeline.domains.music.render.staves import key_of
+from pipeline.records import Record, Rejection
 
 SIXTEENTHS = 4
 """In a quarter note."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.domain import Findings
 from pipeline.domains.music.compare.note_measures import (
     INTERVALS,
     Pieces,
@@ -30,6 +29,7 @@ from pipeline.domains.music.piece import Piece
 from pipeline.evaluation.scoreboard.comparison import Measure
 from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
 from pipeline.evaluation.scoreboard.verdicts import Words
+from pipeline.records import Findings
 
 WORDS = Words("performances", "playing", "real performances", ())
 WRITTEN = Words("pieces", "notes and bars", "real pieces", ())

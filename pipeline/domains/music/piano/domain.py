@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.config.checks import one_of
-from pipeline.domain import RESULTS, Domain, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.domain import Domain
 from pipeline.domains.music.piano.files import is_piano_name, read_pieces
 from pipeline.domains.music.piano.notes import (
     HIGHEST_KEY,
@@ -27,6 +27,7 @@ from pipeline.domains.music.render.phrasing import Performance
 from pipeline.domains.music.render.piece_playing import perform_piece
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError
+from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
 
 _ALLOWED = "a prime is note numbers from 0 to 127, blanks between, low to high in a chord, as '60 64 67'"
 

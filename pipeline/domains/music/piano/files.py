@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.domain import Rejection
 from pipeline.domains.music.bombs import refuse_bombs
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.piano.notes import NotNotes, parse_notes
 from pipeline.errors import DataError
+from pipeline.records import Rejection
 from pipeline.runtime.unpacking import open_unpacked
 
 SCORES = (".mxl", ".musicxml", ".xml", ".krn")

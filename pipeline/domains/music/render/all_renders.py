@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domain import Findings, Record, References
 from pipeline.domains.music.render.audio import AudioRender, join_findings
 from pipeline.domains.music.render.midi import MidiRender
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
+from pipeline.records import Findings, Record, References
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.config.schema import one_of
-from pipeline.domain import RESULTS, Exhibit, Findings, Record, References, Rejection
 from pipeline.domains.music.render.base import MusicRender, count
 from pipeline.domains.music.render.live import play_aloud
 from pipeline.domains.music.render.midi import MidiRender
 from pipeline.domains.music.render.soundfont import SYNTHESIZERS, plays_by_fluidsynth
 from pipeline.errors import ConfigError, ToolError
+from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection
 from pipeline.runtime.progress import track
 from pipeline.runtime.subprocess_call import call_isolated
 

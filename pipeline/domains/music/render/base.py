@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from pipeline.domain import Record, Render
+from pipeline.domain import Render
 from pipeline.domains.music.piece import PieceRecord
 from pipeline.domains.music.render.instruments import program_of
 from pipeline.domains.music.render.soundfont import check_sound
 from pipeline.errors import ConfigError
+from pipeline.records import Record
 
 
 class MusicRender(Render):

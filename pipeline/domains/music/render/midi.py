@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.domains.music.render.base import MusicRender, count, noun
 from pipeline.domains.music.render.notation import midi_bytes
 from pipeline.errors import DataError
+from pipeline.records import Findings, Record, References, Rejection
 from pipeline.runtime.progress import track
 
 logger = logging.getLogger(__name__)

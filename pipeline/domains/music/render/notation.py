@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import tune_of
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.midi_files import write_midi
@@ -17,6 +16,7 @@ from pipeline.domains.music.piece import PieceRecord
 from pipeline.domains.music.render.instruments import instrument_name
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.errors import DataError
+from pipeline.records import Record
 
 if TYPE_CHECKING:
     from music21.stream import Part, Score

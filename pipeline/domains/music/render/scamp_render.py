@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from pipeline.domain import Findings, Record, References, Rejection
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.piece import Meter, PieceRecord
 from pipeline.domains.music.render.audio import AudioRender, join_findings
@@ -22,6 +21,7 @@ from pipeline.domains.music.render.scamp_files import (
 )
 from pipeline.domains.music.render.staves import key_of
 from pipeline.errors import DataError, ToolError
+from pipeline.records import Findings, Record, References, Rejection
 from pipeline.runtime.progress import track
 from pipeline.runtime.subprocess_call import call_isolated
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import RESULTS, Exhibit, Findings, Record, References, Rejection
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.piece import PieceRecord
@@ -16,6 +15,7 @@ from pipeline.domains.music.render.base import MusicRender, count
 from pipeline.domains.music.render.lilypond import engrave_by_lilypond, missing_programs
 from pipeline.domains.music.render.notation import how_made, musicxml_text, title_of, valid_tune
 from pipeline.errors import DataError, ToolError
+from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection
 from pipeline.runtime.progress import track
 from pipeline.runtime.subprocess_call import call_isolated
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.domain import RESULTS, Exhibit, Findings, Record, Rejection
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.domain import format_tune, tune_of
 from pipeline.domains.music.abc.tune import WHOLE, Tune
@@ -23,6 +22,7 @@ from pipeline.domains.music.render.notation import midi_bytes, title_of
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.domains.music.render.score import engrave_all
 from pipeline.errors import DataError
+from pipeline.records import RESULTS, Exhibit, Findings, Record, Rejection
 from pipeline.report.page import content_policy
 from pipeline.runtime.files import write_atomically
 

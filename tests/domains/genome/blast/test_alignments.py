@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.genome.blast.alignments import write_alignments
 from pipeline.domains.genome.blast.collect import Subject, collect, covered
 from pipeline.domains.genome.blast.hits import Hit
 from pipeline.domains.genome.blast.search import BLASTN, BLASTP
+from pipeline.records import Record
 
 QUERY = Record("synthetic_0001", "A" * 10 + "ACGTACGTAC" * 7 + "A" * 20)
 TEXT = QUERY.symbols[10:80]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.genome.blast.blast import LocalBlast
 from pipeline.domains.genome.blast.embedded import EmbeddedBlast
 from pipeline.domains.genome.blast.plus import BlastPlus
 from pipeline.domains.genome.blast.search import BLASTN, BLASTP, SearchSettings
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.errors import ConfigError, ToolError
+from pipeline.records import Record, References
 
 ROOT = Path(__file__).parents[4]
 EMBEDDED_DATA = ROOT / "datasets" / "drosophila" / "upstream.fa.gz"

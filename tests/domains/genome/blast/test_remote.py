@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.genome.blast.ebi import EbiBlast
 from pipeline.domains.genome.blast.hits import Hit
 from pipeline.domains.genome.blast.ncbi import NcbiBlast
@@ -22,6 +21,7 @@ from pipeline.domains.genome.blast.remote import Pace, Remote
 from pipeline.domains.genome.blast.server import RemoteBlast
 from pipeline.domains.genome.blast.xml import read_ebi, read_ncbi
 from pipeline.errors import ConfigError, ToolError
+from pipeline.records import Record, References
 
 RNG = random.Random(7)
 SAMPLES = [Record(f"synthetic_{number:04d}", "".join(RNG.choices("ACGT", k=40))) for number in (1, 2)]

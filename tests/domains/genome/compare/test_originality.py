@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.genome.compare.originality import SIZES
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.errors import ConfigError
+from pipeline.records import Record, References
 
 
 def dna(length: int, seed: int) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
 from pipeline.domains.music.abc.tune import WHOLE
 from pipeline.domains.music.midi_files import read_midi
 from pipeline.domains.music.render.playback import played_notes
+from pipeline.records import Record
 
 pytestmark = pytest.mark.skipif(shutil.which("abc2midi") is None, reason="no abc2midi on PATH")
 

@@ -2,9 +2,9 @@ import gzip
 
 import pytest
 
-from pipeline.domain import Record, References, Rejection, Sample
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, References, Rejection, Sample
 
 TUNE = "X:7\nT:The Lark\nR:reel\nM:C\nL:1/8\nK:D major\n(GABc) dedB \\\n| d2 .d2 u{e}d4 :| % end\n"
 

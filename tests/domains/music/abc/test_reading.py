@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.domain import Record, Rejection
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.domains.music.render.playback import played_notes
+from pipeline.records import Record, Rejection
 
 HEADER = "X:1\nM:4/4\nL:1/4\n"
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain import Record, Rejection, Sample
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.repair import mend
 from pipeline.domains.music.abc.tune import Tune
+from pipeline.records import Record, Rejection, Sample
 
 MENDING = Abc(repair=True)
 

@@ -2,12 +2,12 @@ import random
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
 from pipeline.domains.music.abc.transpose import HIGHEST, LOWEST, NotMovable, transposed
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.streams import written_part
+from pipeline.records import Record
 
 
 def moved(body: str, semitones: int, key: str = "C") -> tuple[str, str]:

@@ -9,7 +9,6 @@ import torch
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.alphabet import EOS, Alphabet
-from pipeline.domain import Record, Rejection
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.domains.music.abc.grammar_meter import kind_of
 from pipeline.domains.music.abc.tune import Tune
@@ -18,6 +17,7 @@ from pipeline.errors import ConfigError
 from pipeline.generation.constrained.grammar import Guide, guide_of
 from pipeline.generation.engine import Request, draw
 from pipeline.models.recurrent import Recurrent
+from pipeline.records import Record, Rejection
 
 REPRESENTATIONS = ("char", "token")
 

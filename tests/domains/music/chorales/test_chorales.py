@@ -4,11 +4,11 @@ import pytest
 from music21_corpus import BACH
 from tiny import some_chorales
 
-from pipeline.domain import Record, References, Rejection, Sample
 from pipeline.domains.music.chorales.domain import Chorales
 from pipeline.domains.music.chorales.score import ChoraleRecord
 from pipeline.domains.music.chorales.voices import from_text
 from pipeline.errors import ConfigError
+from pipeline.records import Record, References, Rejection, Sample
 
 
 def sample(text: str, ended: bool = True) -> Sample:

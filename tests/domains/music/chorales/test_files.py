@@ -3,10 +3,10 @@ import json
 import pytest
 from music21_corpus import BACH
 
-from pipeline.domain import Rejection
 from pipeline.domains.music.chorales.files import read_chorales
 from pipeline.domains.music.chorales.voices import from_text, to_symbols
 from pipeline.errors import DataError
+from pipeline.records import Rejection
 
 STEPS = [[67, 62, 58, 43], [67, 60, -1, 43]]
 

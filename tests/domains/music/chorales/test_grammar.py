@@ -3,10 +3,10 @@ import random
 import pytest
 from tiny import run_pipeline, some_chorales
 
-from pipeline.domain import Record, Sample
 from pipeline.domains.music.chorales.domain import Chorales
 from pipeline.domains.music.chorales.grammar import ChoraleGrammar
 from pipeline.domains.music.chorales.voices import from_text, to_symbols
+from pipeline.records import Record, Sample
 
 
 @pytest.mark.parametrize("packed", [True, False])

@@ -5,9 +5,9 @@ import pytest
 
 from pipeline.data.deduplication import Duplicates
 from pipeline.data.near_copy_groups import Grouping
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.compare.likeness import melody_letters, melody_words
+from pipeline.records import Record
 
 REEL = "d2fd adfd|edef gfed|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"
 OTHER_FIRST_BARS = "d3f a3f|g2e2 c2A2|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"

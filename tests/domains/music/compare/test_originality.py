@@ -2,8 +2,8 @@ import csv
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.music.abc.domain import Abc
+from pipeline.records import Record, References
 
 HEADER = "M:4/4\nL:1/8\nK:D\n"
 REEL = "d2fd adfd|edef gfed|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"

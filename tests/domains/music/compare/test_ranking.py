@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.compare.ranking import CHECKS, rank
+from pipeline.records import Record
 
 PART = "dfaf edcd|efge d2d2|fafd gbge|efge d4"
 GOOD = f"|:{PART}:|:{PART[::1].replace('dfaf', 'd2af')}:|"

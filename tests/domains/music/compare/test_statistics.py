@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.compare.statistics import compare_groups
+from pipeline.records import Record
 
 LIKE = ("no difference found", "not tested, too few")
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from tiny import TINY, run_pipeline, some_performance
 
-from pipeline.domain import References, Rejection, Sample
 from pipeline.domains.music.midi_files import read_midi
 from pipeline.domains.music.performance.domain import Performance, closed, stretched, transposed
 from pipeline.domains.music.piece import PieceRecord
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import References, Rejection, Sample
 
 SHORT = ("NoteOn_60", "Velocity_63", "NoteOn_64", "Velocity_63", "TimeShift_0.50.100", "NoteOff_60")
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from tiny import TINY, run_pipeline, some_performance, some_tunes
 
-from pipeline.domain import Record, Rejection
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.domains.music.midi_files import read_midi, write_midi
 from pipeline.domains.music.performance.domain import Performance
@@ -15,6 +14,7 @@ from pipeline.domains.music.piece import Key, Meter, NoteEvent, Piece
 from pipeline.domains.music.render.notation import midi_bytes
 from pipeline.domains.music.render.playback import played_notes
 from pipeline.errors import ConfigError
+from pipeline.records import Record, Rejection
 
 
 @pytest.fixture(scope="module")

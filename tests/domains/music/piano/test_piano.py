@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from tiny import run_pipeline, some_performance, some_pieces
 
-from pipeline.domain import Record, References, Rejection, Sample
 from pipeline.domains.music.piano.domain import Piano, PianoRecord
 from pipeline.domains.music.piano.files import read_pieces
 from pipeline.domains.music.piano.notes import chords
 from pipeline.domains.music.piano.playing import to_piece
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.errors import ConfigError, DataError
+from pipeline.records import Record, References, Rejection, Sample
 
 CORPUS = Path(find_spec("music21").submodule_search_locations[0]) / "corpus"
 TEXT = "48 60 64 67 72\n60 64\n"

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.domain import Record, References
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.all_renders import AllRenders
 from pipeline.domains.music.render.audio import AudioRender
@@ -17,6 +16,7 @@ from pipeline.domains.music.render.live import play_aloud
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.synthesis import PEAK, RATE, finish
 from pipeline.errors import ConfigError
+from pipeline.records import Record, References
 
 NONE = References({}, lambda: iter(()))
 RECORD = Record("tune_0001", Tune("4/4", "1/8", "G", "GBdB gdBd|g8|]", rhythm="reel").text)

@@ -6,10 +6,10 @@ import subprocess
 import pytest
 import symusic
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import format_tune, tune_of
 from pipeline.domains.music.render.notation import midi_bytes
 from pipeline.domains.music.render.playback import played_notes, sounding_notes
+from pipeline.records import Record
 
 HEADER = "M:4/4\nL:1/8\nK:D\n"
 BODY = "{g}f2 {gf}e2 {gfe}d2 d2|{g}f {g}e/2d/2 {gfgfg}A2 f4|]"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.domains.music.abc.tune import WHOLE, Tune
 from pipeline.domains.music.render.accompaniment import accompany
 from pipeline.domains.music.render.harmony import harmonise, parse_chord
+from pipeline.records import Record
 
 
 def names(body: str, meter: str, unit: str, key: str) -> list[str]:

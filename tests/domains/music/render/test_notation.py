@@ -5,13 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.domain import tune_of
 from pipeline.domains.music.abc.tune import WHOLE
 from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.errors import DataError
+from pipeline.records import Record
 
 
 def record_of(body: str, meter: str = "4/4", unit: str = "1/8", key: str = "C", rhythm: str = "") -> Record:

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.phrasing import perform
 from pipeline.domains.music.render.scamp_render import ScampRender
+from pipeline.records import Record, References
 
 NONE = References({}, lambda: iter(()))
 REEL = "G2BG DGBG|A2cA EAcA|B3B BAGB|dBAc BG G2:|"

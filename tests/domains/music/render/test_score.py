@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain import Record, References
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render import lilypond
 from pipeline.domains.music.render.engrave import PAGE_HEIGHT, bind_book, engrave
 from pipeline.domains.music.render.notation import musicxml_text
 from pipeline.domains.music.render.score import ScoreRender, engrave_all, kind_and_tempo, score_of
+from pipeline.records import Record, References
 
 NONE = References({}, lambda: iter(()))
 

@@ -10,13 +10,13 @@ import subprocess
 
 import pytest
 
-from pipeline.domain import Record
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.piece import NoteEvent, Piece, PieceRecord, Tempo
 from pipeline.domains.music.render.notation import struck_pitches
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.domains.music.render.score import score_of
 from pipeline.domains.music.render.tunebook import Moments, events_of, write_tunebook
+from pipeline.records import Record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FACTS = {"nearest": "The Jolly Beggarman", "nearest_distance": "0.62", "log_probability": "-200"}
