@@ -1,7 +1,7 @@
 """What may follow what in events, so that all that is drawn can be played.
 
 One strand watches the order of the kinds of events, one each key of a performance, one the places in a bar of
-a written piece; see `pipeline.domain.Grammar`.
+a written piece; see `pipeline.grammar.Grammar`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
