@@ -14,6 +14,8 @@ _VALUES = {
     "L": re.compile(r"1/\d+"),
     "K": fields.KEY,
 }
+_NO_MUSIC = re.compile(r"[A-Za-z]*[h-tw][A-Za-z]*")
+"""A word after a key with a letter that is no note, rest or bow mark."""
 _ALLOWED = (
     "a prime is 'M:6/8 K:Dmaj' or 'R:reel M:4/4 L:1/8 K:Em' and then, if wanted, the first notes: meters "
     "such as C, C|, 6/8; L: 1/4, 1/8, 1/16; keys A to G with # or b and maj, min, mix, dor, phr, lyd or loc; "
@@ -37,6 +39,8 @@ def parse_prime(text: str, keep: Keep) -> str:
         if value is None:
             raise ConfigError(f"sample.prime: {name}:{rest[:20]} is not known; {_ALLOWED}")
         found[name], rest = value[0], rest[value.end() :].lstrip()
+        if name == "K" and value[3] is None and (word := _NO_MUSIC.match(rest)):
+            raise ConfigError(f"sample.prime: unknown mode {word[0]!r} in K:{value[0]} {word[0]}; {_ALLOWED}")
     return _start(found, rest, keep) if found else ""
 
 
