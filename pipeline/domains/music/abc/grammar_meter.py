@@ -41,9 +41,10 @@ class Place(NamedTuple):
 
     `header` counts its lines read, 4 in the body. `room` is what the bar still holds, before the last note
     where that is `open` to a length. `length` is that of the last note, where a sign may change it; `factor`
-    what its length is multiplied by. `upbeat` is the length of the last pick-up, `repeated_upbeat` that of
-    one which the next repeat plays again, 0 for none. `before` says what waits for a note: a chord symbol,
-    grace notes, marks.
+    what its length is multiplied by. `pair` is the length, before a broken rhythm changes it, that the second
+    note of the pair must have; 0 outside a pair. `upbeat` is the length of the last pick-up,
+    `repeated_upbeat` that of one which the next repeat plays again, 0 for none. `before` says what waits for
+    a note: a chord symbol, grace notes, marks.
     """
 
     header: int = 0
@@ -60,6 +61,7 @@ class Place(NamedTuple):
     tuplet: Factor = PLAIN
     tuplet_left: int = 0
     broken: Factor = PLAIN
+    pair: int = 0
     before: int = 0
     inside: str = ""
     inner: int = 0
@@ -80,7 +82,7 @@ class Place(NamedTuple):
 
     def lasting(self, length: int) -> "Place":
         """With the last note so long."""
-        return self._replace(open=False, length=length, room=self.left_by(length), factor=PLAIN)
+        return self._replace(open=False, length=length, room=self.left_by(length), factor=PLAIN, pair=0)
 
     def left_by(self, length: int) -> int:
         """The room that a note leaves."""
@@ -150,9 +152,15 @@ class Bars(Strand):
         return frozenset(k for k in options if self.filling.can_go_on(_unit(k), place.full, PLAIN, 0))
 
     def _lengths(self, place: Place, factor: Factor, left: int) -> Kinds:
-        """The lengths with which a note leaves a way to fill the bar."""
+        """The lengths with which a note leaves a way to fill the bar.
+
+        The notes of a broken rhythm are written with equal lengths (ABC 2.1 §4.4).
+        """
         room = None if place.full is None else place.room
-        return self.filling.fitting(place.unit, room, factor, place.tuplet if left else PLAIN, left)
+        found = self.filling.fitting(place.unit, room, factor, place.tuplet if left else PLAIN, left)
+        if not place.pair:
+            return found
+        return frozenset(text for text in found if self.filling.ticks(text, place.unit) == place.pair)
 
     def _takes_a_note(self, place: Place) -> bool:
         return bool(self._lengths(place, place.next_factor, max(place.tuplet_left - 1, 0)))
@@ -186,7 +194,7 @@ class Bars(Strand):
         if rest or not is_one_note(Fraction(length, place.unit)):
             return False
         room = place.room if place.full is None else place.room + place.length - length
-        return room > 0 and self._takes_a_note(place._replace(room=room, broken=after))
+        return room > 0 and self._takes_a_note(place._replace(room=room, broken=after, pair=place.length))
 
     def _bar_lines(self, place: Place) -> Kinds:
         if place.tuplet_left or place.broken != PLAIN:
@@ -230,7 +238,9 @@ def _after(place: Place, kind: str) -> Place:
         before, after = _broken(kind)
         changed = place.length * before[0] // before[1]
         room = place.room if place.full is None else place.room + place.length - changed
-        return place._replace(room=room, broken=after, touching=False, single=False, length=0)
+        return place._replace(
+            room=room, broken=after, pair=place.length, touching=False, single=False, length=0
+        )
     if kind in BAR_LINES:
         return _after_bar_line(place, kind)
     place = place._replace(touching=False, single=False, length=0, final=False)

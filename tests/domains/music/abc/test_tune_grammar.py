@@ -199,3 +199,22 @@ def after(grammar: TuneGrammar, alphabet: Alphabet, symbols) -> list:
         letter = alphabet.symbols.index(symbol)
         states = [grammar.step(strand, state, letter) for strand, state in enumerate(states)]
     return states
+
+
+@pytest.mark.parametrize(
+    ("start", "may_follow", "may_not"),
+    [
+        ("A2>B", "2", "|/3"),
+        ("A>B", "|c", "2/"),
+        ("A2<{d}B", "2", "|"),
+        ("A2>[DF]", "2", "c"),
+        ("A2>B2", "|c", "/"),
+    ],
+)
+def test_notes_of_a_broken_rhythm_are_written_with_equal_lengths(start, may_follow, may_not):
+    symbols = sorted(set("M:4/4\nL:1/8\nK:D|[]{}<>:ABDFcd/23"))
+    grammar, alphabet = TuneGrammar(symbols, {}), Alphabet(symbols)
+    states = after(grammar, alphabet, "M:4/4\nL:1/8\nK:D\n" + start)
+    masks = [grammar.allowed(strand, state)[0] for strand, state in enumerate(states)]
+    allowed = {symbols[letter] for letter in frozenset.intersection(*masks)}
+    assert allowed >= set(may_follow) and allowed.isdisjoint(may_not)
