@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs clean
+# Their docstrings are the public interface.
+PUBLIC := pipeline/api.py pipeline/domain.py pipeline/records.py pipeline/grammar.py pipeline/errors.py pipeline/segments.py
+
+.PHONY: run test coverage lint style types imports spelling docstrings docs clean
 
 run: $(VENV)/installed
 	$(BIN)/python -m pipeline dataset=drosophila
@@ -16,8 +19,27 @@ docs: $(VENV)/installed
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet -b html docs build/docs
 	@echo "build/docs/index.html"
 
-lint: $(VENV)/installed
+# Measured apart: it makes the suite slower.
+coverage: $(VENV)/installed
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: style spelling imports docstrings types
+
+style: $(VENV)/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+imports: $(VENV)/installed
+	$(BIN)/lint-imports --no-cache --no-logo
+
+spelling: $(VENV)/installed
+	$(BIN)/codespell
+
+docstrings: $(VENV)/installed
+	$(BIN)/numpydoc lint $(PUBLIC)
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -28,4 +50,4 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage

@@ -4,7 +4,10 @@ Start with `conf/config.yaml` (every setting on one page), then `pipeline/run_fo
 the data), then `pipeline/domains/text.py` (the smallest domain). From other programs: `load` and `generate`.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.api import generate, load
 
 __version__ = "0.1.0"
 __all__ = ["generate", "load"]

@@ -42,7 +42,7 @@ def load(run: str | Path) -> Trained:
 
 
 def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sample]:
-    """Draw sequences; the settings are those of `sample` in a configuration: count, length, temperature …
+    """Draw sequences; the settings are those of `sample` in a configuration: count, length and others.
 
     Each sample has its symbols, log-probability, bits per symbol and seed, and depends on the settings, the
     seed and its index alone. Raises ConfigError, before the first, where a setting is not known or not right.

@@ -104,6 +104,13 @@ def type_in(monkeypatch, tmp_path, capfd):
     return call
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `data` every test that asks for the real data beside the checkout."""
+    for item in items:
+        if {"shared_data", "shared"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.data)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data beside the checkout."""

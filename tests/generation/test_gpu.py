@@ -65,6 +65,7 @@ def pair(request):
     return model, copy.deepcopy(model).to("cuda")
 
 
+@pytest.mark.gpu
 @needs_gpu
 def test_logits_step_by_step_are_those_of_the_cpu(pair):
     codes = torch.from_numpy(np.random.default_rng(0).integers(3, 7, (5, 40)))
@@ -77,6 +78,7 @@ def test_logits_step_by_step_are_those_of_the_cpu(pair):
             assert torch.allclose(one, other.cpu(), atol=1e-4)
 
 
+@pytest.mark.gpu
 @needs_gpu
 @pytest.mark.parametrize("name", REQUESTS)
 def test_samples_are_those_of_the_cpu_but_for_rounding(pair, name):
@@ -90,6 +92,7 @@ def test_samples_are_those_of_the_cpu_but_for_rounding(pair, name):
         assert not any("AC" in each.symbols[3:] for each in there)
 
 
+@pytest.mark.gpu
 @needs_gpu
 def test_the_same_bytes_for_any_count_and_start(pair):
     request = dataclasses.replace(REQUEST, count=GPU_BLOCK + 20, length=12)
@@ -98,6 +101,7 @@ def test_the_same_bytes_for_any_count_and_start(pair):
     assert list(draw(pair[1], DNA, request, first=GPU_BLOCK + 3)) == every[GPU_BLOCK + 3 :]
 
 
+@pytest.mark.gpu
 @needs_gpu
 def test_searches_and_scores_are_those_of_the_cpu(pair):
     request = Request(5, 9, 0, "GA", open_ended=True)

@@ -235,6 +235,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("dataset", "file"),
     [

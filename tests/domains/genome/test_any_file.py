@@ -46,6 +46,7 @@ SEEDS = {
 }
 
 
+@pytest.mark.data
 @pytest.mark.skipif(not REAL, reason=f"no real data at {SHARED}")
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
 def test_a_real_file_is_read_as_biopython_reads_it(path):

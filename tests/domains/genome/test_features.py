@@ -41,6 +41,7 @@ def written(tmp_path, text: str):
     return path
 
 
+@pytest.mark.data
 @pytest.mark.parametrize("kind", ["CDS", "gene", "exon", "mRNA", "tRNA"])
 @pytest.mark.parametrize(
     "name",

@@ -109,6 +109,7 @@ def assert_right_choice(split: Split, complement=None, errors: float = 1.0) -> N
     assert found.bits < max(found.error, NEGLIGIBLE)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize("name", GENOMES)
 def test_no_lower_order_beats_that_chosen_for_a_genome(name):
     # Two validation blocks of five hold copies in Mycoplasma, and one test block of ten: 1.7 errors.
@@ -116,6 +117,7 @@ def test_no_lower_order_beats_that_chosen_for_a_genome(name):
     assert_right_choice(genome(name), COMPLEMENT, errors)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize("name", TEXTS)
 def test_no_lower_order_beats_that_chosen_for_proteins_and_tunes(name):
     assert_right_choice(records(name))
