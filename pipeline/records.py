@@ -145,12 +145,14 @@ class Findings:
     name, all files written, and what was rejected.
 
     `conclusions` are those lines of the summary that say how good the samples are; the report opens with the
-    first few. `notes` explain a figure by its name.
+    first few. `warnings` are lines of the summary that come before all others. `notes` explain a figure by
+    its name.
     """
 
     exhibits: tuple[Exhibit, ...] = ()
     summary: tuple[str, ...] = ()
     conclusions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def followed_by(self, other: "Findings") -> "Findings":

@@ -270,6 +270,7 @@ def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) ->
         figures={name: value for finding in findings for name, value in finding.figures.items()},
         exhibits=tuple(exhibit for finding in findings for exhibit in finding.exhibits),
         conclusions=tuple(line for finding in findings for line in finding.conclusions),
+        warnings=tuple(line for finding in findings for line in finding.warnings),
         notes={name: note for finding in findings for name, note in finding.notes.items()},
     )
 

@@ -102,9 +102,12 @@ def _title(manifest: Mapping[str, Any], stages: Mapping[str, Any]) -> str:
 
 
 def _conclusions(stages: Mapping[str, Any]) -> list[str]:
-    """At most `MAX_CONCLUSIONS` sentences on how good the run is; of each stage the first line where none
-    of them says."""
-    found = [line for stage in stages.values() for line in stage.get("conclusions", ())]
+    """At most `MAX_CONCLUSIONS` sentences on how good the run is, warnings first; of each stage the first
+    line where none of them says."""
+    keys = ("warnings", "conclusions")
+    found = list(
+        dict.fromkeys(line for key in keys for each in stages.values() for line in each.get(key, ()))
+    )
     if not found:
         found = [line for stage in stages.values() for line in stage.get("summary", ())[:1]]
     return [_sentence(line) for line in found[:MAX_CONCLUSIONS]]

@@ -23,6 +23,9 @@ from pipeline.training.inputs import TrainInputs
 from pipeline.training.lr_finder import TABLE
 from pipeline.training.previews import PREVIEWS, show_previews
 
+COPY_ORDER = 10
+"""Contexts of so many symbols and more are seen again mostly in copies."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -118,10 +121,19 @@ def _warnings(
     remedy = "train a model on this data (leave out checkpoint=…)"
     if rows:
         remedy = time_to_reach(rows, baseline.validation.bits, *_elapsed(out_dir / "last.ckpt"))
+    if not measured.name.startswith("mixture") and gains_by_copies(measured.baselines, difference.bits):
+        remedy = f"the data repeats itself: use model=mixture, which looks up repeats; {remedy}"
     return (
-        f"this model is worse than its baseline ({baseline.name}) by {difference.bits:.3f} bits per {unit}; "
-        f"{remedy}; or use model=markov, the baseline itself",
+        f"this model is worse than its baseline ({baseline.name}) by {difference.bits:.3f} bits per {unit}. "
+        f"Remedy: {remedy}; or use model=markov, the baseline itself",
     )
+
+
+def gains_by_copies(baselines: Sequence[Baseline], lead: float) -> bool:
+    """Whether the strongest baseline owes more than half of its `lead`, in bits per symbol, to contexts that
+    mostly copies share."""
+    short = [each.test.bits for each in baselines if each.order in range(COPY_ORDER)]
+    return bool(short) and min(short) - strongest(baselines).test.bits > lead / 2
 
 
 def _elapsed(last: Path) -> tuple[float, int]:

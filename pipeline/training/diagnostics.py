@@ -62,7 +62,7 @@ def time_to_reach(rows: Sequence[Mapping[str, float]], target: float, seconds: f
         return "how long it would take cannot be estimated: on the validation split it is no worse"
     later = where >= where[-1] / 2 if len(where) else np.zeros(0, bool)
     if later.sum() < FEW or not steps:
-        return "train longer; how long cannot be estimated from so few validations"
+        return "train longer (how long cannot be estimated from so few validations)"
     slope, offset = np.polyfit(np.log(where[later]), np.log(bits[later]), 1)
     if slope > -MIN_SLOPE:
         return (

@@ -221,6 +221,16 @@ def test_conclusions_are_at_most_five_sentences(manifest, run):
     assert said == lines[:5]
 
 
+def test_warnings_come_before_the_conclusions_of_all_stages_and_once(manifest, run):
+    warned = "samples are worse than those of the chain"
+    manifest["stages"]["postprocess"]["warnings"] = [warned]
+    manifest["stages"]["postprocess"]["conclusions"] = [warned, *(f"conclusion {n}" for n in range(9))]
+    words = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8")).words()
+    assert words.count("Samples are worse than those of the chain.") == 1
+    assert words.index("Samples are worse") < words.index("Conclusion 0.")
+    assert "Conclusion 3." in words and "Conclusion 4." not in words
+
+
 def test_a_run_without_conclusions_opens_with_the_first_line_of_each_stage(manifest, run):
     del manifest["stages"]["postprocess"]["conclusions"]
     page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from pipeline.evaluation.scoreboard.comparison import CONTROL, FEWEST_LETTERS, R
 from pipeline.evaluation.scoreboard.mixtures import mix_letters
 from pipeline.evaluation.scoreboard.subsampling import Pool
 from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+from pipeline.evaluation.scoreboard.verdicts import Words, summary_of, warnings_of
 from pipeline.records import QUALITY, Exhibit, Findings
 
 FEWEST_PROTEINS = 4
@@ -39,14 +39,15 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
     rows = score(pools, measures(), np.random.default_rng(SEED), mixer=mixer) if pools else []
     table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
     plots = _plots(groups, rows, out_dir)
-    said = tuple(summary_of(groups, rows, WORDS))
+    said, warned = tuple(summary_of(groups, rows, WORDS)), tuple(warnings_of(rows, WORDS))
     return Findings(
         exhibits=(
             Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
             Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY),
         ),
-        summary=said,
+        summary=(*warned, *said),
         conclusions=said[:2],
+        warnings=warned,
         figures=figures_of(rows),
         files=(table, *plots),
     )

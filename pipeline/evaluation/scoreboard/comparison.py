@@ -153,12 +153,13 @@ class Row:
     def testable(self) -> bool:
         """Whether a difference could be found, as the references alone say: a baseline, or a mixture of real
         sequences with random letters, is found to differ; or none of these can, by what is measured, or
-        there are none."""
+        there are none. The shuffled group is made of the samples, so it counts only where no mixture was
+        tried."""
         if REAL not in self.groups:
             return False
         if self.measure.alike or self.found_mixture is not None or not (self.nulls or self.mixed):
             return True
-        if any(self.beyond_noise(name) for name in self.nulls):
+        if any(self.beyond_noise(name) for name in self.nulls if name != SHUFFLED or not self.mixed):
             return True
         return self.measure.kept_by_shuffling and self.mixed != RANDOM
 

@@ -110,6 +110,23 @@ def _against_markov(tested: Sequence[Row], words: Words) -> list[str]:
     return [f"{said}; {chain} is nearer on {_some(farther)}"]
 
 
+def warnings_of(rows: Sequence[Row], words: Words) -> list[str]:
+    """A warning where samples differ from real sequences on most metrics and the Markov chain is nearer on
+    more of them than the samples are, with a remedy."""
+    tested = [row for row in rows if row.testable and SAMPLES in row.groups]
+    chain = next((name for row in tested for name in row.nulls if name.startswith(CHAIN)), None)
+    metrics = len(families(tested))
+    if chain is None or 2 * count_alike(tested, SAMPLES) >= metrics:
+        return []
+    nearer, farther = len(_named(tested, chain, SAMPLES)), len(_named(tested, SAMPLES, chain))
+    if farther <= nearer:
+        return []
+    return [
+        f"the samples are worse than those of {chain}: it is nearer to {words.real} on {farther} of "
+        f"{metrics} metrics, the samples on {nearer}; sample at temperature 1, or train longer"
+    ]
+
+
 def _named(tested: Sequence[Row], worse: str, than: str) -> list[str]:
     """The metrics by which one group differs from real sequences, and is further from them than another."""
     lost = ([row for row in each if _loses(row, worse, than)] for each in families(tested))

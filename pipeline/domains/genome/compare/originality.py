@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.domains.genome.blast.collect import Subject
 from pipeline.domains.genome.compare.originality_figure import draw_matches
-from pipeline.domains.genome.compare.originality_verdict import Copying, say
+from pipeline.domains.genome.compare.originality_verdict import Copying, say, warn
 from pipeline.domains.genome.encoding import encode
 from pipeline.evaluation.exact_matches import Matches, find_matches
 from pipeline.evaluation.scoreboard.comparison import SAMPLES
@@ -96,14 +96,16 @@ def audit_copies(
     kept, rejections = _judged(groups[0], copying, training)
     table, rows, plot = files
     said = tuple(say(copying, _longest(groups[0], training)))
+    warned = tuple(warn(copying))
     return kept, Findings(
         exhibits=(
             Exhibit("Copies of the training data", (table,), copying.why, part=QUALITY),
             Exhibit("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
             Exhibit("Longest exact match of every sequence", (rows,), CAPTION),
         ),
-        summary=said,
-        conclusions=said[1:] or said,
+        summary=(*warned, *said),
+        conclusions=said[2:] if warned else said[1:] or said,
+        warnings=warned,
         figures=_figures(copying),
         files=files,
         rejections=rejections,

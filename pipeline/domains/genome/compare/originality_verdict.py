@@ -21,6 +21,8 @@ FEWEST_SEQUENCES = 5
 LARGEST_P, SMALLEST_EFFECT = 0.01, 0.55
 """Longer matches are told from chance up to this p-value; they matter where a sample's match is the longer
 one in so many of all pairs of a sample and a real sequence."""
+MANY_COPIES = 0.2
+"""A warning comes where the share of copies is greater by this in the samples than in held-out real ones."""
 MUCH_REPEATED = 0.2
 """With more of the held-out sequences above the limit, the data repeats itself."""
 
@@ -86,17 +88,37 @@ def say(copying: Copying, longest: str) -> Iterator[str]:
             )
 
 
+def warn(copying: Copying) -> Iterator[str]:
+    """A line to read before all others where many samples are copies and few held-out real sequences are."""
+    if copying.drops or REAL not in copying.lengths:
+        return
+    samples, real = (copying.above(name) / len(copying.lengths[name]) for name in (SAMPLES, REAL))
+    if samples >= real + MANY_COPIES and _more_above(copying) <= LARGEST_P:
+        yield (
+            f"{samples:.0%} of the samples copy the training data (held-out real DNA {real:.0%}); "
+            "domain.max_copy_bp=40 drops such samples"
+        )
+
+
+def _more_above(copying: Copying) -> float:
+    """The p-value of Fisher's test that more samples than held-out sequences have a match above the limit."""
+    from scipy.stats import fisher_exact
+
+    above = [(copying.above(name), len(copying.lengths[name])) for name in (SAMPLES, REAL)]
+    table = [[count, size - count] for count, size in above]
+    return float(fisher_exact(table, alternative="greater").pvalue)
+
+
 def _verdict(copying: Copying) -> str:
     samples, real = copying.lengths[SAMPLES], copying.lengths[REAL]
     if min(len(samples), len(real)) < FEWEST_SEQUENCES:
         return f"too few sequences to compare with held-out real DNA ({len(samples)} and {len(real)})"
-    from scipy.stats import fisher_exact, mannwhitneyu
+    from scipy.stats import mannwhitneyu
 
     ranked = mannwhitneyu(samples, real, alternative="greater")
     longer = float(ranked.statistic) / (len(samples) * len(real))
     above = [(copying.above(name), len(copying.lengths[name])) for name in (SAMPLES, REAL)]
-    table = [[count, size - count] for count, size in above]
-    rare = float(fisher_exact(table, alternative="greater").pvalue)
+    rare = _more_above(copying)
     medians = f"median longest match {np.median(samples):g} bp, held-out real {np.median(real):g} bp"
     test = f"{medians}; the longer one in {longer:.0%} of pairs, p = {ranked.pvalue:.1g}, rank test"
     if rare <= LARGEST_P:

@@ -17,7 +17,7 @@ from pipeline.evaluation.scoreboard.comparison import CONTROL, FEWEST_LETTERS, R
 from pipeline.evaluation.scoreboard.mixtures import few_blocks, mix_letters
 from pipeline.evaluation.scoreboard.subsampling import Pool
 from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
+from pipeline.evaluation.scoreboard.verdicts import Words, summary_of, warnings_of
 from pipeline.records import QUALITY, Exhibit, Findings
 
 SEED = 0
@@ -48,11 +48,12 @@ def compare_groups(
         from pipeline.domains.genome.compare.statistics_plots import draw_all
 
         plots = draw_all({row.measure.name: row for row in found}, rows, out_dir)
-    said = tuple(summary_of(groups, rows, WORDS))
+    said, warned = tuple(summary_of(groups, rows, WORDS)), tuple(warnings_of(rows, WORDS))
     return Findings(
         exhibits=(Exhibit("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY), *plots),
-        summary=(*said, *few_blocks(blocks.get(REAL))),
+        summary=(*warned, *said, *few_blocks(blocks.get(REAL))),
         conclusions=said[:2],
+        warnings=warned,
         figures=figures_of(rows),
         files=(table, *(file for plot in plots for file in plot.files)),
     )

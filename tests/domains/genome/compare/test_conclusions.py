@@ -13,7 +13,7 @@ from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.encoding import BASES
 from pipeline.evaluation.scoreboard.comparison import CONTROL, REAL, SAMPLES, SHUFFLED, Row, score
 from pipeline.evaluation.scoreboard.mixtures import mix_letters
-from pipeline.evaluation.scoreboard.verdicts import count_alike, families, summary_of
+from pipeline.evaluation.scoreboard.verdicts import count_alike, families, summary_of, warnings_of
 
 EMBEDDED = Path(__file__).parents[4] / "datasets" / "drosophila" / "upstream.fa.gz"
 METRICS = (
@@ -96,3 +96,17 @@ def test_samples_that_start_untypically_are_seen(fly, references):
     start = next(row for row in rows if row.measure.name == named.start_name(100))
     assert start.beyond_noise(SAMPLES) and not start.beyond_noise(CONTROL)
     assert float(start.groups[SAMPLES].value) < -15
+
+
+def test_samples_worse_than_the_markov_chain_are_called_so_first(fly, references):
+    """Uniform letters get a warning, since even shuffled windows are nearer; real windows and sequences of
+    the chain get none."""
+    rng = random.Random(4)
+    chain = {**references, "Markov order 0": references[SHUFFLED]}
+    uniform = ["".join(rng.choices(BASES, k=500)) for _ in range(COUNT)]
+    (line,) = warnings_of(compared(uniform, chain)[0], WORDS)
+    assert line.startswith("the samples are worse than those of Markov order 0: it is nearer to real DNA on ")
+    assert "sample at temperature 1" in line
+    shuffled = ["".join(rng.sample(text, len(text))) for text in references[CONTROL]]
+    for samples in (windows(fly[300:320]), shuffled):
+        assert warnings_of(compared(samples, chain)[0], WORDS) == []

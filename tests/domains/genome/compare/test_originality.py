@@ -87,17 +87,28 @@ def test_samples_are_judged_by_what_held_out_real_dna_does(tmp_path):
     copies = [sample(n, CHROMOSOME[200 * n + 1000 :][:60]) for n in range(10)]
     new = [sample(n) for n in range(30)]
     _, findings, _ = audited(copies + new, tmp_path)
-    assert findings.summary[1].startswith(
+    assert findings.summary[2].startswith(
         "copies: the samples copy more than held-out real DNA does: 25.0% of them have a match above 24 bp"
     )
     _, findings, _ = audited(new, tmp_path)
     assert findings.summary[1].startswith("copies: the samples copy no more than held-out real DNA does")
+    assert findings.warnings == ()
     # Where the held-out sequences repeat the training data, that is said, and the limit stays bounded.
     real = [Record(f"real{n}", CHROMOSOME[300 * n + 1000 :][:200]) for n in range(20)]
     _, findings, rows = audited(copies, tmp_path, real=real)
-    assert "the test split flatters every model" in findings.summary[2]
+    assert "the test split flatters every model" in findings.summary[2] and not findings.warnings
     assert "above 64 bp" in findings.summary[0]
     assert {row["longest_match_bp"] for row in rows if row["group"] == "held-out real"} == {"200"}
+
+
+def test_a_run_that_mostly_copies_says_so_first(tmp_path):
+    copies = [sample(n, CHROMOSOME[200 * n + 1000 :][:60]) for n in range(40)]
+    _, findings, _ = audited(copies, tmp_path)
+    assert findings.warnings == findings.summary[:1]
+    assert findings.summary[0].startswith("100% of the samples copy the training data (held-out real DNA 0%)")
+    # Samples that copy as often as held-out real DNA does are no fault of the model.
+    real = [Record(f"real{n}", CHROMOSOME[300 * n + 1000 :][:200]) for n in range(20)]
+    assert audited(copies, tmp_path, real=real)[1].warnings == ()
 
 
 def test_odd_samples_are_no_error(tmp_path):
