@@ -117,7 +117,8 @@ def _errors_as_messages() -> Iterator[None]:
         _fail(f"{error.override}: {NEEDS_QUOTES}")
     except (HydraException, OmegaConfBaseException) as error:
         _fail(_explain(error, sys.argv[1:]))
-    except MemoryError:
+    except MemoryError as error:
+        _fail_on_compiled(error)
         _fail("out of memory; lower train.batch, model.hidden_size or sample.count")
     except BrokenPipeError:
         # Whoever read us, head for instance, has had enough; nor is there anyone to flush to at the end.
@@ -127,6 +128,16 @@ def _errors_as_messages() -> Iterator[None]:
         remedy = REMEDIES.get(error.errno, "")
         where = error.filename or "the run folder"
         _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_go_on()}")
+    except Exception as error:
+        _fail_on_compiled(error)
+        raise
+
+
+def _fail_on_compiled(error: Exception) -> None:
+    """End with one message where the error is of compiled code that numba has kept and cannot load."""
+    if (folder := process.forget_compiled(error)) is not None:
+        remedy = "remove it and run again" if folder.exists() else "it was removed; run again"
+        _fail(f"{folder}: the compiled code that is kept there is damaged; {remedy}{_how_to_go_on()}")
 
 
 def _as_hydra_wants(arguments: list[str]) -> list[str]:

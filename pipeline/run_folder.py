@@ -29,7 +29,7 @@ from pipeline import __version__
 from pipeline.config.schema import STAGES
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Exhibit, Findings, Rejection
-from pipeline.runtime.files import append, create, refuse_links, write_atomically
+from pipeline.runtime.files import append, create, has_hard_links, refuse_links, write_atomically
 from pipeline.runtime.manifest import FORMAT, MANIFEST, read_manifest
 
 log = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class RunFolder:
 
     def _clear_partials(self, name: str, keep: Path | None) -> None:
         for path in self.path.glob(f".{name}-*.partial"):
-            if path != keep:
+            if path != keep or has_hard_links(path):
                 shutil.rmtree(path)
 
     def _put_in_place(self, name: str, partial: Path) -> None:

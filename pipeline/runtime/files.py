@@ -30,8 +30,17 @@ def replace(path: Path) -> BinaryIO:
 
 
 def append(path: Path) -> BinaryIO:
-    """A file open for appending, made where there is none. Raises DataError for a link."""
-    return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
+    """A file open for appending, made where there is none. Raises DataError for a link, hard links included."""
+    stream = _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
+    if os.fstat(stream.fileno()).st_nlink > 1:
+        stream.close()
+        raise DataError(f"{path}: {_LINK}")
+    return stream
+
+
+def has_hard_links(folder: Path) -> bool:
+    """Whether a file below the folder has another name too: a change of it would change a file elsewhere."""
+    return any(path.is_file() and path.lstat().st_nlink > 1 for path in folder.rglob("*"))
 
 
 def open_regular(path: Path) -> BinaryIO:

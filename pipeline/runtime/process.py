@@ -15,11 +15,14 @@ import platform
 import shutil
 import stat
 import tempfile
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
 ROOM_BYTES = 2**20
 """A folder with less room is taken for full."""
+COMPILED = "compiled-"
+"""How our folders of compiled loops are called."""
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and values of mallopt(3)
 
 
@@ -47,7 +50,7 @@ def _compiled(package: Path) -> Path:
         source = path.read_bytes()
         if any(word in source for word in (b"numba", b"NamedTuple", b"IntEnum")):
             digest.update(source)
-    name = f"compiled-{digest.hexdigest()[:12]}"
+    name = f"{COMPILED}{digest.hexdigest()[:12]}"
     shared = Path(tempfile.gettempdir()) / f"sequence-pipeline-{os.getuid()}"
     for place in (package / "__pycache__", Path.home() / ".cache" / "sequence-pipeline", shared):
         if _is_ours(place) and _is_ours(place / name) and _has_room(place / name):
@@ -55,6 +58,17 @@ def _compiled(package: Path) -> Path:
     last = tempfile.mkdtemp(prefix="sequence-pipeline-")
     atexit.register(shutil.rmtree, last, ignore_errors=True)
     return Path(last)
+
+
+def forget_compiled(error: BaseException) -> Path | None:
+    """Where numba could not load what it has kept, its folder, after ours is removed; None for other errors."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not any(Path(frame.filename).parts[-3:] == ("numba", "core", "caching.py") for frame in frames):
+        return None
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    if folder.name.startswith(COMPILED):
+        shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 def _is_ours(folder: Path) -> bool:

@@ -1,7 +1,10 @@
 """Whatever a run reads back may be damaged or hostile: a result or one line, never a traceback."""
 
 import io
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -111,3 +114,38 @@ def test_a_checkpoint_with_an_interpolation_is_plain_data(checkpoint, monkeypatc
     torch.save(content, checkpoint)
     with pytest.raises(DataError, match=r"does not fit together .*oc.env:SECRET"):
         load(checkpoint)
+
+
+COMPILED = """
+from numba import njit
+from pipeline import __main__
+
+@njit(cache=True)
+def add(a, b):
+    return a + b
+
+with __main__._errors_as_messages():
+    print(add(1, 2))
+"""
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damaged_compiled_code_is_removed_and_the_run_ends_in_one_line(tmp_path, suffix):
+    (tmp_path / "compiled.py").write_text(COMPILED)
+    cache = tmp_path / "compiled-0123"
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": paths}
+
+    def call():
+        command = [sys.executable, tmp_path / "compiled.py"]
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    assert call().stdout == "3\n"
+    (kept,) = cache.rglob(f"*.{suffix}")
+    kept.write_bytes(b"damaged")
+    damaged = call()
+    assert damaged.returncode == 1
+    assert damaged.stderr == (
+        f"error: {cache}: the compiled code that is kept there is damaged; it was removed; run again\n"
+    )
+    assert call().stdout == "3\n"

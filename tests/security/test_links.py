@@ -7,6 +7,7 @@ import pytest
 from tiny import errors, manifest_of, on
 
 from pipeline.errors import DataError
+from pipeline.run_folder import RunFolder, Stage, StageResult
 from pipeline.runtime import files
 
 PLANTED = (
@@ -75,3 +76,38 @@ def test_a_file_of_unbounded_size_is_not_read(tmp_path):
         stream.truncate(2**40)
     with pytest.raises(DataError, match="more than the 100 bytes"):
         files.read_bounded(tmp_path / "large", 100)
+
+
+@pytest.mark.parametrize("name", ["pipeline.log", ".lock"])
+def test_a_hard_link_is_refused_where_a_run_would_change_its_file(type_in, text_run, tmp_path, victim, name):
+    folder = shutil.copytree(text_run, tmp_path / "run")
+    (folder / name).unlink(missing_ok=True)
+    os.link(victim, folder / name)
+    assert f"{folder / name}: is a link" in errors(type_in(f"run={folder}", "seed=5"))
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_partial_stage_with_a_hard_link_is_not_gone_on_with(tmp_path, victim, linked):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.open({"dataset": "text", "overrides": [], "config": {}}, going_on=False)
+
+    def killed(out_dir):
+        (out_dir / "metrics.csv").write_text("step\n")
+        raise KeyboardInterrupt
+
+    def go_on(out_dir):
+        with (out_dir / "metrics.csv").open("a") as stream:
+            stream.write("1\n")
+        return StageResult()
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.run(Stage("train", {}, killed, keeps_partial=True))
+    if linked:
+        (partial,) = folder.path.glob(".train-*.partial")
+        (partial / "metrics.csv").unlink()
+        os.link(victim, partial / "metrics.csv")
+    folder.run(Stage("train", {}, go_on, keeps_partial=True))
+    assert victim.read_text() == "precious"
+    assert (folder / "train" / "metrics.csv").read_text() == ("1\n" if linked else "step\n1\n")
