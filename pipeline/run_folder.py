@@ -281,9 +281,12 @@ def rejections(findings: Sequence[Findings]) -> list[Rejection]:
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """The checksum of a file, in hexadecimal. Raises DataError where it cannot be read to its end."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:  # of a broken disk the error names no file
+        raise DataError(f"{path}: cannot be read ({error.strerror}); use a whole copy of it") from None
 
 
 def _relative(exhibit: Exhibit, partial: Path, name: str) -> dict[str, Any]:

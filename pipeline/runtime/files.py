@@ -30,7 +30,7 @@ def replace(path: Path) -> BinaryIO:
 
 
 def append(path: Path) -> BinaryIO:
-    """A file open for appending, made where there is none. Raises DataError for a link, hard links included."""
+    """A file open for appending, made where there is none. Raises DataError for any kind of link."""
     stream = _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
     if os.fstat(stream.fileno()).st_nlink > 1:
         stream.close()

@@ -61,7 +61,7 @@ def _compiled(package: Path) -> Path:
 
 
 def forget_compiled(error: BaseException) -> Path | None:
-    """Where numba could not load what it has kept, its folder, after ours is removed; None for other errors."""
+    """The folder of compiled code where numba could not load it, after ours is removed; else None."""
     frames = traceback.extract_tb(error.__traceback__)
     if not any(Path(frame.filename).parts[-3:] == ("numba", "core", "caching.py") for frame in frames):
         return None

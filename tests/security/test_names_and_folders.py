@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tiny import manifest_of, on
@@ -84,6 +85,13 @@ def test_an_input_that_grows_while_it_is_read_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"in\.txt: it changed while it was read"):
         folder.run(Stage("ingest", {}, action, inputs=[source]))
     assert "ingest" not in manifest_of(folder.path)["stages"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file whose first byte cannot be read")
+def test_a_file_that_cannot_be_read_to_its_end_is_named(type_in):
+    answer = type_in("dataset=text", "dataset.path=/proc/self/mem", "stages=[ingest]")
+    assert answer.status == 1
+    assert "/proc/self/mem: cannot be read (Input/output error)" in answer.err
 
 
 @pytest.mark.parametrize("spoil", ["others may write", "a link", "another's"])
