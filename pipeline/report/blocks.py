@@ -23,6 +23,11 @@ LIGHT_SOUNDS = (".mp3", ".ogg")
 TEXTS = {".txt", ".fasta", ".abc"}
 
 MOST_ROWS = 200
+MAX_COLUMNS = 100
+MAX_LINE_CHARACTERS = 1 << 17
+"""A longer line of a table is read as several."""
+MAX_TABLE_BYTES = 1 << 28
+"""A larger table is a link."""
 MOST_CHARACTERS = 12_000
 LONGEST_LINE = 34
 """Characters of a table's cell that are kept on one line."""
@@ -112,7 +117,10 @@ def _block(name: str, title: str, page: Page) -> Block:
 
 
 def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
-    suffix, link = path.suffix.lower(), page.link(path)
+    suffix, link, size = path.suffix.lower(), page.link(path), path.stat().st_size
+    largest = {".tsv": MAX_TABLE_BYTES, ".json": MOST_FILE_BYTES}.get(suffix, size)
+    if size > largest:
+        return Block("link", name, link, note=f"{_size(size)}, too large to be shown here")
     if suffix == ".tsv":
         return _table(path, name, link)
     if suffix in TEXTS:
@@ -120,7 +128,6 @@ def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
     if suffix == ".json":
         return _sheet(path, name, link, page)
     mime = PICTURES.get(suffix) or SOUNDS.get(suffix)
-    size = path.stat().st_size
     if mime is None:
         return Block("link", name, link, note=_size(size))
     if size > min(MOST_FILE_BYTES, page.bytes_left):
@@ -159,7 +166,7 @@ def _made_of(record: str, page: Page) -> list[Block]:
 
 def _table(path: Path, name: str, link: str) -> Block:
     with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        header, rows, more = _cells(stream)
+        header, rows, more = _cells(iter(lambda: stream.readline(MAX_LINE_CHARACTERS), ""))
     width = max((len(row) for row in [header, *rows]), default=0)
     header = [*header, *[""] * (width - len(header))]
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
@@ -180,7 +187,7 @@ def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:
     header, rows, more = [], [], 0
     while True:
         try:
-            row = next(lines)
+            row = next(lines)[:MAX_COLUMNS]
         except StopIteration:
             return header, rows, more
         except csv.Error as error:

@@ -298,6 +298,21 @@ def test_a_large_sound_is_a_link(manifest, run, monkeypatch):
     assert "8.04 kB, too large to be embedded here" in "".join(page.text)
 
 
+@pytest.mark.parametrize("name", ["ingest/large.tsv", "ingest/large.json", "ingest/large.txt"])
+def test_a_file_of_gigabytes_is_not_read(run, name):
+    with (run / name).open("wb") as stream:
+        stream.truncate(2**36)
+    manifest = {"stages": {"ingest": {"exhibits": [{"title": "Large", "files": [name]}]}}}
+    text = write_report(manifest, run, run / "report.html").read_text(encoding="utf-8")
+    assert "68.7 GB" in text
+
+
+def test_a_table_of_countless_columns_is_bounded(run):
+    (run / "ingest/wide.tsv").write_text("\t".join("a" * 1_000_000) + "\n")
+    manifest = {"stages": {"ingest": {"exhibits": [{"title": "Wide", "files": ["ingest/wide.tsv"]}]}}}
+    assert write_report(manifest, run, run / "report.html").stat().st_size < 1_000_000
+
+
 def test_many_pictures_are_folded(manifest, run):
     names = [f"postprocess/{n}.svg" for n in range(11)]
     for name in names:
