@@ -10,6 +10,7 @@ from pipeline.runtime.plain_data import check, load_json
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_BYTES = 2**26
+MAX_STAGES = 64
 
 
 class ShownFiles(TypedDict):
@@ -68,7 +69,10 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
         manifest = load_json(content)
         if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
-            raise ValueError(f"format {manifest.get('format')!r}, this version reads {FORMAT}")
+            raise ValueError(f"format {str(manifest.get('format'))[:40]!r}, this version reads {FORMAT}")
+        stages = manifest.get("stages") if isinstance(manifest, dict) else None
+        if isinstance(stages, dict) and len(stages) > MAX_STAGES:
+            raise ValueError(f"more than {MAX_STAGES} stages")
         check(manifest, Manifest, "manifest")
         for name, entry in manifest["stages"].items():
             if not name.isidentifier():

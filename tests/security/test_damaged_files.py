@@ -1,6 +1,7 @@
 """Whatever a run reads back may be damaged or hostile: a result or one line, never a traceback."""
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -81,6 +82,22 @@ def test_a_command_gives_a_result_or_one_line(type_in, text_run, tmp_path, seed)
     answer = type_in(f"run={folder}", "stages=[sample,postprocess,report]", "sample.temperature=0.9")
     assert answer.status in (0, 1)
     assert answer.err.count("error: ") == answer.status
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages": {f"s{n}": {} for n in range(100)}}, "more than 64 stages"),
+        ({"stages": 100}, "manifest.stages is"),
+        ({"format": 10**4000}, "this version reads 1"),
+    ],
+)
+def test_a_manifest_of_countless_stages_is_refused_in_a_short_line(text_run, tmp_path, change, message):
+    manifest = json.loads((text_run / "manifest.json").read_text(encoding="utf-8"))
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | change))
+    with pytest.raises(DataError, match=message) as error:
+        read_manifest(tmp_path)
+    assert len(str(error.value)) < 500
 
 
 @pytest.fixture
