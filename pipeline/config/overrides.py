@@ -35,6 +35,8 @@ OUTSIDE = frozenset((
     "blast.database", "blast.url", "render.soundfont", "score.path", "score.regions", "run",
 ))  # fmt: skip
 """Settings that name files and addresses outside the run folder."""
+REMOTE = {"blast": ("ncbi", "ebi")}
+"""Choices of a group by which sequences are sent to a server."""
 PRIMES = ("sample.prime", "sample.primes", "sample.grid.primes")
 """Settings that name a file where a text begins with @."""
 KEY_BYTES = 32
@@ -167,6 +169,8 @@ def _is_shipped(group: str, name: Any) -> bool:
 def _is_outside(key: str, value: Any) -> bool:
     if value is None or value == PRETRAINED:
         return False
+    if key in REMOTE:
+        return value in REMOTE[key]
     texts = [str(each) for each in (value if isinstance(value, list) else [value])]
     if key in PRIMES:
         return any(text.startswith("@") for text in texts)

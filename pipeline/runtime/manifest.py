@@ -10,7 +10,7 @@ from pipeline.runtime.plain_data import check, load_json
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_BYTES = 2**26
-MAX_STAGES = 64
+MAX_ENTRIES = {"stages": 64, "overrides": 1000}
 
 
 class ShownFiles(TypedDict):
@@ -70,9 +70,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         manifest = load_json(content)
         if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
             raise ValueError(f"format {str(manifest.get('format'))[:40]!r}, this version reads {FORMAT}")
-        stages = manifest.get("stages") if isinstance(manifest, dict) else None
-        if isinstance(stages, dict) and len(stages) > MAX_STAGES:
-            raise ValueError(f"more than {MAX_STAGES} stages")
+        _check_counts(manifest)
         check(manifest, Manifest, "manifest")
         for name, entry in manifest["stages"].items():
             if not name.isidentifier():
@@ -81,6 +79,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a manifest of a run ({error}); name another run folder") from None
     return manifest
+
+
+def _check_counts(manifest: Any) -> None:
+    """Raises ValueError where there are more entries than a run writes, before they are looked at."""
+    for name, most in MAX_ENTRIES.items():
+        entries = manifest.get(name) if isinstance(manifest, dict) else None
+        if isinstance(entries, dict | list) and len(entries) > most:
+            raise ValueError(f"more than {most} {name}")
 
 
 def _check_inside(entry: StageEntry) -> None:

@@ -88,6 +88,7 @@ def test_a_command_gives_a_result_or_one_line(type_in, text_run, tmp_path, seed)
     ("change", "message"),
     [
         ({"stages": {f"s{n}": {} for n in range(100)}}, "more than 64 stages"),
+        ({"overrides": ["seed=1"] * 2000}, "more than 1000 overrides"),
         ({"stages": 100}, "manifest.stages is"),
         ({"format": 10**4000}, "this version reads 1"),
     ],

@@ -47,6 +47,8 @@ def test_no_resolver_reaches_a_number_or_a_list_or_a_mapping(type_in, from_stran
         "train.start=/tmp/evil.ckpt",
         "score.path=/etc/passwd",
         "blast.url=https://evil.example/",
+        "blast=ncbi",
+        "blast=ebi",
         "render.soundfont=/dev/zero",
         "sample.prime=@/etc/passwd",
         "sample.grid.primes=[a,@/etc/passwd]",
