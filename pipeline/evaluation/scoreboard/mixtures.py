@@ -15,11 +15,12 @@ def mix_letters(text: str, share: float, letters: str, rng: np.random.Generator)
 
 
 def few_blocks(blocks: Sequence[str] | None) -> list[str]:
-    """A line where the held-out sequences are from too few blocks to know how blocks differ."""
+    """A line where the held-out sequences are from too few blocks to know how blocks differ. Nothing else is
+    concluded then: one part of a genome is not typical of it."""
     number = len(set(blocks)) if blocks is not None else MIN_BLOCKS
     if number >= MIN_BLOCKS:
         return []
     return [
-        f"the test split has {number} block{'s' * (number > 1)}: how much parts of the genome differ is not "
-        "known, and real sequences may be said to differ; a larger dataset.split.test gives more blocks"
+        f"the test split has {number} block{'s' * (number > 1)}, too few to compare samples with real DNA "
+        f"({MIN_BLOCKS} are needed); a larger dataset.split.test, or more sequences, give more"
     ]

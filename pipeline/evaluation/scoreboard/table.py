@@ -24,10 +24,11 @@ JUDGEMENT = (
 
 
 def write_table(
-    groups: Groups, rows: Sequence[Row], path: Path, words: Words, counts: Mapping[str, Sequence[str]] = {}
-) -> Path:
+    groups: Groups, rows: Sequence[Row], path: Path, words: Words, counts: Mapping[str, Sequence[str]] = {},
+    untested: str = "",
+) -> Path:  # fmt: skip
     """How large the groups are, other counts by name with a cell for each group, then a row for each
-    measure."""
+    measure; its verdict is `untested` where nothing can be concluded."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
         table.writerow(("measure", "verdict", *groups, *JUDGEMENT))
@@ -39,7 +40,10 @@ def write_table(
             cells = [shown(row, name) if name in row.groups else "" for name in groups]
             # Without real sequences there are no distances.
             if any(cells):
-                table.writerow((row.measure.name, verdict(row, words), *cells, *_judgement(row)))
+                judgement = _judgement(row)
+                if untested:
+                    judgement = (*judgement[:2], *[""] * (len(JUDGEMENT) - 3), "no")
+                table.writerow((row.measure.name, untested or verdict(row, words), *cells, *judgement))
     return path
 
 

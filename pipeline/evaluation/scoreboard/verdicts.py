@@ -171,10 +171,10 @@ def shown(row: Row, name: str) -> str:
 
 
 def _line(row: Row, words: Words) -> str:
-    parts = [f"{name} {shown(row, name)}" for name in row.groups if shown(row, name)]
-    if row.floor is not None and row.measure.distance is not None:
-        parts.append(f"real against itself {row.floor.mean():.4g}")
-    return f"{row.measure.name}: {', '.join(parts)}; verdict: {verdict(row, words)}"
+    real = f"held-out real {shown(row, REAL)}"
+    if row.measure.distance is not None:
+        real = f"real against itself {row.floor.mean():.4g}"
+    return f"{row.measure.name}: samples {shown(row, SAMPLES)}, {real}. Verdict: {verdict(row, words)}"
 
 
 def _direction(row: Row) -> str:

@@ -74,7 +74,7 @@ def say(copying: Copying, longest: str) -> Iterator[str]:
     count, dropped = len(copying.lengths[SAMPLES]), copying.above(SAMPLES) if copying.drops else 0
     yield (
         f"copies: {copying.above(SAMPLES)} of {count} samples have an exact match above {copying.limit} bp "
-        f"with the training data{beside}{', and were dropped' if dropped else ''}; the longest is {longest}"
+        f"with the training data{beside}{', and were dropped' if dropped else ''}. The longest is {longest}"
     )
     if dropped == count:
         yield "copies: no sample is left; raise domain.max_copy_bp, or use a model that learned less by heart"
@@ -120,13 +120,13 @@ def _verdict(copying: Copying) -> str:
     above = [(copying.above(name), len(copying.lengths[name])) for name in (SAMPLES, REAL)]
     rare = _more_above(copying)
     medians = f"median longest match {np.median(samples):g} bp, held-out real {np.median(real):g} bp"
-    test = f"{medians}; the longer one in {longer:.0%} of pairs, p = {ranked.pvalue:.1g}, rank test"
+    test = f"{medians}; rank test, p = {ranked.pvalue:.1g}"
     if rare <= LARGEST_P:
         (count, size), (real_count, real_size) = above
         return (
             f"the samples copy more than held-out real DNA does: {count / size:.1%} of them have a match "
-            f"above {copying.limit} bp, of held-out real {real_count / real_size:.1%} (p = {rare:.1g}, "
-            f"Fisher's exact test; {medians})"
+            f"above {copying.limit} bp, of held-out real {real_count / real_size:.1%} (Fisher's exact test, "
+            f"p = {rare:.1g})"
         )
     if ranked.pvalue <= LARGEST_P and longer >= SMALLEST_EFFECT:
         return f"the samples copy more than held-out real DNA does ({test})"

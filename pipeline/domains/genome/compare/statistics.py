@@ -41,17 +41,20 @@ def compare_groups(
     rng = np.random.default_rng(SEED)
     found = score(pools, [*measured, *drawn], rng, of_units, mixer) if pools else []
     rows = [row for row in found if row.measure in measured]
-    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
+    few = tuple(few_blocks(blocks.get(REAL)))
+    untested = "not tested, too few test blocks" if few else ""
+    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS, untested=untested)
     plots = []
     if found:
         # matplotlib takes a second to load, and only plots need it.
         from pipeline.domains.genome.compare.statistics_plots import draw_all
 
         plots = draw_all({row.measure.name: row for row in found}, rows, out_dir)
-    said, warned = tuple(summary_of(groups, rows, WORDS)), tuple(warnings_of(rows, WORDS))
+    said = few or tuple(summary_of(groups, rows, WORDS))
+    warned = () if few else tuple(warnings_of(rows, WORDS))
     return Findings(
         exhibits=(Exhibit("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY), *plots),
-        summary=(*warned, *said, *few_blocks(blocks.get(REAL))),
+        summary=(*warned, *said),
         conclusions=said[:2],
         warnings=warned,
         figures=figures_of(rows),

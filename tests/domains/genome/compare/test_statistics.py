@@ -129,6 +129,20 @@ def test_too_little_to_tell_is_said(tmp_path, fly):
     assert findings.summary[0].startswith("samples and held-out real DNA: too few bases to test; ")
 
 
+def test_of_one_test_block_nothing_is_concluded(tmp_path, fly):
+    """Windows of one block are alike, and real sequences from elsewhere in the genome differ from them."""
+    names = ("samples", "held-out real", "Markov order 2", "training real")
+    groups = {name: fly[4 * place : 4 * place + 4] for place, name in enumerate(names)}
+    findings = compare_groups(groups, tmp_path, {"held-out real": ["block"] * 4})
+    (line,) = findings.summary
+    assert findings.conclusions == (line,) and findings.warnings == ()
+    assert line.startswith(
+        "the test split has 1 block, too few to compare samples with real DNA (5 are needed)"
+    )
+    assert rows(tmp_path / "statistics.tsv")[named.GC]["verdict"] == "not tested, too few test blocks"
+    assert rows(tmp_path / "statistics.tsv")[named.GC]["tested"] == "no"
+
+
 def test_the_same_data_gives_the_same_bytes(tmp_path, fly):
     made = []
     for name in ("a", "b"):
