@@ -107,7 +107,7 @@ class Splitter:
     def _keeping_to_list(self, spans: np.ndarray, listed: np.ndarray, groups: Groups) -> Split:
         segments = split_unlearned(spans, listed, groups.labels)
         left_out = len(spans) - len(segments)
-        kept_to = "held out are the records that the data set's checkpoint has not learned"
+        kept_to = "the checkpoint of the data set has not learned the held-out records"
         lines = [*_told(groups, spans, 1.0), f"{kept_to} (dataset.split.seed=0 draws others)"]
         lines += _left_out(left_out)
         return Split(segments, left_out, self._unlearned.digest, groups.figures, tuple(lines))
@@ -158,8 +158,8 @@ def _longest(groups: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _left_out(records: int) -> tuple[str, ...]:
     """What is to be said of so many near-copies that are in no subset."""
-    copies = "1 near-copy is" if records == 1 else f"{records:,} near-copies are"
-    return (f"{copies} in no subset, beside records that may be held out",) if records else ()
+    copies = "1 record is" if records == 1 else f"{records:,} records are"
+    return (f"{copies} in no subset, as near-copies of held-out ones",) if records else ()
 
 
 def _told_of_blocks(purged: Purged, unit: str) -> tuple[str, ...]:

@@ -3,12 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation.scoreboard.comparison import CHAIN, CONTROL, MIXTURES, RANDOM, REAL, SAMPLES, Row
+from pipeline.evaluation.scoreboard.comparison import (
+    CHAIN,
+    CONTROL,
+    MIXTURES,
+    RANDOM,
+    REAL,
+    SAMPLES,
+    SHUFFLED,
+    Row,
+)
 
 Groups = Mapping[str, Sequence[str]]
 """A name to sequences."""
 MAX_NAMED = 4
 """Metrics that a line names."""
+LOW_POWER_SHARE = 0.75
+"""Where shuffled sequences are indistinguishable on this share of the metrics, the test has low power."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,10 @@ def _counts(tested: Sequence[Row], words: Words) -> str:
     counts = ", ".join(f"{name} on {count_alike(tested, name)}" for name in others)
     alike = f"{count_alike(tested, SAMPLES)} of {metrics} metrics of {words.kind}"
     said = f"samples: indistinguishable from held-out {words.real} on {alike}"
-    return f"{said} ({counts})" if counts else said
+    said = f"{said} ({counts})" if counts else said
+    if SHUFFLED in tested[0].nulls and count_alike(tested, SHUFFLED) >= LOW_POWER_SHARE * metrics:
+        return f"{said}; too few held-out {words.real} to conclude from"
+    return said
 
 
 def _against_markov(tested: Sequence[Row], words: Words) -> list[str]:

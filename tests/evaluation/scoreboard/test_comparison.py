@@ -217,6 +217,17 @@ def test_nested_metrics_count_once():
     )
 
 
+def test_nothing_is_concluded_where_shuffled_sequences_are_indistinguishable_too():
+    groups = {SAMPLES: texts(0.5, 100, 1), REAL: texts(0.5, 100, 2), SHUFFLED: texts(0.5, 100, 4)}
+    pools = {name: Pool.of(group, encode) for name, group in groups.items()}
+    found = score(pools, [NUMBER, PROFILE], np.random.default_rng(0))
+    testable = [replace(row, found_mixture=0.2) for row in found]
+    assert summary_of(groups, testable, WORDS)[0] == (
+        "samples: indistinguishable from held-out real words on 2 of 2 metrics of words (shuffled on 2); "
+        "too few held-out real words to conclude from"
+    )
+
+
 def test_it_is_said_where_a_markov_chain_is_nearer():
     groups = {SAMPLES: texts(0.8, 100, 1), REAL: texts(0.5, 100, 2), "Markov order 1": texts(0.5, 100, 3),
               SHUFFLED: texts(0.9, 100, 4)}  # fmt: skip
