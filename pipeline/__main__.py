@@ -31,6 +31,7 @@ from pipeline.run_folder import LOCK, claim_folder
 from pipeline.runtime import process
 from pipeline.runtime.files import is_text
 from pipeline.runtime.manifest import read_manifest
+from pipeline.runtime.terminal import printable
 
 CHOSEN_FOLDER = ("hydra.run.dir=", "hydra.sweep.")
 """Overrides by which a user chooses the run's folder."""
@@ -248,7 +249,7 @@ def _how_to_go_on() -> str:
 
 
 def _fail(message: str, status: int = 1) -> NoReturn:
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"error: {printable(message)}\n")
     raise SystemExit(status)
 
 

@@ -28,6 +28,7 @@ from pipeline.models.checkpoint import load
 from pipeline.report.page import write_report
 from pipeline.run_folder import LOG, REPORT, RunFolder, Stage
 from pipeline.runtime.files import append
+from pipeline.runtime.terminal import PrintableFormatter
 from pipeline.stages.ingest import ingest
 from pipeline.stages.postprocess import PostprocessInputs, postprocess
 from pipeline.stages.sample import sample
@@ -287,9 +288,9 @@ def _say_what_was_made(folder: RunFolder) -> None:
 def _start_logging(folder: Path) -> None:
     """Lines for people on standard output, the same with times in the run folder."""
     screen = logging.StreamHandler(sys.stdout)
-    screen.setFormatter(logging.Formatter("%(message)s"))
+    screen.setFormatter(PrintableFormatter("%(message)s"))
     file = logging.StreamHandler(io.TextIOWrapper(append(folder / LOG), "utf-8", "backslashreplace"))
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.raiseExceptions = False  # a full disk is told by the stage that meets it, once
     ours = logging.getLogger("pipeline")
     for handler in ours.handlers:

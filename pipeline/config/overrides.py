@@ -28,6 +28,7 @@ from pipeline.data.sources import PRETRAINED, resource_folder
 from pipeline.errors import ConfigError
 from pipeline.runtime import files
 from pipeline.runtime.manifest import MANIFEST, read_manifest
+from pipeline.runtime.terminal import printable
 
 OUTSIDE = frozenset((
     "dataset.path", "dataset.sources", "dataset.pretrained", "dataset.annotation", "dataset.regions",
@@ -97,7 +98,7 @@ def resumed(arguments: Sequence[str], check: Callable[[list[str]], None]) -> lis
     if not _is_own(manifest):
         _refuse_outside(folder, stored)
     if stored:
-        sys.stderr.write(f"settings of {folder}: {' '.join(stored)}\n")
+        sys.stderr.write(printable(f"settings of {folder}: {' '.join(stored)}\n"))
     now = [a for a in arguments if not a.startswith("run=")]
     return [*stored, *now, f"run={quote(str(folder))}", f"hydra.run.dir={quote(str(folder))}"]
 
@@ -123,7 +124,7 @@ def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
     for name, value in given.items():
         earlier = GIVES_WAY.get(name, ()) if value not in ("", "''", "null", "[]") else ()
         if any(key == other or key.startswith(f"{other}.") for other in earlier):
-            sys.stderr.write(f"{stored}, as this run had it before, gives way to {name}={value}\n")
+            sys.stderr.write(printable(f"{stored}, as this run had it before, gives way to {name}={value}\n"))
             return True
     return False
 

@@ -101,6 +101,13 @@ def test_a_manifest_of_countless_stages_is_refused_in_a_short_line(text_run, tmp
     assert len(str(error.value)) < 500
 
 
+def test_a_corpus_of_seeming_terabytes_is_not_read(text_run, tmp_path):
+    folder = Path(shutil.copytree(text_run / "ingest", tmp_path / "ingest"))
+    os.truncate(folder / "codes.bin", 2**40)
+    with pytest.raises(DataError, match="codes, and records up to"):
+        Corpus.open(folder)
+
+
 @pytest.fixture
 def checkpoint(text_run, tmp_path):
     return Path(shutil.copy(text_run / "train" / "best.ckpt", tmp_path))

@@ -108,3 +108,19 @@ def test_a_run_folder_may_have_any_name(type_in, text_run, tmp_path, name):
     answer = type_in(f"run={folder}", "stages=[report]")
     assert answer.status == 0
     assert str(folder) in answer.out
+
+
+def test_nothing_from_a_manifest_commands_the_terminal(type_in, stranger):
+    def change(manifest):
+        plain = [each for each in manifest["overrides"] if not each.startswith("dataset.path")]
+        manifest["overrides"] = [*plain, "dataset.about='\x1b]0;a\x07'"]
+        manifest["stages"]["train"] |= {"summary": ["\x1b[2Jgood"], "warnings": ["\u202ebad"]}
+
+    folder = stranger(change)
+    answer = type_in(f"run={folder}", "stages=[report]")
+    assert answer.status == 0
+    assert r"\x1b[2Jgood" in answer.out
+    assert r"\u202ebad" in answer.out
+    assert r"\x1b]0;a\x07" in answer.err
+    log = (folder / "pipeline.log").read_text(encoding="utf-8")
+    assert not {"\x1b", "\x07", "\u202e"} & {*answer.out, *answer.err, *log}
