@@ -16,7 +16,7 @@ class Candidate:
     """Something to be timed: `work` is what one call does, in symbols or in operations."""
 
     name: str
-    call: Callable[[], None]
+    call: Callable[[], object]
     work: float
     threads: int
     seconds: float = float("inf")

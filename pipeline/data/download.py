@@ -123,8 +123,9 @@ def _listed_md5(listing: Path, name: str, url: str) -> str:
 def _session() -> "requests.Session":
     """Connections by the allowed schemes alone: whatever leads to another address ends there."""
     import requests
+    from requests.adapters import HTTPAdapter
 
-    session, adapter = requests.Session(), requests.adapters.HTTPAdapter()
+    session, adapter = requests.Session(), HTTPAdapter()
     session.adapters.clear()
     for scheme in SCHEMES:
         session.mount(scheme, adapter)
@@ -198,7 +199,7 @@ def _explain(url: str, error: Exception, arrived: int) -> str:
         what = f"the server stopped answering for {TIMEOUT_S[1]:g} s"
     elif isinstance(error, requests.exceptions.InvalidSchema):
         return f"{url}: it leads to an address that is not https, and is not fetched; {LOCAL_COPY}"
-    elif isinstance(error, requests.HTTPError):
+    elif isinstance(error, requests.HTTPError) and error.response is not None:
         what = f"the server failed ({error.response.status_code} {error.response.reason})"
     elif arrived:
         what = "the connection broke"

@@ -118,12 +118,12 @@ class MarkovModel(nn.Module):
 
 def _make_room(model: MarkovModel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
     """The text of a checkpoint is as long as it is. Raises DataError where it cannot be counted."""
-    held = [state_dict.get(prefix + name) for name in ("text", "complement", "escape_weights")]
-    if any(each is None for each in held):
+    names = "text", "complement", "escape_weights"
+    text, complement, weights = (state_dict.get(prefix + name) for name in names)
+    if text is None or complement is None or weights is None:
         return  # which loading itself reports
-    text, complement, weights = held
     kinds = text.dtype == model._text_type, complement.dtype == torch.int64, weights.is_floating_point()
-    if not all(kinds) or any(tensor.ndim != 1 for tensor in held):
+    if not all(kinds) or any(tensor.ndim != 1 for tensor in (text, complement, weights)):
         raise DataError("text, complement or escape_weights have another shape or type; train again")
     size = model.vocab_size
     codes = [int(each) for part in (text, complement) if len(part) for each in (part.min(), part.max())]

@@ -209,7 +209,7 @@ def _text(path: Path, name: str, link: str) -> Block:
     return Block("text", name, link, text=text[:MOST_CHARACTERS].rstrip() + " …", note=note)
 
 
-def _size(size: int) -> str:
+def _size(size: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pipeline.errors import DataError, PipelineError
 
@@ -110,4 +110,4 @@ def _opened(path: Path, flags: int, mode: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise DataError(f"{path}: {_LINK}")
-    return os.fdopen(number, mode)
+    return cast(BinaryIO, os.fdopen(number, mode))

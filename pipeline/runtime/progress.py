@@ -1,7 +1,7 @@
 """One progress bar for every long step: on standard error, quiet when it is not a terminal's business."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -28,4 +28,4 @@ def bar(description: str, total: int | None = None, unit: str = "it") -> tqdm:
 
 
 def _length(items: Iterable[object]) -> int | None:
-    return len(items) if hasattr(items, "__len__") else None
+    return len(items) if isinstance(items, Sized) else None

@@ -93,6 +93,8 @@ class Worker:
             )
 
     def _ask(self, child: "subprocess.Popen[str]", line: str) -> str:
+        if child.stdin is None or child.stdout is None:
+            raise ValueError("a child process without pipes")
         try:
             child.stdin.write(line + "\n")
             child.stdin.flush()

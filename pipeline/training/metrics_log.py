@@ -9,7 +9,7 @@ from pytorch_lightning.loggers.logger import Logger
 
 from pipeline.runtime.files import reading_back
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "epoch", "step", "learning_rate", "train_bits", "train_perplexity",
     "validation_bits", "validation_loss", "validation_perplexity",
 )  # fmt: skip

@@ -28,7 +28,8 @@ class Average:
         """Take in the weights after training step number `step`, from 1."""
         if self.values:
             decay = min(self.decay, step / (FIRST_STEPS + step))
-            torch._foreach_lerp_(self.values, [p.detach() for p in self._parameters], 1 - decay)
+            now = [parameter.detach() for parameter in self._parameters]
+            torch._foreach_lerp_(self.values, now, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] # no stub
 
     @torch.no_grad()
     def exchange(self) -> None:

@@ -1,9 +1,12 @@
 """The part that reads MIDI by symusic, run in a child process: malformed files may kill native code."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.domains.music.midi_bytes import plain_events
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
 
 
 def load(path: str) -> dict[str, Any]:
@@ -15,7 +18,7 @@ def load(path: str) -> dict[str, Any]:
 
     data = Path(path).read_bytes()
     plain = plain_events(data)
-    score = Score(path) if plain is data else Score.from_midi(plain)
+    score = cast("ScoreTick", Score(path) if plain is data else Score.from_midi(plain))
     return {
         "ticks_per_quarter": score.ticks_per_quarter,
         "parts": [[track.name, track.program, track.is_drum] for track in score.tracks],

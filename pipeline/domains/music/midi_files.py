@@ -7,11 +7,14 @@ import atexit
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, Tempo
 from pipeline.errors import DataError, ToolError
 from pipeline.runtime.subprocess_call import Worker
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
 
 SUFFIXES = (".mid", ".midi", ".kar")
 MOST_BYTES = 2**23
@@ -113,7 +116,7 @@ def write_midi(piece: Piece) -> bytes:
     from symusic import ControlChange, KeySignature, Note, Score, TimeSignature, Track
     from symusic import Tempo as ScoreTempo
 
-    score = Score(piece.ticks_per_quarter)
+    score = cast("ScoreTick", Score(piece.ticks_per_quarter))
     tracks = [Track(name=part.name, program=part.program, is_drum=part.is_drum) for part in piece.parts]
     for onset, pitch, duration, velocity, part in piece.notes:
         tracks[part].notes.append(Note(onset, duration, pitch, velocity))

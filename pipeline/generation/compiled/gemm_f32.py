@@ -9,7 +9,7 @@ columns stays in registers (Goto and van de Geijn, "Anatomy of high-performance 
 Read next: `panels`, which chooses between these tiles and those of `dots`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import binding, ir
@@ -89,7 +89,8 @@ def _tile(typing, rows, abreast, source, row, column, row_scales, weights, panel
 class Writer:
     """Writes instructions on vectors of `LANES` numbers."""
 
-    def __init__(self, context: object, builder: ir.IRBuilder) -> None:
+    # Any: the stubs of llvmlite say that its decorated methods return None.
+    def __init__(self, context: Any, builder: Any) -> None:
         self.context, self.builder = context, builder
         self.floats = ir.VectorType(ir.FloatType(), LANES)
         self.integers = ir.VectorType(ir.IntType(32), LANES)

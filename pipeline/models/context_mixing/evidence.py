@@ -7,7 +7,7 @@ sources' confidence, and how right each was about the last letter.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -71,10 +71,11 @@ def enlarged(reading: Reading, capacity: int) -> Reading:
 
 def chosen_rows(reading: Reading, rows: np.ndarray) -> Reading:
     """A reading of its own for each of these rows ``(n,)``, which may be repeated."""
-    return Reading(*(
+    parts: list[Any] = [
         Experts(*(each[rows] for each in part)) if isinstance(part, Experts) else part[rows]
         for part in reading
-    ))  # fmt: skip
+    ]  # fmt: skip
+    return Reading(*parts)
 
 
 @njit(cache=True, nogil=True)
@@ -316,5 +317,5 @@ def _copy_channel(
 
 
 @njit(cache=True)
-def _quantised(value: float) -> int:
+def _quantised(value: float) -> np.int8:
     return np.int8(min(127, max(-127, round(value * SCALE))))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from pipeline.domains.genome.blast.collect import SAMPLES, Searched
+from pipeline.domains.genome.blast.collect import SAMPLES, Found, Searched
 from pipeline.domains.genome.blast.search import Program
 
 SHOWN = 10
@@ -12,23 +12,25 @@ COLUMNS = 60
 LONGEST_NAME = 24
 
 
-def nearest(searched: Sequence[Searched]) -> list[Searched]:
-    """The samples that have a hit, that with the smallest E-value first, of equal ones the higher score."""
-    found = [one for one in searched if one.group == SAMPLES and one.best is not None]
-    return sorted(found, key=lambda one: (float(one.best.hit.evalue), -float(one.best.hit.bit_score)))
+def nearest(searched: Sequence[Searched]) -> list[tuple[Searched, Found]]:
+    """The samples that have a hit, each with its best; the smallest E-value first, then the highest score."""
+    found = [(one, one.best) for one in searched if one.group == SAMPLES and one.best is not None]
+    return sorted(found, key=lambda pair: (float(pair[1].hit.evalue), -float(pair[1].hit.bit_score)))
 
 
 def write_alignments(searched: Sequence[Searched], program: Program, path: Path) -> Path | None:
     """Write the best alignments of the `SHOWN` nearest samples; None where there are none."""
-    shown = [one for one in nearest(searched) if one.best.hit.query_text][:SHOWN]
+    shown = [(one, best) for one, best in nearest(searched) if best.hit.query_text][:SHOWN]
     if not shown:
         return None
-    path.write_text("\n\n".join("\n".join(_lines(one, program)) for one in shown) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n\n".join("\n".join(_lines(one, best, program)) for one, best in shown) + "\n", encoding="utf-8"
+    )
     return path
 
 
-def _lines(one: Searched, program: Program) -> Iterator[str]:
-    hit, found = one.best.hit, one.best
+def _lines(one: Searched, found: Found, program: Program) -> Iterator[str]:
+    hit = found.hit
     same = sum(map(str.__eq__, hit.query_text, hit.subject_text))
     gaps = sum("-" in pair for pair in zip(hit.query_text, hit.subject_text, strict=True))
     strand = f", strand {hit.strand}" if program.stranded else ""

@@ -59,9 +59,13 @@ class Service(Protocol):
     """What is particular to a server."""
 
     name: str
-    pace: Pace
     at_once: int
     """Searches that may be under way together."""
+
+    @property
+    def pace(self) -> Pace:
+        """How often the server may be asked."""
+        ...
 
     def asked(self, query: str) -> Mapping[str, Any]:
         """All that the answer depends on; the address of the server, too."""
@@ -178,7 +182,8 @@ class Remote:
             self._sleep(wait_s, "its turn")
             clock.touch()
             # What the file system takes for now may be some milliseconds ago.
-            os.utime(clock, times=(time.time(),) * 2)
+            now_s = time.time()
+            os.utime(clock, times=(now_s, now_s))
 
     def _contact(self, contact: Contact) -> bytes:
         import requests

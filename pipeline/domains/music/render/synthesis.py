@@ -3,11 +3,14 @@
 import io
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pipeline.runtime.programs import run_program
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
 
 RATE = 48_000
 """Samples a second."""
@@ -49,7 +52,7 @@ def try_soundfont(soundfont: str) -> str:
     import midirenderer
     from symusic import Note, Score, Track
 
-    score = Score(480)
+    score = cast("ScoreTick", Score(480))
     score.tracks.append(Track())
     score.tracks[0].notes.append(Note(0, 48, 60, 80))
     try:
@@ -65,7 +68,7 @@ def _with_ring(midi: bytes) -> bytes:
     """The file with an empty event some seconds after its last note, up to which synthesizers go on."""
     from symusic import ControlChange, Score
 
-    score = Score.from_midi(midi)
+    score = cast("ScoreTick", Score.from_midi(midi))
     quickest = max((tempo.qpm for tempo in score.tempos), default=120.0)
     end = score.end() + int(_RING_S * quickest / 60 * score.tpq)
     for track in score.tracks[:1]:
