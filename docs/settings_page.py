@@ -8,7 +8,7 @@ import yaml
 from sphinx.pycode import ModuleAnalyzer
 
 from pipeline.config.schema import Config, find_target
-from pipeline.data.sources import resource_folder
+from pipeline.runtime.folders import resource_folder
 
 HEAD = """# Settings
 

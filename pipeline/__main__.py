@@ -24,12 +24,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.overrides import literal, resumed
 from pipeline.config.schema import STAGES, Config, unknown_key
-from pipeline.data.sources import resource_folder
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.generation.compiled.warmup import CompilingAhead
 from pipeline.run_folder import LOCK, claim_folder
 from pipeline.runtime import process
 from pipeline.runtime.files import is_text
+from pipeline.runtime.folders import resource_folder
 from pipeline.runtime.manifest import read_manifest
 from pipeline.runtime.terminal import printable
 

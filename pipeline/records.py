@@ -198,3 +198,40 @@ class References:
         """The texts of the samples, and of each group that is compared, by name."""
         groups = {"samples": samples, **self.compared}
         return {name: [record.text for record in group] for name, group in groups.items()}
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage reports: counts, lines for people, figures, exhibits; `conclusions` and `notes` as in
+    `Findings`. `warnings` are those lines of the summary to read before all others."""
+
+    kept: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    summary: tuple[str, ...] = ()
+    figures: Mapping[str, float | str | None] = field(default_factory=dict)
+    exhibits: tuple[Exhibit, ...] = ()
+    conclusions: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) -> StageResult:
+    """The findings of a domain and its renders as one result; rejections are counted by reason."""
+    rejected: dict[str, int] = {}
+    for rejection in rejections(findings):
+        rejected[rejection.reason] = rejected.get(rejection.reason, 0) + rejection.count
+    return StageResult(
+        kept=kept,
+        rejected=rejected,
+        summary=tuple(line for finding in findings for line in finding.summary),
+        figures={name: value for finding in findings for name, value in finding.figures.items()},
+        exhibits=tuple(exhibit for finding in findings for exhibit in finding.exhibits),
+        conclusions=tuple(line for finding in findings for line in finding.conclusions),
+        warnings=tuple(line for finding in findings for line in finding.warnings),
+        notes={name: note for finding in findings for name, note in finding.notes.items()},
+    )
+
+
+def rejections(findings: Sequence[Findings]) -> list[Rejection]:
+    """All rejections, in order."""
+    return [rejection for finding in findings for rejection in finding.rejections]

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config.overrides import sign
 from pipeline.config.schema import Config, build, check_stages, escape, parse_duration, settings_of
 from pipeline.data.corpus import Corpus
-from pipeline.data.sources import Source, checkpoint_path, locate, resource_folder, unlearned_path
+from pipeline.data.sources import Source, checkpoint_path, locate, unlearned_path
 from pipeline.data.split_file import split_files
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError, DataError
@@ -28,6 +28,7 @@ from pipeline.models.checkpoint import load
 from pipeline.report.page import write_report
 from pipeline.run_folder import LOG, REPORT, RunFolder, Stage
 from pipeline.runtime.files import append
+from pipeline.runtime.folders import resource_folder
 from pipeline.runtime.terminal import PrintableFormatter
 from pipeline.stages.ingest import ingest
 from pipeline.stages.postprocess import PostprocessInputs, postprocess

@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from pipeline import __version__
 from pipeline.config.schema import STAGES
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Exhibit, Findings, Rejection
+from pipeline.records import Exhibit, StageResult
 from pipeline.runtime.files import append, create, has_hard_links, refuse_links, write_atomically
 from pipeline.runtime.manifest import FORMAT, MANIFEST, read_manifest
 
@@ -37,21 +37,6 @@ log = logging.getLogger(__name__)
 LOCK, LOG, REPORT = ".lock", "pipeline.log", "report.html"
 DISTRIBUTION = "sequence-pipeline"
 """Our name among the installed packages."""
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """What a stage reports: counts, lines for people, figures, exhibits; `conclusions` and `notes` as in
-    `Findings`. `warnings` are those lines of the summary to read before all others."""
-
-    kept: Mapping[str, int] = field(default_factory=dict)
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    summary: tuple[str, ...] = ()
-    figures: Mapping[str, float | str | None] = field(default_factory=dict)
-    exhibits: tuple[Exhibit, ...] = ()
-    conclusions: tuple[str, ...] = ()
-    notes: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -256,28 +241,6 @@ def claim_folder(path: Path) -> Path:
             create(folder / LOCK).close()
             return folder
     raise AssertionError("counting ends never")
-
-
-def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) -> StageResult:
-    """The findings of a domain and its renders as one result; rejections are counted by reason."""
-    rejected: dict[str, int] = {}
-    for rejection in rejections(findings):
-        rejected[rejection.reason] = rejected.get(rejection.reason, 0) + rejection.count
-    return StageResult(
-        kept=kept,
-        rejected=rejected,
-        summary=tuple(line for finding in findings for line in finding.summary),
-        figures={name: value for finding in findings for name, value in finding.figures.items()},
-        exhibits=tuple(exhibit for finding in findings for exhibit in finding.exhibits),
-        conclusions=tuple(line for finding in findings for line in finding.conclusions),
-        warnings=tuple(line for finding in findings for line in finding.warnings),
-        notes={name: note for finding in findings for name, note in finding.notes.items()},
-    )
-
-
-def rejections(findings: Sequence[Findings]) -> list[Rejection]:
-    """All rejections, in order."""
-    return [rejection for finding in findings for rejection in finding.rejections]
 
 
 def sha256(path: Path) -> str:

@@ -21,10 +21,10 @@ from tiny import (
 
 from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus, CorpusWriter
-from pipeline.data.sources import resource_folder
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Findings, Record, References, Rejection, Sample
+from pipeline.runtime.folders import resource_folder
 
 DOMAINS = sorted(path.stem for path in (resource_folder("conf") / "domain").glob("*.yaml"))
 

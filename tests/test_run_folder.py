@@ -9,15 +9,8 @@ from filelock import FileLock
 from tiny import manifest_of
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Exhibit, Findings, Rejection
-from pipeline.run_folder import (
-    RunFolder,
-    Stage,
-    StageResult,
-    findings_to_result,
-    read_manifest,
-    write_atomically,
-)
+from pipeline.records import Exhibit, Findings, Rejection, StageResult, findings_to_result
+from pipeline.run_folder import RunFolder, Stage, read_manifest, write_atomically
 
 # --- stages that write a word -----------------------------------------------------------------------------
 

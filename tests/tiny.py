@@ -10,9 +10,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
 from pipeline.config.schema import Config
-from pipeline.data.sources import resource_folder
 from pipeline.domains.music.midi_files import write_midi
 from pipeline.domains.music.piece import NoteEvent, Piece, Tempo
+from pipeline.runtime.folders import resource_folder
 
 TINY = (
     "model.hidden_size=8", "model.num_layers=1", "train.max_epochs=1", "train.batch=8", "train.time=16",

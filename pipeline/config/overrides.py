@@ -22,11 +22,10 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType
 from hydra.errors import HydraException
 
 from pipeline.config.sampling import GIVES_WAY
-from pipeline.config.schema import escape
-from pipeline.data.download import cache_folder
-from pipeline.data.sources import PRETRAINED, resource_folder
+from pipeline.config.schema import PRETRAINED, escape
 from pipeline.errors import ConfigError
 from pipeline.runtime import files
+from pipeline.runtime.folders import cache_folder, resource_folder
 from pipeline.runtime.manifest import MANIFEST, read_manifest
 from pipeline.runtime.terminal import printable
 

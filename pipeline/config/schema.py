@@ -6,6 +6,7 @@
 import dataclasses
 import difflib
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -259,3 +260,7 @@ def find_target(target: str, where: str, package: str = "pipeline") -> type:
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         raise ConfigError(f"{where}._target_={target!r} is not a kind that this pipeline has ({package}.…)")
     return found
+
+
+PRETRAINED = "pretrained"
+"""Instead of a checkpoint's path: the one that comes with the data set."""

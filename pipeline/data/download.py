@@ -6,14 +6,12 @@ at 90% should go on at 90%. Next: `pipeline/data/sources.py`, the caller.
 
 import hashlib
 import logging
-import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlparse
 
-import platformdirs
-
 from pipeline.errors import ConfigError, DataError, ToolError
+from pipeline.runtime.folders import CACHE_VARIABLE, cache_folder
 from pipeline.runtime.progress import bar
 
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CACHE_VARIABLE = "SEQUENCE_PIPELINE_CACHE"
-"""Environment variable that names the cache folder."""
 TIMEOUT_S = (10.0, 30.0)
 """Longest silence of a server: while connecting, and between two pieces of a file."""
 ATTEMPTS = 4
@@ -96,12 +92,6 @@ def _retrieve(url: str, target: Path, known_hash: str | None, max_bytes: int | N
         part.replace(temporary)
 
     return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=download))
-
-
-def cache_folder() -> Path:
-    """Where files are kept between runs: what `CACHE_VARIABLE` names, else the user's cache folder."""
-    folder = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sequence-pipeline")
-    return Path(folder).expanduser().resolve()
 
 
 def _place(url: str, cache_dir: Path | None) -> Path:

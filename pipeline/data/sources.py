@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pipeline.config.schema import PRETRAINED
 from pipeline.data import download
 from pipeline.errors import ConfigError, DataError, ToolError
 from pipeline.runtime.files import is_text
-
-PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-PRETRAINED = "pretrained"
-"""Instead of a checkpoint's path: the one that comes with the data set."""
+from pipeline.runtime.folders import resource_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +80,6 @@ def unlearned_path(dataset: Any) -> Path | None:
         return None
     (path,) = locate(None, [Source(dataset.pretrained["held_out"])], lambda _: True)
     return path
-
-
-def resource_folder(name: str) -> Path:
-    """Our own folder ``conf`` or ``datasets``: inside the package where installed, beside it in a checkout.
-
-    Raises ToolError where neither is there.
-    """
-    for folder in (PACKAGE_FOLDER / name, PACKAGE_FOLDER.parent / name):
-        if folder.is_dir():
-            return folder
-    raise ToolError(f"{PACKAGE_FOLDER}: the installation has no folder {name!r}; install the project again")
 
 
 def _own_files(text: str, suits: Callable[[Path], bool]) -> list[Path]:

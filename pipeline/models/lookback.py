@@ -22,7 +22,7 @@ from torch.nn.functional import embedding_bag
 from pipeline.config.checks import between
 from pipeline.data.alphabet import BOS, SPECIALS
 from pipeline.errors import ConfigError, DataError
-from pipeline.generation.compiled.gemm_f32 import BARE, INNER
+from pipeline.runtime.numba_options import BARE, INNER
 from pipeline.segments import Phrases, Role
 
 Array = np.ndarray

@@ -20,8 +20,7 @@ from pipeline.data.unique_names import Names
 from pipeline.data.unlearned import Unlearned
 from pipeline.domain import Domain
 from pipeline.errors import DataError
-from pipeline.records import Exhibit, Notice, Record, Rejection
-from pipeline.run_folder import StageResult
+from pipeline.records import Exhibit, Notice, Record, Rejection, StageResult
 from pipeline.runtime.bgzip_truncation import lacks_end_marker
 from pipeline.runtime.progress import bar
 

@@ -11,9 +11,17 @@ from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain, Render
 from pipeline.evaluation.references import MAX_SEQUENCES, ReferenceMaker, write_references
 from pipeline.models.checkpoint import load
-from pipeline.records import Exhibit, Findings, Record, Rejection, Sample, read_samples
+from pipeline.records import (
+    Exhibit,
+    Findings,
+    Record,
+    Rejection,
+    Sample,
+    StageResult,
+    findings_to_result,
+    read_samples,
+)
 from pipeline.report.sample_grid import cells_in_turn
-from pipeline.run_folder import StageResult, findings_to_result
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from pipeline.generation.attributes import Training
 from pipeline.generation.prompts import primes_of
 from pipeline.generation.requests import Drawing
 from pipeline.models.checkpoint import load
-from pipeline.records import Exhibit, Sample, read_samples
+from pipeline.records import Exhibit, Sample, StageResult, read_samples
 from pipeline.report.sample_grid import write_sheet
-from pipeline.run_folder import StageResult
 from pipeline.runtime.progress import bar
 
 SHOWN = 3

@@ -16,8 +16,7 @@ from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.surprisal import surprisals
 from pipeline.models.checkpoint import load
-from pipeline.records import RESULTS, Exhibit, Record, Symbols
-from pipeline.run_folder import StageResult, findings_to_result
+from pipeline.records import RESULTS, Exhibit, Record, StageResult, Symbols, findings_to_result
 from pipeline.runtime.progress import track
 
 Scored = tuple[Record, np.ndarray]

@@ -17,7 +17,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.bits import evaluate
 from pipeline.evaluation.markov_baseline import measure_baselines
 from pipeline.models.checkpoint import Loaded, describe, load, save
-from pipeline.run_folder import StageResult
+from pipeline.records import StageResult
 from pipeline.stages.train_result import Measured, summarise
 from pipeline.training.autotune import planned
 from pipeline.training.inputs import TrainInputs, device_of

@@ -15,8 +15,7 @@ from pipeline.evaluation.markov_baseline import Baseline, strongest
 from pipeline.evaluation.paired_differences import NEGLIGIBLE, Difference, compare, write_blocks
 from pipeline.evaluation.plots import learning_curves, rate_search
 from pipeline.models.checkpoint import Loaded
-from pipeline.records import QUALITY, Exhibit
-from pipeline.run_folder import StageResult
+from pipeline.records import QUALITY, Exhibit, StageResult
 from pipeline.runtime.files import reading_back
 from pipeline.training.diagnostics import advise, time_to_reach
 from pipeline.training.inputs import TrainInputs

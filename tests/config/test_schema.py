@@ -19,11 +19,11 @@ from pipeline.config.schema import (
     parse_duration,
     unknown_key,
 )
-from pipeline.data.sources import resource_folder
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
 from pipeline.models.recurrent import Recurrent
 from pipeline.run import _renders, _typed
+from pipeline.runtime.folders import resource_folder
 
 CONF = resource_folder("conf")
 

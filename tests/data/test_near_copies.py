@@ -9,7 +9,7 @@ from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import Corpus
 from pipeline.data.minimizers import Sketcher
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
-from pipeline.run_folder import StageResult
+from pipeline.records import StageResult
 from pipeline.stages.ingest import ingest
 
 

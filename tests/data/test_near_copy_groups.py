@@ -14,7 +14,7 @@ from pipeline.data.near_copy_groups import Grouping
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.protein.domain import Protein
-from pipeline.run_folder import StageResult
+from pipeline.records import StageResult
 from pipeline.stages.ingest import ingest
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"

@@ -11,8 +11,9 @@ from tiny import run_pipeline, some_dna
 
 from pipeline.data import download
 from pipeline.data.download import fetch
-from pipeline.data.sources import Source, locate, resource_folder
+from pipeline.data.sources import Source, locate
 from pipeline.errors import ConfigError, DataError, ToolError
+from pipeline.runtime.folders import resource_folder
 
 CONTENT = bytes(range(256)) * 2048
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -118,14 +119,14 @@ def test_our_own_folders_are_found_in_a_checkout_and_in_an_installed_package(tmp
     assert (resource_folder("conf") / "dataset").is_dir()
     (tmp_path / "pipeline/datasets").mkdir(parents=True)
     (tmp_path / "datasets").mkdir()
-    monkeypatch.setattr("pipeline.data.sources.PACKAGE_FOLDER", tmp_path / "pipeline")
+    monkeypatch.setattr("pipeline.runtime.folders.PACKAGE_FOLDER", tmp_path / "pipeline")
     assert resource_folder("datasets") == tmp_path / "pipeline/datasets"
     with pytest.raises(ToolError, match="the installation has no folder 'conf'"):
         resource_folder("conf")
 
 
 def test_an_embedded_file_is_checked(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.data.sources.PACKAGE_FOLDER", tmp_path)
+    monkeypatch.setattr("pipeline.runtime.folders.PACKAGE_FOLDER", tmp_path)
     (tmp_path / "datasets/fly").mkdir(parents=True)
     (tmp_path / "datasets/fly/x.fa").write_bytes(CONTENT)
     at = "embedded:fly/x.fa"

@@ -10,9 +10,9 @@ from tiny import compose_config
 
 from pipeline.config.schema import TrainSettings, build, settings_of
 from pipeline.data.batching import Lanes
-from pipeline.data.sources import resource_folder
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.state import detach
+from pipeline.runtime.folders import resource_folder
 from pipeline.training.lit_module import CharModel, Feed, Schedule
 
 FAMILIES = sorted(path.stem for path in (resource_folder("conf") / "model").glob("*.yaml"))

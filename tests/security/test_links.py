@@ -7,7 +7,7 @@ import pytest
 from tiny import errors, manifest_of, on
 
 from pipeline.errors import DataError
-from pipeline.run_folder import RunFolder, Stage, StageResult
+from pipeline.run_folder import RunFolder, Stage
 from pipeline.runtime import files
 
 PLANTED = (

@@ -12,7 +12,8 @@ import pytest
 from tiny import manifest_of, on
 
 from pipeline.errors import DataError
-from pipeline.run_folder import RunFolder, Stage, StageResult, claim_folder
+from pipeline.records import StageResult
+from pipeline.run_folder import RunFolder, Stage, claim_folder
 from pipeline.runtime import process
 
 

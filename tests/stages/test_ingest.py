@@ -15,8 +15,7 @@ from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.chorales.domain import Chorales
 from pipeline.domains.text import Text
 from pipeline.errors import DataError, PipelineError
-from pipeline.records import Record
-from pipeline.run_folder import StageResult
+from pipeline.records import Record, StageResult
 from pipeline.stages.ingest import ingest
 
 

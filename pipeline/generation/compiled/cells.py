@@ -13,11 +13,12 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from pipeline.generation.compiled.gemm_f32 import INNER, Panels
+from pipeline.generation.compiled.gemm_f32 import Panels
 from pipeline.generation.compiled.gemm_int8 import Rounded, scratch
 from pipeline.generation.compiled.packed_matrix import add_product, aligned, padded
 from pipeline.models.kernels.cells import ONE, sigmoid, tanh
 from pipeline.models.lookback import BESIDES, HEAD, HISTORY, PLACES, Sight, follow
+from pipeline.runtime.numba_options import INNER
 
 Array = np.ndarray
 ZERO, EPSILON = np.float32(0), np.float32(1e-5)

@@ -17,13 +17,9 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from pipeline.models.kernels.cells import COMPILED
+from pipeline.runtime.numba_options import BARE
 
 Array = np.ndarray
-BARE = {**COMPILED, "_nrt": False}
-"""Arrays are not counted, and none can be made: of small steps the counting would be a third of the time."""
-INNER = {**BARE, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""For what only compiled code calls (from Python it would crash): compiled in less time."""
 
 WIDE = binding.get_host_cpu_features().get("avx512f", False)
 LANES = 16 if WIDE else 8

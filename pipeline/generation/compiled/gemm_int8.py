@@ -15,7 +15,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from pipeline.generation.compiled.gemm_f32 import INNER, LANES, ROWS, VECTORS, WIDE, WIDTH, Writer
+from pipeline.generation.compiled.gemm_f32 import LANES, ROWS, VECTORS, WIDE, WIDTH, Writer
+from pipeline.runtime.numba_options import INNER
 
 Array = np.ndarray
 MOST, OFFSET = np.int32(127), 128

@@ -8,9 +8,9 @@ from numba import njit
 
 from pipeline.data.alphabet import BOS
 from pipeline.generation.compiled import cells
-from pipeline.generation.compiled.gemm_f32 import BARE, INNER
 from pipeline.generation.compiled.packed_matrix import aligned, padded
 from pipeline.models.ngram.markov import Markov
+from pipeline.runtime.numba_options import BARE, INNER
 
 Array = np.ndarray
 

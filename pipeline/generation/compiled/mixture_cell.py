@@ -11,12 +11,13 @@ from numba import njit
 
 from pipeline.data.alphabet import SPECIALS
 from pipeline.generation.compiled import cells
-from pipeline.generation.compiled.gemm_f32 import INNER, Panels
+from pipeline.generation.compiled.gemm_f32 import Panels
 from pipeline.generation.compiled.packed_matrix import add_product, aligned, padded
 from pipeline.models.context_mixing.context_index import ContextIndex
 from pipeline.models.context_mixing.evidence import Reading, chosen_rows, copy_row, enlarged, read
 from pipeline.models.context_mixing.evidence_layout import LIKELIEST, SCALE
 from pipeline.models.kernels.cells import tanh
+from pipeline.runtime.numba_options import INNER
 
 Array = np.ndarray
 BREAK = len(SPECIALS) - 1

@@ -6,8 +6,9 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
-from pipeline.generation.compiled.gemm_f32 import INNER, WIDTH, Panels, add_tiles
+from pipeline.generation.compiled.gemm_f32 import WIDTH, Panels, add_tiles
 from pipeline.generation.compiled.gemm_int8 import HERE, MOST, Rounded, add_dots, interleave, round_rows
+from pipeline.runtime.numba_options import INNER
 
 Array = np.ndarray
 CACHE_LINE = 64

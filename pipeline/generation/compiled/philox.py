@@ -7,7 +7,7 @@ numbers are those of `numpy.random.Philox`.
 import numpy as np
 from numba import njit
 
-from pipeline.generation.compiled.gemm_f32 import BARE, INNER
+from pipeline.runtime.numba_options import BARE, INNER
 
 MULTIPLIERS = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 WEYL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)

@@ -25,9 +25,10 @@ from torch import Tensor
 from pipeline.data.alphabet import BOS, EOS, SPECIALS
 from pipeline.generation.compiled import philox
 from pipeline.generation.compiled.cells import Net, Room, advance, copy, copy_state, room, state
-from pipeline.generation.compiled.gemm_f32 import BARE, INNER, ROWS
+from pipeline.generation.compiled.gemm_f32 import ROWS
 from pipeline.generation.compiled.token_choice import Rule, choose, share_of
 from pipeline.generation.constrained.grammar import NO_TABLES, Guide, Places, Tables
+from pipeline.runtime.numba_options import BARE, INNER
 
 Array = np.ndarray
 FIRST = len(SPECIALS)

@@ -8,8 +8,8 @@ from numba import njit
 
 from pipeline.data.alphabet import BOS, EOS
 from pipeline.generation.compiled.cells import Net, Room, advance, room, state
-from pipeline.generation.compiled.gemm_f32 import BARE, INNER
 from pipeline.generation.compiled.sampler import whole_tiles
+from pipeline.runtime.numba_options import BARE, INNER
 
 Array = np.ndarray
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from pipeline.generation.compiled.gemm_f32 import BARE, INNER
+from pipeline.runtime.numba_options import BARE, INNER
 
 Array = np.ndarray
 CLOSE = 600.0

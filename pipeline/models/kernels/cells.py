@@ -13,9 +13,9 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload, register_jitable
 
+from pipeline.runtime.numba_options import COMPILED
+
 Array = np.ndarray
-COMPILED = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "arcp", "nsz"}}
-"""Multiplications and additions may be joined; numbers that are not finite keep their meaning."""
 
 LOG2_E = np.float32(math.log2(math.e))
 LN_2_HIGH = np.float32(0.693359375)  # with so few bits that its multiples are exact
