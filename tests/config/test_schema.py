@@ -13,9 +13,9 @@ from pipeline.config.schema import (
     DatasetSettings,
     SampleSettings,
     TrainSettings,
-    _find,
     build,
     check_stages,
+    find_target,
     parse_duration,
     unknown_key,
 )
@@ -112,7 +112,7 @@ def test_every_file_of_a_group_shows_all_of_its_settings(group):
         content = OmegaConf.to_container(whole[group], resolve=True)
         if content["_target_"] is not None:
             build({**content, "email": "me@example.org"} if "email" in content else content, group)
-            kind = _find(content["_target_"], group, "pipeline")
+            kind = find_target(content["_target_"], group, "pipeline")
             assert {f.name for f in fields(kind)} | {"_target_"} == set(content), f"{group}/{name}.yaml"
             for field in fields(kind):
                 if group != "model" and field.name != "email":
