@@ -7,6 +7,7 @@ import pytest
 from tiny import errors, manifest_of, on
 
 from pipeline.errors import DataError
+from pipeline.records import StageResult
 from pipeline.run_folder import RunFolder, Stage
 from pipeline.runtime import files
 
