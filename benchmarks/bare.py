@@ -59,7 +59,7 @@ class BareLoop:
     """Calling it makes one training step."""
 
     def __init__(self, model: Any, corpus: Corpus, batch: int, time: int) -> None:
-        settings = TrainSettings(batch=batch, time=time)
+        settings = TrainSettings(batch_size=batch, bptt_steps=time)
         torch.manual_seed(0)
         self.model = model.build(len(corpus.alphabet))
         lanes = Lanes.for_training(corpus.codes, corpus.segments_of("train"), batch, time)
@@ -77,7 +77,7 @@ class BareLoop:
         loss = self.module.training_step(next(self.windows))
         self.optimizer.zero_grad()
         loss.backward()
-        clip_grad_norm_(self.model.parameters(), self.module.settings.clip)
+        clip_grad_norm_(self.model.parameters(), self.module.settings.gradient_clip_val)
         self.optimizer.step()
         self.schedule.step()
         self.module.average.update(next(self.steps))

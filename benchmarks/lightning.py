@@ -49,7 +49,7 @@ class Turns(Callback):
 
 def overhead(settings: Recurrent, corpus: Corpus, batch: int, steps: int) -> float:
     """By how much a step in the trainer takes longer than a bare one; no validation or checkpoint in it."""
-    train = TrainSettings(batch=batch, time=steps, accelerator="cpu")
+    train = TrainSettings(batch_size=batch, bptt_steps=steps, accelerator="cpu")
     node = {"_target_": "pipeline.models.recurrent.Recurrent", **asdict(settings)}
     inputs = TrainInputs(corpus, Text(), node, train, None, None, 0)
     schedule = Schedule(1, BLOCK * BLOCKS)

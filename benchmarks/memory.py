@@ -51,7 +51,7 @@ def measure(bases: int, budget: str, folder: Path) -> dict[str, float]:
     write_genome(fasta, bases)
     command = [
         sys.executable, "-c", CHILD, "dataset=genome", f"dataset.path={fasta}", "model.hidden_size=64",
-        "train.batch=32", "train.time=64", f"budget={budget}", "stages=[ingest,train]",
+        "train.batch_size=32", "train.bptt_steps=64", f"budget={budget}", "stages=[ingest,train]",
         f"hydra.run.dir={folder / str(bases)}",
     ]  # fmt: skip
     started = time.perf_counter()

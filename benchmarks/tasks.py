@@ -78,7 +78,7 @@ def tinyshakespeare(data: Path, folder: Path) -> list[str]:
 TASKS = {
     "fly4": Task(
         "bits per base of D. melanogaster chromosome 4 (dm3)", fly4, Nucleotide(),
-        ("model=mixture", "model.hidden_size=96", "model.dropout=0.1", "train.batch=32"),
+        ("model=mixture", "model.hidden_size=96", "model.dropout=0.1", "train.batch_size=32"),
         published={
             "GeCo3 -l 16, goes on learning": (1.631, 1.915, 1.203),
             "context mixing, orders 1-24, frozen": (1.727, 1.991, 1.330),
@@ -89,7 +89,7 @@ TASKS = {
         "bits per character of tunes in ABC (Ryan's and O'Neill's)", folk, Text(),
         (
             "model=mixture", "model.cell=gru", "model.hidden_size=256", "model.dropout=0.1",
-            "model.copy_after=8", "model.repeat_after=5", "train.batch=16",
+            "model.copy_after=8", "model.repeat_after=5", "train.batch_size=16",
         ),
         published={
             "Kneser-Ney, order 12": (2.205,), "context mixing, frozen": (2.061,),
@@ -98,7 +98,7 @@ TASKS = {
     ),
     "tinyshakespeare": Task(
         "bits per character of tinyshakespeare, the last tenth", tinyshakespeare, Text(records="file"),
-        ("model=gru", "model.hidden_size=256", "model.dropout=0.2", "train.batch=32"), minutes=3.0,
+        ("model=gru", "model.hidden_size=256", "model.dropout=0.2", "train.batch_size=32"), minutes=3.0,
         published={"nanoGPT's recipe for a CPU, 3 minutes": (2.712,), "nanoGPT on an A100": (2.120,)},
     ),
 }  # fmt: skip

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.overrides import literal, resumed
-from pipeline.config.schema import STAGES, Config, unknown_key
+from pipeline.config.schema import RENAMED, STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.generation.compiled.warmup import CompilingAhead
 from pipeline.run_folder import LOCK, claim_folder
@@ -120,7 +120,7 @@ def _errors_as_messages() -> Iterator[None]:
         _fail(_explain(error, sys.argv[1:]))
     except MemoryError as error:
         _fail_on_compiled(error)
-        _fail("out of memory; lower train.batch, model.hidden_size or sample.count")
+        _fail("out of memory; lower train.batch_size, model.hidden_size or sample.count")
     except BrokenPipeError:
         # Whoever read us, head for instance, has had enough; nor is there anyone to flush to at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -173,6 +173,8 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     first = next((line for line in str(inner).splitlines() if line.strip()), type(error).__name__)
     key = getattr(inner, "full_key", None)
+    if key in RENAMED:  # in a configuration file of the user's
+        return unknown_key(key, known)
     if key == "stages":
         return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
     if key and "is not in struct" in first:  # a setting of another model, domain, render or BLAST

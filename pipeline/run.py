@@ -111,7 +111,10 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
     if "train" in wanted:
         device_of(settings.train)
     if "train" in wanted:
-        for name, given in (("checkpoint", settings.checkpoint), ("train.start", settings.train.start)):
+        for name, given in (
+            ("checkpoint", settings.checkpoint),
+            ("train.init_from", settings.train.init_from),
+        ):
             if path := checkpoint_path(name, given, settings.dataset):
                 load(path)
 
@@ -186,7 +189,7 @@ def _stages(
     seed, dataset = settings.seed, settings.dataset
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
     checkpoint = checkpoint_path("checkpoint", settings.checkpoint, settings.dataset)
-    start = checkpoint_path("train.start", settings.train.start, settings.dataset)
+    start = checkpoint_path("train.init_from", settings.train.init_from, settings.dataset)
     drawn_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
     read_by = {name: value for name, value in drawn_by.items() if name not in domain.request_settings}
     reads = {"domain": read_by, "seed": seed}

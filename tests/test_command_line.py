@@ -137,7 +137,10 @@ def test_a_refused_setting_is_not_remembered(type_in, text_run, tmp_path):
         (("checkpoint=words.txt",), "words.txt: not a checkpoint that can be read safely"),
         (("checkpoint=missing.ckpt",), "missing.ckpt: no such checkpoint"),
         (("checkpoint=pretrained",), "checkpoint=pretrained: the data set text comes with no checkpoint"),
-        (("train.start=pretrained",), "train.start=pretrained: the data set text comes with no checkpoint"),
+        (
+            ("train.init_from=pretrained",),
+            "train.init_from=pretrained: the data set text comes with no checkpoint",
+        ),
     ],
 )
 def test_a_checkpoint_that_does_not_fit(type_in, text_file, tmp_path, arguments, message):
@@ -158,7 +161,7 @@ def test_a_checkpoint_that_fits_is_used_instead_of_training(type_in, text_run, t
 
 
 def test_a_training_begins_with_a_checkpoint(type_in, text_run, text_file, tmp_path):
-    start = f"train.start={text_run}/train/best.ckpt"
+    start = f"train.init_from={text_run}/train/best.ckpt"
     answer = type_in(*on(text_file, start, "model=gru", "train.lr=1e-9", "hydra.run.dir=run"))
     assert answer.status == 0
     before, after = (load(run / "train" / "best.ckpt") for run in (text_run, tmp_path / "run"))
@@ -176,7 +179,7 @@ def test_a_training_begun_from_a_checkpoint_adds_a_look_back_that_sees_nothing_a
 ):  # fmt: skip
     data = ("dataset=abc", f"dataset.path={abc_file}", *TINY, "stages=[ingest,train]")
     assert type_in(*data, "model.lookback=false", "hydra.run.dir=one").status == 0
-    start = f"train.start={tmp_path}/one/train/best.ckpt"
+    start = f"train.init_from={tmp_path}/one/train/best.ckpt"
     added = type_in(*data, start, "model.lookback=true", "train.lr=1e-9", "hydra.run.dir=two")
     assert added.status == 0 and "with lookback" in added.out
     before, after = (manifest_of(tmp_path / run)["stages"]["train"]["figures"] for run in ("one", "two"))

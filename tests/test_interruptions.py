@@ -95,7 +95,7 @@ def test_an_error_after_a_finished_stage_says_how_to_go_on(type_in, text_file, t
 
     monkeypatch.setattr(torch, "save", nothing_left)
     message = errors(type_in(*on(text_file, "hydra.run.dir=run")))
-    assert "out of memory; lower train.batch, model.hidden_size or sample.count" in message
+    assert "out of memory; lower train.batch_size, model.hidden_size or sample.count" in message
 
 
 @pytest.fixture

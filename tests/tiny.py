@@ -15,8 +15,8 @@ from pipeline.domains.music.piece import NoteEvent, Piece, Tempo
 from pipeline.runtime.folders import resource_folder
 
 TINY = (
-    "model.hidden_size=8", "model.num_layers=1", "train.max_epochs=1", "train.batch=8", "train.time=16",
-    "sample.count=3", "sample.length=40",
+    "model.hidden_size=8", "model.num_layers=1", "train.max_epochs=1",
+    "train.batch_size=8", "train.bptt_steps=16", "sample.count=3", "sample.length=40",
 )  # fmt: skip
 """Overrides that make any run end in about a second."""
 

@@ -15,22 +15,22 @@ from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.models.checkpoint import write_small
 
 RUNS = Path("outputs/folk")
-ALL = ("dataset=folk", "stages=[ingest,train]", "train.time=128")
+ALL = ("dataset=folk", "stages=[ingest,train]", "train.bptt_steps=128")
 IN_MANY_KEYS, AS_THEY_STAND = "domain.transpose=5", "domain.transpose=0"
 TRAININGS = {
     "in_many_keys": (
         IN_MANY_KEYS, "model=lstm", "model.hidden_size=288", "model.dropout=0.4", "model.lookback=false",
-        "train.batch=128", "train.lr=0.004", "train.average=0.998", "budget=4m",
+        "train.batch_size=128", "train.lr=0.004", "train.ema_decay=0.998", "budget=4m",
     ),
     "as_they_stand": (
-        AS_THEY_STAND, "train.max_epochs=4", "train.batch=32", "train.lr=0.0004", "train.average=0.99",
+        AS_THEY_STAND, "train.max_epochs=4", "train.batch_size=32", "train.lr=0.0004", "train.ema_decay=0.99",
     ),
     "looking_back_in_many_keys": (
-        IN_MANY_KEYS, "model.lookback=true", "train.batch=32", "train.lr=0.002", "train.average=0.998",
+        IN_MANY_KEYS, "model.lookback=true", "train.batch_size=32", "train.lr=0.002", "train.ema_decay=0.998",
         "budget=82m",
     ),
     "looking_back_as_they_stand": (
-        AS_THEY_STAND, "train.max_epochs=4", "train.batch=32", "train.lr=0.0004", "train.average=0.99",
+        AS_THEY_STAND, "train.max_epochs=4", "train.batch_size=32", "train.lr=0.0004", "train.ema_decay=0.99",
     ),
 }  # fmt: skip
 """Each begins with what the one before has learned."""
@@ -41,7 +41,7 @@ def main() -> None:
     start: tuple[str, ...] = ()
     for name, settings in TRAININGS.items():
         best = train(name, *settings, *start)
-        start = (f"train.start={best}",)
+        start = (f"train.init_from={best}",)
     target = Path(__file__).with_name("pretrained.ckpt")
     write_small(best, target)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()

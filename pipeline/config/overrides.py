@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType
 from hydra.errors import HydraException
 
 from pipeline.config.sampling import GIVES_WAY
-from pipeline.config.schema import PRETRAINED, escape
+from pipeline.config.schema import PRETRAINED, RENAMED, escape
 from pipeline.errors import ConfigError
 from pipeline.runtime import files
 from pipeline.runtime.folders import cache_folder, resource_folder
@@ -31,8 +31,9 @@ from pipeline.runtime.terminal import printable
 
 OUTSIDE = frozenset((
     "dataset.path", "dataset.sources", "dataset.pretrained", "dataset.annotation", "dataset.regions",
-    "dataset.split.file", "domain.path", "domain.annotation", "domain.regions", "checkpoint", "train.start",
-    "blast.database", "blast.url", "render.soundfont", "score.path", "score.regions", "run",
+    "dataset.split.file", "domain.path", "domain.annotation", "domain.regions", "checkpoint",
+    "train.init_from", "blast.database", "blast.url", "render.soundfont", "score.path", "score.regions",
+    "run",
 ))  # fmt: skip
 """Settings that name files and addresses outside the run folder."""
 REMOTE = {"blast": ("ncbi", "ebi")}
@@ -57,6 +58,17 @@ def literal(override: str) -> str:
     except HydraException:
         return override  # Hydra refuses it with its own message
     return f"{override.split('=', 1)[0]}={_text(parsed._value)}"
+
+
+def rename_key(override: str) -> str:
+    """The override of an earlier version under the setting's present name.
+
+    >>> rename_key("train.batch=8")
+    'train.batch_size=8'
+    """
+    key, equals, value = override.partition("=")
+    name = key.lstrip("+~")
+    return f"{key.removesuffix(name)}{RENAMED.get(name, name)}{equals}{value}"
 
 
 def _parse(override: str) -> Override:
@@ -91,7 +103,7 @@ def resumed(arguments: Sequence[str], check: Callable[[list[str]], None]) -> lis
     manifest = read_manifest(folder)
     if manifest is None:
         raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
-    stored = [literal(each) for each in manifest["overrides"]]
+    stored = [rename_key(literal(each)) for each in manifest["overrides"]]
     stored = [each for each in stored if not _replaced(each, given) and not _gives_way(each, given)]
     check(stored)
     if not _is_own(manifest):

@@ -94,14 +94,14 @@ class SampleSettings:
     """Draw from the likeliest symbols that together hold this probability (nucleus sampling)."""
     min_p: float | None = None
     """Draw from symbols that are at least this share as likely as the likeliest."""
-    typical: float | None = None
+    typical_p: float | None = None
     """Draw from the symbols whose surprisal is nearest to the expected one, which together hold this
     probability."""
     repetition_penalty: float = 1.0
     """Log-probabilities of symbols drawn not long ago are multiplied by it: above 1 repeats less."""
     repetition_window: int = 16
     """How many of the last symbols count as drawn not long ago."""
-    copying: float = 1.0
+    copy_weight: float = 1.0
     """How far a model that looks things up may lean on long contexts and copies of its training text, from
     0, not at all, to 1, as it learned; without effect on models that look nothing up."""
     int8: bool = False
@@ -140,12 +140,12 @@ class SampleSettings:
                 between(f"sample.{name}", getattr(self, name), 1, high)
         if self.lead is not None:
             between("sample.lead", self.lead, 0, 10**6)
-        for name in ("top_p", "min_p", "typical"):
+        for name in ("top_p", "min_p", "typical_p"):
             if getattr(self, name) is not None:
                 between(f"sample.{name}", getattr(self, name), 0.0, 1.0, open_low=True)
         between("sample.repetition_penalty", self.repetition_penalty, 0.0, 100.0, open_low=True)
         between("sample.repetition_window", self.repetition_window, 1, 2**16)
-        between("sample.copying", self.copying, 0.0, 1.0)
+        between("sample.copy_weight", self.copy_weight, 0.0, 1.0)
         between("sample.length_penalty", self.length_penalty, 0.0, 10.0)
         self._check_primes()
         self._check_together()

@@ -93,23 +93,23 @@ class TrainSettings:
 
     max_epochs: int = 20
     """Passes over the training split; early stopping or `budget` may end sooner."""
-    batch: int = 32
-    """Lanes side by side; fewer where the corpus is small."""
-    time: int = 64
-    """Symbols per lane and step: how far back-propagation through time goes."""
+    batch_size: int = 32
+    """Streams in a batch; fewer where the corpus is small."""
+    bptt_steps: int = 64
+    """Symbols of each stream in a training step: the length of truncated back-propagation through time."""
     lr: float = 5e-3
     """Highest learning rate, after a short warm-up; then it falls along a cosine to a hundredth."""
     find_lr: bool = False
     """Find the highest learning rate by a short trial instead; its curve is shown in the report."""
-    start: str | None = None
+    init_from: str | None = None
     """A checkpoint to begin with, whose kind of model and sizes are taken: a .ckpt, or pretrained."""
     weight_decay: float = 0.01
     """How strongly weights, not biases, are pulled towards zero."""
-    clip: float = 1.0
-    """Largest gradient norm."""
-    average: float = 0.0
-    """Validate and keep a moving average of the weights: each step this share of it stays, such as 0.995; 0
-    keeps the weights themselves."""
+    gradient_clip_val: float = 1.0
+    """Gradients with a larger norm are scaled down to it."""
+    ema_decay: float = 0.0
+    """Decay of an exponential moving average (EMA) of the weights, such as 0.995. The average is validated
+    and saved; 0 saves the weights themselves."""
     patience: int = 12
     """Validations, of at most 40 in all, without a gain before training ends early; 0 never."""
     reverse_complement: bool = True
@@ -123,12 +123,12 @@ class TrainSettings:
     """CPU threads; by default one or as many as there are cores, whichever a short trial finds faster."""
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "batch", "time"):
+        for name in ("max_epochs", "batch_size", "bptt_steps"):
             between(f"train.{name}", getattr(self, name), 1, 2**31)
         between("train.lr", self.lr, 0.0, 10.0, open_ends=True)
         between("train.weight_decay", self.weight_decay, 0.0, 10.0)
-        between("train.clip", self.clip, 0.0, 1e9, open_ends=True)
-        between("train.average", self.average, 0.0, 0.9999)
+        between("train.gradient_clip_val", self.gradient_clip_val, 0.0, 1e9, open_ends=True)
+        between("train.ema_decay", self.ema_decay, 0.0, 0.9999)
         between("train.patience", self.patience, 0, 2**31)
         one_of("train.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
         if self.threads is not None:
@@ -209,6 +209,16 @@ _OTHER_NAMES = {
     "train.accelerator": ("device",),
 }
 """Settings by words that other programs, or players, use for them."""
+RENAMED = {
+    "train.time": "train.bptt_steps",
+    "train.batch": "train.batch_size",
+    "train.clip": "train.gradient_clip_val",
+    "train.average": "train.ema_decay",
+    "train.start": "train.init_from",
+    "sample.typical": "sample.typical_p",
+    "sample.copying": "sample.copy_weight",
+}
+"""Settings of earlier versions, with the names that replace them."""
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
@@ -218,6 +228,8 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     'sample.bars: there is no such setting; did you mean sample.length?'
     """
     known = list(known)
+    if (renamed := RENAMED.get(key)) in known:
+        return f"{key}: there is no such setting; it is now named {renamed}"
     tail = key.rsplit(".", 1)[-1]
     meant = [name for name, words in _OTHER_NAMES.items() if tail in words and name in known]
     # The right name in the wrong group is the likeliest mistake, where it is not in many.

@@ -23,7 +23,7 @@ class Decoder:
     top_p: float | None = None
     forbidden: tuple[int, ...] = ()
     min_p: float | None = None
-    typical: float | None = None
+    typical_p: float | None = None
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """The distribution drawn from, float64 like the logits ``(batch, vocab_size)`` given."""
@@ -42,10 +42,10 @@ class Decoder:
         if self.min_p is not None:
             least = self.min_p * probabilities.amax(-1, keepdim=True)
             probabilities = _scaled(torch.where(probabilities >= least, probabilities, 0.0))
-        if self.typical is not None and self.typical < 1:
+        if self.typical_p is not None and self.typical_p < 1:
             surprisal = -probabilities.log()
             entropy = torch.special.entr(probabilities).sum(-1, keepdim=True)
-            probabilities = _first_that_hold(self.typical, probabilities, (surprisal - entropy).abs())
+            probabilities = _first_that_hold(self.typical_p, probabilities, (surprisal - entropy).abs())
         return probabilities
 
     def choose(self, logits: Tensor, uniforms: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class Request:
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
-    typical: float | None = None
+    typical_p: float | None = None
     primes: tuple[Symbols, ...] = ()
     controls: Controls | None = None
     guide: Guide | None = None
@@ -82,7 +82,7 @@ class Request:
     def can_reject(self) -> bool:
         """Whether sequences that the grammar alone gives may be sampled until they keep the constraints."""
         checked = self.controls is not None and self.controls.checks_all
-        return checked and self.tries > 0 and self.typical is None
+        return checked and self.tries > 0 and self.typical_p is None
 
     @property
     def lead_length(self) -> int:
@@ -92,7 +92,7 @@ class Request:
     def decoder(self) -> Decoder:
         """The decoder with what must never be drawn."""
         never = (BOS, UNKNOWN, EOS) if self.open_ended else (BOS, UNKNOWN)
-        return Decoder(self.temperature, self.top_k, self.top_p, never, self.min_p, self.typical)
+        return Decoder(self.temperature, self.top_k, self.top_p, never, self.min_p, self.typical_p)
 
     def steering(self) -> Controls | None:
         """The controls, the guide among them."""
@@ -113,7 +113,7 @@ def draw(
     ]
     net, leads = net_of(model, request.int8), draw_leads(model, alphabet, request, threads)
     room_for_all = all(len(prime) < request.length for prime in primes)
-    if net is not None and room_for_all and request.controls is None and request.typical is None:
+    if net is not None and room_for_all and request.controls is None and request.typical_p is None:
         indices = range(first, request.count)
         yield from _draw_compiled(net, alphabet, request, primes, leads, indices, threads)
         return

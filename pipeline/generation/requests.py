@@ -82,7 +82,7 @@ class Drawing:
 
     def _model(self) -> nn.Module:
         if hasattr(self.loaded.model, "lean"):
-            self.loaded.model.lean(self.settings.copying)
+            self.loaded.model.lean(self.settings.copy_weight)
         return self.loaded.model.to(accelerator_of(self.settings))
 
     @cached_property
@@ -114,7 +114,7 @@ class Drawing:
             wishes = [wish for wish in wishes if not isinstance(wish, End | Length)]
         return Request(
             settings.count, length, self.seed, primes[0], language.open_ended, temperature,
-            settings.top_k, settings.top_p, settings.min_p, settings.typical,
+            settings.top_k, settings.top_p, settings.min_p, settings.typical_p,
             primes if len(primes) > 1 else (), controls_of(wishes, language, length, repetition),
             self._guide, settings.int8, self._lead,
         )  # fmt: skip

@@ -253,7 +253,7 @@ def _on_validation(rows: Sequence[Mapping[str, float]], measured: Measured) -> s
 
 
 def _advice(inputs: TrainInputs, rows: Sequence[Mapping[str, float]]) -> str | None:
-    per_step = inputs.settings.batch * inputs.settings.time
+    per_step = inputs.settings.batch_size * inputs.settings.bptt_steps
     return advise(rows, per_step / inputs.corpus.size_of("train"))
 
 

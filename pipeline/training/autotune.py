@@ -58,13 +58,17 @@ TINY_STEP = 1e8
 """Floating-point operations; smaller steps are always fastest on one thread."""
 
 
+RENAMED_FIELDS = {"batch": "batch_size", "time": "bptt_steps"}
+"""Fields of a plan that an earlier version wrote, with their present names."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The choice; `hidden_size` is None where the model's own stays, `step_s` where no step was timed."""
 
     threads: int
-    batch: int
-    time: int
+    batch_size: int
+    bptt_steps: int
     lr: float
     hidden_size: int | None = None
     step_s: float | None = None
@@ -83,7 +87,13 @@ def planned(inputs: TrainInputs, most_threads: int, out_dir: Path) -> tuple[Trai
         plan = _plan(inputs, most_threads, out_dir)
         write_atomically(path, json.dumps(asdict(plan), indent=1))
     torch.set_num_threads(plan.threads)
-    settings = replace(inputs.settings, batch=plan.batch, time=plan.time, lr=plan.lr, threads=plan.threads)
+    settings = replace(
+        inputs.settings,
+        batch_size=plan.batch_size,
+        bptt_steps=plan.bptt_steps,
+        lr=plan.lr,
+        threads=plan.threads,
+    )
     model = _model_node(inputs, plan.hidden_size)
     return replace(inputs, settings=settings, model=model), plan.said
 
@@ -91,8 +101,11 @@ def planned(inputs: TrainInputs, most_threads: int, out_dir: Path) -> tuple[Trai
 def _read_plan(path: Path) -> Plan:
     """Raises DataError where the file is damaged."""
     with reading_back(path, f"remove the folder {path.parent} and run again"):
-        plan = build_checked(Plan, load_json(path.read_text(encoding="utf-8")))
-        sizes = (plan.threads, plan.batch, plan.time, plan.hidden_size or 1)
+        stored = load_json(path.read_text(encoding="utf-8"))
+        if isinstance(stored, dict):
+            stored = {RENAMED_FIELDS.get(name, name): value for name, value in stored.items()}
+        plan = build_checked(Plan, stored)
+        sizes = (plan.threads, plan.batch_size, plan.bptt_steps, plan.hidden_size or 1)
         if not all(1 <= size <= MAX_SIZE for size in sizes) or not 0 < plan.lr <= 10 or plan.threads > 1024:
             raise ValueError("a size out of range")
         return plan
@@ -104,11 +117,13 @@ def _plan(inputs: TrainInputs, most_threads: int, out_dir: Path) -> Plan:
         plan = _for_budget(inputs, trial)
         said.append(_line(inputs, trial, plan))
     else:
-        plan, _ = trial.begin(None, settings.batch, settings.time)
+        plan, _ = trial.begin(None, settings.batch_size, settings.bptt_steps)
     if settings.find_lr:
         torch.set_num_threads(plan.threads)
         torch.manual_seed(inputs.seed)
-        chosen = replace(inputs, settings=replace(settings, batch=plan.batch, time=plan.time))
+        chosen = replace(
+            inputs, settings=replace(settings, batch_size=plan.batch_size, bptt_steps=plan.bptt_steps)
+        )
         model = build(_model_node(inputs, plan.hidden_size), "model").build(trial.vocab_size)
         plan = replace(plan, lr=find(model, chosen, out_dir))
         said.append(f"learning rate {plan.lr:.2g}, found by trial")
@@ -163,8 +178,8 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
     explicit, settings = set(inputs.explicit), inputs.settings
     shapes = dict.fromkeys(
         (
-            settings.batch if "train.batch" in explicit else batch,
-            settings.time if "train.time" in explicit else time,
+            settings.batch_size if "train.batch_size" in explicit else batch,
+            settings.bptt_steps if "train.bptt_steps" in explicit else time,
         )
         for batch, time in SHAPES
     )
@@ -204,17 +219,17 @@ def _shaped(inputs: TrainInputs, trial: Trial, size: int | None, shapes: list[tu
 
 def _read(inputs: TrainInputs, plan: Plan) -> float:
     """Symbols that the plan would read in the budget."""
-    return inputs.budget_s * TRAINING_SHARE / plan.step_s * plan.batch * plan.time
+    return inputs.budget_s * TRAINING_SHARE / plan.step_s * plan.batch_size * plan.bptt_steps
 
 
 def _line(inputs: TrainInputs, trial: Trial, plan: Plan) -> str:
     kind = build(_model_node(inputs, plan.hidden_size), "model")
-    speed = plan.batch * plan.time / plan.step_s
+    speed = plan.batch_size * plan.bptt_steps / plan.step_s
     threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
     where = threads if trial.device == "cpu" else trial.device
     epochs = _read(inputs, plan) / inputs.corpus.size_of("train")
     return (
-        f"budget {_duration(inputs.budget_s)}: {kind}, batch {plan.batch} x {plan.time}, "
+        f"budget {_duration(inputs.budget_s)}: {kind}, batch {plan.batch_size} x {plan.bptt_steps}, "
         f"{speed / 1000:,.0f}k {inputs.domain.symbol_name}s/s on {where}, {epochs:.2g} epochs expected"
     )
 

@@ -37,7 +37,7 @@ def lanes_of(inputs: TrainInputs) -> Lanes:
     """The lanes of the training split."""
     corpus, settings = inputs.corpus, inputs.settings
     return Lanes.for_training(
-        corpus.codes, corpus.segments_of("train"), settings.batch, settings.time,
+        corpus.codes, corpus.segments_of("train"), settings.batch_size, settings.bptt_steps,
         corpus.complement_codes(inputs.domain) if settings.reverse_complement else None,
     )  # fmt: skip
 

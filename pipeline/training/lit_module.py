@@ -132,7 +132,7 @@ class CharModel(pl.LightningModule):
         self._evaluated = Tally(corpus)
         self._evaluation_state: State = None
         self._recent: list[Tensor] = []
-        self.average = Average(model, settings.average)
+        self.average = Average(model, settings.ema_decay)
         self._elapsed_before_s, self._started = 0.0, time.monotonic()
 
     @property

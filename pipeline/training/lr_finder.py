@@ -57,7 +57,7 @@ def _rise(model: nn.Module, inputs: TrainInputs) -> tuple[list[float], list[floa
         loss = cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PADDING)
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip_val)
         optimizer.step()
         mean = SMOOTHING * mean + (1 - SMOOTHING) * float(loss.detach()) / math.log(2)
         rates.append(rate)

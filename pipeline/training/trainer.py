@@ -82,7 +82,7 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     except Exception as error:
         if "out of memory" in str(error):
             raise DataError(
-                f"not enough memory to train: {error}; lower train.batch or model.hidden_size"
+                f"not enough memory to train: {error}; lower train.batch_size or model.hidden_size"
             ) from None
         if isinstance(error, OSError | MemoryError) or not first_step:
             raise
@@ -106,7 +106,7 @@ def _study(model: nn.Module, inputs: TrainInputs, out_dir: Path) -> Any:
 
 def _after_explosion(error: Exploded, trainer: pl.Trainer, guessing_bits: float, out_dir: Path) -> str:
     """What is said where there is a checkpoint better than guessing, which the run then goes on with."""
-    remedy = f"lower train.lr (now {error.lr:g}) or train.clip"
+    remedy = f"lower train.lr (now {error.lr:g}) or train.gradient_clip_val"
     score, best = trainer.checkpoint_callback.best_model_score, out_dir / "best.ckpt"
     if score is None or not float(score) < guessing_bits or not best.exists():
         raise DataError(f"{error}, before anything was learned; {remedy}") from None
@@ -141,7 +141,8 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
         default_root_dir=out_dir, max_epochs=schedule.rounds, callbacks=callbacks,
         accelerator=inputs.settings.accelerator, devices=1,
         precision="bf16-mixed" if device == "cuda" and torch.cuda.is_bf16_supported() else "32-true",
-        gradient_clip_val=inputs.settings.clip, log_every_n_steps=min(10, schedule.steps_per_round),
+        gradient_clip_val=inputs.settings.gradient_clip_val,
+        log_every_n_steps=min(10, schedule.steps_per_round),
         logger=[
             Curves(out_dir / "metrics.csv", first_step),
             TensorBoardLogger(out_dir, "", "tensorboard", purge_step=first_step or None),

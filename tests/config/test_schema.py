@@ -7,7 +7,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from tiny import compose_config, run_pipeline
 
+from pipeline.__main__ import _reject_undeclared
 from pipeline.config.schema import (
+    RENAMED,
     STAGES,
     Config,
     DatasetSettings,
@@ -163,7 +165,14 @@ def test_a_value_out_of_range_is_told_before_anything_is_made(text_file, tmp_pat
 
 @pytest.mark.parametrize(
     "override",
-    ["sample.count=many", "train.lr=[1]", "seed=1.5", "dataset.split=3", "stages=ingest", "train.batch=null"],
+    [
+        "sample.count=many",
+        "train.lr=[1]",
+        "seed=1.5",
+        "dataset.split=3",
+        "stages=ingest",
+        "train.batch_size=null",
+    ],
 )
 def test_a_value_of_the_wrong_type_does_not_compose(override):
     with pytest.raises((HydraException, OmegaConfBaseException)):
@@ -188,6 +197,16 @@ def test_other_names_of_settings_lead_to_them(key, meant):
     known = ["domain.dance", "domain.transpose", "sample.beam", "sample.length", "sample.prime"]
     assert unknown_key(key, known) == f"{key}: there is no such setting; did you mean {meant}?"
     assert meant not in unknown_key(key, [name for name in known if name != meant])
+
+
+@pytest.mark.parametrize(("earlier", "present"), RENAMED.items())
+def test_a_renamed_setting_leads_to_its_present_name(earlier, present):
+    group, name = present.split(".")
+    assert name in {f.name for f in fields({"train": TrainSettings, "sample": SampleSettings}[group])}
+    with pytest.raises(
+        ConfigError, match=f"^{earlier}: there is no such setting; it is now named {present}$"
+    ):
+        _reject_undeclared([f"{earlier}=1"])
 
 
 def test_an_unknown_key_of_a_built_object_names_the_nearest():

@@ -43,7 +43,7 @@ CONTROLS = controls_of(
 REQUESTS = {
     "plain": REQUEST,
     "truncated": dataclasses.replace(REQUEST, temperature=0.8, top_k=3, top_p=0.9, min_p=0.05),
-    "typical": dataclasses.replace(REQUEST, typical=0.9),
+    "typical_p": dataclasses.replace(REQUEST, typical_p=0.9),
     "ending, primes": Request(300, 50, 3, primes=("", "ACGT", "TT")),
     "steered": dataclasses.replace(REQUEST, controls=CONTROLS),
 }

@@ -68,9 +68,9 @@ def test_typical_keeps_what_is_as_surprising_as_expected():
     logits = torch.tensor([[0.7, 0.1, 0.1, 0.1]], dtype=torch.float64).log()
     entropy = 0.7 * math.log2(1 / 0.7) + 0.3 * math.log2(10)
     assert abs(math.log2(10) - entropy) > abs(math.log2(1 / 0.7) - entropy)
-    assert set(np.flatnonzero(drawn_shares(Decoder(typical=0.5), logits))) == {0}
+    assert set(np.flatnonzero(drawn_shares(Decoder(typical_p=0.5), logits))) == {0}
     logits = torch.tensor([[0.4, 0.15, 0.15, 0.15, 0.15]], dtype=torch.float64).log()
-    assert set(np.flatnonzero(drawn_shares(Decoder(typical=0.5), logits))) == {1, 2, 3, 4}
+    assert set(np.flatnonzero(drawn_shares(Decoder(typical_p=0.5), logits))) == {1, 2, 3, 4}
 
 
 logit_rows = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
@@ -85,8 +85,8 @@ logit_rows = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
     st.sampled_from([None, 0.2, 0.9]),
     st.floats(0, 1, exclude_max=True),
 )
-def test_a_forbidden_code_is_never_chosen(row, temperature, top_k, top_p, min_p, typical, number):
-    decoder = Decoder(temperature, top_k, top_p, (0, 3), min_p, typical)
+def test_a_forbidden_code_is_never_chosen(row, temperature, top_k, top_p, min_p, typical_p, number):
+    decoder = Decoder(temperature, top_k, top_p, (0, 3), min_p, typical_p)
     logits = torch.tensor([row], dtype=torch.float64)
     assert decoder.probabilities(logits).sum().item() == pytest.approx(1.0)
     assert decoder.choose(logits, torch.tensor([number], dtype=torch.float64)).item() in (1, 2)

@@ -203,7 +203,9 @@ def inputs_of(tmp_path):
             path = tmp_path / ("some.fa" if kind == "dna" else "some.abc")
             path.write_text(">one\n" + some_dna(6_000) if kind == "dna" else some_tunes(40))
             ingest([path], domain, SplitSettings(), "error", folder)
-        settings = TrainSettings(max_epochs=epochs, batch=8, time=16, previews=[], accelerator="cpu")
+        settings = TrainSettings(
+            max_epochs=epochs, batch_size=8, bptt_steps=16, previews=[], accelerator="cpu"
+        )
         return TrainInputs(Corpus.open(folder), domain, NODE, settings, None, None, 0)
 
     return make
@@ -231,9 +233,9 @@ def test_compiled_samples_of_a_checkpoint_are_the_plain_ones(kind, inputs_of, tm
     learned = alphabet.decode(model.text[1:41].numpy().astype(np.int64) + len(SPECIALS) - 1)
     request = Request(40, 60, seed=2, primes=(learned, learned[:2]), temperature=0.7, top_p=0.95)
     drawn = []
-    for share, typical in ((1.0, None), (1.0, 0.9), (0.4, None), (0.0, None)):
+    for share, typical_p in ((1.0, None), (1.0, 0.9), (0.4, None), (0.0, None)):
         model.lean(share)
-        request = dataclasses.replace(request, typical=typical)  # with which a step at a time is compiled
+        request = dataclasses.replace(request, typical_p=typical_p)  # with which a step at a time is compiled
         fast, slow = (list(draw(each, alphabet, request)) for each in (model, Plain(model)))
         assert [each.symbols for each in fast] == [each.symbols for each in slow]
         nats = [each.log_probability for each in slow]

@@ -44,7 +44,7 @@ def test_no_resolver_reaches_a_number_or_a_list_or_a_mapping(type_in, from_stran
         "dataset.split={file:/etc/passwd}",
         "dataset.regions=/etc/x.bed",
         "checkpoint=/tmp/evil.ckpt",
-        "train.start=/tmp/evil.ckpt",
+        "train.init_from=/tmp/evil.ckpt",
         "score.path=/etc/passwd",
         "blast.url=https://evil.example/",
         "blast=ncbi",
@@ -124,3 +124,16 @@ def test_nothing_from_a_manifest_commands_the_terminal(type_in, stranger):
     assert r"\x1b]0;a\x07" in answer.err
     log = (folder / "pipeline.log").read_text(encoding="utf-8")
     assert not {"\x1b", "\x07", "\u202e"} & {*answer.out, *answer.err, *log}
+
+
+def test_settings_of_an_earlier_version_are_renamed(type_in, from_stranger):
+    folder = from_stranger("train.batch=7")
+    assert type_in(f"run={folder}", "stages=[report]").status == 0
+    manifest = manifest_of(folder)
+    assert "train.batch_size=7" in manifest["overrides"]
+    assert manifest["config"]["train"]["batch_size"] == 7
+
+
+def test_a_renamed_setting_that_names_a_file_outside_is_refused(type_in, from_stranger):
+    message = errors(type_in(f"run={from_stranger('train.start=/tmp/evil.ckpt')}", "stages=[report]"))
+    assert "outside its folder: train.init_from=/tmp/evil.ckpt" in message

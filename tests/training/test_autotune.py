@@ -68,8 +68,8 @@ def test_little_data_is_not_given_a_large_model(make_inputs):
 
 def test_short_budgets_get_small_batches(make_inputs):
     short, long = (_for_budget(make_inputs(s), KnownMachine(5e10)) for s in (30, 3000))
-    assert short.batch == 16
-    assert long.batch > 16
+    assert short.batch_size == 16
+    assert long.batch_size > 16
 
 
 def test_a_machine_whose_steps_all_take_as_long_gets_large_batches_until_the_epochs_are_many(make_inputs):
@@ -79,12 +79,15 @@ def test_a_machine_whose_steps_all_take_as_long_gets_large_batches_until_the_epo
         _for_budget(replace(inputs, corpus=Large(inputs.corpus, symbols)), gpu)
         for symbols in (1_000_000, 100_000_000)
     ]
-    assert [(plan.batch, plan.time) for plan in plans] == [(256, 64), (256, 128)]
+    assert [(plan.batch_size, plan.bptt_steps) for plan in plans] == [(256, 64), (256, 128)]
 
 
 @pytest.mark.parametrize(
     ("explicit", "settings"),
-    [(("train.batch", "train.time"), {"batch": 7, "time": 11}), (("train.lr",), {"lr": 0.5})],
+    [
+        (("train.batch_size", "train.bptt_steps"), {"batch_size": 7, "bptt_steps": 11}),
+        (("train.lr",), {"lr": 0.5}),
+    ],
 )
 def test_what_was_given_is_kept(make_inputs, explicit, settings):
     plan = _for_budget(make_inputs(600, explicit, **settings), KnownMachine(5e12))
@@ -98,7 +101,7 @@ def test_a_size_that_was_given_is_kept(make_inputs):
 
 
 def test_without_a_budget_nothing_but_threads_is_chosen(make_inputs, tmp_path):
-    inputs = make_inputs(None, batch=5)
+    inputs = make_inputs(None, batch_size=5)
     chosen, said = planned(inputs, 1, tmp_path)
     assert (chosen.settings, chosen.model, said) == (replace(inputs.settings, threads=1), inputs.model, "")
 
@@ -112,6 +115,14 @@ def test_the_choice_is_made_once(make_inputs, tmp_path):
     assert second[0].model["hidden_size"] == 33
     assert (first[1], first[0].settings) == (second[1], second[0].settings)
     assert "budget 1s: lstm 2x64, batch 16 x 64" in first[1]
+
+
+def test_a_plan_of_an_earlier_version_is_read(make_inputs, tmp_path):
+    first = planned(make_inputs(None, batch_size=5, bptt_steps=11), 1, tmp_path)
+    stored = json.loads((tmp_path / PLAN).read_text())
+    earlier = {"batch": stored.pop("batch_size"), "time": stored.pop("bptt_steps"), **stored}
+    (tmp_path / PLAN).write_text(json.dumps(earlier))
+    assert planned(make_inputs(None), 1, tmp_path)[0].settings == first[0].settings
 
 
 def test_threads_that_were_given_are_used(make_inputs, tmp_path):

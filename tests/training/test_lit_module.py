@@ -210,7 +210,7 @@ def test_a_training_that_died_and_went_on_equals_an_unbroken_one(
 
 
 def test_averaged_weights_are_kept_and_gone_on_with_to_the_bit(text_file, tmp_path, monkeypatch, unbroken):
-    overrides = ("dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, "train.average=0.99")
+    overrides = ("dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, "train.ema_decay=0.99")
     run_pipeline(tmp_path / "whole", *overrides)
     with monkeypatch.context() as patched, pytest.raises(PowerCut):
         patched.setattr(CharModel, "training_step", dying_at(150))
@@ -235,7 +235,9 @@ def test_a_loss_that_is_not_finite_ends_in_a_clear_error(text_file, tmp_path, mo
         return logits * math.nan, state
 
     monkeypatch.setattr(RecurrentModel, "forward", exploding)
-    with pytest.raises(DataError, match=r"loss is not finite at step \d+.*lower train\.lr .* or train\.clip"):
+    with pytest.raises(
+        DataError, match=r"loss is not finite at step \d+.*lower train\.lr .* or train\.gradient_clip_val"
+    ):
         run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY)
 
 
@@ -259,7 +261,7 @@ def test_a_loss_that_explodes_ends_the_training_and_the_run_goes_on_with_the_bes
 
 
 def test_a_learning_rate_far_too_high_ends_in_a_clear_error(text_file, tmp_path):
-    wild = ("train.lr=9.9", "train.clip=1e8", "train.weight_decay=10")
+    wild = ("train.lr=9.9", "train.gradient_clip_val=1e8", "train.weight_decay=10")
     with pytest.raises(DataError, match=r"before anything was learned; lower train\.lr \(now 9\.9\)"):
         run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, *wild)
 

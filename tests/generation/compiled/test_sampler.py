@@ -28,7 +28,7 @@ FAMILIES = [
 ]  # fmt: skip
 DECODERS = [
     {"temperature": 0.0}, {"temperature": 0.7}, {"temperature": 1.6, "top_k": 3}, {"top_p": 0.8},
-    {"top_k": 4, "top_p": 0.7, "min_p": 0.1, "temperature": 1.3}, {"typical": 0.9},
+    {"top_k": 4, "top_p": 0.7, "min_p": 0.1, "temperature": 1.3}, {"typical_p": 0.9},
 ]  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_neither_count_nor_threads_nor_the_way_of_drawing_change_a_tune(tunes, r
     grammar = domain.grammar(alphabet.symbols)
     by_grammar = Guide(grammar, alphabet, grammar.tries, freely=False)
     compiled = drawn(domain, alphabet, count=12, length=200, guide=by_grammar)
-    plain = drawn(domain, alphabet, count=12, length=200, typical=1.0)  # without compiled code
+    plain = drawn(domain, alphabet, count=12, length=200, typical_p=1.0)  # without compiled code
     assert [sample.symbols for sample in plain] == [sample.symbols for sample in compiled]
 
 
