@@ -8,6 +8,8 @@ from pipeline.errors import ConfigError, ToolError
 from pipeline.runtime.subprocess_call import call_isolated
 
 SYNTHESIZERS = ("auto", "builtin", "fluidsynth")
+MAX_BYTES = 2**32 + 8
+"""RIFF writes a size in 32 bits, after 8 bytes."""
 _TIME_LIMIT_S = 60.0
 
 
@@ -35,6 +37,11 @@ def check_sound(soundfont: str | None, synth: str) -> None:
             head = stream.read(12)
     except OSError as error:
         raise ConfigError(f"render.soundfont: {soundfont} cannot be read ({error.strerror})") from None
+    if path.stat().st_size > MAX_BYTES:
+        raise ConfigError(
+            f"render.soundfont: {soundfont} has more than the {MAX_BYTES:,} bytes of a RIFF file; "
+            "take another .sf2 file"
+        )
     if head[:4] != b"RIFF" or head[8:12] != b"sfbk":
         raise ConfigError(
             f"render.soundfont: {soundfont} is no SoundFont 2 file, which starts with RIFF and sfbk; name an "

@@ -60,7 +60,7 @@ def try_soundfont(soundfont: str) -> str:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        return str(error)
+        return str(error) or type(error).__name__  # a MemoryError says nothing
     return ""
 
 

@@ -14,7 +14,7 @@ from pipeline.domains.music.render.all_renders import AllRenders
 from pipeline.domains.music.render.audio import AudioRender
 from pipeline.domains.music.render.live import play_aloud
 from pipeline.domains.music.render.scamp_render import ScampRender
-from pipeline.domains.music.render.synthesis import PEAK, RATE, finish
+from pipeline.domains.music.render.synthesis import PEAK, RATE, finish, try_soundfont
 from pipeline.errors import ConfigError
 from pipeline.records import Record, References
 
@@ -83,6 +83,24 @@ def not_a_soundfont(tmp_path):
 def test_what_is_no_soundfont_is_told_before_a_run(render, data, message, not_a_soundfont):
     with pytest.raises(ConfigError, match=rf"render\.soundfont: .*{message}"):
         render(soundfont=not_a_soundfont(data), synth="builtin")
+
+
+def test_a_soundfont_larger_than_any_is_not_read(tmp_path):
+    with (tmp_path / "large.sf2").open("wb") as stream:
+        stream.write(b"RIFF\0\0\0\0sfbk")
+        stream.truncate(2**36)
+    with pytest.raises(ConfigError, match="more than the 4,294,967,304 bytes of a RIFF file"):
+        AudioRender(soundfont=str(tmp_path / "large.sf2"))
+
+
+def test_an_error_without_a_message_is_a_refusal(monkeypatch, tmp_path):
+    (tmp_path / "any.sf2").write_bytes(b"RIFF")
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("midirenderer.render_wave_from", fail)
+    assert try_soundfont(str(tmp_path / "any.sf2")) == "MemoryError"
 
 
 def test_a_soundfont_that_is_missing_or_a_folder_is_told_at_once(tmp_path):
