@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -48,7 +48,8 @@ def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sampl
     seed and its index alone. Raises ConfigError, before the first, where a setting is not known or not right.
     """
     try:
-        typed = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SampleSettings), settings))
+        merged = OmegaConf.merge(OmegaConf.structured(SampleSettings), settings)
+        typed = cast(SampleSettings, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         cause = error.__cause__ if isinstance(error.__cause__, ConfigError) else error
         raise ConfigError(f"sample.{error.full_key}: {str(cause).splitlines()[0]}") from None

@@ -59,7 +59,7 @@ class Text(Domain):
 
     def duplicate_key(self, record: Record) -> bytes | None:
         """The same line or paragraph again, whatever its case and spacing, is a duplicate."""
-        return None if self.records == "file" else " ".join(record.symbols.casefold().split()).encode()
+        return None if self.records == "file" else " ".join(record.text.casefold().split()).encode()
 
     def finish(self, sample: Sample) -> Record | Rejection:
         """Any text that is not blank is fine."""

@@ -76,11 +76,12 @@ def _first_kept(tried: Sequence[Sample], domain: Domain) -> Shown:
         finished.append((each, domain.finish(each)))
     sample, found = finished[-1] if isinstance(finished[-1][1], Record) else finished[0]
     begun, stop = sample.prime_length, sample.prime_length + MOST_SYMBOLS
-    rejected, shown = isinstance(found, Rejection), domain.separator.join
+    name, reason = ("", found.reason) if isinstance(found, Rejection) else (found.id, "")
+    shown = domain.separator.join
     return Shown(
         sample.index + 1, round(sample.bits_per_symbol, 3), shown(sample.symbols[:begun]),
         shown(sample.symbols[begun:stop]), max(0, len(sample.symbols) - stop),
-        "" if rejected else found.id, found.reason if rejected else "",
+        name, reason,
     )  # fmt: skip
 
 

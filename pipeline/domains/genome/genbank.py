@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.data.unique_names import Names
 from pipeline.domains.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
@@ -17,6 +18,9 @@ from pipeline.domains.genome.regions import select_regions
 from pipeline.domains.genome.spans import Region
 from pipeline.errors import DataError
 from pipeline.records import Rejection
+
+if TYPE_CHECKING:
+    from Bio.SeqRecord import SeqRecord
 
 log = logging.getLogger(__name__)
 
@@ -131,10 +135,10 @@ def _one_line(said: object) -> str:
     return " ".join(printable(str(said)).split())[:300]
 
 
-def _letters(record: object) -> bytes:
+def _letters(record: "SeqRecord") -> bytes:
     from Bio.Seq import UndefinedSequenceError
 
     try:
-        return bytes(record.seq).upper()
+        return b"" if record.seq is None else bytes(record.seq).upper()
     except UndefinedSequenceError:  # only a CONTIG line, which names other files
         return b""

@@ -29,7 +29,12 @@ def mark(name: str) -> dict[str, Any]:
 
 
 def band(
-    axes: Axes, x: Sequence[float], value: np.ndarray, error: np.ndarray, name: str, markers: bool = True
+    axes: Axes,
+    x: Sequence[float] | np.ndarray,
+    value: np.ndarray,
+    error: np.ndarray,
+    name: str,
+    markers: bool = True,
 ) -> None:
     """A line with its 95% band."""
     reach = INTERVAL_ERRORS * error

@@ -71,7 +71,7 @@ class CompilingAhead:
 
     def wait(self) -> None:
         """Until one can sample: what a child has begun it ends before anyone who begins it now."""
-        if self._child is None:
+        if self._child is None or self._child.stdout is None:
             return
         told, _, _ = select.select([self._child.stdout], [], [], PATIENCE_S)
         if not told or not self._child.stdout.read(1):
