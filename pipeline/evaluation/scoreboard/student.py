@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+ROUNDING = 1e-9
+"""An error below this share of the difference comes from rounding."""
+
 
 def ratio(difference: float, error: float) -> float:
-    """A difference in standard errors; infinite where there is no error."""
-    if error > 0:
+    """A difference in standard errors; infinite where the error is 0 but for rounding."""
+    if error > ROUNDING * abs(difference):
         return difference / error
     return np.inf if difference > 0 else 0.0
 

@@ -18,6 +18,7 @@ from pipeline.evaluation.scoreboard.comparison import (
 )
 from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
 from pipeline.evaluation.scoreboard.mixtures import mix_letters
+from pipeline.evaluation.scoreboard.student import ratio
 from pipeline.evaluation.scoreboard.subsampling import REPLICATES, Pool, draw_halves
 from pipeline.evaluation.scoreboard.table import figures_of, interval, write_table
 from pipeline.evaluation.scoreboard.verdicts import Words, count_alike, most_unlike, summary_of, verdict
@@ -51,6 +52,11 @@ def texts(share: float, number: int, seed: int, length: int = 50) -> list[str]:
 def rows(**groups: list[str]):
     named = {name.replace("real", REAL): Pool.of(group, encode) for name, group in groups.items()}
     return score(named, [NUMBER, PROFILE], np.random.default_rng(0))
+
+
+def test_an_error_that_is_rounding_is_none():
+    assert ratio(100.0, 3.6e-15) == ratio(100.0, 0.0) == np.inf
+    assert ratio(3.0, 1.5) == 2.0 and ratio(0.0, 0.0) == 0.0
 
 
 def test_halves_are_disjoint_and_equally_large():
