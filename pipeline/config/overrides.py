@@ -124,7 +124,7 @@ def _folder(text: str) -> Path:
 
 
 def _replaced(stored: str, given: Mapping[str, str]) -> bool:
-    """Whether what is given now speaks of the same key, or chooses its group anew."""
+    """Whether what is given now speaks of the same key, or chooses its group."""
     key = stored.lstrip("+~").split("=", 1)[0]
     return key in given or (key.split(".", 1)[0] in given and "." in key)
 

@@ -102,8 +102,8 @@ class SampleSettings:
     repetition_window: int = 16
     """How many of the last symbols count as drawn not long ago."""
     copy_weight: float = 1.0
-    """How far a model that looks things up may lean on long contexts and copies of its training text, from
-    0, not at all, to 1, as it learned; without effect on models that look nothing up."""
+    """Weight of long contexts and copies of the training text in a context-mixing model, from 0, none, to 1,
+    as it learned. Other models ignore it."""
     int8: bool = False
     """Whether weights and states may be rounded to 8 bits where that is faster, as with large recurrent
     models."""

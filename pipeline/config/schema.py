@@ -35,7 +35,7 @@ class SplitSettings:
     test: float = 0.05
     """Share of the symbols that is measured once, at the end."""
     gap: int = 200
-    """Symbols dropped from training beside each held-out block."""
+    """Symbols dropped from training on each side of a held-out block."""
     seed: int | None = None
     """Which records, or where the blocks, are held out; None: as the data brings it, else as 0. The run's
     `seed` has no part in it, so that runs that differ in it share their test data."""

@@ -111,7 +111,7 @@ class Layer(nn.Module):
 
 
 class _BesidePrevious(torch.autograd.Function):
-    """Each step beside the one before it: ``(batch, time, size)`` to ``(batch, time, 2 * size)``.
+    """Each step joined with the one before it: ``(batch, time, size)`` to ``(batch, time, 2 * size)``.
 
     Written by hand because slices and concatenations would copy the gradient five times.
     """

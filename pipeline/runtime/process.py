@@ -29,7 +29,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and values of mallopt(3)
 def prepare() -> None:
     """Keep up to 1 GiB of freed memory, and let waiting threads sleep unless the user has said otherwise.
 
-    Compiled loops are kept beside their sources or below the home folder; where neither can be written, in
+    Compiled loops are kept next to their sources or below the home folder; where neither can be written, in
     the system's temporary folder.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

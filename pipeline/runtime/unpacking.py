@@ -42,5 +42,5 @@ def open_unpacked(path: Path, **options: Any) -> io.BufferedReader:
     """The content of a file, unpacked where it is compressed; `options` are those of xopen."""
     from xopen import xopen
 
-    # In this very thread: one beside the parser waits for its turn longer than it takes to decompress.
+    # In this thread: a second thread waits for its turn longer than it takes to decompress.
     return io.BufferedReader(Unpacking(xopen(path, "rb", threads=0, **options), path), 2**18)

@@ -1,4 +1,4 @@
-"""The fourth stage: raw samples to the domain's own files, statistics beside null models, and renders."""
+"""The fourth stage: raw samples to the domain's own files, statistics with baselines, and renders."""
 
 import csv
 from collections.abc import Mapping, Sequence

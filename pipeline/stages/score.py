@@ -1,4 +1,4 @@
-"""A stage beside the others: how surprising given sequences are to the model, symbol by symbol."""
+"""The stage `score`: the surprisal of given sequences under the model, symbol by symbol."""
 
 import csv
 import itertools

@@ -1,7 +1,7 @@
-"""What is measured and chosen once, before a training: threads, sizes for a time budget, the learning rate.
+"""Autotuning, once before a training: threads, sizes for a time budget, the learning rate.
 
-The choice is kept in ``plan.json`` beside the checkpoints, so that a training that is gone on with rounds,
-and learns, as before.
+The choice is written to ``plan.json`` in the folder of the checkpoints. A resumed training reads it, so that
+it rounds and learns as before.
 
 A budget is spent on the largest model that still sees enough symbols for each of its parameters: smaller
 models learn faster at first, larger ones further. Hoffmann et al., "Training compute-optimal large language

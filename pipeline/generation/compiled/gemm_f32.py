@@ -1,4 +1,4 @@
-"""Matrix products for sampling, compiled: the numbers of a row do not depend on the rows beside it.
+"""Matrix products for sampling, compiled: the numbers of a row do not depend on the other rows.
 
 A library's product rounds differently for other shapes, so that a sample would depend on how many are drawn
 at once. Here every number of the result is one chain of joined multiplications and additions, in the order of
@@ -27,7 +27,7 @@ VECTORS = 2
 WIDTH = LANES * VECTORS
 """Columns of a panel."""
 ROWS = 12 if WIDE else 6
-"""Rows of a tile: with `VECTORS` vectors each, as many as registers hold beside the factors."""
+"""Rows of a tile: with `VECTORS` vectors each, as many as registers hold together with the factors."""
 ABREAST = 8
 """Panels read side by side for a single row, whose chains would otherwise wait for each other."""
 

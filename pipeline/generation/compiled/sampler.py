@@ -4,12 +4,12 @@ A thread takes a chunk of samples and goes through it with a number of rows; a r
 begins with the next. The softmax is in double precision; every sample has its own random numbers, and every
 row its own order of additions: neither threads nor rows nor chunks change a sample.
 
-A sample that a guide watches is drawn freely at first. Where a symbol comes that the grammar forbids, and all
-that it allows is most unlikely, the model has lost its way, and the whole sample is drawn anew; or else only
-the symbol. That is nearly to draw from the model's distribution given that the sequence is good. Always to
-choose among the symbols allowed is not: it goes on after beginnings that the model would have left (Park et
-al., "Grammar-aligned decoding", 2024), and is left for samples that were drawn anew `Rule.tries` times. A
-sample that a guide watches and that reaches the longest length without an end is drawn anew, too.
+Constrained decoding begins with rejection sampling. The sampler draws a symbol without the grammar. Where
+the grammar forbids it, the sampler draws it again among those allowed. Where these have little probability
+mass together, the sampler rejects the whole sample and draws a new one. This approximates the model's
+distribution given that the sequence is valid. Masking alone does not: it continues prefixes to which the
+model gives little probability (Park et al., "Grammar-aligned decoding", 2024). The sampler masks only after
+`Rule.tries` rejections. A constrained sample without an end at the longest length is rejected, too.
 """
 
 from collections import deque
@@ -56,7 +56,7 @@ class Starts(NamedTuple):
 
 class Desk(NamedTuple):
     """Of each row, which sample it has, its last code, how many symbols may follow, its next random numbers,
-    how many of them the sample has used, and how often it may still be drawn anew; room for the weights of
+    how many of them the sample has used, and how many rejections it has left; room for the weights of
     all codes and for which may be chosen; and how many rows are at work and how many samples are begun."""
 
     owner: Array
@@ -320,7 +320,7 @@ def _go_on(tables: Tables, places: Places, row: int, code: int) -> None:
 
 @njit(**INNER)
 def _start(starts: Starts, index: int, row: int, carried: Array, desk: Desk, places: Places) -> None:
-    """Let a row begin with a sample, or anew."""
+    """Let a row begin with a sample, or begin its sample again."""
     which = index % len(starts.codes)
     copy_state(starts.states, which, carried, row)
     desk.codes[row], desk.left[row] = starts.codes[which], starts.steps[which]

@@ -246,7 +246,7 @@ class Weights(Constraint):
 
 
 def rules_of(constraints: Sequence[Constraint], language: Language) -> list[list[Rule]]:
-    """The rules of each constraint, beside the others."""
+    """The rules of each constraint, given those of the others."""
     endings = [motif for each in constraints if isinstance(each, End) for motif in each.motifs(language)]
     return [
         [each.rule(language, endings)] if isinstance(each, Frame) else each.rules(language)

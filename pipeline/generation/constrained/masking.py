@@ -85,7 +85,7 @@ class _InTurn(Steering):
 class Constrained(Controls):
     """Keeps all constraints at once; `length` is that of the request.
 
-    Raises ConfigError where a constraint does not suit the language, or none can be kept beside the others.
+    Raises ConfigError where a constraint does not suit the language, or no sequence keeps all of them.
     """
 
     constraints: Sequence[Constraint]
