@@ -24,7 +24,7 @@ myst_heading_anchors = 3
 default_role = "code"
 nitpicky = True
 # Other projects are reached by a network only, and internal classes have no page; all else must resolve.
-nitpick_ignore_regex = [("py:.*", r"(?!pipeline\.(api|domain|errors)\b).*")]
+nitpick_ignore_regex = [("py:.*", r"(?!pipeline\.(api|domain|errors|grammar|records)\b).*")]
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -35,8 +35,10 @@ def drawn(language: Language, *wishes: dict, length: int = 60, count: int = 20, 
     return list(draw(model_of(language), language.alphabet, dataclasses.replace(request, **changes)))
 
 
-def test_every_example_of_the_readme_can_be_drawn():
-    page = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+def test_every_example_of_the_documentation_can_be_drawn():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "sampling-with-control.md").read_text(
+        encoding="utf-8"
+    )
     examples = [yaml.safe_load(text) for text in re.findall(r"^\| `(\{kind: .*?\})` \|", page, re.MULTILINE)]
     assert {each["kind"] for each in examples} == set(KINDS)
     for each in examples:
