@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -114,7 +115,8 @@ def test_the_choice_is_made_once(make_inputs, tmp_path):
     second = planned(inputs, 1, tmp_path)
     assert second[0].model["hidden_size"] == 33
     assert (first[1], first[0].settings) == (second[1], second[0].settings)
-    assert "budget 1s: lstm 2x64, batch 16 x 64" in first[1]
+    # Sizes and batch are whatever this machine is fastest with.
+    assert re.match(r"budget 1s: lstm \d+x\d+, batch \d+ x \d+", first[1])
 
 
 def test_a_plan_of_an_earlier_version_is_read(make_inputs, tmp_path):
