@@ -24,7 +24,7 @@ from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
 from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
 from pipeline.domains.music.render.score import engrave_all, score_of
 from pipeline.errors import DataError
-from pipeline.generation.constrained.grammar import guide_of
+from pipeline.generation.constrained.grammar import build_grammar_guide
 from pipeline.generation.engine import Request, draw
 from pipeline.models.checkpoint import Loaded, load
 from pipeline.records import Record, Rejection, Sample
@@ -63,7 +63,7 @@ def groups_of(loaded: Loaded, count: int, turns: int) -> Iterator[Group]:
     rates: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(turns):
         for guided, seen in rates.items():
-            with_guide = replace(request, guide=guide_of(domain, loaded.alphabet, wanted=guided))
+            with_guide = replace(request, guide=build_grammar_guide(domain, loaded.alphabet, wanted=guided))
             started = time.perf_counter()
             samples = list(draw(loaded.model, loaded.alphabet, with_guide, threads=1))
             seconds = time.perf_counter() - started

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-TURNS, LEAST_TURNS = 6, 2
+TURNS, MIN_TURNS = 6, 2
 LIMIT_S = 40
 """After so many seconds a comparison ends with fewer turns."""
 
@@ -31,7 +31,7 @@ def take_turns(candidates: Iterable[Candidate], turns: int = TURNS) -> None:
     """Time all, one after the other, several times over; the first turn warms up."""
     candidates, begun = list(candidates), time.perf_counter()
     for turn in range(turns + 1):
-        if turn > LEAST_TURNS and time.perf_counter() - begun > LIMIT_S:
+        if turn > MIN_TURNS and time.perf_counter() - begun > LIMIT_S:
             return
         for candidate in candidates:
             torch.set_num_threads(candidate.threads)

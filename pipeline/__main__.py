@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config.overrides import literal, resumed
 from pipeline.config.schema import RENAMED, STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.generation.compiled.warmup import CompilingAhead
+from pipeline.generation.compiled.warmup import BackgroundWarmup
 from pipeline.run_folder import LOCK, claim_folder
 from pipeline.runtime import process
 from pipeline.runtime.files import is_text
@@ -53,7 +53,7 @@ def job(config: DictConfig) -> None:
             if not any(each.startswith(CHOSEN_FOLDER) for each in choices.overrides.hydra):
                 folder = _set_output_dir(claim_folder(folder))
             _reject_undeclared(choices.overrides.task)
-            with CompilingAhead.of(config) as ahead:
+            with BackgroundWarmup.of(config) as ahead:
                 # torch and all: late, so that --help and mistakes answer at once
                 from pipeline.run import run
 

@@ -14,7 +14,7 @@ from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.attributes import Training
-from pipeline.generation.prompts import primes_of
+from pipeline.generation.prompts import parse_primes
 from pipeline.generation.requests import Drawing
 from pipeline.models import checkpoint
 from pipeline.models.checkpoint import Loaded
@@ -55,7 +55,7 @@ def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sampl
         raise ConfigError(f"sample.{error.full_key}: {str(cause).splitlines()[0]}") from None
     ingested = trained.folder / "ingest"
     corpus = Corpus.open(ingested) if ingested.is_dir() else None
-    primes = primes_of(trained.domain, typed, trained.loaded.alphabet, corpus)
+    primes = parse_primes(trained.domain, typed, trained.loaded.alphabet, corpus)
     training = Training.of(trained.domain, corpus)
     drawing = Drawing(trained.loaded, trained.domain, typed, seed, primes or ("",), training)
     drawing.cells  # noqa: B018  what is wrong is told now, not with the first sample

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from pipeline.grammar import Grammar
-from pipeline.records import Findings, Notice, Record, References, Rejection, Sample, Symbols
+from pipeline.records import DomainOutput, Notice, Record, References, Rejection, Sample, Symbols
 from pipeline.segments import Phrases
 
 AttributeCounts = Counter[frozenset[tuple[str, str]]]
@@ -85,11 +85,11 @@ class Domain(abc.ABC):
         """What of a file is learned from: all that `read` gives, unless settings choose parts of it."""
         yield from self.read(path)
 
-    def files_beside(self) -> tuple[Path, ...]:
+    def auxiliary_files(self) -> tuple[Path, ...]:
         """Further files that the settings name for reading the corpus; DataError where one is missing."""
         return ()
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Whether a file met while walking a folder should be read; a file named by the user always is."""
         return not path.name.startswith(".")
 
@@ -132,7 +132,7 @@ class Domain(abc.ABC):
         return 500
 
     @property
-    def asks(self) -> bool:
+    def has_requests(self) -> bool:
         """Whether the settings ask for something that only the grammar keeps."""
         return False
 
@@ -185,17 +185,17 @@ class Domain(abc.ABC):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         """Compare the samples with the training records for copies, before they are written: the records to
-        keep, flagged ones with the metadata `copied`, dropped ones as rejections in the findings."""
-        return records, Findings()
+        keep, flagged ones with the metadata `copied`, dropped ones as rejections in the output."""
+        return records, DomainOutput()
 
     def rank(self, records: Sequence[Record]) -> Sequence[Record]:
         """The finished records, those first that renders and people should see first; as drawn by default."""
         return records
 
     @abc.abstractmethod
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """Write the finished records as the domain's own format; metadata of a record says how it was made
         (keys: model, temperature, seed, index, log_probability, bits_per_symbol)."""
 
@@ -203,14 +203,14 @@ class Domain(abc.ABC):
         """One sequence of a reference group, number `number` of its file from 1, in the domain's format."""
         return f"{record.text}\n\n"
 
-    def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
+    def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> DomainOutput:
         """Files for other programs of the surprisal along records: each comes without its symbols, and with
         the bits of each of them ``(length,)``."""
-        return Findings()
+        return DomainOutput()
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Statistics of the samples beside those of the reference groups: tables, plots, verdicts."""
-        return Findings()
+        return DomainOutput()
 
 
 class Render(abc.ABC):
@@ -222,6 +222,6 @@ class Render(abc.ABC):
     @abc.abstractmethod
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write below `out_dir` (which exists, and is its own or shared with the domain's files: the render
-        makes the folder it wants). One bad record is a Rejection in the findings, not an error."""
+        makes the folder it wants). One bad record is a Rejection in the output, not an error."""

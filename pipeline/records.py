@@ -1,4 +1,4 @@
-"""Plain values that stages, domains and renders hand on: records, samples, exhibits, findings."""
+"""Plain values that stages, domains and renders hand on: records, samples, report sections, outputs."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,13 +121,13 @@ MAX_SAMPLE_BYTES = 2**30
 
 
 RESULTS, QUALITY, DETAILS = "results", "quality", "details"
-"""The parts of a report, see `Exhibit`."""
+"""The parts of a report, see `ReportSection`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class ReportSection:
     """A file that the report shows, by its suffix: .tsv a table; .svg, .png a picture; .wav, .mp3, .ogg a
-    player; .txt, .fasta, .abc text; .json a contact sheet; anything else a link. `files` may show several
+    player; .txt, .fasta, .abc text; .json a sample grid; anything else a link. `files` may show several
     pictures or sounds in a row, under one title.
 
     `part` says where the report shows it: RESULTS (what the run was made for), QUALITY (how good that is), or
@@ -140,8 +140,8 @@ class Exhibit:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """What a domain or a render made: exhibits for the report, lines for the end of the run, figures by
+class DomainOutput:
+    """What a domain or a render made: sections for the report, lines for the end of the run, figures by
     name, all files written, and what was rejected.
 
     `conclusions` are those lines of the summary that say how good the samples are; the report opens with the
@@ -149,19 +149,19 @@ class Findings:
     its name.
     """
 
-    exhibits: tuple[Exhibit, ...] = ()
+    sections: tuple[ReportSection, ...] = ()
     summary: tuple[str, ...] = ()
     conclusions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
-    def followed_by(self, other: "Findings") -> "Findings":
+    def followed_by(self, other: "DomainOutput") -> "DomainOutput":
         """Both, in this order."""
         both = {each.name: getattr(self, each.name) for each in fields(self)}
         for name, value in both.items():
             more = getattr(other, name)
             both[name] = {**value, **more} if isinstance(value, Mapping) else (*value, *more)
-        return Findings(**both)
+        return DomainOutput(**both)
 
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
@@ -170,7 +170,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class References:
-    """What samples stand beside.
+    """The reference groups that samples are compared with.
 
     `groups` maps a name to sequences, in the order to show them: "held-out real" (of the test split, cut to
     the samples' lengths where the domain is open-ended), "Markov order k" (sampled from a chain whose order
@@ -194,44 +194,44 @@ class References:
         """The groups, and the control as "training real", where there is one."""
         return {**self.groups, **({"training real": self.control} if self.control else {})}
 
-    def beside(self, samples: Sequence[Record]) -> dict[str, list[str]]:
-        """The texts of the samples, and of each group that is compared, by name."""
+    def texts_by_group(self, samples: Sequence[Record]) -> dict[str, list[str]]:
+        """The texts of the samples and of each reference group, by the name of the group."""
         groups = {"samples": samples, **self.compared}
         return {name: [record.text for record in group] for name, group in groups.items()}
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage reports: counts, lines for people, figures, exhibits; `conclusions` and `notes` as in
-    `Findings`. `warnings` are those lines of the summary to read before all others."""
+    """What a stage reports: counts, lines for people, figures, sections of the report; `conclusions` and
+    `notes` as in `DomainOutput`. `warnings` are those lines of the summary to read before all others."""
 
     kept: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
-    exhibits: tuple[Exhibit, ...] = ()
+    sections: tuple[ReportSection, ...] = ()
     conclusions: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
-def findings_to_result(findings: Sequence[Findings], kept: Mapping[str, int]) -> StageResult:
-    """The findings of a domain and its renders as one result; rejections are counted by reason."""
+def outputs_to_result(outputs: Sequence[DomainOutput], kept: Mapping[str, int]) -> StageResult:
+    """The outputs of a domain and its renders as one result; rejections are counted by reason."""
     rejected: dict[str, int] = {}
-    for rejection in rejections(findings):
+    for rejection in rejections(outputs):
         rejected[rejection.reason] = rejected.get(rejection.reason, 0) + rejection.count
     return StageResult(
         kept=kept,
         rejected=rejected,
-        summary=tuple(line for finding in findings for line in finding.summary),
-        figures={name: value for finding in findings for name, value in finding.figures.items()},
-        exhibits=tuple(exhibit for finding in findings for exhibit in finding.exhibits),
-        conclusions=tuple(line for finding in findings for line in finding.conclusions),
-        warnings=tuple(line for finding in findings for line in finding.warnings),
-        notes={name: note for finding in findings for name, note in finding.notes.items()},
+        summary=tuple(line for output in outputs for line in output.summary),
+        figures={name: value for output in outputs for name, value in output.figures.items()},
+        sections=tuple(section for output in outputs for section in output.sections),
+        conclusions=tuple(line for output in outputs for line in output.conclusions),
+        warnings=tuple(line for output in outputs for line in output.warnings),
+        notes={name: note for output in outputs for name, note in output.notes.items()},
     )
 
 
-def rejections(findings: Sequence[Findings]) -> list[Rejection]:
+def rejections(outputs: Sequence[DomainOutput]) -> list[Rejection]:
     """All rejections, in order."""
-    return [rejection for finding in findings for rejection in finding.rejections]
+    return [rejection for output in outputs for rejection in output.rejections]

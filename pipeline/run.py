@@ -13,17 +13,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.overrides import sign
-from pipeline.config.schema import Config, build, check_stages, escape, parse_duration, settings_of
+from pipeline.config.schema import Config, build, check_stages, escape, parse_duration, plain_settings
 from pipeline.data.corpus import Corpus
 from pipeline.data.sources import Source, checkpoint_path, locate, unlearned_path
 from pipeline.data.split_file import split_files
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.attributes import Training
-from pipeline.generation.compiled.warmup import CompilingAhead
-from pipeline.generation.constrained.constraints import constraints_of
-from pipeline.generation.prompts import held_out, prime_files, primes_of
-from pipeline.generation.requests import accelerator_of
+from pipeline.generation.compiled.warmup import BackgroundWarmup
+from pipeline.generation.constrained.constraints import build_constraints
+from pipeline.generation.prompts import held_out, parse_primes, prime_files
+from pipeline.generation.requests import resolve_accelerator
 from pipeline.models.checkpoint import load
 from pipeline.report.page import write_report
 from pipeline.run_folder import LOG, REPORT, RunFolder, Stage
@@ -35,7 +35,7 @@ from pipeline.stages.postprocess import PostprocessInputs, postprocess
 from pipeline.stages.sample import sample
 from pipeline.stages.score import files_to_score, score
 from pipeline.stages.train import train
-from pipeline.training.inputs import TrainInputs, device_of
+from pipeline.training.inputs import TrainInputs, resolve_device
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class _Scored(NamedTuple):
 
 def run(
     config: DictConfig, folder: Path, overrides: list[str], sweep: Path | None = None,
-    ahead: CompilingAhead | None = None,
+    ahead: BackgroundWarmup | None = None,
 ) -> None:  # fmt: skip
     """Run the stages asked for in `folder`; jobs of one `sweep` folder share equal stages. What is compiled
     `ahead` is waited for before it is needed.
@@ -72,7 +72,7 @@ def run(
     run_folder = RunFolder(folder)
     with run_folder.locked():
         kept = [o for o in overrides if not o.startswith(("run=", "stages="))]
-        plain = settings_of(config)
+        plain = plain_settings(config)
         run_folder.open(
             {"dataset": settings.dataset.name, "overrides": kept, "signature": sign(kept), "config": plain},
             going_on=settings.run is not None,
@@ -104,12 +104,12 @@ def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> N
     if settings.budget is not None:
         parse_duration(settings.budget)
     if "sample" in wanted:
-        primes_of(domain, settings.sample)
-        constraints_of(settings.sample.constraints)
+        parse_primes(domain, settings.sample)
+        build_constraints(settings.sample.constraints)
     if {"sample", "score"} & {*wanted}:
-        accelerator_of(settings.sample)
+        resolve_accelerator(settings.sample)
     if "train" in wanted:
-        device_of(settings.train)
+        resolve_device(settings.train)
     if "train" in wanted:
         for name, given in (
             ("checkpoint", settings.checkpoint),
@@ -123,7 +123,7 @@ def _check_prime_before(stage: Stage, settings: Config, domain: Domain, folder: 
     """Before the long stage, what would only be found after it."""
     if stage.name == "train" and "sample" in settings.stages and (folder / "ingest").is_dir():
         corpus = Corpus.open(folder / "ingest")
-        primes_of(domain, settings.sample, corpus.alphabet, corpus)
+        parse_primes(domain, settings.sample, corpus.alphabet, corpus)
         domain.grammar(corpus.alphabet.symbols, Training.of(domain, corpus).counts)
 
 
@@ -141,7 +141,7 @@ def _scored(config: DictConfig, settings: Config) -> _Scored:
     domain = _domain(OmegaConf.merge(config, {"dataset": escape(chosen)}))
     if settings.score.regions is not None and not hasattr(domain, "regions"):
         raise ConfigError(f"score.regions: data of this domain ({domain.family}) has none; leave it out")
-    return _Scored(domain, files_to_score(settings.score, domain), list(domain.files_beside()))
+    return _Scored(domain, files_to_score(settings.score, domain), list(domain.auxiliary_files()))
 
 
 def _typed(config: DictConfig) -> Config:
@@ -228,7 +228,7 @@ def _stages(
         return postprocess(inputs, out_dir)
 
     def do_score(out_dir: Path):  # noqa: ANN202
-        where = accelerator_of(settings.sample)
+        where = resolve_accelerator(settings.sample)
         context = settings.score.context if settings.score.regions is not None else 0
         return score(best, scored.domain, scored.files, dataset.unknown, out_dir, where, context)
 
@@ -248,7 +248,7 @@ def _stages(
     asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
     asked["context"] = settings.score.context
     listed = [unlearned] if unlearned is not None else []
-    read = [*files, *domain.files_beside(), *split_files(dataset.split), *listed] if files else []
+    read = [*files, *domain.auxiliary_files(), *split_files(dataset.split), *listed] if files else []
     return [
         Stage("ingest", {"dataset": data, "domain": read_by}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
@@ -276,7 +276,7 @@ def _files(settings: Config, domain: Domain) -> list[Path]:
         names = ", ".join(dataset.sources) or "none"
         raise ConfigError(f"dataset.source={dataset.source!r} is not one of {names}; or set dataset.path")
     entries = [Source(**entry) for entry in dataset.sources[dataset.source]] if dataset.path is None else []
-    return locate(dataset.path, entries, domain.suits)
+    return locate(dataset.path, entries, domain.accepts_file)
 
 
 def _say_what_was_made(folder: RunFolder) -> None:

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from pipeline import __version__
 from pipeline.config.schema import STAGES
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Exhibit, StageResult
+from pipeline.records import ReportSection, StageResult
 from pipeline.runtime.files import append, create, has_hard_links, refuse_links, write_atomically
 from pipeline.runtime.manifest import FORMAT, MANIFEST, read_manifest
 
@@ -187,7 +187,7 @@ class RunFolder:
             "summary": list(result.summary), "conclusions": list(result.conclusions),
             "warnings": list(result.warnings),
             "figures": _finite(result.figures), "notes": dict(result.notes),
-            "exhibits": [_relative(exhibit, partial, stage.name) for exhibit in result.exhibits],
+            "sections": [_relative(section, partial, stage.name) for section in result.sections],
         }  # fmt: skip
 
     def _fingerprint(self, stage: Stage, inputs: Mapping[str, str]) -> str:
@@ -252,9 +252,9 @@ def sha256(path: Path) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror}); use a whole copy of it") from None
 
 
-def _relative(exhibit: Exhibit, partial: Path, name: str) -> dict[str, Any]:
-    files = [f"{name}/{path.relative_to(partial)}" for path in exhibit.files]
-    return {**asdict(exhibit), "files": files}
+def _relative(section: ReportSection, partial: Path, name: str) -> dict[str, Any]:
+    files = [f"{name}/{path.relative_to(partial)}" for path in section.files]
+    return {**asdict(section), "files": files}
 
 
 def _state(path: Path) -> tuple[int, int, int]:

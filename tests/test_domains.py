@@ -23,7 +23,7 @@ from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus, CorpusWriter
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Findings, Record, References, Rejection, Sample
+from pipeline.records import DomainOutput, Record, References, Rejection, Sample
 from pipeline.runtime.folders import resource_folder
 
 DOMAINS = sorted(path.stem for path in (resource_folder("conf") / "domain").glob("*.yaml"))
@@ -116,8 +116,8 @@ def test_records_come_back_from_a_corpus(domain, records, tmp_path):
 
 
 def test_it_suits_its_own_files_and_no_hidden_ones(domain, fixture_of):
-    assert domain.suits(fixture_of[0])
-    assert not domain.suits(Path("folder/.hidden"))
+    assert domain.accepts_file(fixture_of[0])
+    assert not domain.accepts_file(Path("folder/.hidden"))
 
 
 def test_the_data_has_a_title(domain, fixture_of):
@@ -191,11 +191,11 @@ def test_written_files_lie_in_the_folder_and_can_be_read_again(domain, records, 
     out_dir = tmp_path / "out"
     out_dir.mkdir()
     finished = finished_records(domain, records)
-    findings = domain.write(finished, out_dir)
-    assert isinstance(findings, Findings)
-    written = findings.files[0]
+    outputs = domain.write(finished, out_dir)
+    assert isinstance(outputs, DomainOutput)
+    written = outputs.files[0]
     assert written.parent == out_dir
-    assert {file for exhibit in findings.exhibits for file in exhibit.files} <= set(out_dir.rglob("*"))
+    assert {file for section in outputs.sections for file in section.files} <= set(out_dir.rglob("*"))
     again = [each for each in domain.read(written) if isinstance(each, Record)]
     if domain.family != "text":  # a text file has lines on how its samples were made
         assert [record.symbols for record in again] == [record.symbols for record in finished]
@@ -204,10 +204,10 @@ def test_written_files_lie_in_the_folder_and_can_be_read_again(domain, records, 
 def test_comparing_writes_what_it_shows(domain, records, tmp_path):
     groups = {"held-out real": records[-8:], "Markov order 2": records[:8], "shuffled": records[:8]}
     references = References(groups, lambda: iter(records))
-    findings = domain.compare(finished_records(domain, records), references, tmp_path)
-    for exhibit in findings.exhibits:
-        assert all(file.is_file() and file.is_relative_to(tmp_path) for file in exhibit.files)
-    assert all(isinstance(value, float | int | str | None) for value in findings.figures.values())
+    outputs = domain.compare(finished_records(domain, records), references, tmp_path)
+    for section in outputs.sections:
+        assert all(file.is_file() and file.is_relative_to(tmp_path) for file in section.files)
+    assert all(isinstance(value, float | int | str | None) for value in outputs.figures.values())
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b"\xff\xfe\xfd\n", b"PK\x03\x04"])

@@ -55,7 +55,7 @@ def test_the_manifest_says_what_was_made_of_what(any_run):
         assert {"settings", "started", "seconds", "kept", "rejected", "summary", "figures"} <= set(stage)
         assert stage["outputs"] and all(path.startswith(f"{name}/") for path in stage["outputs"])
         assert all((any_run / path).is_file() for path in stage["outputs"])
-        shown = [file for exhibit in stage["exhibits"] for file in exhibit["files"]]
+        shown = [file for section in stage["sections"] for file in section["files"]]
         assert all((any_run / file).is_file() for file in shown)
     assert manifest["stages"]["ingest"]["inputs"]
 

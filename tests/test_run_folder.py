@@ -9,7 +9,7 @@ from filelock import FileLock
 from tiny import manifest_of
 
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Exhibit, Findings, Rejection, StageResult, findings_to_result
+from pipeline.records import DomainOutput, Rejection, ReportSection, StageResult, outputs_to_result
 from pipeline.run_folder import RunFolder, Stage, read_manifest, write_atomically
 
 # --- stages that write a word -----------------------------------------------------------------------------
@@ -31,8 +31,8 @@ def stage(
         if made is not None:
             made.append(name)
         (out_dir / "out.txt").write_text(word)
-        exhibit = Exhibit("The word", (out_dir / "out.txt",))
-        return StageResult({"words": 1}, {"bad": 2}, ("a word",), {"letters": len(word)}, (exhibit,))
+        section = ReportSection("The word", (out_dir / "out.txt",))
+        return StageResult({"words": 1}, {"bad": 2}, ("a word",), {"letters": len(word)}, (section,))
 
     return Stage(name, {"word": word}, action, needs, **kwargs)
 
@@ -63,7 +63,7 @@ def test_the_manifest_says_what_was_made(tmp_path):
     assert list(entry["outputs"]) == ["a/out.txt"]
     assert (entry["kept"], entry["rejected"], entry["summary"]) == ({"words": 1}, {"bad": 2}, ["a word"])
     shown = {"title": "The word", "files": ["a/out.txt"], "caption": "", "part": "details"}
-    assert entry["exhibits"] == [shown]
+    assert entry["sections"] == [shown]
 
 
 def chain(folder: Path, made: list, first: str = "1", second: str = "2", third: str = "3") -> None:
@@ -222,16 +222,16 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
 
 
-def test_findings_become_one_result(tmp_path):
-    exhibits = tuple(Exhibit(title, ()) for title in "xyz")
+def test_outputs_become_one_result(tmp_path):
+    sections = tuple(ReportSection(title, ()) for title in "xyz")
     rejections = [Rejection("1", "no end"), Rejection("2", "no end"), Rejection("3", "no notes")]
-    findings = [
-        Findings(exhibits[:1], ("one",), figures={"a": 1, "b": None}, rejections=tuple(rejections[:1])),
-        Findings(exhibits[1:], ("two", "three"), figures={"c": "x"}, rejections=tuple(rejections[1:])),
+    outputs = [
+        DomainOutput(sections[:1], ("one",), figures={"a": 1, "b": None}, rejections=tuple(rejections[:1])),
+        DomainOutput(sections[1:], ("two", "three"), figures={"c": "x"}, rejections=tuple(rejections[1:])),
     ]
-    result = findings_to_result(findings, {"raw": 4})
+    result = outputs_to_result(outputs, {"raw": 4})
     assert result.kept == {"raw": 4}
     assert result.rejected == {"no end": 2, "no notes": 1}
     assert result.summary == ("one", "two", "three")
     assert result.figures == {"a": 1, "b": None, "c": "x"}
-    assert result.exhibits == exhibits
+    assert result.sections == sections

@@ -193,7 +193,7 @@ def escape(value: Any) -> Any:
     return [escape(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def settings_of(node: Any) -> Any:
+def plain_settings(node: Any) -> Any:
     """A configuration node as plain, JSON-ready data."""
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 

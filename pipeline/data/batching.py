@@ -19,7 +19,7 @@ from pipeline.data.alphabet import BOS
 
 PADDING = -100
 """The target that cross-entropy ignores."""
-LEAST_STEPS = 32
+MIN_STEPS = 32
 """Steps in an epoch, at least: with fewer, a small corpus would see too few updates to be learned."""
 LONG_WINDOWS = 8
 """A segment of more windows than this is cut once at random: records of equal length, and of like build from
@@ -73,7 +73,7 @@ class Lanes:
     ) -> "Lanes":
         """Pieces short enough to fill the batch; of little data fewer lanes, for the sake of more steps."""
         total = int((segments[:, 1] - segments[:, 0]).sum())
-        batch = max(1, min(batch, total // (time * LEAST_STEPS)))
+        batch = max(1, min(batch, total // (time * MIN_STEPS)))
         piece_length, long = max(time, -(-total // batch)), LONG_WINDOWS * time
         return cls(codes, segments, batch, time, piece_length, long, complement)
 

@@ -36,20 +36,20 @@ class Source:
 def locate(
     path: str | None,
     entries: Sequence[Source],
-    suits: Callable[[Path], bool],
+    accepts_file: Callable[[Path], bool],
     cache_dir: Path | None = None,
 ) -> list[Path]:
     """The files to read, absolute: those at the user's `path` if one is given, else those of the entries.
 
     `path` is a file, a folder (walked through, in sorted order, hidden folders left out) or a glob, with
-    ``~`` for the home folder. `suits` says which files of a folder to read, and which matches of a glob if
-    it suits any; a file named outright is always read.
+    ``~`` for the home folder. `accepts_file` says which files of a folder to read, and which matches of a
+    glob if it accepts any; a file named outright is always read.
 
     Raises ConfigError where there is neither a path nor an entry, DataError where a file is missing,
     unreadable or not what its checksum says, ToolError where the network or a package fails.
     """
     if path is not None:
-        return _own_files(path, suits)
+        return _own_files(path, accepts_file)
     if not entries:
         raise ConfigError(
             "this data set has no files of its own; name yours with dataset.path=FILE, a folder, or a glob "
@@ -82,19 +82,19 @@ def unlearned_path(dataset: Any) -> Path | None:
     return path
 
 
-def _own_files(text: str, suits: Callable[[Path], bool]) -> list[Path]:
+def _own_files(text: str, accepts_file: Callable[[Path], bool]) -> list[Path]:
     if not text.strip():
         raise ConfigError("dataset.path is empty; give a file, a folder or a glob, or leave it out")
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - keeps links as named
     try:
         if path.is_dir():
-            return _walk(path, suits)
+            return _walk(path, accepts_file)
         if path.exists():
             return [_readable(path)]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     if glob.has_magic(text):
-        return _matches(path, suits)
+        return _matches(path, accepts_file)
     near = path
     while not near.exists():
         near = near.parent
@@ -104,26 +104,26 @@ def _own_files(text: str, suits: Callable[[Path], bool]) -> list[Path]:
     )
 
 
-def _walk(folder: Path, suits: Callable[[Path], bool]) -> list[Path]:
+def _walk(folder: Path, accepts_file: Callable[[Path], bool]) -> list[Path]:
     found, others = [], 0
     for where, folders, names in os.walk(folder, onerror=_raise, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files = [Path(where, name) for name in names if Path(where, name).is_file()]
-        fitting = [file for file in files if suits(file)]
+        fitting = [file for file in files if accepts_file(file)]
         found += fitting
         others += len(files) - len(fitting)
     if not found:
         raise DataError(
-            f"{folder}: no file in this folder suits the data set's domain ({others} others are there); name "
+            f"{folder}: no file in this folder fits the data set's domain ({others} others are there); name "
             "the file itself with dataset.path=... to read it whatever its name"
         )
     return [_readable(file) for file in sorted(found)]
 
 
-def _matches(pattern: Path, suits: Callable[[Path], bool]) -> list[Path]:
+def _matches(pattern: Path, accepts_file: Callable[[Path], bool]) -> list[Path]:
     matched = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]  # noqa: PTH207
     files = [file for file in matched if file.is_file()]
-    found = [file for file in files if suits(file)] or files
+    found = [file for file in files if accepts_file(file)] or files
     if not found:
         raise DataError(
             f"{pattern}: no file matches this glob; "

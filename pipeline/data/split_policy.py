@@ -26,7 +26,7 @@ BLOCKS = 30
 """Held-out blocks of the smaller subset, where the corpus is long enough: a mean of fewer says little."""
 MIN_BLOCK, MAX_BLOCK = 2_000, 100_000
 """A held-out block is to be longer than what is learned from its neighbours, and than a sample."""
-LARGEST_GROUP = 0.5
+MAX_GROUP = 0.5
 """Near-copies are looked for more strictly where a group would have more than this share of the symbols."""
 
 TELLING_SHARE = 0.01
@@ -88,7 +88,7 @@ class Splitter:
     def _groups(self, writer: CorpusWriter, domain: Domain) -> Groups:
         for keys, _ in self._minimizers(writer, domain, MAX_MINIMIZERS):
             self._grouping.add_keys(keys)
-        return self._grouping.groups(writer.spans[:, 1] - writer.spans[:, 0], LARGEST_GROUP)
+        return self._grouping.groups(writer.spans[:, 1] - writer.spans[:, 0], MAX_GROUP)
 
     def _minimizers(
         self, writer: CorpusWriter, domain: Domain, most: int
@@ -189,7 +189,7 @@ def _told(groups: Groups, spans: np.ndarray, share: float) -> tuple[str, ...]:
         )
     if groups.containment > CONTAINMENTS[0]:
         lines.append(
-            f"near-copies link more than {LARGEST_GROUP:.0%} of the symbols (as overlapping reads do), so "
+            f"near-copies link more than {MAX_GROUP:.0%} of the symbols (as overlapping reads do), so "
             f"only those that share {groups.containment:.0%} of the shorter one are kept together: the bits "
             "of the test split may be too low"
         )

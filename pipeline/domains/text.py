@@ -9,7 +9,7 @@ from typing import ClassVar
 from pipeline.config.schema import one_of
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import RESULTS, Exhibit, Findings, Record, Rejection, Sample
+from pipeline.records import RESULTS, DomainOutput, Record, Rejection, ReportSection, Sample
 from pipeline.runtime.unpacking import open_unpacked
 
 UNITS = ("line", "paragraph", "file")
@@ -67,12 +67,12 @@ class Text(Domain):
             return Rejection(f"sample {sample.index + 1}", "blank text")
         return Record(f"synthetic_{sample.index + 1:04d}", sample.symbols)
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """`samples.txt`: each sample under a line that says how it was made."""
         path = out_dir / "samples.txt"
         blocks = [f"# {_origin(record)}\n{record.symbols}\n" for record in records]
         path.write_text("\n".join(blocks), encoding="utf-8")
-        return Findings(exhibits=(Exhibit("Sampled text", (path,), part=RESULTS),), files=(path,))
+        return DomainOutput(sections=(ReportSection("Sampled text", (path,), part=RESULTS),), files=(path,))
 
     @property
     def _not_text(self) -> str:

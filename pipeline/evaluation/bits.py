@@ -13,7 +13,7 @@ from pipeline.data.corpus import Corpus
 
 EVALUATION_LANES = 256
 EVALUATION_TIME = 256
-MOST_VALIDATED = 2**19
+MAX_VALIDATED_SYMBOLS = 2**19
 """Symbols of the validation split that are read in each round of a training; of more, stretches that are
 spread evenly."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.data.alphabet import BOS
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
-from pipeline.evaluation.bits import MOST_VALIDATED, Tally, evaluation_lanes
+from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_lanes
 from pipeline.models.ngram.markov import Markov
 from pipeline.models.ngram.markov_choice import MarkovChoice, choose_markov
 
@@ -93,7 +93,7 @@ FAMILIES: tuple[Callable[[Corpus, Domain], Iterator[Baseline]], ...] = (_uniform
 
 def _both(corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
     """What is read of the validation and of the test split."""
-    return _spans(corpus, "validation", MOST_VALIDATED), _spans(corpus, "test", None)
+    return _spans(corpus, "validation", MAX_VALIDATED_SYMBOLS), _spans(corpus, "test", None)
 
 
 def _spans(corpus: Corpus, subset: str, most: int | None) -> np.ndarray:

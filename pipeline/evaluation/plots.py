@@ -30,7 +30,7 @@ GROUP_STYLES = {
 """By the first words of a group's name, so that one group looks the same in every figure of a report."""
 COLOURS = {name: style.colour for name, style in GROUP_STYLES.items()}
 OTHER_COLOURS = ("#4f46e5", "#a16207", "#be185d", "#0369a1")
-MOST_POINTS = 200
+MAX_POINTS = 200
 """Points of a group that `spread` shows."""
 
 matplotlib.rcParams.update({
@@ -130,7 +130,7 @@ def spread(values: Mapping[str, Sequence[float]], label: str, path: Path) -> Pat
         low, median, high = np.quantile(shown, (0.25, 0.5, 0.75))
         axes.barh(row, high - low, 0.55, low, color=colour(name), alpha=0.2, zorder=2)
         axes.vlines(median, row - 0.275, row + 0.275, color=colour(name), lw=2, zorder=4)
-        points = shown[:: max(1, len(shown) // MOST_POINTS)]
+        points = shown[:: max(1, len(shown) // MAX_POINTS)]
         height = row + rng.uniform(-0.18, 0.18, len(points))
         axes.scatter(points, height, s=7, color=colour(name), alpha=0.5, lw=0, zorder=3)
     axes.set_yticks(range(len(names)), [f"{name} ({len(values[name])})" for name in names])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.generation.constrained.logits_processor import Steering
 from pipeline.generation.engine import Request, draw_leads
-from pipeline.models.state import BatchAxes, device_of
+from pipeline.models.state import BatchAxes, resolve_device
 from pipeline.records import Sample
 
 
@@ -55,7 +55,7 @@ def _best(
     model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, lead: np.ndarray, width: int,
     power: float, steering: Steering | None,
 ) -> list[_Found]:  # fmt: skip
-    where = device_of(model)
+    where = resolve_device(model)
     never = list(request.decoder().forbidden)
     inputs = torch.from_numpy(np.concatenate([[BOS], lead, start]))[None]
     nats, codes, state = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 0, dtype=torch.int64), None

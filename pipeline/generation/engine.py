@@ -23,7 +23,7 @@ from pipeline.generation.constrained.grammar import Guide, Guided
 from pipeline.generation.constrained.logits_processor import Controls
 from pipeline.generation.constrained.masking import Several
 from pipeline.generation.decoding import Decoder
-from pipeline.models.state import device_of
+from pipeline.models.state import resolve_device
 from pipeline.records import Sample, Symbols
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def draw(
         yield from _draw_compiled(net, alphabet, request, primes, leads, indices, threads)
         return
     longest = 1 + leads.shape[1] + request.length
-    run, where = model if net is None else _stepping(net, longest), device_of(model)
+    run, where = model if net is None else _stepping(net, longest), resolve_device(model)
     block = BLOCK if where.type == "cpu" else GPU_BLOCK
     plan = _Blocks(run, alphabet, request, primes, leads, block, where)
     rejects = net is not None and room_for_all and request.can_reject
@@ -151,7 +151,7 @@ def draw_leads(model: nn.Module, alphabet: Alphabet, request: Request, threads: 
 def net_of(model: nn.Module, int8: bool = False) -> "Net | None":
     """The model's weights for compiled code, where it has such a step and lies where that runs."""
     weight = next(model.parameters(), torch.zeros(0))
-    if not hasattr(model, "stepper") or device_of(model).type != "cpu" or weight.dtype != torch.float32:
+    if not hasattr(model, "stepper") or resolve_device(model).type != "cpu" or weight.dtype != torch.float32:
         return None
     return model.stepper(int8)
 

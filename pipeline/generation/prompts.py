@@ -45,7 +45,7 @@ def _path(text: str) -> Path:
     return path
 
 
-def primes_of(
+def parse_primes(
     domain: Domain, settings: SampleSettings, alphabet: Alphabet | None = None, corpus: Corpus | None = None
 ) -> tuple[Symbols, ...]:
     """The starts of the samples, which they take in turn; for a grid, those of its rows.

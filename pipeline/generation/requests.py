@@ -13,16 +13,16 @@ from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.attributes import Training
 from pipeline.generation.beam_search import search
-from pipeline.generation.constrained.constraints import End, Language, Length, constraints_of
-from pipeline.generation.constrained.grammar import Guide, guide_of
-from pipeline.generation.constrained.masking import Repetition, broken, controls_of
+from pipeline.generation.constrained.constraints import End, Language, Length, build_constraints
+from pipeline.generation.constrained.grammar import Guide, build_grammar_guide
+from pipeline.generation.constrained.masking import Repetition, broken, build_logits_processors
 from pipeline.generation.engine import Request, draw
 from pipeline.generation.infilling import Gap, fill
 from pipeline.models.checkpoint import Loaded
 from pipeline.records import Sample, Symbols
 
 
-def accelerator_of(settings: SampleSettings) -> torch.device:
+def resolve_accelerator(settings: SampleSettings) -> torch.device:
     """The device that `sample.accelerator` means on this machine; ConfigError where it has none."""
     if settings.accelerator == "cpu" or (settings.accelerator == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
@@ -83,17 +83,17 @@ class Drawing:
     def _model(self) -> nn.Module:
         if hasattr(self.loaded.model, "lean"):
             self.loaded.model.lean(self.settings.copy_weight)
-        return self.loaded.model.to(accelerator_of(self.settings))
+        return self.loaded.model.to(resolve_accelerator(self.settings))
 
     @cached_property
     def _guide(self) -> Guide | None:
         wanted = self.settings.valid and self.settings.beam is None  # beams are not drawn symbol by symbol
-        return guide_of(self.domain, self.alphabet, wanted, self.training.counts)
+        return build_grammar_guide(self.domain, self.alphabet, wanted, self.training.counts)
 
     @cached_property
     def _gap(self) -> Gap:
         settings, language = self.settings, Language.of(self.domain, self.alphabet)
-        wishes = constraints_of(settings.constraints)
+        wishes = build_constraints(settings.constraints)
 
         def problem(symbols: Symbols, begun: int) -> str | None:
             return broken(wishes, language, self.alphabet.encode(symbols), begun)
@@ -107,7 +107,7 @@ class Drawing:
         if settings.repetition_penalty != 1:
             repetition = Repetition(settings.repetition_penalty, settings.repetition_window)
         language, length = Language.of(self.domain, self.alphabet), settings.length
-        wishes = constraints_of(settings.constraints)
+        wishes = build_constraints(settings.constraints)
         if settings.fill.right is not None:  # what is drawn is a span, which has no end of its own
             language, length = replace(language, open_ended=True), len(primes[0]) + self._gap.longest
             # How the whole ends is the right side's matter.
@@ -115,7 +115,7 @@ class Drawing:
         return Request(
             settings.count, length, self.seed, primes[0], language.open_ended, temperature,
             settings.top_k, settings.top_p, settings.min_p, settings.typical_p,
-            primes if len(primes) > 1 else (), controls_of(wishes, language, length, repetition),
+            primes if len(primes) > 1 else (), build_logits_processors(wishes, language, length, repetition),
             self._guide, settings.int8, self._lead,
         )  # fmt: skip
 

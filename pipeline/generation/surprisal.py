@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.data.alphabet import BOS, EOS
 from pipeline.generation.engine import net_of
-from pipeline.models.state import device_of
+from pipeline.models.state import resolve_device
 
 ROWS, TIME = 64, 512
 
@@ -34,7 +34,7 @@ def _batch(model: nn.Module, sequences: Sequence[np.ndarray], with_end: bool) ->
     targets = torch.full((len(sequences), max(sizes)), EOS)
     for row, codes in enumerate(sequences):
         targets[row, : len(codes)] = torch.from_numpy(codes.astype(np.int64))
-    inputs, where = torch.cat([torch.full((len(targets), 1), BOS), targets[:, :-1]], 1), device_of(model)
+    inputs, where = torch.cat([torch.full((len(targets), 1), BOS), targets[:, :-1]], 1), resolve_device(model)
     found, state = np.zeros(targets.shape), None
     for start in range(0, targets.shape[1], TIME):
         window = slice(start, start + TIME)

@@ -26,16 +26,16 @@ from pipeline.runtime.numba_options import BARE, INNER
 from pipeline.segments import Phrases, Role
 
 Array = np.ndarray
-MOST_DISTANCES, FARTHEST = 8, 31
-MOST_PHRASES = 16
+MAX_DISTANCES, FARTHEST = 8, 31
+MAX_PHRASES = 16
 """More phrases of a section are not told apart."""
-MOST_LENGTH = 40
+MAX_LENGTH = 40
 """Nor are greater lengths of a phrase, in halves."""
 LONGEST = 1e30
 """What a symbol may add to a length: sums of it are still numbers."""
 UPBEAT = 0.8
 """The first phrase of a section does not count where it has at most so much of the second's length."""
-COUNT_ROWS, LENGTH_ROWS = MOST_PHRASES + 1, MOST_LENGTH + 1
+COUNT_ROWS, LENGTH_ROWS = MAX_PHRASES + 1, MAX_LENGTH + 1
 """Of the table, for a count of phrases, and for a length."""
 BESIDES = 5
 """Rows that are seen besides those of distances: two counts, a length, and two symbols of the heading."""
@@ -53,10 +53,10 @@ _SEEN, _PHRASES, _INSIDE, _BEGINS, _COUNT, _BEFORE, _CLOSES, _LENGTH, _FIRST, _A
 _COLUMN, _READ, _NEXT, _SAID, _THEN = range(10, 15)
 # Where in the history the symbol of each distance stands, and where the last phrases began.
 _POINTERS = 15
-_STARTS = _POINTERS + MOST_DISTANCES
+_STARTS = _POINTERS + MAX_DISTANCES
 PLACES = _STARTS + FARTHEST + 1
 """Where the rows of the table begin that a line looks up now."""
-HEAD = PLACES + MOST_DISTANCES + BESIDES
+HEAD = PLACES + MAX_DISTANCES + BESIDES
 """Numbers of a line before the history."""
 
 
@@ -120,7 +120,7 @@ def check_phrases(phrases: Phrases) -> None:
         between("model.phrases.roles", role, min(Role), max(Role))
     for length in phrases.lengths:
         between("model.phrases.lengths", length, -LONGEST, LONGEST)
-    between("the number of model.phrases.distances", len(phrases.distances), 1, MOST_DISTANCES)
+    between("the number of model.phrases.distances", len(phrases.distances), 1, MAX_DISTANCES)
     for distance in phrases.distances:
         between("model.phrases.distances", distance, 1, FARTHEST)
 
@@ -149,7 +149,7 @@ def follow(sight: Sight, vocab_size: int, line: Array, code: int) -> None:
     said = lengths + LENGTH_ROWS
     besides[0] = counts + line[_COUNT]
     besides[1] = counts + COUNT_ROWS + line[_BEFORE]
-    besides[2] = lengths + np.int64(min(max(2 * line[_LENGTH], 0), MOST_LENGTH))
+    besides[2] = lengths + np.int64(min(max(2 * line[_LENGTH], 0), MAX_LENGTH))
     besides[3] = said + line[_SAID]
     besides[4] = said + vocab_size + 1 + line[_THEN]
 
@@ -207,7 +207,7 @@ def _read_heading(line: Array, role: int, code: int) -> None:
 @njit(**INNER)
 def _count(line: Array) -> None:
     """One phrase more, but for an upbeat, which only the length of the next shows to be one."""
-    line[_COUNT] = min(line[_COUNT] + 1, MOST_PHRASES)
+    line[_COUNT] = min(line[_COUNT] + 1, MAX_PHRASES)
     if line[_COUNT] == 1 and line[_FIRST] >= 0:
         line[_FIRST] = line[_LENGTH]
     elif line[_COUNT] == 2 and 0 < line[_FIRST] <= UPBEAT * line[_LENGTH]:

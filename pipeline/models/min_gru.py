@@ -25,7 +25,7 @@ from pipeline.models.kernels.linear_scan import gated_scan
 if TYPE_CHECKING:
     from pipeline.generation.compiled.cells import Net
 
-LONGEST_MEMORY = 256
+MAX_MEMORY = 256
 """Steps that the slowest unit remembers when training begins."""
 
 MinGruState = tuple[tuple[Tensor, Tensor], ...]
@@ -95,7 +95,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
         nn.init.zeros_(self.inward.bias)
         # A unit that forgets 1/(1+n) of itself at each step remembers n steps: logarithms of n evenly spread.
-        nn.init.uniform_(self.inward.bias.data[:inner], 0.0, math.log(LONGEST_MEMORY))
+        nn.init.uniform_(self.inward.bias.data[:inner], 0.0, math.log(MAX_MEMORY))
         nn.init.normal_(self.outward.weight, std=(2 * settings.num_layers * inner) ** -0.5)
 
     def forward(

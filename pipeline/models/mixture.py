@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.generation.compiled.cells import Net
 
 FIRST_GATE = 0.1
-MOST_LETTERS = 255
+MAX_LETTERS = 255
 ORDERS = (1, 2, 3, 4, 6, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24)
 
 
@@ -90,9 +90,9 @@ class MixtureModel(nn.Module):
     def __init__(self, settings: Mixture, vocab_size: int) -> None:
         super().__init__()
         letters = vocab_size - len(SPECIALS)
-        if letters > MOST_LETTERS:
+        if letters > MAX_LETTERS:
             raise ConfigError(
-                f"model: this one looks things up among at most {MOST_LETTERS} symbols, and the data have "
+                f"model: this one looks things up among at most {MAX_LETTERS} symbols, and the data have "
                 f"{letters}; choose another model"
             )
         orders = tuple(settings.orders) if letters <= DENSE else ()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 State = Tensor | tuple["State", ...] | object | None
 
 
-def device_of(model: nn.Module) -> torch.device:
+def resolve_device(model: nn.Module) -> torch.device:
     """Where a model lies, and its symbols must."""
     return next(model.parameters(), torch.zeros(0)).device
 
@@ -18,7 +18,7 @@ class BatchAxes:
     """Where the rows of a batch lie in the states of a model, found by trying batches of two sizes."""
 
     def __init__(self, model: nn.Module) -> None:
-        where = device_of(model)
+        where = resolve_device(model)
         with torch.inference_mode():
             few, more = (model(torch.zeros(rows, 1, dtype=torch.int64, device=where))[1] for rows in (2, 3))
         self._axes = _axes(few, more)

@@ -20,7 +20,7 @@ from pipeline.config.checks import model_sizes
 from pipeline.errors import ConfigError
 from pipeline.models.kernels.bf16_linear import Linear
 
-LONGEST_WAVE = 10_000.0
+MAX_WAVE = 10_000.0
 """Steps per radian of the slowest rotation."""
 
 TransformerState = tuple[Tensor, Tensor]
@@ -147,7 +147,7 @@ def _rotations(first: int, time: int, like: Tensor) -> Tensor:
     """The steps from `first` on as complex numbers of length one, ``(time, head_size / 2)``."""
     half = like.shape[-1] // 2
     # In double precision: after a million steps single precision has lost the fast angles.
-    speeds = LONGEST_WAVE ** -(torch.arange(half, dtype=torch.float64) / half)
+    speeds = MAX_WAVE ** -(torch.arange(half, dtype=torch.float64) / half)
     angles = torch.arange(first, first + time, dtype=torch.float64)[:, None] * speeds
     single = torch.complex64 if like.dtype != torch.float64 else torch.complex128
     return torch.polar(torch.ones_like(angles), angles).to(like.device, single)

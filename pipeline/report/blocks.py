@@ -1,4 +1,4 @@
-"""Files as blocks of a web page: a table, a picture, a player, text, a contact sheet, or a link, by suffix.
+"""Files as blocks of a web page: a table, a picture, a player, text, a sample grid, or a link, by suffix.
 
 A block is plain data; `pipeline/report/page.html.jinja` turns it into HTML and escapes all of it. Nothing
 outside the run folder is ever shown, whatever a manifest says.
@@ -19,24 +19,24 @@ from pipeline.report.grid_view import Cell, bands
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
 LIGHT_SOUNDS = (".mp3", ".ogg")
-"""What a contact sheet plays; others would fill the page."""
+"""What a sample grid plays; others would fill the page."""
 TEXTS = {".txt", ".fasta", ".abc"}
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 MAX_COLUMNS = 100
 MAX_LINE_CHARACTERS = 1 << 17
 """A longer line of a table is read as several."""
 MAX_TABLE_BYTES = 1 << 28
 """A larger table is a link."""
-MOST_CHARACTERS = 12_000
-LONGEST_LINE = 34
+MAX_CHARACTERS = 12_000
+MAX_LINE = 34
 """Characters of a table's cell that are kept on one line."""
-MOST_FILE_BYTES = 8 << 20
+MAX_FILE_BYTES = 8 << 20
 """A larger picture or sound is a link."""
-MOST_PAGE_BYTES = 24 << 20
+MAX_PAGE_BYTES = 24 << 20
 """Pictures and sounds of a page together; what comes later is a link."""
 SHOWN_AT_ONCE = 8
-"""Pictures or players of one exhibit, a picture with its sound as one; the others are folded away."""
+"""Pictures or players of one section, a picture with its sound as one; the others are folded away."""
 NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|nan|inf|-|–|")
 
 
@@ -57,7 +57,7 @@ class Block:
     """Of each column: num (aligned right), long (wraps), or neither (one line)."""
     alt: str = ""
     bands: Sequence[tuple[str, Sequence[Cell]]] = ()
-    """Of a contact sheet: the head of each row, and its cells."""
+    """Of a sample grid: the head of each row, and its cells."""
 
     @property
     def label(self) -> str:
@@ -71,21 +71,21 @@ class Page:
 
     run_dir: Path
     page_dir: Path
-    bytes_left: int = field(default=MOST_PAGE_BYTES)
+    bytes_left: int = field(default=MAX_PAGE_BYTES)
     made: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Files of the run by the name of the record that they were made of."""
     shown: set[str] = field(default_factory=set)
-    """Pictures and sounds that a contact sheet shows, and that nothing after it shows again."""
+    """Pictures and sounds that a sample grid shows, and that nothing after it shows again."""
 
     def link(self, path: Path) -> str:
         """A relative address, with no scheme whatever the name."""
         return "./" + quote(os.path.relpath(path, self.page_dir).replace(os.sep, "/"))
 
 
-def show(exhibit: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    """Title, caption and blocks of one exhibit of a manifest, the first few apart from the others."""
-    title = str(exhibit.get("title", ""))
-    names = [str(name) for name in exhibit.get("files", ())]
+def show(section: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    """Title, caption and blocks of one section of a manifest, the first few apart from the others."""
+    title = str(section.get("title", ""))
+    names = [str(name) for name in section.get("files", ())]
     blocks = [_block(name, title, page) for name in names if name not in page.shown]
     media = sum(block.kind in ("picture", "sound") for block in blocks) == len(blocks)
     # A score and its sound share a name and stand together, also where some are folded away.
@@ -96,7 +96,7 @@ def show(exhibit: Mapping[str, Any], page: Page) -> dict[str, Any]:
     first = sum(block.label in shown for block in blocks)
     return {
         "title": title,
-        "caption": str(exhibit.get("caption", "")),
+        "caption": str(section.get("caption", "")),
         "blocks": blocks[:first],
         "folded": blocks[first:],
         "alone": len(blocks) == 1,
@@ -118,7 +118,7 @@ def _block(name: str, title: str, page: Page) -> Block:
 
 def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
     suffix, link, size = path.suffix.lower(), page.link(path), path.stat().st_size
-    largest = {".tsv": MAX_TABLE_BYTES, ".json": MOST_FILE_BYTES}.get(suffix, size)
+    largest = {".tsv": MAX_TABLE_BYTES, ".json": MAX_FILE_BYTES}.get(suffix, size)
     if size > largest:
         return Block("link", name, link, note=f"{_size(size)}, too large to be shown here")
     if suffix == ".tsv":
@@ -130,7 +130,7 @@ def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
     mime = PICTURES.get(suffix) or SOUNDS.get(suffix)
     if mime is None:
         return Block("link", name, link, note=_size(size))
-    if size > min(MOST_FILE_BYTES, page.bytes_left):
+    if size > min(MAX_FILE_BYTES, page.bytes_left):
         return Block("link", name, link, note=f"{_size(size)}, too large to be embedded here")
     page.bytes_left -= size
     source = f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
@@ -154,7 +154,7 @@ def _made_of(record: str, page: Page) -> list[Block]:
         for suffixes in (PICTURES, LIGHT_SOUNDS)
     ]
     page.shown.update(name for name in chosen if name)
-    blocks = [_block(name, "Contact sheet", page) for name in chosen if name]
+    blocks = [_block(name, "Sample grid", page) for name in chosen if name]
     for name in names:
         if name not in chosen:
             path = Path(name)
@@ -178,7 +178,7 @@ def _table(path: Path, name: str, link: str) -> Block:
 def _column_class(cells: Sequence[str]) -> str:
     if all(NUMBER.fullmatch(cell.strip()) for cell in cells):
         return "num"
-    return "long" if max(map(len, cells)) > LONGEST_LINE else ""
+    return "long" if max(map(len, cells)) > MAX_LINE else ""
 
 
 def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:
@@ -194,7 +194,7 @@ def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:
             row = [f"(unreadable: {error})"]
         if not header:
             header = row
-        elif len(rows) < MOST_ROWS:
+        elif len(rows) < MAX_ROWS:
             rows.append(row)
         else:
             more += 1
@@ -202,11 +202,11 @@ def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:
 
 def _text(path: Path, name: str, link: str) -> Block:
     with path.open(encoding="utf-8", errors="replace") as stream:
-        text = stream.read(MOST_CHARACTERS + 1)
-    if len(text) <= MOST_CHARACTERS:
+        text = stream.read(MAX_CHARACTERS + 1)
+    if len(text) <= MAX_CHARACTERS:
         return Block("text", name, link, text=text)
-    note = f"The first {MOST_CHARACTERS:,} characters; all {_size(path.stat().st_size)} are in the file"
-    return Block("text", name, link, text=text[:MOST_CHARACTERS].rstrip() + " …", note=note)
+    note = f"The first {MAX_CHARACTERS:,} characters; all {_size(path.stat().st_size)} are in the file"
+    return Block("text", name, link, text=text[:MAX_CHARACTERS].rstrip() + " …", note=note)
 
 
 def _size(size: float) -> str:

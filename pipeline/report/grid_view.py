@@ -1,4 +1,4 @@
-"""A contact sheet as the report shows it: cells with their letters coloured, and what was made of each."""
+"""A sample grid as the report shows it: cells with their letters coloured, and what was made of each."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence

@@ -25,7 +25,7 @@ TITLES = {
     "score": "Scored sequences",
 }  # fmt: skip
 PARTS = {RESULTS: "What was generated", QUALITY: "How good it is"}
-"""The sections that a report opens with; the other exhibits stand in the sections of their stages."""
+"""The sections that a report opens with; the other sections stand in the sections of their stages."""
 RESULTS_ORDER = ("sample", "postprocess", "score", "ingest", "train")
 """The stages whose results come first."""
 MAX_CONCLUSIONS = 5
@@ -89,7 +89,7 @@ def _contents(manifest: Mapping[str, Any], page: Page) -> dict[str, Any]:
         "conclusions": _conclusions(stages),
         "headlines": _headlines(stages),
         "parts": [_part(name, stages, page) for name in PARTS],
-        "sections": [_section(name, stage, page) for name, stage in stages.items()],
+        "stages": [_stage_view(name, stage, page) for name, stage in stages.items()],
         "seconds": _duration(sum(stage.get("seconds") or 0 for stage in stages.values())),
         **_reproduction(manifest, stages, page),
     }
@@ -114,28 +114,28 @@ def _conclusions(stages: Mapping[str, Any]) -> list[str]:
 
 
 def _part(part: str, stages: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    """The exhibits of all stages for one opening section; pictures and sounds come first."""
+    """The sections of all stages for one opening section; pictures and sounds come first."""
     order = [name for name in RESULTS_ORDER if name in stages]
-    found = [exhibit for name in order for exhibit in _exhibits(stages[name], part, page)]
+    found = [section for name in order for section in _report_sections(stages[name], part, page)]
     found.sort(key=_opens)
-    return {"name": part, "title": PARTS[part], "exhibits": found}
+    return {"name": part, "title": PARTS[part], "sections": found}
 
 
-def _opens(exhibit: Mapping[str, Any]) -> int:
-    """The rank of an exhibit in its part: pictures and sounds, then pages to open, then all else."""
-    if {"picture", "sound", "sheet"} & {block.kind for block in exhibit["blocks"]}:
+def _opens(section: Mapping[str, Any]) -> int:
+    """The rank of an section in its part: pictures and sounds, then pages to open, then all else."""
+    if {"picture", "sound", "sheet"} & {block.kind for block in section["blocks"]}:
         return 0
-    return 1 if any(block.name.endswith(".html") for block in exhibit["blocks"]) else 2
+    return 1 if any(block.name.endswith(".html") for block in section["blocks"]) else 2
 
 
-def _exhibits(stage: Mapping[str, Any], part: str, page: Page) -> list[dict[str, Any]]:
-    """The exhibits of one stage for one part; one of an unknown part is a detail."""
+def _report_sections(stage: Mapping[str, Any], part: str, page: Page) -> list[dict[str, Any]]:
+    """The sections of one stage for one part; one of an unknown part is a detail."""
     chosen = [
-        each for each in stage.get("exhibits", ())
+        each for each in stage.get("sections", ())
         if (each.get("part") if each.get("part") in PARTS else DETAILS) == part
     ]  # fmt: skip
-    shown = [(each, _exhibit(each, stage, page)) for each in chosen]
-    return [exhibit for each, exhibit in shown if exhibit["blocks"] or not each.get("files")]
+    shown = [(each, _report_section(each, stage, page)) for each in chosen]
+    return [section for each, section in shown if section["blocks"] or not each.get("files")]
 
 
 def _about(dataset: Mapping[str, Any]) -> str:
@@ -145,7 +145,7 @@ def _about(dataset: Mapping[str, Any]) -> str:
     return re.split(r"[;(]", str(dataset.get("about") or ""))[0].strip()
 
 
-def _section(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
+def _stage_view(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
     return {
         "name": name,
         "title": TITLES.get(name, name.replace("_", " ").capitalize()),
@@ -156,7 +156,7 @@ def _section(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
             ((str(reason), count) for reason, count in stage.get("rejected", {}).items()),
             key=lambda pair: (-pair[1], pair[0]),
         ),
-        "exhibits": _exhibits(stage, DETAILS, page),
+        "sections": _report_sections(stage, DETAILS, page),
     }
 
 
@@ -169,8 +169,8 @@ def _made(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _exhibit(exhibit: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    shown = show(exhibit, page)
+def _report_section(section: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
+    shown = show(section, page)
     # What the section opens with need not be said again below a table.
     for line in stage.get("summary", ()):
         shown["caption"] = shown["caption"].replace(str(line), "").lstrip(" .;")

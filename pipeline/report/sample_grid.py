@@ -1,4 +1,4 @@
-"""The contact sheet of a grid: one sample of each cell, primes down and temperatures across.
+"""The sample grid of a grid: one sample of each cell, primes down and temperatures across.
 
 The stage `sample` writes it as JSON, which knows no files but the names of records; the report puts the
 pictures and sounds beside the text that were made of these records, by whatever stage.
@@ -14,14 +14,14 @@ from typing import Any
 from pipeline.config.sampling import SampleSettings
 from pipeline.domain import Domain
 from pipeline.generation.requests import Drawing
-from pipeline.records import RESULTS, Exhibit, Record, Rejection, Sample, read_samples
+from pipeline.records import RESULTS, Record, Rejection, ReportSection, Sample, read_samples
 from pipeline.runtime.plain_data import load_json
 
 TRIED = 20
 """Samples of a cell that are looked at, at most, for one that the domain keeps."""
-MOST_SYMBOLS = 2_000
+MAX_SYMBOLS = 2_000
 """Symbols of a sequence on the sheet."""
-MOST_LETTERS = 8
+MAX_LETTERS = 8
 """Letters of a small alphabet, such as that of DNA, are told apart by colour."""
 
 
@@ -44,7 +44,7 @@ class Shown:
                 raise TypeError(f"{name} is {value!r}")
 
 
-def write_sheet(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> Exhibit:
+def write_sheet(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> ReportSection:
     """Write the sheet of finished samples, one JSON line each as in `samples.jsonl`."""
     count, grid = drawing.settings.count, drawing.settings.grid
     across = len(grid.temperatures) or 1
@@ -54,12 +54,12 @@ def write_sheet(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> 
     sheet = {
         "rows": [" ".join(row[0].prime.split()) or "no prime" for row in rows],
         "columns": [f"temperature {t:g}" for t in grid.temperatures or [drawing.settings.temperature]],
-        "letters": "".join(letters) if len(letters) <= MOST_LETTERS else "",
+        "letters": "".join(letters) if len(letters) <= MAX_LETTERS else "",
         "cells": [[vars(cell) for cell in row] for row in rows],
     }
     path.write_text(json.dumps(sheet, indent=1, ensure_ascii=False), encoding="utf-8")
     which = f"the first of {count} in each cell that passed every check" if count > 1 else "one in each cell"
-    return Exhibit("Contact sheet", (path,), f"From the same random numbers; {which}.", part=RESULTS)
+    return ReportSection("Sample grid", (path,), f"From the same random numbers; {which}.", part=RESULTS)
 
 
 def _tried(samples: Path, count: int) -> Iterator[list[Sample]]:
@@ -75,7 +75,7 @@ def _first_kept(tried: Sequence[Sample], domain: Domain) -> Shown:
             break
         finished.append((each, domain.finish(each)))
     sample, found = finished[-1] if isinstance(finished[-1][1], Record) else finished[0]
-    begun, stop = sample.prime_length, sample.prime_length + MOST_SYMBOLS
+    begun, stop = sample.prime_length, sample.prime_length + MAX_SYMBOLS
     name, reason = ("", found.reason) if isinstance(found, Rejection) else (found.id, "")
     shown = domain.separator.join
     return Shown(
@@ -108,4 +108,4 @@ def read_sheet(path: Path) -> dict[str, Any]:
             raise ValueError("rows and columns do not fit the cells")
         return {**sheet, "letters": str(sheet["letters"]), "cells": cells}
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"not a contact sheet ({error})") from None
+        raise ValueError(f"not a sample grid ({error})") from None

@@ -14,7 +14,7 @@ MAX_ENTRIES = {"stages": 64, "overrides": 1000}
 
 
 class ShownFiles(TypedDict):
-    """An exhibit, with files relative to the run folder."""
+    """A section of the report, with files relative to the run folder."""
 
     title: str
     files: list[str]
@@ -40,7 +40,7 @@ class StageEntry(TypedDict):
     rejected: NotRequired[dict[str, int]]
     seconds: NotRequired[float]
     figures: NotRequired[dict[str, float | str | None]]
-    exhibits: NotRequired[list[ShownFiles]]
+    sections: NotRequired[list[ShownFiles]]
 
 
 class Manifest(TypedDict):
@@ -71,6 +71,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
             raise ValueError(f"format {str(manifest.get('format'))[:40]!r}, this version reads {FORMAT}")
         _check_counts(manifest)
+        _rename_keys(manifest)
         check(manifest, Manifest, "manifest")
         for name, entry in manifest["stages"].items():
             if not name.isidentifier():
@@ -79,6 +80,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a manifest of a run ({error}); name another run folder") from None
     return manifest
+
+
+def _rename_keys(manifest: Any) -> None:
+    """Give the keys of older manifests their present names."""
+    stages = manifest.get("stages") if isinstance(manifest, dict) else None
+    for entry in stages.values() if isinstance(stages, dict) else ():
+        if isinstance(entry, dict) and "exhibits" in entry:
+            entry["sections"] = entry.pop("exhibits")
 
 
 def _check_counts(manifest: Any) -> None:
@@ -91,7 +100,7 @@ def _check_counts(manifest: Any) -> None:
 
 def _check_inside(entry: StageEntry) -> None:
     """Raises ValueError where a stage's files are not all in the run folder."""
-    shown = [name for each in entry.get("exhibits", ()) for name in each["files"]]
+    shown = [name for each in entry.get("sections", ()) for name in each["files"]]
     for name in (*entry["outputs"], *shown):
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:

@@ -20,7 +20,7 @@ from pipeline.data.unique_names import Names
 from pipeline.data.unlearned import Unlearned
 from pipeline.domain import Domain
 from pipeline.errors import DataError
-from pipeline.records import Exhibit, Notice, Record, Rejection, StageResult
+from pipeline.records import Notice, Record, Rejection, ReportSection, StageResult
 from pipeline.runtime.bgzip_truncation import lacks_end_marker
 from pipeline.runtime.progress import bar
 
@@ -78,7 +78,7 @@ def _read(
 ) -> Iterator[Record | Rejection | Notice]:
     """All records of all files; of several files, one that cannot be read is a rejection."""
     lacking, unreadable = Counter[Rejection](), 0
-    for path in domain.files_beside():
+    for path in domain.auxiliary_files():
         if lacks_end_marker(path):
             yield Notice(str(path), CUT)
     for path in files:
@@ -229,9 +229,9 @@ def _result(
         f"{_records(records)} with {symbols:,} {domain.symbol_name}s "
         f"over {len(alphabet.symbols)} symbols{beside}{dropped}"
     )
-    exhibits = [Exhibit("Corpus and split", (table,), ". ".join([line, *split.lines]))]
+    sections = [ReportSection("Corpus and split", (table,), ". ".join([line, *split.lines]))]
     if rejected:
-        exhibits.append(Exhibit("Rejected while reading", (out_dir / "rejected.tsv",)))
+        sections.append(ReportSection("Rejected while reading", (out_dir / "rejected.tsv",)))
     left_out = {"records_in_no_subset": split.left_out} if split.left_out else {}
     more = {"variants": variants, "variant_symbols": added} if variants else {}
     return StageResult(
@@ -245,5 +245,5 @@ def _result(
             "vocab_size": len(alphabet),
             **split.figures,
         },
-        exhibits=tuple(exhibits),
+        sections=tuple(sections),
     )

@@ -12,13 +12,13 @@ from pipeline.domain import Domain, Render
 from pipeline.evaluation.references import MAX_SEQUENCES, ReferenceMaker, write_references
 from pipeline.models.checkpoint import load
 from pipeline.records import (
-    Exhibit,
-    Findings,
+    DomainOutput,
     Record,
     Rejection,
+    ReportSection,
     Sample,
     StageResult,
-    findings_to_result,
+    outputs_to_result,
     read_samples,
 )
 from pipeline.report.sample_grid import cells_in_turn
@@ -41,23 +41,23 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     """Check and write the samples, compare them with the reference groups, run the renders."""
     first, records, rejected = _finished(inputs)
     raw = len(records) + len(rejected)
-    findings = [Findings(rejections=tuple(rejected))]
+    outputs = [DomainOutput(rejections=tuple(rejected))]
     if records:
         maker = ReferenceMaker(inputs.corpus, inputs.domain, first, inputs.sample.length, inputs.seed)
         references = maker.make()
         records, audited = inputs.domain.audit(records, references, out_dir)
-        findings += [Findings(summary=references.remarks, conclusions=references.remarks), audited]
+        outputs += [DomainOutput(summary=references.remarks, conclusions=references.remarks), audited]
     if records:
-        findings.append(inputs.domain.write(records, out_dir))
+        outputs.append(inputs.domain.write(records, out_dir))
         files = write_references(references, inputs.domain, out_dir / "references")
-        findings.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
+        outputs.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
         compared = [_first_symbols(each, maker.cap) for each in records]
-        findings += [Findings(files=files), inputs.domain.compare(compared, references, out_dir)]
+        outputs += [DomainOutput(files=files), inputs.domain.compare(compared, references, out_dir)]
         in_turn = cells_in_turn(inputs.domain.rank(records), inputs.sample)
-        findings += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
-    findings.insert(0, _tally(raw, len(records), out_dir))
-    _write_rejections(findings, out_dir / "rejected.tsv")
-    return findings_to_result(findings, {"raw": raw, "records": len(records)})
+        outputs += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
+    outputs.insert(0, _tally(raw, len(records), out_dir))
+    _write_rejections(outputs, out_dir / "rejected.tsv")
+    return outputs_to_result(outputs, {"raw": raw, "records": len(records)})
 
 
 def _finished(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], list[Rejection]]:
@@ -93,12 +93,12 @@ def _temperature(sample: Sample) -> dict[str, str]:
     return {} if sample.temperature is None else {"temperature": f"{sample.temperature:g}"}
 
 
-def _tally(raw: int, kept: int, out_dir: Path) -> Findings:
+def _tally(raw: int, kept: int, out_dir: Path) -> DomainOutput:
     if kept == raw:
-        return Findings()
-    exhibit = Exhibit("Rejected samples", (out_dir / "rejected.tsv",), f"{raw - kept} of {raw}.")
+        return DomainOutput()
+    section = ReportSection("Rejected samples", (out_dir / "rejected.tsv",), f"{raw - kept} of {raw}.")
     line = f"{kept} of {raw} samples kept; the others are listed in postprocess/rejected.tsv"
-    return Findings(exhibits=(exhibit,), summary=(line,))
+    return DomainOutput(sections=(section,), summary=(line,))
 
 
 def _first_symbols(record: Record, cap: int | None) -> Record:
@@ -107,17 +107,17 @@ def _first_symbols(record: Record, cap: int | None) -> Record:
     return replace(record, symbols=record.symbols[:cap])
 
 
-def _cut_to(cap: int | None, records: Sequence[Record], symbol: str) -> Findings:
+def _cut_to(cap: int | None, records: Sequence[Record], symbol: str) -> DomainOutput:
     """A line where samples are longer than held-out real sequences can be."""
     if cap is None or max(len(each.symbols) for each in records) <= cap:
-        return Findings()
+        return DomainOutput()
     line = f"samples are compared by their first {cap:,} {symbol}s: few held-out sequences are longer"
-    return Findings(summary=(line,))
+    return DomainOutput(summary=(line,))
 
 
-def _write_rejections(findings: Sequence[Findings], path: Path) -> None:
+def _write_rejections(outputs: Sequence[DomainOutput], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
-        for finding in findings:
-            rows.writerows((r.where, r.reason, r.detail) for r in finding.rejections)
+        for output in outputs:
+            rows.writerows((r.where, r.reason, r.detail) for r in output.rejections)

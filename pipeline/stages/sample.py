@@ -13,10 +13,10 @@ from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import DataError
 from pipeline.generation.attributes import Training
-from pipeline.generation.prompts import primes_of
+from pipeline.generation.prompts import parse_primes
 from pipeline.generation.requests import Drawing
 from pipeline.models.checkpoint import load
-from pipeline.records import Exhibit, Sample, StageResult, read_samples
+from pipeline.records import ReportSection, Sample, StageResult, read_samples
 from pipeline.report.sample_grid import write_sheet
 from pipeline.runtime.progress import bar
 
@@ -49,7 +49,7 @@ def sample(
     constraints cannot be kept.
     """
     loaded = load(checkpoint)
-    primes = primes_of(domain, settings, loaded.alphabet, corpus)
+    primes = parse_primes(domain, settings, loaded.alphabet, corpus)
     training = Training.of(domain, corpus)
     drawing = Drawing(loaded, domain, settings, seed, primes, training)
     several = len(drawing.cells) > 1  # requests that contradict each other end here
@@ -63,16 +63,18 @@ def sample(
     shown = out_dir / "first_samples.txt"
     texts = [domain.separator.join(each.symbols) for each in tally.first]
     shown.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
-    exhibits = [Exhibit("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")]
+    sections = [
+        ReportSection("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")
+    ]
     if several:
-        exhibits.insert(0, write_sheet(drawing, domain, path, out_dir / "contact_sheet.json"))
+        sections.insert(0, write_sheet(drawing, domain, path, out_dir / "sample_grid.json"))
     unit = domain.symbol_name
     line = f"{tally.count} sequences of {tally.symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
     return StageResult(
         kept={"samples": tally.count, "symbols": tally.symbols},
         summary=(line, *requested),
         figures={"symbols_per_second": round(speed)},
-        exhibits=tuple(exhibits),
+        sections=tuple(sections),
     )
 
 

@@ -16,7 +16,7 @@ from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.surprisal import surprisals
 from pipeline.models.checkpoint import load
-from pipeline.records import RESULTS, Exhibit, Record, StageResult, Symbols, findings_to_result
+from pipeline.records import RESULTS, Record, ReportSection, StageResult, Symbols, outputs_to_result
 from pipeline.runtime.progress import track
 
 Scored = tuple[Record, np.ndarray]
@@ -27,7 +27,7 @@ def files_to_score(settings: ScoreSettings, domain: Domain) -> list[Path]:
     """The files that `score.path` names; ConfigError where it names none."""
     if settings.path is None:
         raise ConfigError("stages=[score]: set score.path=FILE, FOLDER or 'GLOB', the sequences to be scored")
-    return locate(settings.path, [], domain.suits)
+    return locate(settings.path, [], domain.accepts_file)
 
 
 def score(
@@ -66,17 +66,17 @@ def score(
     bits = np.memmap(raw, np.float32, "r")
     ends = np.cumsum([size for _, size in heads])
     tracks = zip((head for head, _ in heads), np.split(bits, ends[:-1]), strict=True)
-    findings = domain.write_tracks(tracks, out_dir)
+    outputs = domain.write_tracks(tracks, out_dir)
     mean, unit = float(bits.mean(dtype=np.float64)), domain.symbol_name
     del bits, tracks
     raw.unlink()
-    result = findings_to_result([findings], {"sequences": len(heads), "symbols": int(ends[-1])})
-    table = Exhibit(
+    result = outputs_to_result([outputs], {"sequences": len(heads), "symbols": int(ends[-1])})
+    table = ReportSection(
         "Sequences by surprisal", (out_dir / "records.tsv",), "Of each symbol: symbols.tsv.", part=RESULTS
     )
     after = f"; {with_context} of them after up to {context:,} {unit}s of left context" if context else ""
     return replace(
-        result, exhibits=(table, *result.exhibits), figures={**result.figures, "scored_bits": mean},
+        result, sections=(table, *result.sections), figures={**result.figures, "scored_bits": mean},
         summary=(f"sequences scored: {len(heads)}, with {mean:.3f} bits per {unit}{after}", *result.summary),
     )  # fmt: skip
 

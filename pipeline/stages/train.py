@@ -20,7 +20,7 @@ from pipeline.models.checkpoint import Loaded, describe, load, save
 from pipeline.records import StageResult
 from pipeline.stages.train_result import Measured, summarise
 from pipeline.training.autotune import planned
-from pipeline.training.inputs import TrainInputs, device_of
+from pipeline.training.inputs import TrainInputs, resolve_device
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def train(inputs: TrainInputs, out_dir: Path) -> StageResult:
     chosen = load(out_dir / "best.ckpt")
     log.info("Fitting baselines to compare with")
     baselines = measure_baselines(inputs.corpus, inputs.domain)
-    tally = evaluate(chosen.model, inputs.corpus, "test", device_of(inputs.settings))
+    tally = evaluate(chosen.model, inputs.corpus, "test", resolve_device(inputs.settings))
     return summarise(inputs, out_dir, Measured(chosen, tally, baselines), notes)
 
 

@@ -15,7 +15,7 @@ from pipeline.evaluation.markov_baseline import Baseline, strongest
 from pipeline.evaluation.paired_differences import NEGLIGIBLE, Difference, compare, write_blocks
 from pipeline.evaluation.plots import learning_curves, rate_search
 from pipeline.models.checkpoint import Loaded
-from pipeline.records import QUALITY, Exhibit, StageResult
+from pipeline.records import QUALITY, ReportSection, StageResult
 from pipeline.runtime.files import reading_back
 from pipeline.training.diagnostics import advise, time_to_reach
 from pipeline.training.inputs import TrainInputs
@@ -61,9 +61,9 @@ def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Seq
     if units and inputs.domain.larger_unit != unit:
         line += f"; {tally.total_bits / units:.3f} bits per {inputs.domain.larger_unit}"
     warnings = _warnings(measured, rows, out_dir, unit)
-    exhibits = _tables(measured, corpus, unit, rows, out_dir, ". ".join([line, *notes]))
+    sections = _tables(measured, corpus, unit, rows, out_dir, ". ".join([line, *notes]))
     if rows:
-        exhibits += _how_it_learned(inputs, out_dir, rows, measured)
+        sections += _how_it_learned(inputs, out_dir, rows, measured)
         notes = [*notes, *filter(None, [_advice(inputs, rows)])]
     return StageResult(
         warnings=warnings,
@@ -74,7 +74,7 @@ def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Seq
             "parameters": sum(p.numel() for p in measured.chosen.model.parameters()),
             **per_unit, **{f"test_bits_{mark}": bits for mark, bits in tally.bits_by_mark.items()},
         },
-        exhibits=tuple(exhibits),
+        sections=tuple(sections),
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _markov(baselines: Sequence[Baseline]) -> Baseline:
 def _tables(
     measured: Measured, corpus: Corpus, unit: str, rows: Sequence[Mapping[str, float]], out_dir: Path,
     caption: str,
-) -> list[Exhibit]:  # fmt: skip
+) -> list[ReportSection]:  # fmt: skip
     """Bits of all models, the differences from the strongest baseline, and these block by block."""
     scores = _write_scores(measured, rows, unit, out_dir / "scores.tsv")
     differences = _write_differences(measured, corpus, out_dir / "differences.tsv")
@@ -172,8 +172,8 @@ def _tables(
         "interval does not show: docs/explanation/baselines.md."
     )
     return [
-        Exhibit("Bits on the test split", (scores,), caption, part=QUALITY),
-        Exhibit("Difference from the strongest baseline", (differences, blocks), said, part=QUALITY),
+        ReportSection("Bits on the test split", (scores,), caption, part=QUALITY),
+        ReportSection("Difference from the strongest baseline", (differences, blocks), said, part=QUALITY),
     ]
 
 
@@ -218,22 +218,24 @@ def _write_differences(measured: Measured, corpus: Corpus, path: Path) -> Path:
 
 def _how_it_learned(
     inputs: TrainInputs, out_dir: Path, rows: Sequence[Mapping[str, float]], measured: Measured
-) -> list[Exhibit]:
+) -> list[ReportSection]:
     """The learning curves with advice, what the model wrote meanwhile, the search of the learning rate."""
     unit, baseline = inputs.domain.symbol_name, measured.baseline
     level = {f"{baseline.name} (validation)": baseline.validation.bits}
     curves = learning_curves(rows, out_dir / "learning_curves.svg", unit, level)
     caption = ". ".join(filter(None, [_on_validation(rows, measured), _advice(inputs, rows)]))
-    exhibits = [Exhibit("Learning curves", (curves,), caption)]
+    sections = [ReportSection("Learning curves", (curves,), caption)]
     if previews := show_previews(out_dir / PREVIEWS):
         shown = out_dir / "previews.txt"
         shown.write_text(previews, encoding="utf-8")
-        exhibits.append(Exhibit("What it wrote while learning", (shown,), "With the same random numbers."))
+        sections.append(
+            ReportSection("What it wrote while learning", (shown,), "With the same random numbers.")
+        )
     if (out_dir / TABLE).exists():
         path = out_dir / "learning_rate_search.svg"
         search = rate_search(_rows(out_dir / TABLE), inputs.settings.lr, path, unit)
-        exhibits.append(Exhibit("Search of the learning rate", (search,)))
-    return exhibits
+        sections.append(ReportSection("Search of the learning rate", (search,)))
+    return sections
 
 
 def _on_validation(rows: Sequence[Mapping[str, float]], measured: Measured) -> str:

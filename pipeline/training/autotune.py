@@ -25,7 +25,7 @@ from pipeline.errors import ConfigError
 from pipeline.runtime.files import reading_back, write_atomically
 from pipeline.runtime.plain_data import build_checked, load_json
 from pipeline.runtime.threads import best_threads
-from pipeline.training.inputs import TrainInputs, device_of
+from pipeline.training.inputs import TrainInputs, resolve_device
 from pipeline.training.lr_finder import find
 from pipeline.training.step_timing import fastest, stepper
 
@@ -37,11 +37,11 @@ MAX_SIZE = 2**20
 SIZES = (64, 96, 128, 192, 256, 384, 512)
 SHAPES = ((16, 64), (32, 64), (64, 64), (128, 64), (256, 64), (256, 128), (512, 128))
 """Batch and time, in the order to try: in a larger batch a symbol is cheaper, but teaches less."""
-LEAST_STEPS = 6_000
+MIN_STEPS = 6_000
 """A larger batch is taken where it leaves so many steps."""
 FREE = 1.15
 """So much longer a step of a larger batch may take to count as free, as on a GPU that is hardly busy."""
-MOST_EPOCHS = 30
+MAX_EPOCHS = 30
 """No batch is larger than this many epochs in the budget need, where its steps are few."""
 FEW_SYMBOLS = 16
 SYMBOLS_PER_PARAMETER = {True: 60.0, False: 15.0}
@@ -135,7 +135,7 @@ class Trial:
 
     def __init__(self, inputs: TrainInputs, most_threads: int) -> None:
         self.inputs, self.most_threads = inputs, most_threads
-        self.vocab_size, self.device = len(inputs.corpus.alphabet), device_of(inputs.settings)
+        self.vocab_size, self.device = len(inputs.corpus.alphabet), resolve_device(inputs.settings)
         self._started = time.monotonic()
         self._size: int | None = None
         self._model: nn.Module | None = None
@@ -205,10 +205,10 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
 
 def _shaped(inputs: TrainInputs, trial: Trial, size: int | None, shapes: list[tuple[int, int]]) -> Plan:
     """The plan of one size in the largest shape that leaves enough steps and makes a symbol cheaper."""
-    best, most = None, MOST_EPOCHS * inputs.corpus.size_of("train")
+    best, most = None, MAX_EPOCHS * inputs.corpus.size_of("train")
     for shape in shapes:
         plan = trial.timed(size, *shape)
-        few = plan.step_s * LEAST_STEPS > inputs.budget_s * TRAINING_SHARE
+        few = plan.step_s * MIN_STEPS > inputs.budget_s * TRAINING_SHARE
         if best is not None and plan.step_s < FREE * best.step_s:
             few = few and _read(inputs, best) > most
         if best is not None and (few or _read(inputs, plan) < _read(inputs, best)):

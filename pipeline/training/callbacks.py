@@ -36,11 +36,11 @@ COST = 2.0
 """A symbol drawn step by step costs as much as so many learned."""
 SHARE = 0.03
 """Of the training, what previews may take; one is made in any case, at the end."""
-MOST_VALUES = 5_000
+MAX_VALUES = 5_000
 """Values of a tensor that its histogram counts, evenly spread; with all, large models would wait for it."""
 
 
-def primes_of(texts: Sequence[str], domain: Domain, alphabet: Alphabet) -> dict[str, Symbols]:
+def parse_primes(texts: Sequence[str], domain: Domain, alphabet: Alphabet) -> dict[str, Symbols]:
     """The symbols of each starting text; ConfigError where the model does not know one of them."""
     primes = {text: domain.parse_prime(text) if text else "" for text in texts}
     for text, prime in primes.items():
@@ -127,7 +127,7 @@ def _boards(trainer: pl.Trainer) -> list[Any]:
 
 def _some(values: Tensor) -> Tensor:
     flat = values.detach().flatten()
-    some = flat[:: math.ceil(len(flat) / MOST_VALUES)].float().cpu()
+    some = flat[:: math.ceil(len(flat) / MAX_VALUES)].float().cpu()
     return some[some.isfinite()]
 
 

@@ -33,7 +33,7 @@ class TrainInputs:
     """A checkpoint to begin with."""
 
 
-def lanes_of(inputs: TrainInputs) -> Lanes:
+def contiguous_streams(inputs: TrainInputs) -> Lanes:
     """The lanes of the training split."""
     corpus, settings = inputs.corpus, inputs.settings
     return Lanes.for_training(
@@ -42,7 +42,7 @@ def lanes_of(inputs: TrainInputs) -> Lanes:
     )  # fmt: skip
 
 
-def device_of(settings: TrainSettings) -> str:
+def resolve_device(settings: TrainSettings) -> str:
     """The torch device that the accelerator setting means on this machine; ConfigError where it has none."""
     if settings.accelerator in ("auto", "gpu") and torch.cuda.is_available():
         return "cuda"

@@ -22,7 +22,7 @@ from pipeline.config.schema import TrainSettings
 from pipeline.data.batching import PADDING, Lanes, Window
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
-from pipeline.evaluation.bits import MOST_VALIDATED, Tally, evaluation_lanes
+from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_lanes
 from pipeline.models.checkpoint import KEY
 from pipeline.models.state import State, detach
 from pipeline.training.weight_ema import Average
@@ -202,7 +202,7 @@ class CharModel(pl.LightningModule):
         return self.feed
 
     def val_dataloader(self) -> ValidationFeed:
-        return ValidationFeed(evaluation_lanes(self.corpus, "validation", MOST_VALIDATED))
+        return ValidationFeed(evaluation_lanes(self.corpus, "validation", MAX_VALIDATED_SYMBOLS))
 
     def configure_optimizers(self) -> dict[str, Any]:
         # Decay pulls weights, not biases, towards zero.

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.data.batching import PADDING
 from pipeline.models.state import detach
-from pipeline.training.inputs import TrainInputs, device_of, lanes_of
+from pipeline.training.inputs import TrainInputs, contiguous_streams, resolve_device
 
 LOWEST, HIGHEST = 1e-5, 1.0
 STEPS = 120
@@ -43,11 +43,11 @@ def _rise(model: nn.Module, inputs: TrainInputs) -> tuple[list[float], list[floa
     """Rates and the smoothed loss, in bits per symbol, that each led to."""
     from pipeline.training.lit_module import Feed  # late: Lightning takes seconds to load
 
-    settings, device = inputs.settings, device_of(inputs.settings)
+    settings, device = inputs.settings, resolve_device(inputs.settings)
     model = model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=settings.weight_decay)
     rates, smoothed, mean, state = [], [], 0.0, None
-    for number, window in enumerate(Feed(lanes_of(inputs), inputs.seed, STEPS)):
+    for number, window in enumerate(Feed(contiguous_streams(inputs), inputs.seed, STEPS)):
         rate = LOWEST * (HIGHEST / LOWEST) ** (number / (STEPS - 1))
         for group in optimizer.param_groups:
             group["lr"] = rate

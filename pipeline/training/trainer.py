@@ -22,13 +22,13 @@ from pipeline.config.schema import build
 from pipeline.data.batching import Lanes
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
-from pipeline.evaluation.bits import MOST_VALIDATED, evaluation_lanes
+from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, evaluation_lanes
 from pipeline.models.checkpoint import describe, load, refuse_packed
 from pipeline.runtime.files import reading_back
 from pipeline.runtime.plain_data import build_checked, check
 from pipeline.runtime.progress import bar
-from pipeline.training.callbacks import Watch, primes_of
-from pipeline.training.inputs import TrainInputs, device_of, lanes_of
+from pipeline.training.callbacks import Watch, parse_primes
+from pipeline.training.inputs import TrainInputs, contiguous_streams, resolve_device
 from pipeline.training.lit_module import SPARE, CharModel, Exploded, Feed, Schedule
 from pipeline.training.metrics_log import Curves
 from pipeline.training.previews import PREVIEWS
@@ -42,7 +42,7 @@ VALIDATION_SHARE = 3.5
 """A round trains on so many times the symbols that its validation reads: a tenth of the time."""
 NARROW = 16
 """Rows of a batch, fewer of which take as long."""
-LEAST_GAIN = 2e-4
+MIN_GAIN = 2e-4
 """Bits per symbol that a validation must gain to count as one."""
 
 
@@ -60,7 +60,7 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
         if "lookback.table" in model.state_dict() and "lookback.table" not in begun:
             begun["lookback.table"] = torch.zeros_like(model.lookback.table)  # it is to be learned besides
         model.load_state_dict(begun)
-    lanes = lanes_of(inputs)
+    lanes = contiguous_streams(inputs)
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
     if finished:
@@ -121,8 +121,8 @@ def _after_explosion(error: Exploded, trainer: pl.Trainer, guessing_bits: float,
 
 def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step: int) -> pl.Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    device, corpus = device_of(inputs.settings), inputs.corpus
-    primes = primes_of(inputs.settings.previews, inputs.domain, corpus.alphabet)
+    device, corpus = resolve_device(inputs.settings), inputs.corpus
+    primes = parse_primes(inputs.settings.previews, inputs.domain, corpus.alphabet)
     callbacks: list[Callback] = [
         ModelCheckpoint(
             out_dir, "best", monitor="validation_bits", save_weights_only=True, enable_version_counter=False
@@ -135,7 +135,7 @@ def _trainer(inputs: TrainInputs, schedule: Schedule, out_dir: Path, first_step:
         Watch(primes, corpus.alphabet, inputs.domain, out_dir / PREVIEWS, first_step),
     ]
     if inputs.settings.patience:
-        stop = EarlyStopping("validation_bits", min_delta=LEAST_GAIN, patience=inputs.settings.patience)
+        stop = EarlyStopping("validation_bits", min_delta=MIN_GAIN, patience=inputs.settings.patience)
         callbacks.insert(0, stop)
     return pl.Trainer(
         default_root_dir=out_dir, max_epochs=schedule.rounds, callbacks=callbacks,
@@ -212,7 +212,7 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
     per_epoch = lanes.steps(lanes.waves(rng))
     total = per_epoch * inputs.settings.max_epochs
     if inputs.budget_s is not None:
-        copy, device = deepcopy(model), device_of(inputs.settings)
+        copy, device = deepcopy(model), resolve_device(inputs.settings)
         step = stepper(copy, len(inputs.corpus.alphabet), lanes.batch, lanes.time, device)
         total = max(1, int(inputs.budget_s / fastest(step)))
     validated = _validation_cost(inputs.corpus) * VALIDATION_SHARE
@@ -225,7 +225,7 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
 
 def _validation_cost(corpus: Corpus) -> int:
     """Symbols of a validation, those of a narrow batch counted as if it were wide: they take as long."""
-    lanes = evaluation_lanes(corpus, "validation", MOST_VALIDATED)
+    lanes = evaluation_lanes(corpus, "validation", MAX_VALIDATED_SYMBOLS)
     return sum(max(len(w), NARROW) * int((w[:, 1] - w[:, 0]).max()) for w in lanes.waves(None))
 
 

@@ -136,7 +136,7 @@ def tunes_corpus(tmp_path_factory) -> Corpus:
     from pipeline.stages.ingest import ingest
 
     folder, domain = tmp_path_factory.mktemp("tunes"), Abc()
-    files = locate(None, [Source("package:music21/corpus/airdsAirs/book2.abc")], domain.suits)
+    files = locate(None, [Source("package:music21/corpus/airdsAirs/book2.abc")], domain.accepts_file)
     ingest(files, domain, SplitSettings(), "error", folder)
     return Corpus.open(folder)
 

@@ -76,7 +76,7 @@ def test_a_path_comes_before_the_entries(folder):
     [
         ("data/c.txt", r"{0}/data/c.txt: no such file or folder \({0}/data is there.*working folder {0}"),
         ("data/*.fa", r"{0}/data/\*.fa: no file matches this glob"),
-        ("data/.git/..//../empty", r"{0}/empty: no file in this folder suits .*\(1 others"),
+        ("data/.git/..//../empty", r"{0}/empty: no file in this folder fits .*\(1 others"),
         ("pipe", r"{0}/pipe: not a regular file"),
     ],
 )

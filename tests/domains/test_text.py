@@ -124,7 +124,7 @@ def test_a_blank_sample_is_a_rejection():
 
 def test_written_samples_say_how_they_were_made(tmp_path):
     records = [Record("synthetic_0001", "è il testo", {"model": "lstm 1x8", "seed": "7"})]
-    findings = Text().write(records, tmp_path)
+    outputs = Text().write(records, tmp_path)
     written = (tmp_path / "samples.txt").read_text(encoding="utf-8")
     assert written == "# synthetic_0001, model lstm 1x8, seed 7\nè il testo\n"
-    assert findings.files == (tmp_path / "samples.txt",)
+    assert outputs.files == (tmp_path / "samples.txt",)

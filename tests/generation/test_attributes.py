@@ -9,7 +9,7 @@ from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.tune_grammar import TuneGrammar
 from pipeline.errors import ConfigError
 from pipeline.generation.attributes import Training
-from pipeline.generation.constrained.grammar import guide_of
+from pipeline.generation.constrained.grammar import build_grammar_guide
 from pipeline.records import Record
 
 HEADERS = [
@@ -28,7 +28,7 @@ ALPHABET = Alphabet(sorted({*"".join(tune(*each).text for each in HEADERS), *"2:
 
 def headers(**requested: str) -> list[tuple[str, ...]]:
     """The header fields that may begin a tune: R: if there may be one, and M:."""
-    grammar = guide_of(Abc(**requested), ALPHABET, True, TRAINING.counts).grammar
+    grammar = build_grammar_guide(Abc(**requested), ALPHABET, True, TRAINING.counts).grammar
     assert isinstance(grammar, TuneGrammar)
     return [tuple(sorted(stage)) for stage in grammar.bars.header[:2]]
 

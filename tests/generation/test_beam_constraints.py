@@ -10,8 +10,8 @@ from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError
 from pipeline.generation.beam_search import search
-from pipeline.generation.constrained.constraints import Language, constraints_of
-from pipeline.generation.constrained.masking import Repetition, controls_of
+from pipeline.generation.constrained.constraints import Language, build_constraints
+from pipeline.generation.constrained.masking import Repetition, build_logits_processors
 from pipeline.generation.engine import Request
 from pipeline.models.recurrent import Recurrent
 
@@ -25,7 +25,7 @@ def model_of(language: Language) -> torch.nn.Module:
 
 
 def found(language: Language, *wishes: dict, width: int = 400, count: int = 8, prime: str = "", **changes):
-    controls = controls_of(constraints_of(wishes), language, LENGTH, **changes)
+    controls = build_logits_processors(build_constraints(wishes), language, LENGTH, **changes)
     request = Request(count, LENGTH, 0, prime, language.open_ended, controls=controls)
     return list(search(model_of(language), language.alphabet, request, width, 1.0))
 

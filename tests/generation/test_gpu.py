@@ -15,11 +15,11 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError
 from pipeline.generation.beam_search import search
-from pipeline.generation.constrained.constraints import Language, constraints_of
-from pipeline.generation.constrained.masking import Repetition, controls_of
+from pipeline.generation.constrained.constraints import Language, build_constraints
+from pipeline.generation.constrained.masking import Repetition, build_logits_processors
 from pipeline.generation.engine import GPU_BLOCK, Request, draw
 from pipeline.generation.infilling import fill
-from pipeline.generation.requests import accelerator_of
+from pipeline.generation.requests import resolve_accelerator
 from pipeline.generation.surprisal import surprisals
 from pipeline.models.min_gru import MinGru
 from pipeline.models.mixture import Mixture
@@ -37,8 +37,8 @@ FAMILIES = {
 }  # fmt: skip
 REQUEST = Request(300, 50, 7, "GAT", open_ended=True)
 LANGUAGE = Language.of(Nucleotide(), DNA)
-CONTROLS = controls_of(
-    constraints_of([{"kind": "motifs", "never": ["AC"]}]), LANGUAGE, 50, Repetition(1.2, 4)
+CONTROLS = build_logits_processors(
+    build_constraints([{"kind": "motifs", "never": ["AC"]}]), LANGUAGE, 50, Repetition(1.2, 4)
 )
 REQUESTS = {
     "plain": REQUEST,
@@ -117,8 +117,8 @@ def test_searches_and_scores_are_those_of_the_cpu(pair):
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert accelerator_of(SampleSettings(accelerator="auto")).type == "cpu"
+    assert resolve_accelerator(SampleSettings(accelerator="auto")).type == "cpu"
     with pytest.raises(ConfigError, match=r"sample\.accelerator=gpu: torch finds none on this machine"):
-        accelerator_of(SampleSettings(accelerator="gpu"))
+        resolve_accelerator(SampleSettings(accelerator="gpu"))
     with pytest.raises(ConfigError, match=r"sample\.accelerator"):
         SampleSettings(accelerator="tpu")

@@ -10,7 +10,7 @@ from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.music.abc.domain import Abc, tune_of
 from pipeline.domains.music.abc.music_tokens import bar_ends
 from pipeline.errors import ConfigError
-from pipeline.generation.constrained.constraints import Language, constraints_of
+from pipeline.generation.constrained.constraints import Language, build_constraints
 from pipeline.generation.constrained.masking import broken
 from pipeline.generation.engine import Request
 from pipeline.generation.infilling import Gap, fill
@@ -69,7 +69,7 @@ def test_a_right_side_that_nothing_fits_is_an_error_with_the_reasons(folk):
 def test_constraints_hold_across_both_borders_of_a_gap():
     dna = Alphabet("ACGT")
     language = Language.of(Nucleotide(), dna)
-    wishes = constraints_of([{"kind": "motifs", "never": ["GAATTC"]}, {"kind": "end", "one_of": ["TCC"]}])
+    wishes = build_constraints([{"kind": "motifs", "never": ["GAATTC"]}, {"kind": "end", "one_of": ["TCC"]}])
     gap = Gap(
         Nucleotide(), FillSettings("TCC", shortest=1, longest=1, candidates=60), "TCC",
         problem=lambda symbols, begun: broken(wishes, language, dna.encode(symbols), begun),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import compose_config
 
-from pipeline.config.schema import TrainSettings, build, settings_of
+from pipeline.config.schema import TrainSettings, build, plain_settings
 from pipeline.data.batching import Lanes
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.state import detach
@@ -26,7 +26,7 @@ SMALLER_STILL = {"transformer": {"heads": 2, "context": 10}}
 
 def node_of(family: str) -> dict:
     """The family's own file, with small sizes."""
-    node = settings_of(compose_config("dataset=text", f"model={family}").model)
+    node = plain_settings(compose_config("dataset=text", f"model={family}").model)
     return {**node, **SMALL, **SMALLER_STILL.get(family, {})}
 
 

@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.generation.engine import Request, draw
 from pipeline.models import lookback
 from pipeline.models.checkpoint import KEY, describe, load
-from pipeline.models.lookback import LONGEST, MOST_LENGTH, Lookback
+from pipeline.models.lookback import LONGEST, MAX_LENGTH, Lookback
 from pipeline.models.recurrent import CELLS, Recurrent, RecurrentModel
 from pipeline.records import Symbols
 from pipeline.segments import Phrases
@@ -190,9 +190,9 @@ def test_what_is_out_of_range_is_told(name, value):
 
 
 def test_very_long_and_negative_lengths_are_seen_as_the_longest_and_as_none():
-    for length, halves in ((LONGEST, MOST_LENGTH), (-LONGEST, 0)):
+    for length, halves in ((LONGEST, MAX_LENGTH), (-LONGEST, 0)):
         rows = rows_seen(HEADER + "AAAA", replace(BARS, lengths=[length] * len(BARS.lengths)))
-        first = len(BARS.distances) * (SIZE + 1) + 2 * (lookback.MOST_PHRASES + 1)
+        first = len(BARS.distances) * (SIZE + 1) + 2 * (lookback.MAX_PHRASES + 1)
         assert rows[-1, len(BARS.distances) + 2] - first == halves
 
 

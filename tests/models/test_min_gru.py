@@ -3,7 +3,7 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.models.kernels.bf16_linear import Linear
-from pipeline.models.kernels.linear_scan import LEAST_SHARE, gated_scan, parallel_scan
+from pipeline.models.kernels.linear_scan import MIN_SHARE, gated_scan, parallel_scan
 from pipeline.models.min_gru import MinGru, _BesidePrevious
 
 
@@ -60,7 +60,7 @@ def test_gates_of_half_the_precision_are_scanned_in_single():
 
 
 def test_rows_in_several_threads_equal_rows_in_one(monkeypatch):
-    gates, start = numbers(5, 64, 3 * LEAST_SHARE // (5 * 64), torch.float32)
+    gates, start = numbers(5, 64, 3 * MIN_SHARE // (5 * 64), torch.float32)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     alone = with_gradients(gated_scan, gates, start)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)

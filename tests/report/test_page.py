@@ -97,7 +97,7 @@ def stage(run, name, **more):
     outputs = {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
     defaults = {
         "fingerprint": "0" * 64, "settings": {}, "seed": None, "inputs": {}, "outputs": outputs, "kept": {},
-        "rejected": {}, "seconds": 3.2, "summary": [], "figures": {}, "exhibits": [],
+        "rejected": {}, "seconds": 3.2, "summary": [], "figures": {}, "sections": [],
     }  # fmt: skip
     return {**defaults, **more}
 
@@ -120,7 +120,7 @@ def manifest(run):
         kept={"records": 4045, "symbols": 778425},
         rejected={"no K: field": 3, "near-duplicate": 188, "several voices": 12},
         figures={"data": "Ryan's Mammoth Collection", "records": 4045, "symbols": 778425, "vocab_size": 88},
-        exhibits=[{"title": "Corpus and split", "files": ["ingest/corpus.tsv"],
+        sections=[{"title": "Corpus and split", "files": ["ingest/corpus.tsv"],
                    "caption": "Tunes are split whole, after near-duplicates were dropped."}],
     )  # fmt: skip
     train = stage(
@@ -129,14 +129,14 @@ def manifest(run):
                  "learned more than the best Markov model does (by 0.188 bits)"],
         figures={"test_bits": 1.7424, "markov_bits": 1.9301, "markov_order": 6, "model": "GRU 2×256",
                  "parameters": 701205},
-        exhibits=[{"title": "Bits on the test split", "files": ["train/scores.tsv"], "caption": ""},
+        sections=[{"title": "Bits on the test split", "files": ["train/scores.tsv"], "caption": ""},
                   {"title": "Learning curves", "files": ["train/learning_curves.svg"],
                    "caption": "Validation chose the checkpoint; the test split was measured once."}],
     )  # fmt: skip
     sample = stage(
         run, "sample", seed=0, summary=["16 samples of at most 500 characters at temperature 0.8"],
         kept={"samples": 16}, figures={"symbols_per_second": 43120},
-        exhibits=[{"title": "As the model wrote them", "files": ["sample/first.txt"], "caption": HOSTILE}],
+        sections=[{"title": "As the model wrote them", "files": ["sample/first.txt"], "caption": HOSTILE}],
     )  # fmt: skip
     postprocess = stage(
         run, "postprocess", seed=0,
@@ -146,7 +146,7 @@ def manifest(run):
         figures={"tunes": 14, "tunes_repaired": 3, "best_evalue": 2.1e-5, "best_evalue, Markov order 5": 0.2,
                  "nothing": None, "bars_full": 0.93, "bars_full, real": 0.97},
         notes={"best_evalue": "a small one means a near-copy"},
-        exhibits=[
+        sections=[
             {"title": HOSTILE, "files": ["postprocess/tunes.abc"], "caption": "For any ABC program.",
              "part": "results"},
             {"title": "Sequences", "files": ["postprocess/samples.fasta"], "caption": ""},
@@ -292,7 +292,7 @@ def test_the_command_lines_can_be_pasted(page):
 
 
 def test_a_large_sound_is_a_link(manifest, run, monkeypatch):
-    monkeypatch.setattr("pipeline.report.blocks.MOST_FILE_BYTES", 1000)
+    monkeypatch.setattr("pipeline.report.blocks.MAX_FILE_BYTES", 1000)
     page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
     assert not page.all("audio")
     assert "8.04 kB, too large to be embedded here" in "".join(page.text)
@@ -302,14 +302,14 @@ def test_a_large_sound_is_a_link(manifest, run, monkeypatch):
 def test_a_file_of_gigabytes_is_not_read(run, name):
     with (run / name).open("wb") as stream:
         stream.truncate(2**36)
-    manifest = {"stages": {"ingest": {"exhibits": [{"title": "Large", "files": [name]}]}}}
+    manifest = {"stages": {"ingest": {"sections": [{"title": "Large", "files": [name]}]}}}
     text = write_report(manifest, run, run / "report.html").read_text(encoding="utf-8")
     assert "68.7 GB" in text
 
 
 def test_a_table_of_countless_columns_is_bounded(run):
     (run / "ingest/wide.tsv").write_text("\t".join("a" * 1_000_000) + "\n")
-    manifest = {"stages": {"ingest": {"exhibits": [{"title": "Wide", "files": ["ingest/wide.tsv"]}]}}}
+    manifest = {"stages": {"ingest": {"sections": [{"title": "Wide", "files": ["ingest/wide.tsv"]}]}}}
     assert write_report(manifest, run, run / "report.html").stat().st_size < 1_000_000
 
 
@@ -317,7 +317,7 @@ def test_many_pictures_are_folded(manifest, run):
     names = [f"postprocess/{n}.svg" for n in range(11)]
     for name in names:
         shutil.copy(run / "train/learning_curves.svg", run / name)
-    manifest["stages"]["postprocess"]["exhibits"] = [{"title": "Scores", "files": names, "caption": ""}]
+    manifest["stages"]["postprocess"]["sections"] = [{"title": "Scores", "files": names, "caption": ""}]
     page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
     assert "Show 3 more" in page.text
     assert len(page.all("img")) == 12
@@ -328,7 +328,7 @@ def test_a_picture_and_a_sound_of_one_name_stand_together(manifest, run):
         shutil.copy(run / "train/learning_curves.svg", run / f"postprocess/tune_000{n}.svg")
         write_sound(run / f"postprocess/tune_000{n}.wav", 110 * n)
     files = [f"postprocess/tune_000{n}{suffix}" for suffix in (".svg", ".wav") for n in range(1, 10)]
-    manifest["stages"]["postprocess"]["exhibits"] = [{"title": "Tunes", "files": files, "caption": ""}]
+    manifest["stages"]["postprocess"]["sections"] = [{"title": "Tunes", "files": files, "caption": ""}]
     page = Outline(write_report(manifest, run, run / "report.html").read_text(encoding="utf-8"))
     order = [attrs.get("alt") or attrs["aria-label"] for tag, attrs in page.tags if tag in ("img", "audio")]
     assert order[1:] == [f"Tunes: tune 000{n}" for n in range(1, 10) for _ in (".svg", ".wav")]
@@ -339,7 +339,7 @@ def test_a_file_outside_the_run_is_not_shown(manifest, run, tmp_path):
     (tmp_path / "secret.txt").write_text("the secret")
     (run / "sample/link.txt").symlink_to(tmp_path / "secret.txt")
     files = ["../../../secret.txt", str(tmp_path / "secret.txt"), "sample/link.txt"]
-    manifest["stages"]["sample"]["exhibits"] = [{"title": "Out", "files": files, "caption": ""}]
+    manifest["stages"]["sample"]["sections"] = [{"title": "Out", "files": files, "caption": ""}]
     text = write_report(manifest, run, run / "report.html").read_text(encoding="utf-8")
     assert "the secret" not in text
     assert text.count("lies outside the run folder") == 3
@@ -348,8 +348,8 @@ def test_a_file_outside_the_run_is_not_shown(manifest, run, tmp_path):
 def test_odd_files_and_bare_manifests_are_borne(run):
     (run / "ingest/odd.tsv").write_bytes(b'a\tb\n"unclosed\t\xff\xfe\nx\n')
     (run / "ingest/empty.tsv").touch()
-    exhibits = [{"title": "Odd", "files": ["ingest/odd.tsv", "ingest/empty.tsv", "ingest"]}]
-    path = write_report({"stages": {"ingest": {"exhibits": exhibits}}}, run, run / "report.html")
+    sections = [{"title": "Odd", "files": ["ingest/odd.tsv", "ingest/empty.tsv", "ingest"]}]
+    path = write_report({"stages": {"ingest": {"sections": sections}}}, run, run / "report.html")
     assert "unclosed" in path.read_text(encoding="utf-8")
     assert write_report({}, run, run / "bare.html").stat().st_size > 1000
 

@@ -1,4 +1,4 @@
-"""Contact sheets: which sample stands in a cell, and what was made of it beside it."""
+"""Sample grids: which sample stands in a cell, and what was made of it beside it."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def write_run(run, cells, columns):
     (run / "postprocess/score").mkdir(parents=True)
     (run / "postprocess/midi").mkdir()
     sheet = {"rows": [HOSTILE], "columns": columns, "letters": "", "cells": [[vars(cell) for cell in cells]]}
-    (run / "sample/contact_sheet.json").write_text(json.dumps(sheet))
+    (run / "sample/sample_grid.json").write_text(json.dumps(sheet))
     made = ("postprocess/score/tune_0001.svg", "postprocess/midi/tune_0001.mid")
     other = "postprocess/score/tune_0002.svg"
     for name in (*made, other):
@@ -28,8 +28,8 @@ def write_run(run, cells, columns):
     scores = {"title": "Scores", "files": [made[0], other]}
     return {
         "dataset": "folk", "stages": {
-            "sample": {"exhibits": [{"title": "Contact sheet", "files": ["sample/contact_sheet.json"]}]},
-            "postprocess": {"exhibits": [scores], "outputs": dict.fromkeys((*made, other), "")},
+            "sample": {"sections": [{"title": "Sample grid", "files": ["sample/sample_grid.json"]}]},
+            "postprocess": {"sections": [scores], "outputs": dict.fromkeys((*made, other), "")},
         },
     }  # fmt: skip
 
@@ -54,13 +54,13 @@ ODD = {"rows": ["a"], "columns": ["b"], "letters": "", "cells": [[ODD_CELL]]}
 
 @pytest.mark.parametrize("text", ["[1]", "{", json.dumps(ODD)], ids=["a list", "cut off", "an odd cell"])
 def test_what_is_no_sheet_is_a_link(tmp_path, text):
-    path = tmp_path / "contact_sheet.json"
+    path = tmp_path / "sample_grid.json"
     path.write_text(text)
     with pytest.raises(ValueError):
         read_sheet(path)
-    exhibit = {"title": "Sheet", "files": ["contact_sheet.json"]}
-    page = write_report({"stages": {"sample": {"exhibits": [exhibit]}}}, tmp_path, tmp_path / "report.html")
-    assert 'href="./contact_sheet.json"' in page.read_text(encoding="utf-8")
+    section = {"title": "Sheet", "files": ["sample_grid.json"]}
+    page = write_report({"stages": {"sample": {"sections": [section]}}}, tmp_path, tmp_path / "report.html")
+    assert 'href="./sample_grid.json"' in page.read_text(encoding="utf-8")
 
 
 def test_renders_take_one_of_each_cell_before_the_next():

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.corpus import Corpus
 from pipeline.domains.text import Text
-from pipeline.records import Findings, Record, References, Rejection, Sample
+from pipeline.records import DomainOutput, Record, References, Rejection, Sample
 from pipeline.stages.postprocess import PostprocessInputs, postprocess
 
 
@@ -19,11 +19,11 @@ class Audited(Text):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         assert "held-out real" in references.groups and next(references.training()).symbols
         kept = [replace(each, metadata={**each.metadata, "copied": "yes"}) for each in records[self.drop :]]
         gone = tuple(Rejection(each.id, "copied") for each in records[: self.drop])
-        return kept, Findings(rejections=gone, summary=("audited",))
+        return kept, DomainOutput(rejections=gone, summary=("audited",))
 
 
 def finished(run: Path, domain: Text, out_dir: Path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import compose_config, manifest_of, run_pipeline
 
-from pipeline.config.schema import TrainSettings, settings_of
+from pipeline.config.schema import TrainSettings, plain_settings
 from pipeline.domains.text import Text
 from pipeline.run import _explicit
 from pipeline.training.autotune import PLAN, Plan, Trial, _for_budget, planned
@@ -147,7 +147,7 @@ def test_explicit_settings_are_those_of_the_command_line_and_of_an_experiment():
     assert _explicit(given) == ("model.hidden_size", "train.lr")
     found = _explicit(["experiment=drosophila"])
     assert found == ("model.hidden_size", "model.num_layers", "train.max_epochs")
-    config = settings_of(compose_config("experiment=drosophila"))
+    config = plain_settings(compose_config("experiment=drosophila"))
     assert config["model"]["hidden_size"] == 64
 
 
@@ -165,4 +165,4 @@ def test_a_found_learning_rate_is_the_same_each_time_and_shown(text_file, tmp_pa
     assert found[0] < lowest["learning_rate"]
     stage = manifest_of(tmp_path / "a")["stages"]["train"]
     assert any("found by trial" in line for line in stage["summary"])
-    assert any(exhibit["title"] == "Search of the learning rate" for exhibit in stage["exhibits"])
+    assert any(section["title"] == "Search of the learning rate" for section in stage["sections"])

@@ -9,7 +9,7 @@ from tiny import TINY, manifest_of, run_pipeline
 from pipeline.data.alphabet import Alphabet
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError
-from pipeline.training.callbacks import primes_of
+from pipeline.training.callbacks import parse_primes
 from pipeline.training.lit_module import CharModel
 from pipeline.training.previews import PREVIEWS, read_previews
 
@@ -46,8 +46,8 @@ def test_previews_are_kept_and_reported(watched):
     previews = read_previews(watched / "train" / PREVIEWS)
     assert [each["prime"] for each in previews] == ["", "the reel"] * (len(previews) // 2)
     assert all(each["text"].startswith(each["prime"]) for each in previews)
-    exhibits = {e["title"]: e for e in manifest_of(watched)["stages"]["train"]["exhibits"]}
-    shown = (watched / exhibits["What it wrote while learning"]["files"][0]).read_text()
+    sections = {e["title"]: e for e in manifest_of(watched)["stages"]["train"]["sections"]}
+    shown = (watched / sections["What it wrote while learning"]["files"][0]).read_text()
     assert all(each["text"] in shown for each in previews)
 
 
@@ -76,4 +76,4 @@ def test_watching_does_not_change_what_is_learned(watched, text_file, tmp_path):
 
 def test_a_prime_that_the_model_cannot_know_is_refused():
     with pytest.raises(ConfigError, match=r"train\.previews: symbol 'q' of 'aq' is not among"):
-        primes_of(["a", "aq"], Text(), Alphabet("ab"))
+        parse_primes(["a", "aq"], Text(), Alphabet("ab"))

@@ -23,7 +23,16 @@ from pipeline.domains.genome.reading import Selection, read_parts
 from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import RESULTS, Exhibit, Findings, Notice, Record, References, Rejection, Sample
+from pipeline.records import (
+    RESULTS,
+    DomainOutput,
+    Notice,
+    Record,
+    References,
+    Rejection,
+    ReportSection,
+    Sample,
+)
 
 SUFFIXES = {
     ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",
@@ -35,7 +44,7 @@ _END_BASES = 64
 PIECE = "piece of a record with N, gaps or IUPAC codes, which is not learned whole"
 MAX_WHOLE_BP = 10_000
 """Default bound of a sample that ends by itself: nearly all coding sequences are shorter."""
-FEWEST_COPY_BP = 12
+MIN_COPY_BP = 12
 """Shorter matches are no copies."""
 
 
@@ -127,9 +136,9 @@ class Nucleotide(Domain):
         self._selection()
         if self.orf_min_bp < 0:
             raise ConfigError(f"domain.orf_min_bp={self.orf_min_bp} is negative; 0 means no GFF3")
-        if self.max_copy_bp is not None and self.max_copy_bp < FEWEST_COPY_BP:
+        if self.max_copy_bp is not None and self.max_copy_bp < MIN_COPY_BP:
             raise ConfigError(
-                f"domain.max_copy_bp={self.max_copy_bp} is below {FEWEST_COPY_BP} bp, which any sequences "
+                f"domain.max_copy_bp={self.max_copy_bp} is below {MIN_COPY_BP} bp, which any sequences "
                 "share by chance; leave it out, or give a larger one such as 40"
             )
 
@@ -165,7 +174,7 @@ class Nucleotide(Domain):
         items = self._stretches(path, self._selection())
         return items if self.open_ended else map(_whole, items)
 
-    def files_beside(self) -> tuple[Path, ...]:
+    def auxiliary_files(self) -> tuple[Path, ...]:
         """BED files and the annotation."""
         return self._selection().files()
 
@@ -180,7 +189,7 @@ class Nucleotide(Domain):
         lengths = self.min_length_bp, self.max_length_bp
         yield from cut_stretches(parts, str(path), *lengths, self.iupac, mask)
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Names with a suffix usual for FASTA or GenBank, compressed or not."""
         suffixes = path.suffixes
         if suffixes and suffixes[-1].lower() in COMPRESSED:
@@ -244,20 +253,20 @@ class Nucleotide(Domain):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         """The longest exact match of each with the training records, as `max_copy_bp` says."""
         from pipeline.domains.genome.compare.originality import audit_copies
 
         return audit_copies(records, references, self.max_copy_bp, out_dir)
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """`samples.fasta`, ready to be pasted into NCBI BLAST, its index, and GFF3 of its reading frames."""
         what = f"synthetic {self.molecule.upper()}"
         style = FastaStyle(self.line_width, self.fasta, what, self.symbol_name)
         files = write_fasta(self._spelled(records), out_dir, style)
         caption = f"{what} in FASTA format, to be pasted into https://blast.ncbi.nlm.nih.gov/ as it is."
         figures = {"sequences": len(records), "bases": sum(len(record.symbols) for record in records)}
-        exhibits = [Exhibit("Sampled sequences", files[:1], caption, part=RESULTS)] if records else []
+        sections = [ReportSection("Sampled sequences", files[:1], caption, part=RESULTS)] if records else []
         if self.orf_min_bp and records:
             frames = out_dir / "samples.gff3"
             figures["orfs"] = write_gff(records, frames, self.orf_min_bp, self.genetic_code)
@@ -265,12 +274,12 @@ class Nucleotide(Domain):
                 f"{figures['orfs']:,} open reading frames of {self.orf_min_bp} bases or more in GFF3, "
                 "on both strands, for genome browsers."
             )
-            exhibits.append(Exhibit("Open reading frames", (frames,), caption))
+            sections.append(ReportSection("Open reading frames", (frames,), caption))
             files = (*files, frames)
         cut = sum(record.metadata.get("complete", "yes") != "yes" for record in records)
         said = f"{cut} of {len(records)} sequences were cut at sample.length, before an end of their own"
-        return Findings(
-            exhibits=tuple(exhibits), summary=(said,) if cut else (), files=files,
+        return DomainOutput(
+            sections=tuple(sections), summary=(said,) if cut else (), files=files,
             figures=figures if self.open_ended else {**figures, "sequences_cut": cut},
         )  # fmt: skip
 
@@ -279,25 +288,25 @@ class Nucleotide(Domain):
             return records
         return [replace(record, symbols=str(record.symbols).replace("T", "U")) for record in records]
 
-    def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> Findings:
+    def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> DomainOutput:
         """`surprisal.bedgraph`, bits along the sequences of the file that was read."""
         path = write_bedgraph(tracks, out_dir / "surprisal.bedgraph")
         caption = "Surprisal in bits per base, for genome browsers."
-        return Findings(exhibits=(Exhibit("Surprisal track", (path,), caption),), files=(path,))
+        return DomainOutput(sections=(ReportSection("Surprisal track", (path,), caption),), files=(path,))
 
     def format_record(self, record: Record, number: int) -> str:
         """As FASTA."""
         return format_fasta(record, self.line_width)
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
         from pipeline.domains.genome.compare.coding import are_coding, compare_genes
         from pipeline.domains.genome.compare.statistics import compare_groups
-        from pipeline.evaluation.scoreboard.comparison import REAL
+        from pipeline.evaluation.metric_comparison.comparison import REAL
 
         if not records:
-            return Findings()
-        groups = references.beside(records)
+            return DomainOutput()
+        groups = references.texts_by_group(records)
         found = compare_groups(groups, out_dir, references.blocks)
         if self.open_ended or not are_coding(groups.get(REAL, ()), self.genetic_code):
             return found

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AHEAD = 2**20
 """Bases in lower case after which a file without any in upper case is taken to have no mask."""
-MOST_HELD = 2**26
+MAX_HELD = 2**26
 """Letters, mostly N, that are held back meanwhile."""
 _UPPER, _LOWER = b"ACGTU", b"acgtu"
 _FIRST_LOWER = np.uint8(ord("a"))
@@ -31,7 +31,7 @@ class SoftMask:
         """The same parts; the mask is not real where the file (`where` names it) starts all in lower case.
 
         Parts are held back from the first base in lower case to the first in upper case, the end of the file,
-        `LOOK_AHEAD` bases or `MOST_HELD` letters.
+        `LOOK_AHEAD` bases or `MAX_HELD` letters.
         """
         rest = iter(parts)
         held, small, size = [], 0, 0
@@ -46,7 +46,7 @@ class SoftMask:
                 # Titles, and runs of N: the same in either case.
                 yield from held
                 held.clear()
-            elif small >= LOOK_AHEAD or size >= MOST_HELD:
+            elif small >= LOOK_AHEAD or size >= MAX_HELD:
                 self._is_none(where, small)
                 break
         else:

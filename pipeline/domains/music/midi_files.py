@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
 SUFFIXES = (".mid", ".midi", ".kar")
-MOST_BYTES = 2**23
+MAX_BYTES = 2**23
 """A symphony takes a megabyte; what is larger is no music."""
-LONGEST_S = 6 * 3600.0
+MAX_SECONDS = 6 * 3600.0
 """A piece that would sound longer has a broken time in it."""
 _TIME_LIMIT_S = 30.0
 _MEMORY_MB = 2048
@@ -67,8 +67,8 @@ def _check_header(path: Path) -> None:
         raise DataError(f"{path}: the file is empty; give a MIDI file")
     if head[:4] != b"MThd" or len(head) < 14:
         raise DataError(f"{path}: this is no Standard MIDI File, which starts with MThd; give a .mid file")
-    if size > MOST_BYTES:
-        raise DataError(f"{path}: {size:,} bytes are more than the {MOST_BYTES:,} allowed; is it music?")
+    if size > MAX_BYTES:
+        raise DataError(f"{path}: {size:,} bytes are more than the {MAX_BYTES:,} allowed; is it music?")
     if int.from_bytes(head[8:10], "big") > 1:
         raise DataError(
             f"{path}: a MIDI file of format {int.from_bytes(head[8:10], 'big')}, whose tracks belong to no "
@@ -98,7 +98,7 @@ def _piece(found: dict[str, Any]) -> Piece:
         keys=_sane(Key(*each) for each in found["keys"] if -7 <= each[1] <= 7),
         pedals=_sane(Pedal(*each) for each in found["pedals"] if each[1] > 0),
     )
-    if (length_s := float(piece.seconds(piece.end))) > LONGEST_S:
+    if (length_s := float(piece.seconds(piece.end))) > MAX_SECONDS:
         raise ValueError(f"it would sound for {length_s / 3600:,.0f} hours, so a time in it is broken")
     return piece
 

@@ -2,12 +2,12 @@
 
 from pipeline.config.checks import between
 
-MOST_SEMITONES = 11
+MAX_SEMITONES = 11
 """An octave leads to the same key."""
 
 
 def check_shared(transpose: int, max_copy_notes: int | None) -> None:
     """ConfigError where one is out of range."""
-    between("domain.transpose", transpose, 0, MOST_SEMITONES)
+    between("domain.transpose", transpose, 0, MAX_SEMITONES)
     if max_copy_notes is not None:
         between("domain.max_copy_notes", max_copy_notes, 1, 2**31)

@@ -33,7 +33,7 @@ in its place, or the file is refused."""
 STOP_POLICIES = ("drop", "split", "error")
 RARE_POLICIES = ("replace", "keep")
 
-SHORTEST_NUCLEOTIDES = 60
+MIN_NUCLEOTIDES = 60
 """So many letters or more that are all A, C, G, T, U or N are DNA or RNA: no real protein is like that."""
 
 _AMBIGUOUS = re.compile(f"[{''.join(AMBIGUOUS)}]")
@@ -158,7 +158,7 @@ class _Cleaner:
             return Rejection(place, f"longer than {policy.max_length} residues")
         if len(residues) < policy.min_length:
             return Rejection(place, f"shorter than {policy.min_length} residues", f"{len(residues)} residues")
-        if len(residues) >= SHORTEST_NUCLEOTIDES and _NUCLEOTIDES.fullmatch(residues):
+        if len(residues) >= MIN_NUCLEOTIDES and _NUCLEOTIDES.fullmatch(residues):
             return Rejection(place, "looks like DNA or RNA, for which there is dataset=genome")
         code = _AMBIGUOUS.search(residues)
         if code and policy.ambiguous != "random":

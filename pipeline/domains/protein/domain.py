@@ -29,7 +29,16 @@ from pipeline.domains.protein.cleaning import (
     clean_proteins,
 )
 from pipeline.errors import ConfigError
-from pipeline.records import RESULTS, Exhibit, Findings, Notice, Record, References, Rejection, Sample
+from pipeline.records import (
+    RESULTS,
+    DomainOutput,
+    Notice,
+    Record,
+    References,
+    Rejection,
+    ReportSection,
+    Sample,
+)
 
 SUFFIXES = {".faa", ".fa", ".fasta", ".fas", ".fsa", ".pep", ".aa", ".seq", ".mpfa"}
 COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
@@ -90,7 +99,7 @@ class Protein(Domain):
         parts = read_fasta(path, allowed.encode("ascii"), describe=_not_an_amino_acid)
         yield from clean_proteins(own_titles(parts, str(path)), str(path), policy)
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Names with a suffix usual for FASTA of proteins, compressed or not."""
         suffixes = path.suffixes
         if suffixes and suffixes[-1].lower() in COMPRESSED:
@@ -135,15 +144,16 @@ class Protein(Domain):
         complete = "yes" if sample.ended else "no"
         return Record(f"synthetic_{sample.index + 1:04d}", residues, {"complete": complete})
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """`samples.fasta`, ready to be pasted into BLAST, InterPro or a structure predictor."""
         style = FastaStyle(self.line_width, self.fasta, "synthetic protein", self.symbol_name)
         files = write_fasta(records, out_dir, style)
         cut = sum(record.metadata.get("complete", "yes") != "yes" for record in records)
         caption = "Synthetic proteins in FASTA; paste them into blastp at https://blast.ncbi.nlm.nih.gov/."
+        shown = (ReportSection("Sampled proteins", files[:1], caption, part=RESULTS),)
         summary = f"{cut} of {len(records)} proteins were cut at sample.length, before an end of their own"
-        return Findings(
-            exhibits=(Exhibit("Sampled proteins", files[:1], caption, part=RESULTS),) if records else (),
+        return DomainOutput(
+            sections=shown if records else (),
             summary=(summary,) if cut else (),
             figures={
                 "sequences": len(records), "residues": sum(len(record.symbols) for record in records),
@@ -156,13 +166,13 @@ class Protein(Domain):
         """As FASTA."""
         return format_fasta(record, self.line_width)
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Composition, lengths, low complexity, hydropathy and k-mers beside the reference groups."""
         from pipeline.domains.protein.statistics import compare_groups
 
         if not records:
-            return Findings()
-        return compare_groups(references.beside(records), out_dir)
+            return DomainOutput()
+        return compare_groups(references.texts_by_group(records), out_dir)
 
 
 def _not_an_amino_acid(symbol: str, allowed: bytes) -> str:

@@ -11,8 +11,8 @@ from pipeline.domains.protein.properties import (
     mean_tally,
     word_tally,
 )
-from pipeline.evaluation.scoreboard.comparison import Measure
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.comparison import Measure
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
 
 WORD_LENGTHS = range(1, 4)
 

@@ -9,7 +9,7 @@ from Bio.SeqUtils.ProtParamData import kd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.domains.protein.cleaning import STANDARD
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 LETTERS = len(STANDARD)
 OTHER = 255

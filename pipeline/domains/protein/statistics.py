@@ -1,7 +1,7 @@
 """Do the samples look like proteins: one scoreboard of measures beside those of the reference groups, and its
 plots.
 
-Read next: `measures.py` (what is measured); `pipeline/evaluation/scoreboard` (how it is compared).
+Read next: `measures.py` (what is measured); `pipeline/evaluation/metric_comparison` (how it is compared).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +12,14 @@ import numpy as np
 from pipeline.domains.protein.cleaning import STANDARD
 from pipeline.domains.protein.measures import WORD_LENGTHS, measures, spectrum
 from pipeline.domains.protein.properties import encode
-from pipeline.evaluation.scoreboard.comparison import CONTROL, FEWEST_LETTERS, REAL, SAMPLES, Row, score
-from pipeline.evaluation.scoreboard.mixtures import mix_letters
-from pipeline.evaluation.scoreboard.subsampling import Pool
-from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, summary_of, warnings_of
-from pipeline.records import QUALITY, Exhibit, Findings
+from pipeline.evaluation.metric_comparison.comparison import CONTROL, MIN_LETTERS, REAL, SAMPLES, Row, score
+from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of, warnings_of
+from pipeline.evaluation.metric_comparison.mixtures import mix_letters
+from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.records import QUALITY, DomainOutput, ReportSection
 
-FEWEST_PROTEINS = 4
+MIN_PROTEINS = 4
 """Of a group; with fewer there are no halves to compare."""
 PLOTS_CAPTION = (
     "Bars: the middle half of the proteins; lines: medians. Hydropathy by the scale of Kyte and Doolittle, "
@@ -31,7 +31,7 @@ SEED = 0
 WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
 
 
-def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findings:
+def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> DomainOutput:
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
     pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
@@ -40,10 +40,12 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Findin
     table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
     plots = _plots(groups, rows, out_dir)
     said, warned = tuple(summary_of(groups, rows, WORDS)), tuple(warnings_of(rows, WORDS))
-    return Findings(
-        exhibits=(
-            Exhibit("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
-            Exhibit("Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY),
+    return DomainOutput(
+        sections=(
+            ReportSection("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
+            ReportSection(
+                "Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY
+            ),
         ),
         summary=(*warned, *said),
         conclusions=said[:2],
@@ -64,15 +66,15 @@ def _mixer(texts: Sequence[str]) -> Callable[[float], Pool]:
 
 
 def _is_enough(group: Sequence[str]) -> bool:
-    return len(group) >= FEWEST_PROTEINS and sum(map(len, group)) >= 2 * FEWEST_LETTERS
+    return len(group) >= MIN_PROTEINS and sum(map(len, group)) >= 2 * MIN_LETTERS
 
 
 def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Path) -> tuple[Path, ...]:
     # matplotlib takes a second to load, and only plots need it.
     from pipeline.domains.protein.plots import composition
     from pipeline.domains.protein.properties import gravy, low_complexity
+    from pipeline.evaluation.metric_comparison.figures import overview, spectra_distance
     from pipeline.evaluation.plots import spread
-    from pipeline.evaluation.scoreboard.figures import overview, spectra_distance
 
     codes = {name: [encode(text) for text in group] for name, group in groups.items()}
     lengths = {name: [len(text) for text in group] for name, group in groups.items()}

@@ -35,7 +35,7 @@ FIRST = len(SPECIALS)
 ROWS_AT_ONCE = 16 * ROWS
 """Rows for which the weights are read once."""
 SAMPLES_A_ROW = 4
-MOST_CODES = 2**25
+MAX_CODES = 2**25
 """Codes that one thread may hold."""
 
 
@@ -110,7 +110,7 @@ def draw(
     """
     # Where samples end at different times, several for each row keep all rows at work to the end.
     most = ROWS_AT_ONCE * (SAMPLES_A_ROW if rule.allowed[EOS] else 1)
-    most = max(1, min(most, MOST_CODES // int(starts.steps.max()), -(-len(indices) // max(threads, 1))))
+    most = max(1, min(most, MAX_CODES // int(starts.steps.max()), -(-len(indices) // max(threads, 1))))
     chunks = (indices[at : at + most] for at in range(0, len(indices), most))
     with ThreadPoolExecutor(max(threads, 1), "sampling") as pool:
         waiting = deque()

@@ -27,7 +27,7 @@ PATIENCE_S = 60.0
 """A child that takes so long is not waited for."""
 
 
-class CompilingAhead:
+class BackgroundWarmup:
     """A child that compiles what this checkpoint's model is evaluated and sampled with, and then what copies
     are found with; none where that was done before, or where there is no core for it. It ends with us,
     whatever ends us."""
@@ -53,7 +53,7 @@ class CompilingAhead:
         )
 
     @classmethod
-    def of(cls, config: DictConfig) -> "CompilingAhead":
+    def of(cls, config: DictConfig) -> "BackgroundWarmup":
         """What suits a run that has been asked for; of a wrong setting others tell."""
         fresh = config.run is None and {"ingest", "train", "sample"} <= {*config.stages}
         if not fresh or config.checkpoint is None or config.sample.accelerator == "gpu":
@@ -63,7 +63,7 @@ class CompilingAhead:
             path = checkpoint_path("checkpoint", config.checkpoint, config.dataset)
         return cls(path if path is not None and path.is_file() else None, bool(config.sample.int8))
 
-    def __enter__(self) -> "CompilingAhead":
+    def __enter__(self) -> "BackgroundWarmup":
         return self
 
     def __exit__(self, *_: object) -> None:

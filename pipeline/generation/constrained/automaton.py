@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.errors import ConfigError
 
-MOST_MOVES = 2**21
+MAX_MOVES = 2**21
 """States times letters of an automaton, at most."""
 
 Motif = tuple[frozenset[int], ...]
@@ -152,7 +152,7 @@ class Automaton:
                     numbers[after] = len(states)
                     states.append(after)
             moves.append([numbers[after] for after in reached])
-            if len(states) * letters > MOST_MOVES:
+            if len(states) * letters > MAX_MOVES:
                 raise ConfigError(
                     "sample.constraints: together they need too large a table; state fewer or shorter ones"
                 )

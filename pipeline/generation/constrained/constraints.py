@@ -262,7 +262,7 @@ def _spelled(motif: Motif) -> frozenset[tuple[int, ...]]:
 KINDS = ("symbols", "motifs", "frame", "end", "length", "window", "weights")
 
 
-def constraints_of(settings: Sequence[Mapping[str, Any]]) -> list[Constraint]:
+def build_constraints(settings: Sequence[Mapping[str, Any]]) -> list[Constraint]:
     """The constraints of `sample.constraints`; ConfigError, naming the line, for what is none."""
     return [_constraint(each, f"sample.constraints[{number}]") for number, each in enumerate(settings)]
 

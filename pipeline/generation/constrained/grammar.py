@@ -161,21 +161,23 @@ class Guide:
         )
 
 
-def guide_of(
+def build_grammar_guide(
     domain: Domain, alphabet: Alphabet, wanted: bool, training: AttributeCounts | None = None
 ) -> Guide | None:
     """The guide of a domain's models, where it has a grammar and that is wanted.
 
     Raises ConfigError where what is asked of a domain takes a grammar that is not wanted.
     """
-    if not wanted and domain.asks:
+    if not wanted and domain.has_requests:
         raise ConfigError(
             "what the settings of the domain ask for is kept by its grammar, which sample.valid=false, "
             "sample.beam and sample.fill leave out; do without one of the two"
         )
     grammar = domain.grammar(alphabet.symbols, training) if wanted else None
     # What is asked for the model would hardly ever draw by itself.
-    return None if grammar is None else Guide(grammar, alphabet, grammar.tries, freely=not domain.asks)
+    return (
+        None if grammar is None else Guide(grammar, alphabet, grammar.tries, freely=not domain.has_requests)
+    )
 
 
 class Guided(Controls):

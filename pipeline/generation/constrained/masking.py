@@ -283,7 +283,7 @@ class _Held:
             self.counts[rows, which] += members[which][letters].astype(np.int64) - gone
 
 
-def controls_of(
+def build_logits_processors(
     constraints: Sequence[Constraint], language: Language, length: int, repetition: Repetition | None = None
 ) -> Controls | None:
     """All that steers samples of at most so many symbols; None where nothing does. Raises ConfigError."""

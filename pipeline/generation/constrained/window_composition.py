@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 LOOK_AHEAD = 24
-MOST_TRIED = 20_000
+MAX_TRIED = 20_000
 """Letters tried for one answer, at most."""
 
 
@@ -65,7 +65,7 @@ def reach(
     letters, kinds = moves.shape[1], len(windows[0])
     states, tried = np.zeros(wanted + 1, np.int64), np.zeros(wanted + 1, np.int64)
     states[0], depth, furthest, tries = state, 0, 0, 0
-    while depth < wanted and tries < MOST_TRIED:
+    while depth < wanted and tries < MAX_TRIED:
         letter = tried[depth]
         if letter == letters:
             if depth == 0:

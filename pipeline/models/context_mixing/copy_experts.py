@@ -15,8 +15,8 @@ EXPERTS = 64
 MEMORY = 0.95
 """What stays, a step, of an expert's gain and of its hit rate: some twenty letters are remembered."""
 FIRST_GAIN, FIRST_HITS = 1.0, 0.7
-LEAST_GAIN = -1.0
-LARGEST_GAIN = 20.0
+MIN_GAIN = -1.0
+MAX_GAIN = 20.0
 PROPOSALS = 8
 
 
@@ -74,7 +74,7 @@ def follow(
         pointers[kept] = pointer
         gains[kept] = gain
         hits[kept] = rate * MEMORY + (1 - MEMORY) * hit
-        kept += np.int64(allowed) & np.int64(gain > LEAST_GAIN)
+        kept += np.int64(allowed) & np.int64(gain > MIN_GAIN)
     return kept
 
 
@@ -114,7 +114,7 @@ def vote(
     best, best_hits = 0.0, 0.0
     for at in range(count):
         gain = gains[at]
-        weight = math.exp(min(gain, LARGEST_GAIN)) * max(hits[at] - 0.25, 0.0)
+        weight = math.exp(min(gain, MAX_GAIN)) * max(hits[at] - 0.25, 0.0)
         votes[text[pointers[at]] - 1] += weight
         if gain > best:
             best, best_hits = gain, hits[at]

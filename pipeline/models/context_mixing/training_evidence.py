@@ -18,9 +18,9 @@ from pipeline.models.context_mixing.evidence_layout import Layout
 from pipeline.models.context_mixing.training_index import Library, letters_of, read_left_out
 from pipeline.runtime.progress import bar
 
-MOST_SYMBOLS = 2**25
+MAX_SYMBOLS = 2**25
 """Of more, the evidence would fill the disk, and the index the memory."""
-LEAST_PIECE = 1_000
+MIN_PIECE = 1_000
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Study:
         """
         segments = corpus.segments_of("train")
         size = corpus.size_of("train")
-        if size > MOST_SYMBOLS:
+        if size > MAX_SYMBOLS:
             raise ConfigError(
                 f"model: this one looks things up in the training data; {size:,} symbols are more than "
-                f"the {MOST_SYMBOLS:,} that it can; choose another model, or a part of the data"
+                f"the {MAX_SYMBOLS:,} that it can; choose another model, or a part of the data"
             )
         pairs = None
         if complement is not None:
@@ -84,7 +84,7 @@ class Study:
 
     def _fill(self, corpus: Corpus, segments: np.ndarray) -> None:
         held_out = corpus.segments_of("validation")
-        length = max(LEAST_PIECE, int((held_out[:, 1] - held_out[:, 0]).mean()))
+        length = max(MIN_PIECE, int((held_out[:, 1] - held_out[:, 0]).mean()))
         pieces, places, at = [], [], 1
         for start, stop in segments:
             count = max(1, round((stop - start) / length))

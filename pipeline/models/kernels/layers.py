@@ -24,7 +24,7 @@ from torch.autograd.graph import increment_version
 
 from pipeline.models.kernels import cells as kernels
 
-LEAST_ROWS = 8
+MIN_ROWS = 8
 """Rows of a batch that are worth a thread."""
 
 Result = TypeVar("Result")
@@ -255,7 +255,7 @@ def _steps(tensor: Tensor, rows: slice) -> tuple[Tensor, ...]:
 
 def _over_rows(run: Callable[[slice], Result], rows: int) -> list[Result]:
     """`run` on all rows of a batch, in as many threads as torch has; what each of them gives, in order."""
-    threads = max(1, min(torch.get_num_threads(), rows // LEAST_ROWS))
+    threads = max(1, min(torch.get_num_threads(), rows // MIN_ROWS))
     if threads == 1:
         return [run(slice(0, rows))]
     edges = [rows * part // threads for part in range(threads + 1)]

@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-LEAST_SHARE = 50_000
+MIN_SHARE = 50_000
 """Numbers of the state, over all steps, below which another thread would cost more than it brings."""
 
 
@@ -85,7 +85,7 @@ def _over_rows(kernel: object, *tensors: Tensor) -> None:
     """Run `kernel` on the rows of all tensors, a share of them in each thread."""
     arrays = [tensor.detach().numpy() for tensor in tensors]
     batch = len(arrays[0])
-    shares = min(torch.get_num_threads(), batch, 1 + arrays[0].size // (3 * LEAST_SHARE))
+    shares = min(torch.get_num_threads(), batch, 1 + arrays[0].size // (3 * MIN_SHARE))
     if shares == 1:
         kernel(*arrays)
         return

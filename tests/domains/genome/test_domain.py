@@ -141,12 +141,12 @@ def test_damaged_genbank_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.fa", "a.FASTA.gz", "b.fna.bz2", "c.gbk", "x.y.seq.zst", "d.gb.xz"])
 def test_suits_sequence_files(name):
-    assert DOMAIN.suits(Path(name))
+    assert DOMAIN.accepts_file(Path(name))
 
 
 @pytest.mark.parametrize("name", [".a.fa", "README.md", "a.fa.fai", "a.gz", "fa"])
 def test_suits_nothing_else(name):
-    assert not DOMAIN.suits(Path(name))
+    assert not DOMAIN.accepts_file(Path(name))
 
 
 def test_copies_on_either_strand_are_duplicates():
@@ -176,9 +176,9 @@ def test_samples_become_strict_fasta(tmp_path):
     made = {"model": "lstm", "temperature": "0.8", "seed": "1", "index": "0", "bits_per_symbol": "1.90"}
     finished = [DOMAIN.finish(sample("ACGT" * 50, index)) for index in range(3)]
     records = [Record(record.id, record.symbols, made) for record in finished]
-    findings = DOMAIN.write(records, tmp_path)
+    outputs = DOMAIN.write(records, tmp_path)
     path = tmp_path / "samples.fasta"
-    assert findings.files[0] == path
+    assert outputs.files[0] == path
     for strict in ("fasta", "fasta-blast", "fasta-pearson"):
         read = list(SeqIO.parse(path, strict))
         # Biopython 1.88 gives every record of "fasta-blast" the first one's id.

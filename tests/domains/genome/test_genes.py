@@ -89,10 +89,10 @@ def test_a_gene_with_an_unknown_base_is_not_learned_as_pieces(tmp_path):
 def test_a_sample_says_whether_it_ended_by_itself(tmp_path):
     whole = Nucleotide(features="CDS")
     ended, cut = (whole.finish(Sample(n, 1, "ATGAAATAA", 0, n == 0, -1.0)) for n in range(2))
-    findings = whole.write([ended, cut], tmp_path)
+    outputs = whole.write([ended, cut], tmp_path)
     headers = [record.description for record in SeqIO.parse(tmp_path / "samples.fasta", "fasta")]
     assert ["complete=yes" in headers[0], "complete=no" in headers[1]] == [True, True]
-    assert findings.summary == ("1 of 2 sequences were cut at sample.length, before an end of their own",)
+    assert outputs.summary == ("1 of 2 sequences were cut at sample.length, before an end of their own",)
     record = Nucleotide().finish(Sample(0, 1, "ACGT", 0, False, -1.0))
     assert "complete" not in record.metadata
 

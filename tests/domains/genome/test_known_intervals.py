@@ -118,7 +118,7 @@ def test_settings_out_of_range(settings):
 
 
 def test_a_long_gap_is_not_held_back_to_find_a_mask(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.domains.genome.soft_mask.MOST_HELD", 100)
+    monkeypatch.setattr("pipeline.domains.genome.soft_mask.MAX_HELD", 100)
     records, _ = read(tmp_path, ">a\nacgt\n" + "N" * 200 + "\n>b\nACGTacgt\n")
     assert [record.marks for record in records] == [bytes(4), bytes(8)]
 

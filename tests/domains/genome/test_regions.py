@@ -63,7 +63,7 @@ def test_a_bed_file_counts_from_zero_and_has_strands(genome, tmp_path):
         "chr1:13-15": CHR1[12:15],
         "chr2:1-9(-)": reverse_complement(CHR2[:9]),
     }
-    assert Nucleotide(regions=str(bed)).files_beside() == (bed,)
+    assert Nucleotide(regions=str(bed)).auxiliary_files() == (bed,)
 
 
 def test_what_is_tested_is_not_learned_by_another_region(genome):
@@ -127,7 +127,7 @@ def test_what_is_no_bed_is_told_with_its_line(tmp_path, content, message):
 
 def test_a_missing_bed_file_is_told(tmp_path):
     with pytest.raises(DataError, match=r"none\.bed: there is no such file; check dataset\.regions"):
-        Nucleotide(regions=str(tmp_path / "none.bed")).files_beside()
+        Nucleotide(regions=str(tmp_path / "none.bed")).auxiliary_files()
 
 
 def test_names_with_colons_and_numbers_are_names(tmp_path):

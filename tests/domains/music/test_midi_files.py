@@ -6,13 +6,13 @@ import struct
 import pytest
 
 from pipeline.domains.music.midi_bytes import plain_events
-from pipeline.domains.music.midi_files import MOST_BYTES, is_midi_name, read_midi, write_midi
+from pipeline.domains.music.midi_files import MAX_BYTES, is_midi_name, read_midi, write_midi
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, Tempo
 from pipeline.errors import DataError
 
 HEADER = b"MThd\x00\x00\x00\x06"
 ON, OFF = b"\x00\x90\x3c\x40", b"\x10\x80\x3c\x40"
-LONGEST_WAIT = b"\xff\xff\xff\x7f\xb0\x07\x40"
+MAX_WAIT = b"\xff\xff\xff\x7f\xb0\x07\x40"
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_the_cases_of_packets_and_meters(shared):
         (midi(track(), division=-6104), "count film frames"),
         (midi(track(ON, OFF), division=0), "bad.mid: .*; "),
         (midi(track(ON, OFF))[:-9], "cannot be read as MIDI: .*; export it"),
-        (midi(track(ON, *[LONGEST_WAIT] * 6, OFF)), "hours"),
-        (HEADER.ljust(MOST_BYTES + 1, b"\x00"), "more than the .* allowed"),
+        (midi(track(ON, *[MAX_WAIT] * 6, OFF)), "hours"),
+        (HEADER.ljust(MAX_BYTES + 1, b"\x00"), "more than the .* allowed"),
     ],
 )  # fmt: skip
 def test_what_is_no_music_is_an_error_that_says_why(data, message, tmp_path):

@@ -102,16 +102,16 @@ def odd() -> list[Record]:
 
 
 def test_odd_tunes_are_engraved(odd, tmp_path):
-    findings = ScoreRender(max_tunes=20)(odd, NONE, tmp_path, seed=1)
-    assert {rejection.where for rejection in findings.rejections} == {"not_valid"}
-    assert findings.figures["scores"] == len(odd) - 1
+    outputs = ScoreRender(max_tunes=20)(odd, NONE, tmp_path, seed=1)
+    assert {rejection.where for rejection in outputs.rejections} == {"not_valid"}
+    assert outputs.figures["scores"] == len(odd) - 1
     assert (tmp_path / "score" / "tunes.pdf").stat().st_size > 10_000
 
 
 def test_odd_tunes_are_performed(odd, tmp_path):
     some = [record for record in odd if record.id != "long"]
-    findings = ScampRender(max_tunes=20, accompaniment="guitar", sound=False)(some, NONE, tmp_path, seed=1)
-    assert [rejection.where for rejection in findings.rejections] == ["not_valid"]
+    outputs = ScampRender(max_tunes=20, accompaniment="guitar", sound=False)(some, NONE, tmp_path, seed=1)
+    assert [rejection.where for rejection in outputs.rejections] == ["not_valid"]
 
 
 def test_what_is_no_tune_at_all_is_a_rejection(tmp_path):
@@ -133,6 +133,6 @@ def test_hostile_files_pass_the_renders(shared, tmp_path):
             assert path.name in str(error)
     named = [Record(f"tune_{number:04d}", each.symbols) for number, each in enumerate(records, 1)]
     valid = [record for record in named if not tune_of(record.text).check()]
-    findings = ScoreRender(max_tunes=50)(named, NONE, tmp_path, seed=1)
-    assert findings.figures["scores"] == len(valid) > 0
-    assert {each.where for each in findings.rejections} == {each.id for each in named} - {r.id for r in valid}
+    outputs = ScoreRender(max_tunes=50)(named, NONE, tmp_path, seed=1)
+    assert outputs.figures["scores"] == len(valid) > 0
+    assert {each.where for each in outputs.rejections} == {each.id for each in named} - {r.id for r in valid}

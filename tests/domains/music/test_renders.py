@@ -24,28 +24,28 @@ def records(tunes):
 
 
 def test_midi_has_the_notes_of_the_tune(records, tmp_path):
-    findings = MidiRender()(records, NONE, tmp_path, seed=1)
-    assert [path.name for path in findings.files] == ["tune_0001.mid", "tune_0002.mid", "tune_0003.mid"]
-    for record, path in zip(records, findings.files, strict=True):
+    outputs = MidiRender()(records, NONE, tmp_path, seed=1)
+    assert [path.name for path in outputs.files] == ["tune_0001.mid", "tune_0002.mid", "tune_0003.mid"]
+    for record, path in zip(records, outputs.files, strict=True):
         notes = sounding_notes(Tune.from_text(record.symbols))
         assert struck_pitches(path.read_bytes()) == [pitch for note in notes for pitch in note.pitches]
 
 
 def test_a_tune_that_is_not_valid_is_a_rejection(tmp_path):
     bad = Record("tune_0001", "M:4/4\nL:1/8\nK:C\nC9|]")
-    findings = MidiRender()([bad], NONE, tmp_path, seed=1)
-    assert findings.files == () and "bar too long" in findings.rejections[0].detail
+    outputs = MidiRender()([bad], NONE, tmp_path, seed=1)
+    assert outputs.files == () and "bar too long" in outputs.rejections[0].detail
 
 
 def test_everything(records, tmp_path):
-    findings = AllRenders(max_tunes=2)(records, NONE, tmp_path, seed=1)
-    found = {path.relative_to(tmp_path).as_posix() for path in findings.files}
+    outputs = AllRenders(max_tunes=2)(records, NONE, tmp_path, seed=1)
+    found = {path.relative_to(tmp_path).as_posix() for path in outputs.files}
     for name in ("tune_0001", "tune_0002"):
         assert {f"midi/{name}.mid", f"score/{name}.musicxml", f"score/{name}.svg", f"score/{name}.png",
                 f"scamp/{name}.mid", f"scamp/{name}.musicxml", f"audio/{name}.wav"} <= found  # fmt: skip
     assert {"score/tunes.pdf", "tunebook.html"} <= found
     assert "midi/tune_0003.mid" in found and "score/tune_0003.svg" not in found
-    assert findings.rejections == ()
+    assert outputs.rejections == ()
     assert all((tmp_path / name).stat().st_size > 500 for name in found)
     assert records[0].metadata["title"].split()[0] in (tmp_path / "score" / "tune_0001.svg").read_text()
 
@@ -104,5 +104,5 @@ def test_accidentals_are_those_of_the_standard(body, pitches):
 
 def test_a_triplet_as_upbeat_is_performed(tmp_path):
     tune = Record("tune_0001", "M:2/4\nL:1/16\nK:D\n(3ABA|dfgdgBff|gfedcdec|dcBAGFGA|E2FGA2:|")
-    findings = ScampRender(sound=False)([tune], NONE, tmp_path, seed=1)
-    assert findings.rejections == () and (tmp_path / "scamp" / "tune_0001.musicxml").exists()
+    outputs = ScampRender(sound=False)([tune], NONE, tmp_path, seed=1)
+    assert outputs.rejections == () and (tmp_path / "scamp" / "tune_0001.musicxml").exists()

@@ -129,13 +129,13 @@ def test_samples_become_fasta_that_says_how_they_were_made(tmp_path):
     records = [DOMAIN.finish(sample(some_protein(130))), DOMAIN.finish(sample("MKV", ended=False))]
     made = {"model": "lstm 2x64", "seed": "1", "log_probability": "-378.450", "bits_per_symbol": "4.200"}
     records = [Record(r.id, r.symbols, {**r.metadata, **made}) for r in records]
-    findings = DOMAIN.write(records, tmp_path)
-    read = list(SeqIO.parse(findings.files[0], "fasta"))
+    outputs = DOMAIN.write(records, tmp_path)
+    read = list(SeqIO.parse(outputs.files[0], "fasta"))
     assert [str(record.seq) for record in read] == [record.symbols for record in records]
     for words in ("synthetic protein", "log_probability=-378.450", "seed=1", "complete=yes", "length=130"):
         assert words in read[0].description
     assert "complete=no" in read[1].description
-    assert findings.summary == ("1 of 2 proteins were cut at sample.length, before an end of their own",)
+    assert outputs.summary == ("1 of 2 proteins were cut at sample.length, before an end of their own",)
 
 
 def test_primes_are_folded_and_checked():
@@ -146,9 +146,9 @@ def test_primes_are_folded_and_checked():
 
 @pytest.mark.parametrize("name", ["a.faa", "a.pep.gz", "UP000005640.fasta"])
 def test_suits_protein_files(name):
-    assert DOMAIN.suits(Path(name))
+    assert DOMAIN.accepts_file(Path(name))
 
 
 @pytest.mark.parametrize("name", [".a.faa", "README.md", "a.fna", "a.gz"])
 def test_suits_nothing_else(name):
-    assert not DOMAIN.suits(Path(name))
+    assert not DOMAIN.accepts_file(Path(name))

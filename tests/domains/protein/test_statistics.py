@@ -23,7 +23,7 @@ from pipeline.domains.protein.properties import (
     word_tally,
 )
 from pipeline.domains.protein.statistics import compare_groups
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 SIMPLE = "MKVLADEFGHIKLNPQRSTW" + "QQQQPQQQQQQQPQQQQ" + "ACDEFGHIKLMNPQRSTVWY"
@@ -107,8 +107,8 @@ def test_what_segmasker_masks_is_covered(real_proteins, tmp_path):
 
 
 def verdicts(groups, out_dir) -> dict[str, str]:
-    findings = compare_groups(groups, out_dir)
-    assert all(file.is_file() for file in findings.files)
+    outputs = compare_groups(groups, out_dir)
+    assert all(file.is_file() for file in outputs.files)
     with (out_dir / "statistics.tsv").open(encoding="utf-8") as stream:
         return {row["measure"]: row["verdict"] for row in csv.DictReader(stream, delimiter="\t")}
 
@@ -141,8 +141,8 @@ def test_too_few_proteins_are_counted_and_not_judged(tmp_path):
 
 
 def test_samples_are_measured_though_held_out_proteins_are_too_few(tmp_path):
-    findings = compare_groups({"samples": some_proteins(20), "held-out real": some_proteins(2)}, tmp_path)
-    assert findings.summary == (
+    outputs = compare_groups({"samples": some_proteins(20), "held-out real": some_proteins(2)}, tmp_path)
+    assert outputs.summary == (
         "samples and held-out real proteins: too few residues to test; "
         "sample.count and dataset.split.test give more",
     )

@@ -11,7 +11,7 @@ import pytest
 from tiny import compose_config, errors
 
 from pipeline.generation.compiled import warmup
-from pipeline.generation.compiled.warmup import CompilingAhead
+from pipeline.generation.compiled.warmup import BackgroundWarmup
 from pipeline.generation.engine import Request, draw
 from pipeline.models.checkpoint import load
 
@@ -41,7 +41,7 @@ import os, signal, sys
 from pathlib import Path
 from pipeline.generation.compiled import warmup
 warmup._cores = lambda: 2
-print(warmup.CompilingAhead(Path(sys.argv[1]))._child.pid, flush=True)
+print(warmup.BackgroundWarmup(Path(sys.argv[1]))._child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -58,10 +58,10 @@ def checkpoint(text_run) -> Path:
 
 
 def test_what_was_compiled_ahead_need_not_be_compiled_again_and_changes_no_sample(checkpoint, capfd):
-    with CompilingAhead(checkpoint) as child:
+    with BackgroundWarmup(checkpoint) as child:
         child.wait()
         assert child._child.wait() == 0
-    with CompilingAhead(checkpoint) as again:
+    with BackgroundWarmup(checkpoint) as again:
         assert again._child is None
     assert capfd.readouterr() == ("", "")
     command = [sys.executable, "-c", EVALUATE_AND_SAMPLE, str(checkpoint), json.dumps(REQUEST)]
@@ -73,7 +73,7 @@ def test_what_was_compiled_ahead_need_not_be_compiled_again_and_changes_no_sampl
 
 def test_a_child_that_fails_is_not_heard(tmp_path, capfd):
     (tmp_path / "no.ckpt").write_text("no checkpoint")
-    with CompilingAhead(tmp_path / "no.ckpt") as child:
+    with BackgroundWarmup(tmp_path / "no.ckpt") as child:
         child.wait()
         assert child._child is None
     assert capfd.readouterr() == ("", "")
@@ -84,7 +84,7 @@ def test_the_child_ends_with_us_whatever_ends_us(checkpoint):
     command = [sys.executable, "-c", LEAVE_A_CHILD_BEHIND, str(checkpoint)]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     assert gone(int(done.stdout))
-    with CompilingAhead(checkpoint) as child:
+    with BackgroundWarmup(checkpoint) as child:
         number = child._child.pid
     assert gone(number)
 
@@ -105,13 +105,13 @@ def gone(number: int) -> bool:
 
 @pytest.mark.parametrize("more", [(), ("checkpoint=pretrained", "stages=[sample]")])
 def test_nothing_is_compiled_ahead_where_there_is_nothing_to_do_meanwhile(more):
-    with CompilingAhead.of(compose_config("dataset=folk", *more)) as child:
+    with BackgroundWarmup.of(compose_config("dataset=folk", *more)) as child:
         assert child._child is None
 
 
 def test_nothing_is_compiled_ahead_on_one_core(checkpoint, monkeypatch):
     monkeypatch.setattr(warmup, "_cores", lambda: 1)
-    with CompilingAhead(checkpoint) as child:
+    with BackgroundWarmup(checkpoint) as child:
         assert child._child is None
 
 
@@ -122,5 +122,5 @@ def test_a_wrong_checkpoint_is_told_by_the_run(type_in, text_file, given):
 
 
 def test_a_run_from_a_checkpoint_compiles_ahead():
-    with CompilingAhead.of(compose_config("dataset=folk", "checkpoint=pretrained")) as child:
+    with BackgroundWarmup.of(compose_config("dataset=folk", "checkpoint=pretrained")) as child:
         assert child._child.poll() is None

@@ -14,8 +14,8 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.errors import ConfigError
 from pipeline.generation.constrained.automaton import Automaton, Viability
-from pipeline.generation.constrained.constraints import KINDS, Language, constraints_of
-from pipeline.generation.constrained.masking import Repetition, controls_of
+from pipeline.generation.constrained.constraints import KINDS, Language, build_constraints
+from pipeline.generation.constrained.masking import Repetition, build_logits_processors
 from pipeline.generation.engine import BLOCK, Request, draw
 from pipeline.models.recurrent import Recurrent
 
@@ -30,7 +30,7 @@ def model_of(language: Language) -> torch.nn.Module:
 
 
 def drawn(language: Language, *wishes: dict, length: int = 60, count: int = 20, **changes) -> list:
-    controls = controls_of(constraints_of(wishes), language, length)
+    controls = build_logits_processors(build_constraints(wishes), language, length)
     request = Request(count, length, 5, open_ended=language.open_ended, controls=controls)
     return list(draw(model_of(language), language.alphabet, dataclasses.replace(request, **changes)))
 
@@ -199,7 +199,7 @@ def test_a_penalty_makes_repetition_rarer():
 
 
 def test_viability_is_that_of_trying_every_sequence():
-    rules = [r for wish in constraints_of([
+    rules = [r for wish in build_constraints([
         {"kind": "motifs", "never": ["ab", "bc", "ca"]}, {"kind": "end", "one_of": ["ac", "cb"]},
     ]) for r in wish.rules(WORDS)]  # fmt: skip
     automaton = Automaton(rules, 4)

@@ -85,7 +85,7 @@ def test_each_piece_has_the_evidence_of_a_library_without_it(dna, tmp_path):
 
 
 def test_a_long_record_is_read_in_pieces_as_long_as_what_is_held_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "LEAST_PIECE", 100)
+    monkeypatch.setattr(study_module, "MIN_PIECE", 100)
     corpus = corpus_in(tmp_path, True, ["".join(random.Random(0).choices("ACGT", k=20_000))], by="blocks")
     study, layout = study_of(corpus, tmp_path), layout_of(corpus)
     order_1 = study.values[..., layout.channels * layout.width]
@@ -144,7 +144,7 @@ def test_nothing_is_left_in_the_folder(tmp_path):
 
 
 def test_too_much_to_study_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "MOST_SYMBOLS", 10)
+    monkeypatch.setattr(study_module, "MAX_SYMBOLS", 10)
     corpus = corpus_in(tmp_path, dna=False)
     with pytest.raises(ConfigError, match="are more than the 10 that it can; choose another model"):
         study_of(corpus, tmp_path)

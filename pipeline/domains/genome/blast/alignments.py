@@ -9,7 +9,7 @@ from pipeline.domains.genome.blast.search import Program
 
 SHOWN = 10
 COLUMNS = 60
-LONGEST_NAME = 24
+MAX_NAME = 24
 
 
 def nearest(searched: Sequence[Searched]) -> list[tuple[Searched, Found]]:
@@ -61,7 +61,7 @@ class _Row:
     """One sequence of an alignment, line by line: its name, and its next letter's place."""
 
     def __init__(self, name: str, place: int, step: int) -> None:
-        self.name, self.place, self.step = name[:LONGEST_NAME], place, step
+        self.name, self.place, self.step = name[:MAX_NAME], place, step
 
     def line(self, text: str, margin: int, digits: int) -> str:
         letters = len(text) - text.count("-")

@@ -30,7 +30,7 @@ from pipeline.domains.genome.blast.plus import BlastPlus
 from pipeline.domains.genome.blast.search import BLASTN, Blast, Program, SearchSettings
 from pipeline.domains.genome.blast.summary import Search, summarise
 from pipeline.errors import ConfigError, ToolError
-from pipeline.records import Findings, Record, References
+from pipeline.records import DomainOutput, Record, References
 from pipeline.runtime.progress import bar
 
 log = logging.getLogger(__name__)
@@ -83,16 +83,16 @@ class LocalSearch(Render):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write `blast.tsv` (the samples' hits), `blast_summary.tsv` (the best hit of every sequence),
         `alignments.txt` (the nearest samples' best hits) and a plot."""
         queries = gather(records, references, self.max_references)
         if not queries:
-            return Findings(summary=("BLAST: no samples to search",))
+            return DomainOutput(summary=("BLAST: no samples to search",))
         with tempfile.TemporaryDirectory(prefix="blast_", dir=out_dir) as folder:
             training = None if self.database else _Training(references, Path(folder), self.blast.molecule)
             if training and not training.subjects:
-                return Findings(summary=("BLAST: no training records to search in",))
+                return DomainOutput(summary=("BLAST: no training records to search in",))
             name, hits, searched = self._search(queries, training, Path(folder))
         place = f"in {len(training.subjects):,} training records" if training else f"in {self.database}"
         database = "the training data" if training else f"the database {Path(str(self.database)).name}"

@@ -15,9 +15,9 @@ import numpy as np
 from pipeline.domains.genome.blast.collect import SAMPLES
 
 REAL = "held-out real"
-FEWEST_RANKED = 5
+MIN_RANKED = 5
 """Smaller groups are not tested: they could hardly be told apart whatever they held."""
-LARGEST_P = 0.05
+MAX_P = 0.05
 """What a corrected p-value may be at most for two groups to be called different."""
 
 
@@ -33,7 +33,7 @@ class Comparison:
     @property
     def outcome(self) -> str:
         """better, worse, or not distinguishable."""
-        if self.p_value > LARGEST_P:
+        if self.p_value > MAX_P:
             return "not distinguishable"
         return "better" if self.nearer_share > 0.5 else "worse"
 
@@ -45,7 +45,7 @@ def compare(evalues: Mapping[str, Sequence[float]]) -> list[Comparison]:
     others = {
         group: values
         for group, values in evalues.items()
-        if group != SAMPLES and min(len(values), len(samples)) >= FEWEST_RANKED
+        if group != SAMPLES and min(len(values), len(samples)) >= MIN_RANKED
     }
     ranked = {group: rank(samples, values) for group, values in others.items()}
     corrected = holm([p_value for _, p_value in ranked.values()])

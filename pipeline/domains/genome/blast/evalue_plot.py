@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
 
-SMALLEST_EVALUE = 1e-180
+MIN_EVALUE = 1e-180
 """BLAST prints 0.0 for anything smaller."""
 TICKS = (1e-180, 1e-120, 1e-80, 1e-50, 1e-30, 1e-20, 1e-10, 1e-6, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -23,10 +23,10 @@ def cumulative(evalues: Mapping[str, Sequence[float]], limit: float, path: Path)
     figure = new_figure(6.4, 3.4)
     axes = figure.subplots()
     finite = [value for values in evalues.values() for value in values if value <= limit]
-    smallest = max(min([*finite, limit / 100]), SMALLEST_EVALUE)
+    smallest = max(min([*finite, limit / 100]), MIN_EVALUE)
     left, right = smallest / 10, limit * 1.3
     for number, (name, values) in enumerate(evalues.items()):
-        steps = np.sort([max(value, SMALLEST_EVALUE) for value in values if value <= limit])
+        steps = np.sort([max(value, MIN_EVALUE) for value in values if value <= limit])
         heights = np.arange(1, len(steps) + 1) / max(len(values), 1)
         axes.step(
             [left, *steps, right], [0, *heights, heights[-1] if len(steps) else 0], where="post",

@@ -19,7 +19,7 @@ from pipeline.domains.genome.blast.xml import read_ncbi
 from pipeline.errors import ToolError
 
 RULES = Pace(contact_s=10.0, poll_s=60.0)
-LONGEST_ESTIMATE_S = 600.0
+MAX_ESTIMATE_S = 600.0
 """NCBI says how long a search may take; what it says beyond this is not believed."""
 
 
@@ -80,7 +80,7 @@ class Ncbi:
         if not number:
             raise ToolError(f"NCBI took no search: {_message(page)}; look at blast.database and blast.task")
         estimate = re.search(r"^\s*RTOE = (\d+)", page, re.MULTILINE)
-        after_s = min(float(estimate[1]), LONGEST_ESTIMATE_S) if estimate else 0.0
+        after_s = min(float(estimate[1]), MAX_ESTIMATE_S) if estimate else 0.0
         return number[1], max(after_s, self.pace.contact_s)
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:

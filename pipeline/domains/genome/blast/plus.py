@@ -16,7 +16,7 @@ from pipeline.errors import ToolError
 from pipeline.runtime.programs import Program
 from pipeline.runtime.supervise import CANNOT_RUN
 
-MOST_SAID_BYTES = 1 << 20
+MAX_MESSAGE_BYTES = 1 << 20
 """A program that says more on its standard outputs than this has gone wrong."""
 
 
@@ -118,7 +118,7 @@ class BlastPlus:
                 process.wait(min(0.5, max(deadline - time.monotonic(), 0)))
                 return
             except subprocess.TimeoutExpired:
-                if any(os.fstat(each).st_size > MOST_SAID_BYTES for each in outputs):
+                if any(os.fstat(each).st_size > MAX_MESSAGE_BYTES for each in outputs):
                     raise ToolError(
                         f"{program} prints without end and was ended; is it NCBI's? "
                         "set blast.program=embedded"

@@ -20,10 +20,10 @@ from pipeline.errors import ToolError
 
 log = logging.getLogger(__name__)
 
-MOST_ANSWER_BYTES = 1 << 28
+MAX_ANSWER_BYTES = 1 << 28
 ATTEMPTS = 5
 """How often in a row one contact may fail before the search is given up."""
-MOST_DAMAGED = 3
+MAX_DAMAGED = 3
 """How often an answer may be cut off before it is given up."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """HTTP statuses after which to try again. Source: RFC 9110, RFC 6585."""
@@ -128,7 +128,7 @@ class Remote:
             except ValueError as error:
                 # What is cut off here may arrive whole the next time.
                 search.damaged += 1
-                if search.damaged == MOST_DAMAGED:
+                if search.damaged == MAX_DAMAGED:
                     raise Unreachable(
                         f"{self.service.name} sends no whole answer for {search.number} ({error}); "
                         "run again later"
@@ -198,7 +198,7 @@ class Remote:
                 for piece in answer.iter_content(1 << 16):
                     pieces.append(piece)
                     size += len(piece)
-                    if size > MOST_ANSWER_BYTES:
+                    if size > MAX_ANSWER_BYTES:
                         raise Unreachable(f"{self.service.name} sends without end; set fewer blast.max_hits")
                     # A server that sends a byte now and then never runs into the limit of one read.
                     if time.monotonic() > min(limit, self.deadline):

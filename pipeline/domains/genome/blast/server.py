@@ -17,7 +17,7 @@ from pipeline.domains.genome.blast.remote import Remote, Service
 from pipeline.domains.genome.blast.search import BLASTN, Program
 from pipeline.domains.genome.blast.summary import Search, summarise
 from pipeline.errors import ConfigError, ToolError
-from pipeline.records import Findings, Record, References
+from pipeline.records import DomainOutput, Record, References
 
 log = logging.getLogger(__name__)
 
@@ -82,11 +82,11 @@ class RemoteBlast(Render):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write the tables of `LocalBlast` for the first `max_queries` samples."""
         queries = [(SAMPLES, record) for record in records[: self.max_queries] if record.symbols]
         if not queries:
-            return Findings(summary=("BLAST: no samples to search",))
+            return DomainOutput(summary=("BLAST: no samples to search",))
         name = self.service.name
         log.info("sending %d samples to %s and waiting, up to %g s", len(queries), name, self.timeout_s)
         answers = Remote(self.service, self.timeout_s).run(self.submissions(queries))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.domains.genome.blast.alignments import SHOWN, nearest, write_alignments
-from pipeline.domains.genome.blast.calibration import LARGEST_P, Comparison, compare, verdict
+from pipeline.domains.genome.blast.calibration import MAX_P, Comparison, compare, verdict
 from pipeline.domains.genome.blast.collect import SAMPLES, Found, Searched, write_hits
 from pipeline.domains.genome.blast.evalue_plot import cumulative
 from pipeline.domains.genome.blast.search import Program
-from pipeline.records import QUALITY, RESULTS, Exhibit, Findings
+from pipeline.records import QUALITY, RESULTS, DomainOutput, ReportSection
 
 COLUMNS = (
     "group", "sequence", "length", "hits", "best_hit", "evalue", "bit_score", "identity_percent",
@@ -43,7 +43,9 @@ class Search:
     program: Program
 
 
-def summarise(hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path) -> Findings:
+def summarise(
+    hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path
+) -> DomainOutput:
     """Write `blast.tsv`, `blast_summary.tsv`, `blast_comparison.tsv`, `blast_evalues.svg` and, where a
     sample has a hit, `alignments.txt`."""
     evalues = {group: _evalues(searched, group) for group in dict.fromkeys(one.group for one in searched)}
@@ -54,26 +56,28 @@ def summarise(hits: Sequence[Found], searched: Sequence[Searched], search: Searc
     aligned = write_alignments(searched, search.program, out_dir / "alignments.txt")
     summary = _write_summary(searched, stranded, out_dir / "blast_summary.tsv")
     table = write_hits(hits, out_dir / "blast.tsv", stranded)
-    exhibits = [
-        Exhibit("Best E-values of the samples and of the reference groups", (plot,), CAPTION, part=QUALITY),
-        Exhibit(
+    sections = [
+        ReportSection(
+            "Best E-values of the samples and of the reference groups", (plot,), CAPTION, part=QUALITY
+        ),
+        ReportSection(
             "Best E-values: samples against each group", (groups,), _groups_caption(comparisons), part=QUALITY
         ),
-        Exhibit("Best BLAST hit of every sequence", (summary,), search.what, part=RESULTS),
-        Exhibit("BLAST hits of the samples", (table,), HITS_CAPTION),
+        ReportSection("Best BLAST hit of every sequence", (summary,), search.what, part=RESULTS),
+        ReportSection("BLAST hits of the samples", (table,), HITS_CAPTION),
     ]
     if aligned:
         caption = f"The best hits of the {SHOWN} nearest samples; places are those in the source sequence."
-        exhibits.insert(2, Exhibit("Alignments", (aligned,), caption))
+        sections.insert(2, ReportSection("Alignments", (aligned,), caption))
     lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
     verdicts = verdict(comparisons, evalues, search.database) if len(evalues) > 1 else ()
-    return Findings(
-        exhibits=tuple(exhibits),
+    return DomainOutput(
+        sections=tuple(sections),
         summary=(*lines, *verdicts),
         conclusions=verdicts[:1],
         figures=_figures(searched, evalues, comparisons, search.limit),
         notes={BEST: BEST_NOTE.format(search.database)},
-        files=tuple(file for exhibit in exhibits for file in exhibit.files),
+        files=tuple(file for section in sections for file in section.files),
     )
 
 
@@ -151,7 +155,7 @@ def _groups_caption(comparisons: Sequence[Comparison]) -> str:
         "Identity and coverage are medians over the nearest neighbours, the best hits. "
         "samples_smaller_share: of all pairs of a sample and a sequence of the group, how many in which the "
         "sample has the smaller E-value, half for equal ones. p_value: Mann-Whitney, two-sided, "
-        f"Holm-corrected for {len(comparisons)} comparisons; up to {LARGEST_P:g} counts as different. "
+        f"Holm-corrected for {len(comparisons)} comparisons; up to {MAX_P:g} counts as different. "
         "A sequence without a hit has the largest E-value."
     )
 

@@ -1,7 +1,7 @@
 """Are sampled genes like real ones: starts, stops, frame, lengths and codons of whole coding sequences.
 
 All is measured in frame 0, from the first base of a record to its last. Read next: `reading_frames.py`, which
-looks for reading frames anywhere; `pipeline/evaluation/scoreboard` (how groups are compared).
+looks for reading frames anywhere; `pipeline/evaluation/metric_comparison` (how groups are compared).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ import numpy as np
 
 from pipeline.domains.genome.encoding import encode, words
 from pipeline.domains.genome.orfs import STANDARD_CODE, codon_set, stop_codons
-from pipeline.evaluation.scoreboard.comparison import FEWEST_LETTERS, SAMPLES, Measure, score
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
-from pipeline.evaluation.scoreboard.subsampling import Pool
-from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words
-from pipeline.records import QUALITY, Exhibit, Findings
+from pipeline.evaluation.metric_comparison.comparison import MIN_LETTERS, SAMPLES, Measure, score
+from pipeline.evaluation.metric_comparison.conclusions import Words
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 STARTS = ("ATG", "GTG", "TTG")
 """Start codons of bacteria; other genes begin with the first of them."""
@@ -98,7 +98,9 @@ def are_coding(sequences: Sequence[str], table: int = STANDARD_CODE) -> bool:
     return bool(total[STOP] >= CODING_SHARE * total[GENES])
 
 
-def compare_genes(groups: Mapping[str, Sequence[str]], out_dir: Path, table: int = STANDARD_CODE) -> Findings:
+def compare_genes(
+    groups: Mapping[str, Sequence[str]], out_dir: Path, table: int = STANDARD_CODE
+) -> DomainOutput:
     """Write `genes.tsv` and a plot of lengths; groups map a name to sequences from start to stop."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
     pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
@@ -110,10 +112,12 @@ def compare_genes(groups: Mapping[str, Sequence[str]], out_dir: Path, table: int
     lengths = {name: [len(text) for text in group] for name, group in groups.items()}
     plot = spread(lengths, "length, bases", out_dir / "gene_lengths.svg")
     said = tuple(_counts(groups, table))
-    return Findings(
-        exhibits=(
-            Exhibit("Genes and held-out real genes", (written,), caption_of(WORDS), part=QUALITY),
-            Exhibit("Lengths of genes", (plot,), "Bars: the middle half; lines: medians.", part=QUALITY),
+    return DomainOutput(
+        sections=(
+            ReportSection("Genes and held-out real genes", (written,), caption_of(WORDS), part=QUALITY),
+            ReportSection(
+                "Lengths of genes", (plot,), "Bars: the middle half; lines: medians.", part=QUALITY
+            ),
         ),
         summary=said,
         conclusions=said[:1],
@@ -140,7 +144,7 @@ def _counts(groups: Mapping[str, Sequence[str]], table: int) -> list[str]:
 
 
 def _is_enough(group: Sequence[str]) -> bool:
-    return len(group) >= MIN_SEQUENCES and sum(map(len, group)) >= 2 * FEWEST_LETTERS
+    return len(group) >= MIN_SEQUENCES and sum(map(len, group)) >= 2 * MIN_LETTERS
 
 
 def _codons(codes: np.ndarray) -> np.ndarray:

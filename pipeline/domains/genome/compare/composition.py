@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.domains.genome.compare.spectra import distinct, reverse_complements
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.scoreboard.divergence import shares
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.divergence import shares
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 DINUCLEOTIDES = tuple(a + b for a in BASES for b in BASES)
 DISTINCT = tuple(distinct(2).tolist())

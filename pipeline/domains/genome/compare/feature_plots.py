@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline.domains.genome.compare import measures as named
-from pipeline.domains.genome.compare.reading_frames import SENSE, SHORTEST_ORF_BP
-from pipeline.domains.genome.compare.repeats import SHORTEST_TRACT
+from pipeline.domains.genome.compare.reading_frames import MIN_ORF_BP, SENSE
+from pipeline.domains.genome.compare.repeats import MIN_TRACT
 from pipeline.domains.genome.orfs import CODONS, amino_acids
+from pipeline.evaluation.metric_comparison.comparison import INTERVAL_ERRORS, Estimate
+from pipeline.evaluation.metric_comparison.figures import Rows, band, mark, save_with_legend
 from pipeline.evaluation.plots import new_figure, save_svg
-from pipeline.evaluation.scoreboard.comparison import INTERVAL_ERRORS, Estimate
-from pipeline.evaluation.scoreboard.figures import Rows, band, mark, save_with_legend
 
 RAREST_PER_KB = 0.004
 """The lowest rate that plots of rates show."""
@@ -26,7 +26,7 @@ def repeats(rows: Rows, path: Path) -> Path:
     _rates(left, runs, 1, "length of the run (bp)", "runs per kb")
     if tracts is not None:
         label = "length of the repeat (bp)"
-        _rates(middle, tracts.groups, SHORTEST_TRACT, label, "as long or longer, per kb")
+        _rates(middle, tracts.groups, MIN_TRACT, label, "as long or longer, per kb")
     shown = {
         "in runs\nof 6+": named.LONG_RUNS, "in tandem\nrepeats": named.TANDEM,
         "low\ncomplexity": named.DUST,
@@ -51,7 +51,7 @@ def orf_lengths(rows: Rows, path: Path) -> Path:
     axes = figure.subplots()
     groups = rows[named.ORF_LENGTHS].groups
     label = "length with the stop codon (codons)"
-    _rates(axes, groups, SHORTEST_ORF_BP // 3, label, "ORFs as long or longer, per kb")
+    _rates(axes, groups, MIN_ORF_BP // 3, label, "ORFs as long or longer, per kb")
     return save_with_legend(axes, path)
 
 

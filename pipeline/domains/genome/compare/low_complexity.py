@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from pipeline.domains.genome.encoding import words
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 WINDOW, THRESHOLD = 64, 2.0
 """Bases of a stretch at most, and the score to exceed: dustmasker's defaults (it prints ten times the

@@ -13,9 +13,9 @@ from pipeline.domains.genome.compare import (
     repeats,
     spectra,
 )
-from pipeline.evaluation.scoreboard.comparison import Counts, Measure
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.comparison import Counts, Measure
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 GC = "GC content (%)"
 CPG = "CpG observed/expected"
@@ -148,7 +148,7 @@ def _repeats() -> list[Measure]:
 
 
 def _frames() -> list[Measure]:
-    tally, shortest = reading_frames.frame_tally, reading_frames.SHORTEST_ORF_BP
+    tally, shortest = reading_frames.frame_tally, reading_frames.MIN_ORF_BP
     return [
         Measure(f"ORFs of {shortest} bp or more, per kb", tally, reading_frames.orfs_per_kb),
         Measure(f"mean length of ORFs of {shortest} bp or more (bp)", tally, reading_frames.mean_orf_length),

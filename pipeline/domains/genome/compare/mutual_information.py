@@ -11,13 +11,13 @@ import itertools
 
 import numpy as np
 
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
-LONGEST_DISTANCE = 2000
-FEWEST_PAIRS = 5_000
+MAX_DISTANCE = 2000
+MIN_PAIRS = 5_000
 """A distance is measured where at least so many pairs are so far apart: chance alone then shows 0.001
 bits."""
-FEWEST_UNITS = 10
+MIN_UNITS = 10
 """And where they are from at least so many units: of fewer, one odd sequence decides."""
 BANDS = ((1, 10), (11, 100), (101, 1000), (1001, 2000))
 """Distances of the scoreboard's rows, in base pairs."""
@@ -32,11 +32,11 @@ def usable_distance(pools: list[Pool]) -> int:
 
 def _usable(pool: Pool) -> int:
     lengths = np.sort(pool.lengths)[::-1]
-    if len(lengths) < FEWEST_UNITS:
+    if len(lengths) < MIN_UNITS:
         return 0
-    distances = np.arange(1, LONGEST_DISTANCE + 1)
+    distances = np.arange(1, MAX_DISTANCE + 1)
     pairs = np.maximum(lengths - distances[:, None], 0).sum(axis=1)
-    enough = np.flatnonzero((pairs >= FEWEST_PAIRS) & (distances < lengths[FEWEST_UNITS - 1]))
+    enough = np.flatnonzero((pairs >= MIN_PAIRS) & (distances < lengths[MIN_UNITS - 1]))
     return int(distances[enough[-1]]) if len(enough) else 0
 
 

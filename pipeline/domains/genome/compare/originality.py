@@ -18,8 +18,8 @@ from pipeline.domains.genome.compare.originality_figure import draw_matches
 from pipeline.domains.genome.compare.originality_verdict import Copying, say, warn
 from pipeline.domains.genome.encoding import encode
 from pipeline.evaluation.exact_matches import Matches, find_matches
-from pipeline.evaluation.scoreboard.comparison import SAMPLES
-from pipeline.records import QUALITY, Exhibit, Findings, Record, References, Rejection
+from pipeline.evaluation.metric_comparison.comparison import SAMPLES
+from pipeline.records import QUALITY, DomainOutput, Record, References, Rejection, ReportSection
 from pipeline.runtime.progress import bar
 
 SIZES = (12, 16, 24, 32)
@@ -78,7 +78,7 @@ class _Training:
 
 def audit_copies(
     records: Sequence[Record], references: References, max_copy_bp: int | None, out_dir: Path
-) -> tuple[list[Record], Findings]:
+) -> tuple[list[Record], DomainOutput]:
     """Find the samples' longest matches with the training records; write `originality.tsv`,
     `originality_summary.tsv` and a plot into `out_dir`.
 
@@ -97,11 +97,11 @@ def audit_copies(
     table, rows, plot = files
     said = tuple(say(copying, _longest(groups[0], training)))
     warned = tuple(warn(copying))
-    return kept, Findings(
-        exhibits=(
-            Exhibit("Copies of the training data", (table,), copying.why, part=QUALITY),
-            Exhibit("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
-            Exhibit("Longest exact match of every sequence", (rows,), CAPTION),
+    return kept, DomainOutput(
+        sections=(
+            ReportSection("Copies of the training data", (table,), copying.why, part=QUALITY),
+            ReportSection("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
+            ReportSection("Longest exact match of every sequence", (rows,), CAPTION),
         ),
         summary=(*warned, *said),
         conclusions=said[2:] if warned else said[1:] or said,

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.evaluation.scoreboard.comparison import REAL, SAMPLES
+from pipeline.evaluation.metric_comparison.comparison import REAL, SAMPLES
 
 USUAL_SHARE = 0.99
 """The longest matches of so many held-out real sequences are no copies."""
-FEWEST_BP, MOST_BP = 24, 64
+MIN_BP, MAX_BP = 24, 64
 """Limits are never lower, since by chance 500 bases and 150 million, on both strands, share 24 in one case of
 2,000; nor higher: where held-out records repeat whole training records, that is no measure."""
-FEWEST_SEQUENCES = 5
+MIN_SEQUENCES = 5
 """Of fewer on either side nothing is said."""
-LARGEST_P, SMALLEST_EFFECT = 0.01, 0.55
+MAX_P, MIN_EFFECT = 0.01, 0.55
 """Longer matches are told from chance up to this p-value; they matter where a sample's match is the longer
 one in so many of all pairs of a sample and a real sequence."""
 MANY_COPIES = 0.2
@@ -46,9 +46,9 @@ class Copying:
         if self.max_copy_bp is not None:
             return self.max_copy_bp
         if REAL not in self.lengths:
-            return FEWEST_BP
+            return MIN_BP
         usual = np.quantile(self.lengths[REAL], USUAL_SHARE, method="inverted_cdf")
-        return int(np.clip(usual, FEWEST_BP, MOST_BP))
+        return int(np.clip(usual, MIN_BP, MAX_BP))
 
     @property
     def why(self) -> str:
@@ -57,7 +57,7 @@ class Copying:
             return f"Samples with an exact match above domain.max_copy_bp={self.limit} were dropped."
         return (
             f"Samples with an exact match above {self.limit} bp are flagged as copied: 1% of held-out real "
-            f"sequences have longer ones, but the limit is at least {FEWEST_BP} and at most {MOST_BP} bp. "
+            f"sequences have longer ones, but the limit is at least {MIN_BP} and at most {MAX_BP} bp. "
             "Held-out real DNA shares repeats with the training data. domain.max_copy_bp=40 would drop "
             "samples with longer matches."
         )
@@ -93,7 +93,7 @@ def warn(copying: Copying) -> Iterator[str]:
     if copying.drops or REAL not in copying.lengths:
         return
     samples, real = (copying.above(name) / len(copying.lengths[name]) for name in (SAMPLES, REAL))
-    if samples >= real + MANY_COPIES and _more_above(copying) <= LARGEST_P:
+    if samples >= real + MANY_COPIES and _more_above(copying) <= MAX_P:
         yield (
             f"{samples:.0%} of the samples copy the training data (held-out real DNA {real:.0%}); "
             "domain.max_copy_bp=40 drops such samples"
@@ -111,7 +111,7 @@ def _more_above(copying: Copying) -> float:
 
 def _verdict(copying: Copying) -> str:
     samples, real = copying.lengths[SAMPLES], copying.lengths[REAL]
-    if min(len(samples), len(real)) < FEWEST_SEQUENCES:
+    if min(len(samples), len(real)) < MIN_SEQUENCES:
         return f"too few sequences to compare with held-out real DNA ({len(samples)} and {len(real)})"
     from scipy.stats import mannwhitneyu
 
@@ -121,13 +121,13 @@ def _verdict(copying: Copying) -> str:
     rare = _more_above(copying)
     medians = f"median longest match {np.median(samples):g} bp, held-out real {np.median(real):g} bp"
     test = f"{medians}; rank test, p = {ranked.pvalue:.1g}"
-    if rare <= LARGEST_P:
+    if rare <= MAX_P:
         (count, size), (real_count, real_size) = above
         return (
             f"the samples copy more than held-out real DNA does: {count / size:.1%} of them have a match "
             f"above {copying.limit} bp, of held-out real {real_count / real_size:.1%} (Fisher's exact test, "
             f"p = {rare:.1g})"
         )
-    if ranked.pvalue <= LARGEST_P and longer >= SMALLEST_EFFECT:
+    if ranked.pvalue <= MAX_P and longer >= MIN_EFFECT:
         return f"the samples copy more than held-out real DNA does ({test})"
     return f"the samples copy no more than held-out real DNA does ({test})"

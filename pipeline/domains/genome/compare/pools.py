@@ -5,24 +5,24 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from pipeline.domains.genome.encoding import encode
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
-FEWEST_UNITS = 20
-SHORTEST_PART = 100
+MIN_UNITS = 20
+MIN_PART = 100
 """Bases of a part, at least, where few sequences are cut into more units."""
-MOST_BASES = 1_000_000
+MAX_BASES = 1_000_000
 """More tell nothing new."""
 Part = tuple[str, Hashable, int]
 """A text, its block, and how far into its record it begins."""
 
 
 def pool(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> Pool:
-    """Sequences of any number and length, but not all empty, as a pool of at most `MOST_BASES`; `blocks` says
+    """Sequences of any number and length, but not all empty, as a pool of at most `MAX_BASES`; `blocks` says
     which block of a genome each is from."""
     names = range(len(sequences)) if blocks is None else blocks
     parts = _bounded([(text, name, 0) for text, name in zip(sequences, names, strict=True) if text])
-    if len(parts) < FEWEST_UNITS:
-        size = max(SHORTEST_PART, -(-sum(len(text) for text, *_ in parts) // FEWEST_UNITS))
+    if len(parts) < MIN_UNITS:
+        size = max(MIN_PART, -(-sum(len(text) for text, *_ in parts) // MIN_UNITS))
         parts = [
             (text[at : at + size], name, at) for text, name, _ in parts for at in range(0, len(text), size)
         ]
@@ -31,13 +31,13 @@ def pool(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> 
 
 
 def _bounded(sequences: Sequence[Part]) -> list[Part]:
-    """At most `MOST_BASES`: sequences spread evenly over all of them, and the last one cut."""
+    """At most `MAX_BASES`: sequences spread evenly over all of them, and the last one cut."""
     total = sum(len(text) for text, *_ in sequences)
-    if total <= MOST_BASES:
+    if total <= MAX_BASES:
         return list(sequences)
-    number = -(-len(sequences) * MOST_BASES // total)
+    number = -(-len(sequences) * MAX_BASES // total)
     chosen = np.linspace(0, len(sequences) - 1, number).round().astype(int)
-    kept, left = [], MOST_BASES
+    kept, left = [], MAX_BASES
     for place in chosen:
         text, name, offset = sequences[place]
         kept.append((text[:left], name, offset))

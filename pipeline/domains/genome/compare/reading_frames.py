@@ -9,20 +9,20 @@ import numpy as np
 
 from pipeline.domains.genome.encoding import reverse_complement_codes, words
 from pipeline.domains.genome.orfs import CODONS, amino_acids, codon_set, orf_spans, stop_codons
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
-SHORTEST_ORF_BP = 90
+MIN_ORF_BP = 90
 """ORFs of at least so many base pairs are counted, and their codons."""
-MOST_CODONS = 2000
+MAX_CODONS = 2000
 """Longer ORFs are counted as this long."""
 SENSE = tuple(number for number, letter in enumerate(amino_acids()) if letter != "*")
 """The 61 codons of the standard code that stand for an amino acid, by number."""
 
 
 def frame_tally(pool: Pool) -> np.ndarray:
-    """Counts of ORFs by their codons with the stop, ``(units, MOST_CODONS + 1)``, then of the 64 codons in
-    those of `SHORTEST_ORF_BP` and more, without start and stop, then all bases."""
-    lengths = np.zeros((pool.units, MOST_CODONS + 1))
+    """Counts of ORFs by their codons with the stop, ``(units, MAX_CODONS + 1)``, then of the 64 codons in
+    those of `MIN_ORF_BP` and more, without start and stop, then all bases."""
+    lengths = np.zeros((pool.units, MAX_CODONS + 1))
     codons = np.zeros((pool.units, len(CODONS)))
     begins, stops = codon_set(("ATG",)), stop_codons()
     for unit, codes in pool.sequences():
@@ -32,8 +32,8 @@ def frame_tally(pool: Pool) -> np.ndarray:
                 spans, cut = orf_spans(read, frame, begins, stops)
                 spans = spans[~cut]
                 size = (spans[:, 1] - spans[:, 0]) // 3
-                lengths[unit] += np.bincount(np.minimum(size, MOST_CODONS), minlength=MOST_CODONS + 1)
-                inside = _inside(spans[3 * size >= SHORTEST_ORF_BP], frame, len(numbers[frame::3]))
+                lengths[unit] += np.bincount(np.minimum(size, MAX_CODONS), minlength=MAX_CODONS + 1)
+                inside = _inside(spans[3 * size >= MIN_ORF_BP], frame, len(numbers[frame::3]))
                 codons[unit] += np.bincount(numbers[frame::3][inside], minlength=65)[:64]
     return np.concatenate([lengths, codons, pool.unit_sizes[:, None]], axis=1)
 
@@ -49,28 +49,28 @@ def _inside(spans: np.ndarray, frame: int, number: int) -> np.ndarray:
 
 
 def orfs_per_kb(frames: np.ndarray) -> np.ndarray:
-    """ORFs of at least `SHORTEST_ORF_BP` per 1000 base pairs of sequence, all six frames, from
+    """ORFs of at least `MIN_ORF_BP` per 1000 base pairs of sequence, all six frames, from
     `frame_tally`."""
-    long = frames[..., SHORTEST_ORF_BP // 3 : MOST_CODONS + 1].sum(axis=-1)
+    long = frames[..., MIN_ORF_BP // 3 : MAX_CODONS + 1].sum(axis=-1)
     return 1000 * long / np.maximum(frames[..., -1], 1)
 
 
 def mean_orf_length(frames: np.ndarray) -> np.ndarray:
-    """The mean length in base pairs of the ORFs of at least `SHORTEST_ORF_BP`; 0 where there is none."""
-    counts = frames[..., SHORTEST_ORF_BP // 3 : MOST_CODONS + 1]
-    lengths = 3 * np.arange(SHORTEST_ORF_BP // 3, MOST_CODONS + 1)
+    """The mean length in base pairs of the ORFs of at least `MIN_ORF_BP`; 0 where there is none."""
+    counts = frames[..., MIN_ORF_BP // 3 : MAX_CODONS + 1]
+    lengths = 3 * np.arange(MIN_ORF_BP // 3, MAX_CODONS + 1)
     return counts @ lengths / np.maximum(counts.sum(axis=-1), 1e-9)
 
 
 def longer_than(frames: np.ndarray) -> np.ndarray:
-    """ORFs per 1000 base pairs of sequence that have so many codons or more, ``(..., MOST_CODONS + 1)``."""
-    counts = frames[..., : MOST_CODONS + 1]
+    """ORFs per 1000 base pairs of sequence that have so many codons or more, ``(..., MAX_CODONS + 1)``."""
+    counts = frames[..., : MAX_CODONS + 1]
     return 1000 * counts[..., ::-1].cumsum(axis=-1)[..., ::-1] / np.maximum(frames[..., -1:], 1)
 
 
 def codon_counts(frames: np.ndarray) -> np.ndarray:
     """Counts of the 61 sense codons, from `frame_tally`."""
-    return frames[..., MOST_CODONS + 1 : MOST_CODONS + 65][..., list(SENSE)]
+    return frames[..., MAX_CODONS + 1 : MAX_CODONS + 65][..., list(SENSE)]
 
 
 def synonymous_usage(codons: np.ndarray) -> np.ndarray:

@@ -2,24 +2,24 @@
 
 import numpy as np
 
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
-LONGEST_RUN = 60
+MAX_RUN = 60
 """Longer runs and tracts are counted as this long."""
 UNITS = range(2, 7)
-FEWEST_COPIES = 3
-SHORTEST_TRACT = 12
+MIN_COPIES = 3
+MIN_TRACT = 12
 """Bases of a tandem repeat, at least: fewer come about by chance everywhere."""
 LONG_RUN = 6
 """Homopolymers of so many bases are called long."""
 
 
 def run_tally(pool: Pool) -> np.ndarray:
-    """Counts of homopolymer runs by their length, ``(units, LONGEST_RUN + 1)``, followed by the bases in
+    """Counts of homopolymer runs by their length, ``(units, MAX_RUN + 1)``, followed by the bases in
     long ones and by all bases in two last columns."""
     first, lengths = _runs(_same(pool.codes, 1))
     lengths = lengths + 1
-    counts = pool.tally(first, np.minimum(lengths, LONGEST_RUN), LONGEST_RUN + 1)
+    counts = pool.tally(first, np.minimum(lengths, MAX_RUN), MAX_RUN + 1)
     nowhere = np.zeros(len(first), np.int64)
     bases = pool.unit_sizes[:, None]
     # Letters that are like neither neighbour are runs of one.
@@ -34,19 +34,19 @@ def long_run_share(runs: np.ndarray) -> np.ndarray:
 
 
 def runs_per_kb(runs: np.ndarray) -> np.ndarray:
-    """Runs of each length per 1000 bases, ``(..., LONGEST_RUN + 1)``, from `run_tally`."""
-    return 1000 * runs[..., : LONGEST_RUN + 1] / np.maximum(runs[..., -1:], 1)
+    """Runs of each length per 1000 bases, ``(..., MAX_RUN + 1)``, from `run_tally`."""
+    return 1000 * runs[..., : MAX_RUN + 1] / np.maximum(runs[..., -1:], 1)
 
 
 def tract_tally(pool: Pool) -> np.ndarray:
-    """Counts of tandem repeats by their length in bases, ``(units, LONGEST_RUN + 1)``, followed by the
+    """Counts of tandem repeats by their length in bases, ``(units, MAX_RUN + 1)``, followed by the
     bases that any covers and by all bases in two last columns.
 
-    A tract has a unit of 2 to 6 bases, `FEWEST_COPIES` of it and `SHORTEST_TRACT` bases at least; its last
+    A tract has a unit of 2 to 6 bases, `MIN_COPIES` of it and `MIN_TRACT` bases at least; its last
     copy may be cut short. One whose unit is itself a repeat belongs to the shorter unit.
     """
     starts, lengths = tandem_repeats(pool.codes)
-    counts = pool.tally(starts, np.minimum(lengths, LONGEST_RUN), LONGEST_RUN + 1)
+    counts = pool.tally(starts, np.minimum(lengths, MAX_RUN), MAX_RUN + 1)
     change = np.zeros(len(pool.codes) + 1, np.int64)
     np.add.at(change, starts, 1)
     np.add.at(change, starts + lengths, -1)
@@ -61,8 +61,8 @@ def tandem_share(tracts: np.ndarray) -> np.ndarray:
 
 
 def longer_tracts_per_kb(tracts: np.ndarray) -> np.ndarray:
-    """Tracts of each length or longer per 1000 bases, ``(..., LONGEST_RUN + 1)``, from `tract_tally`."""
-    counts = tracts[..., : LONGEST_RUN + 1]
+    """Tracts of each length or longer per 1000 bases, ``(..., MAX_RUN + 1)``, from `tract_tally`."""
+    counts = tracts[..., : MAX_RUN + 1]
     return 1000 * counts[..., ::-1].cumsum(axis=-1)[..., ::-1] / np.maximum(tracts[..., -1:], 1)
 
 
@@ -72,7 +72,7 @@ def tandem_repeats(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for unit in UNITS:
         first, lengths = _runs(_same(codes, unit))
         lengths = lengths + unit
-        kept = lengths >= max(SHORTEST_TRACT, FEWEST_COPIES * unit)
+        kept = lengths >= max(MIN_TRACT, MIN_COPIES * unit)
         first, lengths = first[kept], lengths[kept]
         for shorter in range(1, unit):
             if unit % shorter == 0:

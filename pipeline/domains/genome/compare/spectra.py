@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from pipeline.domains.genome.encoding import words
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 
 def pair_tally(pool: Pool) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Do the samples look like DNA: one scoreboard of measures beside those of the reference groups, and its
 plots.
 
-Read next: `measures.py` (what is measured), `pipeline/evaluation/scoreboard` (how it is compared),
+Read next: `measures.py` (what is measured), `pipeline/evaluation/metric_comparison` (how it is compared),
 `statistics_plots.py`.
 """
 
@@ -13,12 +13,12 @@ import numpy as np
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.pools import pool
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.scoreboard.comparison import CONTROL, FEWEST_LETTERS, REAL, score
-from pipeline.evaluation.scoreboard.mixtures import few_blocks, mix_letters
-from pipeline.evaluation.scoreboard.subsampling import Pool
-from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, summary_of, warnings_of
-from pipeline.records import QUALITY, Exhibit, Findings
+from pipeline.evaluation.metric_comparison.comparison import CONTROL, MIN_LETTERS, REAL, score
+from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of, warnings_of
+from pipeline.evaluation.metric_comparison.mixtures import few_blocks, mix_letters
+from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 SEED = 0
 """Nothing but the data may change the numbers, so that the seed is none of the run's."""
@@ -27,12 +27,12 @@ WORDS = Words("bases", "DNA", "real DNA", ("JS distance of ", "mutual informatio
 
 def compare_groups(
     groups: Mapping[str, Sequence[str]], out_dir: Path, blocks: Mapping[str, Sequence[str]] | None = None
-) -> Findings:
+) -> DomainOutput:
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to sequences of A, C, G and T, and
     `blocks` to the block of a genome that each sequence is from."""
     blocks = blocks or {}
     groups = {name: group for name, group in groups.items() if any(group)}
-    large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * FEWEST_LETTERS}
+    large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * MIN_LETTERS}
     pools = {name: pool(group, blocks.get(name)) for name, group in large.items()}
     measured, drawn = (named.measures(pools), named.profiles(pools)) if pools else ([], [])
     of_units, mixer = {name: each.blocks for name, each in pools.items()}, None
@@ -52,8 +52,11 @@ def compare_groups(
         plots = draw_all({row.measure.name: row for row in found}, rows, out_dir)
     said = few or tuple(summary_of(groups, rows, WORDS))
     warned = () if few else tuple(warnings_of(rows, WORDS))
-    return Findings(
-        exhibits=(Exhibit("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY), *plots),
+    return DomainOutput(
+        sections=(
+            ReportSection("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY),
+            *plots,
+        ),
         summary=(*warned, *said),
         conclusions=said[:2],
         warnings=warned,

@@ -8,12 +8,11 @@ import numpy as np
 from pipeline.domains.genome.compare import feature_plots
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.composition import DINUCLEOTIDES, DISTINCT, FREQUENT, RARE, WINDOW_BIN
-from pipeline.domains.genome.compare.reading_frames import SHORTEST_ORF_BP
-from pipeline.domains.genome.compare.repeats import SHORTEST_TRACT
+from pipeline.domains.genome.compare.reading_frames import MIN_ORF_BP
+from pipeline.domains.genome.compare.repeats import MIN_TRACT
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.plots import colour, new_figure, save_svg
-from pipeline.evaluation.scoreboard.comparison import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, Row
-from pipeline.evaluation.scoreboard.figures import (
+from pipeline.evaluation.metric_comparison.comparison import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, Row
+from pipeline.evaluation.metric_comparison.figures import (
     FURTHEST_ERRORS,
     Rows,
     band,
@@ -22,7 +21,8 @@ from pipeline.evaluation.scoreboard.figures import (
     save_with_legend,
     spectra_distance,
 )
-from pipeline.records import QUALITY, Exhibit
+from pipeline.evaluation.plots import colour, new_figure, save_svg
+from pipeline.records import QUALITY, ReportSection
 
 WEAK = "#d6d3d1"
 LEVEL = "#a8a29e"
@@ -63,7 +63,7 @@ CAPTIONS = {
     "repeats": (
         "Runs, tandem repeats, low complexity",
         "Left: runs of one letter. Middle: exact tandem repeats with units of 2 to 6 bases, at least 3 "
-        f"copies and {SHORTEST_TRACT} bp. Right: shares of bases in runs of 6 and more, in such repeats, and "
+        f"copies and {MIN_TRACT} bp. Right: shares of bases in runs of 6 and more, in such repeats, and "
         "of low complexity (symmetric DUST). Bands and intervals: 95%.",
     ),
     "orf_lengths": (
@@ -73,7 +73,7 @@ CAPTIONS = {
     ),
     "codon_usage": (
         "Codon usage",
-        f"In ORFs of {SHORTEST_ORF_BP} bp and more: each codon's use over the mean of those for the same "
+        f"In ORFs of {MIN_ORF_BP} bp and more: each codon's use over the mean of those for the same "
         "amino acid (RSCU); 1 is no preference.",
     ),
     "mutual_information": (
@@ -85,7 +85,7 @@ CAPTIONS = {
 }
 
 
-def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[Exhibit]:
+def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[ReportSection]:
     """Every picture for which there is something to show, the overview first."""
     groups = set(scored[0].groups)
     real = REAL in groups and len(groups) > 1
@@ -104,7 +104,7 @@ def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[Exhibit]:
          named.INFORMATION in rows),
     )  # fmt: skip
     return [
-        Exhibit(CAPTIONS[name][0], (draw(out_dir / f"{name}.svg"),), CAPTIONS[name][1], part=QUALITY)
+        ReportSection(CAPTIONS[name][0], (draw(out_dir / f"{name}.svg"),), CAPTIONS[name][1], part=QUALITY)
         for name, draw, wanted in plots
         if wanted
     ]

@@ -27,7 +27,7 @@ from pipeline.domains.music.abc.music_tokens import added_length, bar_ends, musi
 from pipeline.domains.music.abc.normal_form import Keep, NotNormal, normalise_body
 from pipeline.domains.music.abc.prime import parse_prime
 from pipeline.domains.music.abc.repair import cut_to_bars, mend
-from pipeline.domains.music.abc.requested_header import Wishes, bind, wishes_of
+from pipeline.domains.music.abc.requested_header import Wishes, bind, requested_header
 from pipeline.domains.music.abc.transpose import NotMovable, transposed
 from pipeline.domains.music.abc.tune import Tune, describe, tune_of
 from pipeline.domains.music.abc.tune_grammar import tune_grammar
@@ -35,7 +35,16 @@ from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError, DataError
 from pipeline.grammar import Grammar
-from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.records import (
+    RESULTS,
+    DomainOutput,
+    Record,
+    References,
+    Rejection,
+    ReportSection,
+    Sample,
+    Symbols,
+)
 from pipeline.segments import Phrases
 
 _ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}
@@ -106,9 +115,12 @@ class Abc(Domain):
             again = f"#{seen[number]}" if seen[number] > 1 else ""
             yield self._record(raw, f"{path.name}:{number}{again}", f"{path}:{raw.line}")
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Whether a file is named as ABC, compressed or not."""
-        return super().suits(path) and re.search(r"\.abc(\.(gz|bz2|xz|zst))?$", path.name.lower()) is not None
+        return (
+            super().accepts_file(path)
+            and re.search(r"\.abc(\.(gz|bz2|xz|zst))?$", path.name.lower()) is not None
+        )
 
     def title_data(self, files: Sequence[Path]) -> str:
         """The book of the first tune (`B:`), where it names one."""
@@ -166,10 +178,10 @@ class Abc(Domain):
     @property
     def wishes(self) -> Wishes:
         """What is asked for. Raises ConfigError, naming what is allowed, for what is not known."""
-        return wishes_of(self.meter, self.key, self.dance, self.lowest, self.highest)
+        return requested_header(self.meter, self.key, self.dance, self.lowest, self.highest)
 
     @property
-    def asks(self) -> bool:
+    def has_requests(self) -> bool:
         """Whether a meter, key, rhythm or range is asked for."""
         return self.wishes != Wishes()
 
@@ -262,13 +274,13 @@ class Abc(Domain):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training tune of each tune; flag copies, or drop them."""
         from pipeline.domains.music.compare.originality import audit
 
         return audit(records, references, out_dir, self.max_copy_notes)
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """Write all tunes in the order drawn as one book, `tunes.abc`; the best ones as `best_tunes.abc`."""
         path = out_dir / "tunes.abc"
         _write_book(records, path)
@@ -277,16 +289,18 @@ class Abc(Domain):
         as_drawn = len(records) - repaired
         added = f", {repaired} of them repaired, {as_drawn} as they were drawn" if repaired else ""
         said = "The best first, by simple checks that each tune states (docs/explanation/tune-metrics.md)."
-        exhibits = [
-            Exhibit("The best tunes", (best,), said, part=RESULTS),
-            Exhibit("All tunes as drawn", (path,), "ABC notation, for any ABC program.", part=RESULTS),
+        sections = [
+            ReportSection("The best tunes", (best,), said, part=RESULTS),
+            ReportSection("All tunes as drawn", (path,), "ABC notation, for any ABC program.", part=RESULTS),
         ]
         files = [path, best]
         if repaired:
             files.append(_list_repairs(records, out_dir / "repairs.tsv"))
-            exhibits.append(Exhibit("Repairs", (files[-1],), "What was changed where tunes were not valid."))
-        return Findings(
-            exhibits=tuple(exhibits),
+            sections.append(
+                ReportSection("Repairs", (files[-1],), "What was changed where tunes were not valid.")
+            )
+        return DomainOutput(
+            sections=tuple(sections),
             summary=(f"{count(len(records), 'tune')} in {path.name}{added}",),
             figures={"tunes": len(records), "tunes_repaired": repaired},
             files=tuple(files),
@@ -302,7 +316,7 @@ class Abc(Domain):
         """As a tune of an ABC file, whether it is valid or not."""
         return f"X:{number}\nT:{record.id}\n{record.text.strip()}\n\n"
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Validity, notes, pitches, intervals and note lengths beside those of the reference groups."""
         from pipeline.domains.music.compare.statistics import compare_groups
 

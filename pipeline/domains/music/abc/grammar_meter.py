@@ -27,7 +27,7 @@ BAR_LINES = SECTION_ENDS | {"|", "|1", ":|2"}
 TUPLETS = frozenset({"(2", "(3", "(4", "(5", "(6"})
 BROKEN = frozenset({">", "<", ">>", "<<"})
 MARKS = frozenset("~TH.")
-MOST_INSIDE = 4
+MAX_INSIDE = 4
 """Notes of a chord and grace notes before a note, at most."""
 MAX_LENGTH = 16
 """Unit note lengths of a note."""
@@ -120,7 +120,7 @@ class Bars(Strand):
         if place.inside:
             close = {"[": "]", "{": "}"}[place.inside]
             least = 2 if place.inside == "[" else 1
-            more = ["note"] if place.inner < MOST_INSIDE else []
+            more = ["note"] if place.inner < MAX_INSIDE else []
             return frozenset([*more, close] if place.inner >= least else more)
         found: set[str] = set()
         if place.open:

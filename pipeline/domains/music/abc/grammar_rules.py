@@ -11,7 +11,7 @@ from pipeline.domains.music.abc.abc_notation import ALTERATIONS, parse_note
 from pipeline.domains.music.abc.grammar_meter import BAR_LINES, SECTION_ENDS, kind_of
 from pipeline.domains.music.abc.lexicon import Kinds, Strand
 
-LEAST_BARS = 4
+MIN_BARS = 4
 """Bars of a part, at least; where symbols run out it may end before."""
 _STEPS = "CDEFGAB"
 _PLAIN: tuple[int | None, ...] = (None,) * 7
@@ -145,7 +145,7 @@ class Parts(Strand):
 
     def _find_options(self, form: Form) -> Kinds:
         found = form.lines()
-        if form.bars < LEAST_BARS - 1:
+        if form.bars < MIN_BARS - 1:
             # A pick-up may stand before the sign of a repeat.
             found -= (SECTION_ENDS | {":|2"}) - (set() if form.bars else {"|:"})
         return self.kinds & (found | {_OTHER})
@@ -157,7 +157,7 @@ class Parts(Strand):
         if kind not in BAR_LINES:
             return state
         return Form(
-            bars=0 if kind in SECTION_ENDS else min(state.bars + 1, LEAST_BARS - 1),
+            bars=0 if kind in SECTION_ENDS else min(state.bars + 1, MIN_BARS - 1),
             repeat_open=kind.endswith(":") or (state.repeat_open and not kind.startswith(":")),
             ending={"|1": 1, ":|2": 2, "|": state.ending}.get(kind, 0),
         )

@@ -19,7 +19,7 @@ _ONLY_CLEF = re.compile(r"(?:treble|bass|alto|tenor|perc|auto)\b|[a-z]+=", re.IG
 _MOVES_OTHERWISE = ("shift", "sound", "score", "instrument", "t")
 """Words of later drafts and of single programs that move the sounding pitch."""
 _SIGNS = {semitones: sign for sign, semitones in ALTERATIONS.items()}
-_MOST_OCTAVES, _MOST_SEMITONES = 4, 48
+_MAX_OCTAVES, _MAX_SEMITONES = 4, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def parse_sounding(text: str) -> Sounding:
         if clef is not None:
             found["clef"] = int(clef[1] or 0) // 8
         elif name in ("octave", "transpose"):
-            most = _MOST_OCTAVES if name == "octave" else _MOST_SEMITONES
+            most = _MAX_OCTAVES if name == "octave" else _MAX_SEMITONES
             if not re.fullmatch(r"[+-]?\d{1,2}", value) or abs(int(value)) > most:
                 raise ValueError(f"{name}={value} is no number from -{most} to {most}")
             found[name] = int(value)

@@ -20,7 +20,7 @@ from pipeline.domains.music.abc.abc_notation import (
 )
 from pipeline.domains.music.abc.tune import WHOLE, Note, Problem, Tune, repeated_upbeats
 
-MOST_EDITS = 12
+MAX_EDITS = 12
 _FARTHEST = 4
 _BY_DROPPING = {
     "tie to another pitch": "tie", "tie without a second note": "tie", "tie without a note": "tie",
@@ -61,7 +61,7 @@ def mend(tune: Tune) -> tuple[Tune, tuple[str, ...]] | None:
     """
     tune, edits = _in_its_meter(tune)
     problems = tune.check()
-    while problems and len(edits) < MOST_EDITS:
+    while problems and len(edits) < MAX_EDITS:
         tried = [(edit.apply(tune), edit) for edit in _edits(tune, problems[0])]
         ranked = [(len(mended.check()), order) for order, (mended, _) in enumerate(tried)]
         if not ranked or min(ranked)[0] >= len(problems) + 1:

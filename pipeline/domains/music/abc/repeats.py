@@ -15,7 +15,7 @@ from pipeline.domains.music.abc.tune import Tune
 
 WRITTEN_OUT = "repeats written out"
 LAST_CLOSED, SECOND_CLOSED = "missing last :| added", "missing :| before a second |: added"
-MOST_TIMES = 9
+MAX_TIMES = 9
 _UNUSUAL = re.compile(r"::\||\|::|:::|[\[|:] ?(?:[3-9]|[12]\d*[,-])")
 _SPAN = re.compile(r"(\d)(?:-(\d))?")
 
@@ -141,7 +141,7 @@ def _written(part: _Part) -> str:
 def _passes(part: _Part) -> Iterator[str]:
     """The endings in the order in which they are played, "" where there are none."""
     if not part.endings:
-        yield from [""] * min(part.times, MOST_TIMES)
+        yield from [""] * min(part.times, MAX_TIMES)
         return
     for number in range(1, max(max(numbers) for numbers, _ in part.endings) + 1):
         found = [music for numbers, music in part.endings if number in numbers]

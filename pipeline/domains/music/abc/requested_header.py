@@ -9,7 +9,7 @@ from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import ALTERATIONS, parse_note
 from pipeline.errors import ConfigError
 
-_LEAST_RANGE = 12
+_MIN_RANGE = 12
 USUAL = 0.05
 """The share of a dance's tunes; fewer are named or written otherwise than the dance is."""
 
@@ -31,12 +31,12 @@ class Wishes:
         return asked | {name: frozenset(values) for name, values in self.bound}
 
 
-def wishes_of(
+def requested_header(
     meter: str | None, key: str | None, dance: str | None, lowest: str | None, highest: str | None
 ) -> Wishes:
     """The wishes of settings.
 
-    >>> wishes_of("C|", "D major", None, "G,", "b")
+    >>> requested_header("C|", "D major", None, "G,", "b")
     Wishes(header=(('M', '2/2'), ('K', 'D')), lowest=55, highest=83, bound=())
 
     Raises ConfigError, naming what is allowed, for what is not known.
@@ -58,7 +58,7 @@ def wishes_of(
             f"domain.key={key!r} is not a key: A to G with # or b, then maj, min, mix, dor, phr, lyd or loc"
         ) from None
     low, high = _pitch("lowest", lowest), _pitch("highest", highest)
-    if (high if high is not None else 127) - (low or 0) < _LEAST_RANGE:
+    if (high if high is not None else 127) - (low or 0) < _MIN_RANGE:
         raise ConfigError(
             f"domain.lowest={lowest} and domain.highest={highest} leave less than an octave; widen the range"
         )

@@ -26,7 +26,7 @@ from pipeline.domains.music.abc.tune import Tune
 
 LOWEST, HIGHEST = 55, 88
 """MIDI note numbers that a fiddle plays easily, G3 to E6: a tune is moved no further, but for what it has."""
-MOST_SIGNS = 6
+MAX_SIGNS = 6
 """Sharps or flats of the tune's key; keys inside it may have one more."""
 
 _FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
@@ -117,11 +117,11 @@ def _fifths(semitones: int, signs: Sequence[int]) -> int:
     def cost(fifths: int) -> tuple[bool, int, bool]:
         moved = [count + fifths for count in signs]
         # Of six sharps and six flats, those that the tune is used to.
-        return abs(moved[0]) > MOST_SIGNS, max(map(abs, moved)), (moved[0] > 0) != (signs[0] >= 0)
+        return abs(moved[0]) > MAX_SIGNS, max(map(abs, moved)), (moved[0] > 0) != (signs[0] >= 0)
 
     nearest = 7 * semitones % 12
     best = min((nearest - 24, nearest - 12, nearest, nearest + 12), key=cost)
-    if max(abs(count + best) for count in signs) > MOST_SIGNS + 1:
+    if max(abs(count + best) for count in signs) > MAX_SIGNS + 1:
         raise NotMovable("a key inside it has too many sharps or flats")
     return best
 

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.domains.music.chorales.voices import SILENT, VOICES, Chorale
 
 LONG, HELD, BASS_MOVES, BUSY = 1.0, -1.0, 0.3, 0.5
-_LONGEST_QUARTERS = 2.0
+_MAX_QUARTERS = 2.0
 _TRIPLE, _USUAL_UPBEAT = -1.0, 2.0
 """Added for a meter of three quarters, and for an upbeat of none or one."""
 MOST_USUAL_UPBEAT = 1
@@ -60,7 +60,7 @@ def _weights(chorale: Chorale, steps_per_quarter: int) -> np.ndarray:
     quarter = np.arange(len(lengths)) // steps_per_quarter
     busy = np.bincount(quarter, (lengths > 0).sum(axis=1), len(struck)) - struck.sum(axis=1)
     return (
-        LONG * np.minimum(lengths[on], _LONGEST_QUARTERS).sum(axis=1) / len(VOICES)
+        LONG * np.minimum(lengths[on], _MAX_QUARTERS).sum(axis=1) / len(VOICES)
         + HELD * (sounding & ~struck).sum(axis=1) / len(VOICES)
         + BASS_MOVES * (np.diff(bass, prepend=bass[0]) % 12 != 0)
         + BUSY * busy / len(VOICES)

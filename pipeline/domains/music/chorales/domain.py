@@ -26,7 +26,16 @@ from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError
 from pipeline.grammar import Grammar
-from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.records import (
+    RESULTS,
+    DomainOutput,
+    Record,
+    References,
+    Rejection,
+    ReportSection,
+    Sample,
+    Symbols,
+)
 
 WIDEST = ((57, 81), (53, 74), (48, 69), (36, 64))
 """Lowest and highest note of each voice in Bach's chorales: transposed ones leave these no further than they
@@ -90,9 +99,9 @@ class Chorales(Domain):
             chorale = found.chorale.coarser(found.step // self.step)
             yield Record(found.name, self._symbols(chorale), metadata)
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Whether a file of a folder may hold chorales, by its suffix."""
-        return super().suits(path) and path.suffix.lower() in SUFFIXES
+        return super().accepts_file(path) and path.suffix.lower() in SUFFIXES
 
     def _symbols(self, chorale: Chorale) -> tuple[str, ...]:
         return to_symbols(chorale, self.packed, self.held)
@@ -152,27 +161,29 @@ class Chorales(Domain):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training chorale of each; flag copies, or drop them."""
         from pipeline.domains.music.chorales.originality import OUTER_VOICES
         from pipeline.domains.music.compare.originality import audit
 
         return audit(records, references, out_dir, self.max_copy_notes, OUTER_VOICES)
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """Write all chorales as one text, `chorales.txt`, a whole note a line."""
         path = out_dir / "chorales.txt"
         path.write_text("\n".join(format_chorale(record) for record in records), encoding="utf-8")
-        return Findings(
-            exhibits=(
-                Exhibit("Chorales", (path,), "Soprano, alto, tenor and bass, a step a word.", part=RESULTS),
+        return DomainOutput(
+            sections=(
+                ReportSection(
+                    "Chorales", (path,), "Soprano, alto, tenor and bass, a step a word.", part=RESULTS
+                ),
             ),
             summary=(f"{count(len(records), 'chorale')} in {path.name}",),
             figures={"chorales": len(records)},
             files=(path,),
         )
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Parallels, ranges, crossings, chords and lengths beside those of the reference groups."""
         from pipeline.domains.music.chorales.statistics import compare_groups
 

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 SCORES = (".mxl", ".musicxml", ".xml", ".krn")
 SUFFIXES = (*SCORES, ".json", ".txt")
 SUBSETS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
-MOST_BYTES = {".json": 2**25, ".txt": 2**25}
-MOST_SCORE_BYTES = 2**24
+MAX_BYTES = {".json": 2**25, ".txt": 2**25}
+MAX_SCORE_BYTES = 2**24
 LONGEST = 2**16
 """Steps; an hour and a half. What is longer is no chorale, but an error of the file."""
-LONGEST_SILENCE = 32
+MAX_SILENCE = 32
 """Steps, two bars: where all voices are silent for longer, instruments play alone."""
 _STEPS_PER_QUARTER = SIXTEENTHS // 4
 _VOICE_NAMES = {
@@ -72,7 +72,7 @@ def read_chorales(path: Path) -> Iterator[Found | Rejection]:
     Raises DataError where the file cannot be read or is none of these.
     """
     suffix = path.suffix.lower()
-    most = MOST_BYTES.get(suffix, MOST_SCORE_BYTES)
+    most = MAX_BYTES.get(suffix, MAX_SCORE_BYTES)
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -96,7 +96,7 @@ def _checked(found: Found, where: str) -> Found | Rejection:
     sounding = np.flatnonzero((chorale.pitches != SILENT).any(axis=1))
     if not len(sounding):
         return Rejection(where, "no notes")
-    if np.diff(sounding, prepend=sounding[0]).max() > LONGEST_SILENCE:
+    if np.diff(sounding, prepend=sounding[0]).max() > MAX_SILENCE:
         return Rejection(where, "all voices silent for over two bars")
     inside = slice(sounding[0], sounding[-1] + 1)
     trimmed = Chorale(chorale.pitches[inside], chorale.struck[inside], chorale.told)

@@ -1,6 +1,6 @@
 """Do the samples sound like chorales: counterpoint, chords, leaps and lengths on one scoreboard.
 
-Read next: `counterpoint.py` (what is counted); `pipeline/evaluation/scoreboard` (how it is compared).
+Read next: `counterpoint.py` (what is counted); `pipeline/evaluation/metric_comparison` (how it is compared).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ from pipeline.domains.music.chorales.counterpoint import (
     wide_gaps,
 )
 from pipeline.domains.music.chorales.voices import Chorale, NotAChorale, from_text
-from pipeline.evaluation.scoreboard.comparison import SAMPLES, Measure, score
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
-from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
-from pipeline.records import QUALITY, Exhibit, Findings, Record
+from pipeline.evaluation.metric_comparison.comparison import SAMPLES, Measure, score
+from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.records import QUALITY, DomainOutput, Record, ReportSection
 
 FEWEST = 4
 """Chorales in each group; with fewer there are no halves to compare."""
@@ -78,7 +78,7 @@ def _percent(counts: np.ndarray) -> np.ndarray:
 
 def compare_groups(
     records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
-) -> Findings:
+) -> DomainOutput:
     """Write `statistics.tsv` and plots into `out_dir`; what is no chorale in a group is left out."""
     found = {name: list(_read(group)) for name, group in ({SAMPLES: records} | dict(groups)).items()}
     found = {name: chorales for name, chorales in found.items() if chorales}
@@ -88,10 +88,10 @@ def compare_groups(
     rows = score({name: Group(each) for name, each in found.items()}, measures(), rng) if enough else []
     table = write_table(found, rows, out_dir / "statistics.tsv", WORDS)
     plots = _plots(found, rows, out_dir)
-    return Findings(
-        exhibits=(
-            Exhibit("Statistics beside real chorales", (table,), caption_of(WORDS), part=QUALITY),
-            *((Exhibit("Counterpoint beside real chorales", plots, part=QUALITY),) if plots else ()),
+    return DomainOutput(
+        sections=(
+            ReportSection("Statistics beside real chorales", (table,), caption_of(WORDS), part=QUALITY),
+            *((ReportSection("Counterpoint beside real chorales", plots, part=QUALITY),) if plots else ()),
         ),
         summary=tuple(summary_of(found, rows, WORDS)),
         figures=figures_of(rows),
@@ -110,8 +110,8 @@ def _read(records: Iterable[Record]) -> Iterable[Chorale]:
 def _plots(groups: Mapping[str, Sequence[Chorale]], rows: list, out_dir: Path) -> tuple[Path, ...]:
     if not rows:
         return ()
+    from pipeline.evaluation.metric_comparison.figures import overview
     from pipeline.evaluation.plots import spread
-    from pipeline.evaluation.scoreboard.figures import overview
 
     fifths = {name: [float(_percent(np.array(parallels(each, FIFTH)))) for each in group]
               for name, group in groups.items()}  # fmt: skip

@@ -10,10 +10,10 @@ from pipeline.domains.music.abc.tune import Bar, Tune
 from pipeline.domains.music.compare.note_measures import mean, rows_of
 from pipeline.domains.music.compare.note_table import NoteTable, in_quarters, tonic_of
 from pipeline.domains.music.render.playback import played_bars, played_notes
-from pipeline.evaluation.scoreboard.comparison import Measure
+from pipeline.evaluation.metric_comparison.comparison import Measure
 
 PART_BARS = 8
-MOST_SECTIONS = 64
+MAX_SECTIONS = 64
 """More eight bars are not given letters."""
 SAME = 0.7
 """Sections that have the same pitch for so much of the time are called by the same letter."""
@@ -90,9 +90,9 @@ def _sections(tune: Tune) -> Iterator[np.ndarray]:
     quarters = float(in_quarters([bar.full])[0]) * PART_BARS
     starts, at = [], 0.0
     for length in _joined(_played_parts(tune), quarters * 1.01):
-        if len(starts) >= MOST_SECTIONS:
+        if len(starts) >= MAX_SECTIONS:
             break
-        starts += [at + number * quarters for number in range(min(round(length / quarters), MOST_SECTIONS))]
+        starts += [at + number * quarters for number in range(min(round(length / quarters), MAX_SECTIONS))]
         at += length
     notes = [note for note in played_notes(tune) if note.pitches]
     yield from NoteTable(

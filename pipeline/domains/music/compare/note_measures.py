@@ -15,22 +15,22 @@ from typing import Any
 import numpy as np
 
 from pipeline.domains.music.compare.note_table import STEPS, NoteTable
-from pipeline.evaluation.scoreboard.comparison import Measure
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.comparison import Measure
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
 
 WIDEST = 13
 """Semitones; wider intervals count as this."""
-LONGEST_STEPS = 4 * STEPS
+MAX_STEPS = 4 * STEPS
 """Time steps of a whole note; longer notes count as this."""
-FEWEST_CHORDS = 1.0
+MIN_CHORDS = 1.0
 """Percent of the time; with less it is no polyphony."""
 PATTERNS = 400
 """The commonest rhythms of a bar; the others count as one."""
 LAGS = 16
 """Bars' distances at which their likeness is measured."""
-FEWEST_REACH = 0.25
+MIN_REACH = 0.25
 """A distance that a smaller share of the pieces reaches tells of these few alone."""
-MOST_STEPS = 1_000_000
+MAX_STEPS = 1_000_000
 """Of longer pieces only the first time steps are looked at."""
 _MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 # A minor scale is the major one of another root, so twelve scales are all twenty-four.
@@ -84,7 +84,7 @@ def note_measures(groups: Mapping[str, Pieces]) -> list[Measure]:
         _number("bars that stood before (%)", repeated_bars),
         Measure(LIKENESS, partial(rows_of, of=likeness_by_lag), _lag_curve, _mean_difference),
     ]
-    if any(rows_of(group, polyphony)[:, 0].mean() > FEWEST_CHORDS for group in groups.values()):
+    if any(rows_of(group, polyphony)[:, 0].mean() > MIN_CHORDS for group in groups.values()):
         found.append(_number("time with two notes or more (%)", polyphony))
     return found
 
@@ -117,9 +117,9 @@ def intervals(piece: NoteTable) -> np.ndarray:
 
 
 def lengths(piece: NoteTable) -> np.ndarray:
-    """Notes by length in time steps, ``(LONGEST_STEPS + 1,)``: mgeval's note length histogram, finer."""
-    steps = np.clip(np.round(piece.durations * STEPS), 0, LONGEST_STEPS)
-    return np.bincount(steps.astype(int), minlength=LONGEST_STEPS + 1)
+    """Notes by length in time steps, ``(MAX_STEPS + 1,)``: mgeval's note length histogram, finer."""
+    steps = np.clip(np.round(piece.durations * STEPS), 0, MAX_STEPS)
+    return np.bincount(steps.astype(int), minlength=MAX_STEPS + 1)
 
 
 def _patterns(piece: NoteTable) -> list[bytes]:
@@ -199,7 +199,7 @@ def likeness_by_lag(piece: NoteTable) -> np.ndarray:
 def _lag_curve(sums: np.ndarray) -> np.ndarray:
     """Not a number at distances that few of the pieces with two bars reach."""
     likeness, pieces = sums[..., :LAGS], sums[..., LAGS:]
-    reached = pieces >= pieces[..., :1] * FEWEST_REACH
+    reached = pieces >= pieces[..., :1] * MIN_REACH
     return np.where(reached, likeness / np.maximum(pieces, 1e-12), np.nan)
 
 
@@ -213,7 +213,7 @@ def polyphony(piece: NoteTable) -> tuple[float, float]:
     if not len(piece.onsets):
         return 0, 0
     times = np.stack([piece.onsets, piece.onsets + piece.durations]) * STEPS
-    starts, stops = np.minimum(np.round(times), MOST_STEPS).astype(int)
+    starts, stops = np.minimum(np.round(times), MAX_STEPS).astype(int)
     stops = np.maximum(stops, starts + 1)
     size = int(stops.max()) + 1
     change = np.bincount(starts, minlength=size) - np.bincount(stops, minlength=size)

@@ -16,7 +16,7 @@ QUARTER = WHOLE // 4
 STEPS = 12
 """Time steps in a quarter note: sixteenths and triplets of eighths fall on them."""
 _STEPS_OF_TONIC = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-MOST_BARS, MOST_BAR_STEPS = 10_000, 2_000_000
+MAX_BARS, MAX_BAR_STEPS = 10_000, 2_000_000
 """Of longer pieces only so many bars, and time steps in them, are looked at."""
 
 
@@ -64,7 +64,7 @@ class NoteTable:
 
     @property
     def _first_bars(self) -> np.ndarray:
-        return self.bars[: min(MOST_BARS, MOST_BAR_STEPS // max(self.steps_a_bar, 1))]
+        return self.bars[: min(MAX_BARS, MAX_BAR_STEPS // max(self.steps_a_bar, 1))]
 
     @cached_property
     def bar_onsets(self) -> np.ndarray:

@@ -20,14 +20,14 @@ from rapidfuzz.process import cdist
 from pipeline.domains.music.compare.likeness import LETTERS, melody_letters
 from pipeline.evaluation.exact_matches import find_matches
 from pipeline.evaluation.plots import spread
-from pipeline.records import QUALITY, Exhibit, Findings, Record, References, Rejection
+from pipeline.records import QUALITY, DomainOutput, Record, References, Rejection, ReportSection
 
 REAL, SAMPLES = "held-out real", "samples"
-FEWEST_NOTES = 16
+MIN_NOTES = 16
 """A shorter fragment is a turn of phrase, never a copy: two bars of a reel."""
 USUAL_SHARE = 0.95
 """The longest fragments of so many held-out real tunes are no copies either."""
-FEWEST_REAL = 20
+MIN_REAL = 20
 """Fewer real tunes do not tell what is usual."""
 AT_ONCE = 256
 """Tunes whose distances to all training tunes are in memory at a time."""
@@ -68,7 +68,7 @@ TUNES = Melodies(lambda record: melody_letters(record.text), "tune")
 def audit(
     records: Sequence[Record], references: References, out_dir: Path, max_copy_notes: int | None,
     melodies: Melodies = TUNES,
-) -> tuple[list[Record], Findings]:  # fmt: skip
+) -> tuple[list[Record], DomainOutput]:  # fmt: skip
     """The tunes to keep, copies among them flagged, and what is to be told; writes `originality.tsv`.
 
     Tunes that share more than `max_copy_notes` notes in a row with a training tune are dropped; with None
@@ -77,7 +77,7 @@ def audit(
     training, kind = list(_distinct(references, melodies)), melodies.kind
     notes = f"{melodies.note}s"
     if not training or not records:
-        return list(records), Findings()
+        return list(records), DomainOutput()
     groups = {SAMPLES: records, **references.groups}
     found = {name: _likenesses(group, training, melodies) for name, group in groups.items() if group}
     limit = max_copy_notes if max_copy_notes is not None else usual_limit(found.get(REAL, ()))
@@ -99,10 +99,10 @@ def audit(
     )
     line = _verdict(found, limit, kind, notes)
     caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {notes}."
-    return kept, Findings(
-        exhibits=(
-            Exhibit(f"Are the {kind}s new", plots, caption, part=QUALITY),
-            Exhibit(f"Nearest training {kind}s", (table,)),
+    return kept, DomainOutput(
+        sections=(
+            ReportSection(f"Are the {kind}s new", plots, caption, part=QUALITY),
+            ReportSection(f"Nearest training {kind}s", (table,)),
         ),
         summary=(line, _distances_told(distances, kind)),
         conclusions=(line,),
@@ -114,10 +114,10 @@ def audit(
 
 def usual_limit(real: Sequence[Likeness]) -> int:
     """The longest fragment that is usual: what `USUAL_SHARE` of held-out real tunes do not exceed."""
-    if len(real) < FEWEST_REAL:
-        return 2 * FEWEST_NOTES
+    if len(real) < MIN_REAL:
+        return 2 * MIN_NOTES
     usual = np.quantile([each.fragment for each in real], USUAL_SHARE, method="higher")
-    return max(FEWEST_NOTES, int(usual))
+    return max(MIN_NOTES, int(usual))
 
 
 def _distinct(references: References, melodies: Melodies) -> Iterator[tuple[Record, np.ndarray]]:
@@ -197,7 +197,7 @@ def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, not
     copies = sum(each.fragment > limit for each in found[SAMPLES])
     line = f"originality: {copies} of {len(found[SAMPLES])} {kind}s have over {limit} {notes} in a row from"
     line += " one"
-    if len(found.get(REAL, ())) < FEWEST_REAL:
+    if len(found.get(REAL, ())) < MIN_REAL:
         return f"{line} training {kind} (too few held-out real {kind}s to compare with)"
     # Three standard errors of the share that real tunes have.
     real, size = _share_copied(found[REAL], limit), len(found[SAMPLES])

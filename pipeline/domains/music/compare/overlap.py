@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.music.compare.note_measures import Pieces
-from pipeline.evaluation.scoreboard.comparison import REAL, Measure
+from pipeline.evaluation.metric_comparison.comparison import REAL, Measure
 
-MOST_PIECES = 100
+MAX_PIECES = 100
 """Pieces of each set that are compared: their pairs are thousands."""
-FEWEST_PIECES = 6
+MIN_PIECES = 6
 POINTS = 1000
 COLUMNS = ("measure", "figure")
 
@@ -28,7 +28,7 @@ def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Measure], pat
     """`overlap.tsv`: the overlap area and the divergence of each group by measure, real pieces against other
     real ones beside them; None where there are too few real pieces."""
     real = _features(groups[REAL], measures) if measures else []
-    if not real or min(map(len, real)) < 2 * FEWEST_PIECES:
+    if not real or min(map(len, real)) < 2 * MIN_PIECES:
         return None
     others = {name: _features(group, measures) for name, group in groups.items() if name != REAL}
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -46,7 +46,7 @@ def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Measure], pat
 
 def _features(group: Pieces, measures: Sequence[Measure]) -> list[np.ndarray]:
     """By measure the features of the pieces that have some, ``(pieces, n)``, of pieces spread over all."""
-    chosen = np.unique(np.linspace(0, len(group.pieces) - 1, MOST_PIECES).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(group.pieces) - 1, MAX_PIECES).round().astype(int))
     some = Pieces([group.pieces[number] for number in chosen])
     found = []
     for measure in measures:
@@ -59,7 +59,7 @@ def _features(group: Pieces, measures: Sequence[Measure]) -> list[np.ndarray]:
 def compare(real: np.ndarray, other: np.ndarray) -> tuple[float, float] | None:
     """Overlap area and divergence (nats) of the distances within the real features and from these to others,
     each ``(pieces, n)``; None of too few pieces."""
-    if min(len(real), len(other)) < FEWEST_PIECES:
+    if min(len(real), len(other)) < MIN_PIECES:
         return None
     within = distances(real, real)[np.triu_indices(len(real), 1)]
     return overlap_and_divergence(within, distances(real, other).ravel())

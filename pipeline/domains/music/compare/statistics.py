@@ -16,10 +16,10 @@ from pipeline.domains.music.compare.note_measures import Pieces, note_measures
 from pipeline.domains.music.compare.note_table import TuneNotes
 from pipeline.domains.music.compare.overlap import write_overlap
 from pipeline.domains.music.compare.structure import MAX_USUAL_BARS, loops, structure_measures
-from pipeline.evaluation.scoreboard.comparison import REAL, SAMPLES, Measure, Row, score
-from pipeline.evaluation.scoreboard.table import figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, most_unlike, summary_of
-from pipeline.records import QUALITY, Exhibit, Findings, Record
+from pipeline.evaluation.metric_comparison.comparison import REAL, SAMPLES, Measure, Row, score
+from pipeline.evaluation.metric_comparison.conclusions import Words, most_unlike, summary_of
+from pipeline.evaluation.metric_comparison.table import figures_of, write_table
+from pipeline.records import QUALITY, DomainOutput, Record, ReportSection
 
 FEWEST = 8
 """Fewer pieces tell nothing."""
@@ -54,7 +54,7 @@ class _Group:
 
 def compare_groups(
     records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
-) -> Findings:
+) -> DomainOutput:
     """Write `statistics.tsv`, `overlap.tsv` and plots into `out_dir`; nothing in a group, however broken, is
     an error."""
     read = {name: _read(group) for name, group in ({SAMPLES: records} | dict(groups)).items() if group}
@@ -103,7 +103,7 @@ def _loop_remedy(records: Sequence[Record]) -> str:
 def compare_pieces(
     groups: Mapping[str, Pieces], more: Sequence[Measure], out_dir: Path, words: Words,
     counts: Mapping[str, Sequence[str]],
-) -> Findings:  # fmt: skip
+) -> DomainOutput:  # fmt: skip
     """The scoreboard of groups of pieces of any kind, by the measures of notes and by `more`."""
     return scoreboard(groups, lambda shown: [*note_measures(shown), *more], out_dir, words, counts)
 
@@ -111,7 +111,7 @@ def compare_pieces(
 def scoreboard(
     groups: Mapping[str, Pieces], measures_of: Callable[[Mapping[str, Pieces]], list[Measure]],
     out_dir: Path, words: Words, counts: Mapping[str, Sequence[str]],
-) -> Findings:  # fmt: skip
+) -> DomainOutput:  # fmt: skip
     """The scoreboard of groups of pieces by the measures that suit them; `counts`, with a cell for each
     group, stand above it."""
     shown = {name: group for name, group in groups.items() if len(group.pieces) >= FEWEST}
@@ -127,11 +127,15 @@ def scoreboard(
         return caption.replace(WORDS.letters, words.letters)
 
     counted = tuple(summary_of(groups, rows, words))
-    return Findings(
-        exhibits=(
-            Exhibit(f"Statistics beside {words.real}", (table,), said(CAPTION), part=QUALITY),
+    return DomainOutput(
+        sections=(
+            ReportSection(f"Statistics beside {words.real}", (table,), said(CAPTION), part=QUALITY),
             *plots,
-            *((Exhibit(f"Overlap with {words.real}", (overlap,), said(OVERLAP_CAPTION)),) if overlap else ()),
+            *(
+                (ReportSection(f"Overlap with {words.real}", (overlap,), said(OVERLAP_CAPTION)),)
+                if overlap
+                else ()
+            ),
         ),
         summary=(*counted, *most_unlike(rows, words)),
         conclusions=counted[:2],
@@ -155,7 +159,7 @@ def _read(records: Sequence[Record]) -> _Group:
     return group
 
 
-def _plots(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:
+def _plots(rows: Sequence[Row], out_dir: Path) -> list[ReportSection]:
     if not rows:
         return []
     # matplotlib takes a second to load, and only plots need it.

@@ -9,17 +9,17 @@ from matplotlib.axes import Axes
 from pipeline.domains.music.compare.note_measures import DEGREES, INTERVALS, LAGS, LENGTHS, LIKENESS, WIDEST
 from pipeline.domains.music.compare.note_table import STEPS
 from pipeline.domains.music.compare.structure_plots import draw_structure
+from pipeline.evaluation.metric_comparison.comparison import Row
+from pipeline.evaluation.metric_comparison.figures import mark, overview
 from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
-from pipeline.evaluation.scoreboard.comparison import Row
-from pipeline.evaluation.scoreboard.figures import mark, overview
-from pipeline.records import QUALITY, Exhibit
+from pipeline.records import QUALITY, ReportSection
 
 _DEGREE_NAMES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
 _BARS_SHOWN = 10
 """Note lengths, the commonest ones."""
 
 
-def draw_all(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:
+def draw_all(rows: Sequence[Row], out_dir: Path) -> list[ReportSection]:
     """The overview, and the profiles that there are."""
     by_name = {row.measure.name: row for row in rows}
     drawn = [
@@ -31,9 +31,9 @@ def draw_all(rows: Sequence[Row], out_dir: Path) -> list[Exhibit]:
     )
     board = overview(rows, out_dir / "scoreboard.svg")
     return [
-        Exhibit("How far from real", (board,), caption, part=QUALITY),
+        ReportSection("How far from real", (board,), caption, part=QUALITY),
         *draw_structure(by_name, out_dir),
-        *((Exhibit("Notes beside those of real ones", tuple(drawn), part=QUALITY),) if drawn else ()),
+        *((ReportSection("Notes beside those of real ones", tuple(drawn), part=QUALITY),) if drawn else ()),
     ]
 
 

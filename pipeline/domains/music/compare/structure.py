@@ -16,8 +16,8 @@ from pipeline.domains.music.compare.form import parts, tune_measure
 from pipeline.domains.music.compare.note_measures import rows_of
 from pipeline.domains.music.compare.note_table import NoteTable, TuneNotes, mode_of, tonic_of
 from pipeline.domains.music.render.playback import key_at, written_keys
-from pipeline.evaluation.scoreboard.comparison import Measure
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.comparison import Measure
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
 
 MIN_PHRASE_BARS, MAX_PHRASE_BARS = 2, 16
 """A phrase is a group of so many whole bars."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.music.compare import structure
+from pipeline.evaluation.metric_comparison.comparison import INTERVAL_ERRORS, Row
 from pipeline.evaluation.plots import colour, new_figure, save_svg
-from pipeline.evaluation.scoreboard.comparison import INTERVAL_ERRORS, Row
-from pipeline.records import QUALITY, Exhibit
+from pipeline.records import QUALITY, ReportSection
 
 SHARES = (
     structure.LOOPS, structure.LONG, structure.PARTS_ON_TONIC, structure.ENDS_ALIKE, structure.ACCIDENTALS,
@@ -24,7 +24,7 @@ CAPTION = (
 )
 
 
-def draw_structure(by_name: Mapping[str, Row], out_dir: Path) -> list[Exhibit]:
+def draw_structure(by_name: Mapping[str, Row], out_dir: Path) -> list[ReportSection]:
     """The three plots, of tunes; none where these metrics were not measured."""
     shares = [by_name[name] for name in SHARES if name in by_name]
     files = [_draw_shares(shares, out_dir / "tune_structure.svg")] if shares else []
@@ -32,7 +32,7 @@ def draw_structure(by_name: Mapping[str, Row], out_dir: Path) -> list[Exhibit]:
         files.append(_draw_bars(by_name[structure.BARS], out_dir / "bars_in_a_tune.svg"))
     if structure.KEY_SHARES in by_name:
         files.append(_draw_keys(by_name[structure.KEY_SHARES], out_dir / "keys.svg"))
-    return [Exhibit("Structure of the tunes", tuple(files), CAPTION, part=QUALITY)] if files else []
+    return [ReportSection("Structure of the tunes", tuple(files), CAPTION, part=QUALITY)] if files else []
 
 
 def _draw_shares(rows: Sequence[Row], path: Path) -> Path:

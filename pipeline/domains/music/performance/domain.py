@@ -26,12 +26,12 @@ from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError, DataError
 from pipeline.grammar import Grammar
-from pipeline.records import Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.records import DomainOutput, Record, References, Rejection, Sample, Symbols
 
 if TYPE_CHECKING:
     from music21.stream import Score
 
-MOST_STRETCH = 0.25
+MAX_STRETCH = 0.25
 _CLOSING_STEPS = 50
 """Notes that hang at the end of a sample sound half a second more."""
 
@@ -71,7 +71,7 @@ class Performance(Domain):
             )
         check_shared(self.transpose, self.max_copy_notes)
         between("domain.longest_shifts", self.longest_shifts, 1, 1000)
-        between("domain.stretch", self.stretch, 0.0, MOST_STRETCH)
+        between("domain.stretch", self.stretch, 0.0, MAX_STRETCH)
 
     @property
     def events(self) -> EventTokens:
@@ -83,9 +83,9 @@ class Performance(Domain):
         """All events, whether or not the data has them, so that any piece can be a prime."""
         return self.events.vocabulary
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Whether a file is named as MIDI."""
-        return super().suits(path) and is_midi_name(path)
+        return super().accepts_file(path) and is_midi_name(path)
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """The one piece of a MIDI file, or the lines of an `events.txt`. Raises DataError where a file cannot
@@ -175,14 +175,14 @@ class Performance(Domain):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the training piece whose top voice each sample shares most of; flag copies, or drop them."""
         from pipeline.domains.music.compare.originality import Melodies, audit
 
         melodies = Melodies(lambda record: top_voice(self.piece(record)), "piece")
         return audit(records, references, out_dir, self.max_copy_notes, melodies)
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Time, loudness and pitch, or of written music what is measured of tunes, beside the references."""
         from pipeline.domains.music.performance.statistics import compare_performances, compare_written
 
@@ -200,7 +200,7 @@ class Performance(Domain):
         except ValueError:
             return Piece(())
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """`events.txt`: the events of each performance on a line, below one that says how it was made."""
         path = out_dir / "events.txt"
         with path.open("w", encoding="utf-8") as stream:
@@ -209,7 +209,7 @@ class Performance(Domain):
                 stream.write(f"# {record.id}: {made}\n{' '.join(record.symbols)}\n")
         length_s = sum(float(record.piece.seconds(record.piece.end)) for record in records)
         notes = sum(len(record.piece.notes) for record in records)
-        return Findings(
+        return DomainOutput(
             summary=(
                 f"{count(len(records), 'performance')} of {length_s / len(records):.0f} s and "
                 f"{notes / len(records):.0f} notes on average, as events in {path.name}",

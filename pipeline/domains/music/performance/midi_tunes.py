@@ -17,7 +17,7 @@ from pipeline.records import Record, Rejection
 
 SIXTEENTHS = 4
 """In a quarter note."""
-MOST_OFF = 0.02
+MAX_OFF = 0.02
 """Share of notes whose onset may lie further from a sixteenth than an eighth of one."""
 _MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
@@ -30,7 +30,7 @@ _SIGNS = {0: "=", 1: "^", -1: "_"}
 class MidiTunes(Abc):
     """Tunes from MIDI files of one voice each, or from ABC."""
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Whether a file is named as MIDI."""
         return not path.name.startswith(".") and is_midi_name(path)
 
@@ -95,7 +95,7 @@ def _voice(piece: Piece) -> list[tuple[int, int, int]]:
     if not notes:
         raise ValueError("no notes")
     off = sum(abs(note.onset / step - round(note.onset / step)) > 1 / 8 for note in notes)
-    if off > MOST_OFF * len(notes):
+    if off > MAX_OFF * len(notes):
         raise ValueError("notes off the sixteenths")
     highest: dict[int, NoteEvent] = {}
     for note in notes:

@@ -26,10 +26,10 @@ from pipeline.domains.music.compare.note_table import NoteTable
 from pipeline.domains.music.compare.statistics import compare_pieces, scoreboard
 from pipeline.domains.music.compare.top_voice import TOGETHER_S
 from pipeline.domains.music.piece import Piece
-from pipeline.evaluation.scoreboard.comparison import Measure
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
-from pipeline.evaluation.scoreboard.verdicts import Words
-from pipeline.records import Findings
+from pipeline.evaluation.metric_comparison.comparison import Measure
+from pipeline.evaluation.metric_comparison.conclusions import Words
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.records import DomainOutput
 
 WORDS = Words("performances", "playing", "real performances", ())
 WRITTEN = Words("pieces", "notes and bars", "real pieces", ())
@@ -38,7 +38,7 @@ _BETWEEN_S = np.geomspace(0.05, 4.0, 25)
 more classes."""
 _LENGTHS_S = np.geomspace(0.02, 8.0, 25)
 _VELOCITIES = np.arange(0, 129, 4)
-MOST_NOTES = 20_000
+MAX_NOTES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,8 @@ class Played(NoteTable):
 
     @classmethod
     def of_performance(cls, piece: Piece) -> "Played":
-        """The notes of a piece, at most `MOST_NOTES`, as they sound."""
-        notes = piece.notes[:MOST_NOTES]
+        """The notes of a piece, at most `MAX_NOTES`, as they sound."""
+        notes = piece.notes[:MAX_NOTES]
         onsets, ends = (piece.seconds([getattr(note, name) for note in notes]) for name in ("onset", "end"))
         starts = onsets.copy()
         for at in range(1, len(starts)):
@@ -67,7 +67,7 @@ class Played(NoteTable):
         return float(np.ptp(self.onsets)) if len(self.onsets) else 0.0
 
 
-def compare_performances(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -> Findings:
+def compare_performances(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -> DomainOutput:
     """The scoreboard of groups of performances, the samples and their references."""
     pieces = {
         name: Pieces([Played.of_performance(piece) for piece in group if piece.notes])
@@ -77,7 +77,7 @@ def compare_performances(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -
     return scoreboard(pieces, lambda _: performance_measures(), out_dir, WORDS, counts)
 
 
-def compare_written(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -> Findings:
+def compare_written(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -> DomainOutput:
     """The scoreboard of groups of written pieces, by the measures of notes and bars."""
     pieces = {
         name: Pieces([NoteTable.of_piece(piece) for piece in group if piece.notes])

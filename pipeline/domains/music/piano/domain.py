@@ -27,7 +27,16 @@ from pipeline.domains.music.render.phrasing import Performance
 from pipeline.domains.music.render.piece_playing import perform_piece
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError
-from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection, Sample, Symbols
+from pipeline.records import (
+    RESULTS,
+    DomainOutput,
+    Record,
+    References,
+    Rejection,
+    ReportSection,
+    Sample,
+    Symbols,
+)
 
 _ALLOWED = "a prime is note numbers from 0 to 127, blanks between, low to high in a chord, as '60 64 67'"
 
@@ -67,9 +76,9 @@ class Piano(Domain):
             name, notes = found
             yield Record(name, self._symbols(notes), {"title": Path(name).stem if ":" not in name else name})
 
-    def suits(self, path: Path) -> bool:
+    def accepts_file(self, path: Path) -> bool:
         """Whether a file of a folder may hold piano music, by its name."""
-        return super().suits(path) and is_piano_name(path)
+        return super().accepts_file(path) and is_piano_name(path)
 
     def _symbols(self, notes: Sequence[int]) -> Symbols:
         if self.representation == "char":
@@ -124,14 +133,14 @@ class Piano(Domain):
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
-    ) -> tuple[Sequence[Record], Findings]:
+    ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training piece of each; flag copies, or drop them."""
         from pipeline.domains.music.compare.originality import Melodies, audit
 
         melodies = Melodies(note_letters, "piece", count=LETTERS)
         return audit(records, references, out_dir, self.max_copy_notes, melodies)
 
-    def write(self, records: Sequence[Record], out_dir: Path) -> Findings:
+    def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """Write `pieces.txt`, a piece a line and nothing else, and `pieces.tsv`, how each was made."""
         text, table = out_dir / "pieces.txt", out_dir / "pieces.tsv"
         lines = [format_notes(parse_notes(record.text)) for record in records]
@@ -144,17 +153,17 @@ class Piano(Domain):
                 notes = parse_notes(record.text)
                 made = (record.metadata.get(name, "") for name in names)
                 rows.writerow((number, record.id, len(notes), len(chords(notes)), *made))
-        return Findings(
-            exhibits=(
-                Exhibit("Pieces", (text,), "Notes as MIDI numbers, a piece a line.", part=RESULTS),
-                Exhibit("How they were made", (table,)),
+        return DomainOutput(
+            sections=(
+                ReportSection("Pieces", (text,), "Notes as MIDI numbers, a piece a line.", part=RESULTS),
+                ReportSection("How they were made", (table,)),
             ),
             summary=(f"{count(len(records), 'piece')} in {text.name}",),
             figures={"pieces": len(records)},
             files=(text, table),
         )
 
-    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> Findings:
+    def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Notes, steps, chords and repetition beside those of the reference groups."""
         from pipeline.domains.music.piano.statistics import compare_groups
 

@@ -14,8 +14,8 @@ from pipeline.runtime.unpacking import open_unpacked
 
 SCORES = (".mxl", ".musicxml", ".xml", ".krn")
 TEXTS = (".txt", ".txt.gz", ".txt.bz2", ".txt.xz")
-MOST_SCORE_BYTES = 2**24
-MOST_LINE = 2**24
+MAX_SCORE_BYTES = 2**24
+MAX_LINE = 2**24
 """Characters of a line; four million notes are no piece."""
 TOGETHER_S = 0.05
 """Notes of a MIDI file that are struck within this time are one chord."""
@@ -46,10 +46,10 @@ def _of_text(path: Path) -> Iterator[Found | Rejection]:
     number = 0
     try:
         with io.TextIOWrapper(open_unpacked(path), "utf-8-sig") as stream:
-            while line := stream.readline(MOST_LINE):
+            while line := stream.readline(MAX_LINE):
                 number += 1
-                if len(line) >= MOST_LINE:
-                    raise DataError(f"{path}:{number}: over {MOST_LINE:,} characters; a piece is one line")
+                if len(line) >= MAX_LINE:
+                    raise DataError(f"{path}:{number}: over {MAX_LINE:,} characters; a piece is one line")
                 yield _read_line(line, f"{path.name}:{number}", f"{path}:{number}")
     except (UnicodeDecodeError, EOFError, OSError) as error:
         raise DataError(f"{path}: cannot be read after line {number} ({error}); is it whole?") from None
@@ -77,8 +77,8 @@ def _of_score(path: Path) -> Found | Rejection:
     from music21 import converter
 
     refuse_bombs(path)
-    if path.stat().st_size > MOST_SCORE_BYTES:
-        raise DataError(f"{path}: more than the {MOST_SCORE_BYTES:,} bytes allowed; is it a score?")
+    if path.stat().st_size > MAX_SCORE_BYTES:
+        raise DataError(f"{path}: more than the {MAX_SCORE_BYTES:,} bytes allowed; is it a score?")
     try:
         score = converter.parse(str(path), forceSource=True, storePickle=False).toSoundingPitch()
         struck = sorted(_struck(score.flatten().notes))

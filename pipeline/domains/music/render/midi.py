@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.domains.music.render.base import MusicRender, count, noun
 from pipeline.domains.music.render.notation import midi_bytes
 from pipeline.errors import DataError
-from pipeline.records import Findings, Record, References, Rejection
+from pipeline.records import DomainOutput, Record, References, Rejection
 from pipeline.runtime.progress import track
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class MidiRender(MusicRender):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write `midi/<id>.mid`; what music21 cannot export is a rejection."""
         folder = out_dir / "midi"
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ class MidiRender(MusicRender):
             path.write_bytes(data)
             files.append(path)
         made, wanted = count(len(files), "MIDI file"), count(len(records), noun(records))
-        return Findings(
+        return DomainOutput(
             summary=(f"{made} of {wanted} in {folder.name}/",),
             figures={"midi_files": len(files), "midi_failed": len(rejections)},
             files=tuple(files),

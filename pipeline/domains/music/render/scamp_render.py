@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.piece import Meter, PieceRecord
-from pipeline.domains.music.render.audio import AudioRender, join_findings
+from pipeline.domains.music.render.audio import AudioRender, join_outputs
 from pipeline.domains.music.render.base import count
 from pipeline.domains.music.render.instruments import instrument_name, is_sustained, program_of
 from pipeline.domains.music.render.notation import how_made, title_of, valid_tune
@@ -21,7 +21,7 @@ from pipeline.domains.music.render.scamp_files import (
 )
 from pipeline.domains.music.render.staves import key_of
 from pipeline.errors import DataError, ToolError
-from pipeline.records import Findings, Record, References, Rejection
+from pipeline.records import DomainOutput, Record, References, Rejection
 from pipeline.runtime.progress import track
 from pipeline.runtime.subprocess_call import call_isolated
 
@@ -40,7 +40,7 @@ class ScampRender(AudioRender):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write `scamp/<id>.mid` and `scamp/<id>.musicxml` for the first tunes."""
         folder = out_dir / "scamp"
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class ScampRender(AudioRender):
         told = f"{count(len(made), 'performance')} by SCAMP in {folder.name}/"
         if not jobs and not rejections:
             told = "none played by SCAMP: these are performances already"
-        played = Findings(
+        played = DomainOutput(
             summary=(told,),
             figures={"performances": len(made), "performances_failed": len(rejections)},
             files=tuple(files),
@@ -76,7 +76,7 @@ class ScampRender(AudioRender):
         if not (self.sound or self.live):
             return played
         midi = [(path.stem, path.read_bytes()) for path in files if path.suffix == ".mid"]
-        return join_findings([self.sound_of(midi, out_dir, folder_name="scamp"), played])
+        return join_outputs([self.sound_of(midi, out_dir, folder_name="scamp"), played])
 
     @property
     def _programs(self) -> list[int]:

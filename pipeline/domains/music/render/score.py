@@ -10,12 +10,12 @@ from typing import Any
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.piece import PieceRecord
-from pipeline.domains.music.render.audio import join_findings
+from pipeline.domains.music.render.audio import join_outputs
 from pipeline.domains.music.render.base import MusicRender, count
 from pipeline.domains.music.render.lilypond import engrave_by_lilypond, missing_programs
 from pipeline.domains.music.render.notation import how_made, musicxml_text, title_of, valid_tune
 from pipeline.errors import DataError, ToolError
-from pipeline.records import RESULTS, Exhibit, Findings, Record, References, Rejection
+from pipeline.records import RESULTS, DomainOutput, Record, References, Rejection, ReportSection
 from pipeline.runtime.progress import track
 from pipeline.runtime.subprocess_call import call_isolated
 
@@ -37,7 +37,7 @@ class ScoreRender(MusicRender):
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
-    ) -> Findings:
+    ) -> DomainOutput:
         """Write `score/<id>.musicxml`, `.svg` and `.png` for the first tunes, `score/tunes.pdf`, and
         all of them, to be heard too, in `tunebook.html`."""
         from pipeline.domains.music.render.tunebook import write_tunebook
@@ -66,15 +66,15 @@ class ScoreRender(MusicRender):
         book, refused = self._book(scores, engraved, folder)
         by_lilypond, said, failed = self._lilypond(sources)
         printed = ", ".join(["MusicXML, SVG and PNG"] + ["one PDF" for _ in book])
-        made = Findings(
-            exhibits=_exhibits(pictures, book),
+        made = DomainOutput(
+            sections=_sections(pictures, book),
             summary=(f"{count(len(pictures), 'score')} as {printed} in {folder.name}/", *said),
             figures={"scores": len(pictures), "scores_failed": len(rejections)},
             files=(*sources, *pictures, *prints, *book, *by_lilypond),
             rejections=(*rejections, *refused, *failed),
         )
         musicxml = {name: score["source"] for name, score in scores.items()}
-        return join_findings(
+        return join_outputs(
             [write_tunebook(records[: self.max_tunes], musicxml, self.program, out_dir), made]
         )
 
@@ -110,10 +110,14 @@ class ScoreRender(MusicRender):
         return files, (f"{count(len(files) // 2, 'score')} by LilyPond as .ly and PDF",), failed
 
 
-def _exhibits(pictures: list[Path], book: list[Path]) -> tuple[Exhibit, ...]:
-    shown = [Exhibit("Scores", tuple(pictures), "Engraved from MusicXML.", part=RESULTS)] if pictures else []
+def _sections(pictures: list[Path], book: list[Path]) -> tuple[ReportSection, ...]:
+    shown = (
+        [ReportSection("Scores", tuple(pictures), "Engraved from MusicXML.", part=RESULTS)]
+        if pictures
+        else []
+    )
     shown += [
-        Exhibit("All scores to print", (path,), "A4, with a table of contents.", part=RESULTS)
+        ReportSection("All scores to print", (path,), "A4, with a table of contents.", part=RESULTS)
         for path in book
     ]
     return tuple(shown)

@@ -22,7 +22,7 @@ from pipeline.domains.music.render.notation import midi_bytes, title_of
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.domains.music.render.score import engrave_all
 from pipeline.errors import DataError
-from pipeline.records import RESULTS, Exhibit, Findings, Record, Rejection
+from pipeline.records import RESULTS, DomainOutput, Record, Rejection, ReportSection
 from pipeline.report.page import content_policy
 from pipeline.runtime.files import write_atomically
 
@@ -65,7 +65,7 @@ class Entry:
 
 def write_tunebook(
     records: Sequence[Record], sources: Mapping[str, str], program: int, out_dir: Path
-) -> Findings:
+) -> DomainOutput:
     """Write `tunebook.html`; `sources` has the MusicXML of each record by its id, where there is some.
 
     What cannot be engraved, or written as MIDI, is missing in its entry, and a rejection.
@@ -88,8 +88,8 @@ def write_tunebook(
     kind = noun(records)
     path = _write_page(entries, kind, out_dir / "tunebook.html")
     caption = "Scores to look at and listen to, with files to take; it opens anywhere, without a network."
-    return Findings(
-        exhibits=(Exhibit("Tune book", (path,), caption, part=RESULTS),),
+    return DomainOutput(
+        sections=(ReportSection("Tune book", (path,), caption, part=RESULTS),),
         summary=(f"{count(len(entries), kind)} to see, hear and take along, in {path.name}",),
         files=(path,),
         rejections=tuple(rejections),

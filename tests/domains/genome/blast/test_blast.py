@@ -110,11 +110,11 @@ def test_both_ways_agree_on_mutated_slices_of_chromosome_4(tmp_path, dust):
 def test_a_search_from_end_to_end(tmp_path, regions, references, program):
     folder = tmp_path / "with a space"
     folder.mkdir()
-    findings = LocalBlast(program=program)(samples_of(regions), references, folder, seed=1)
+    outputs = LocalBlast(program=program)(samples_of(regions), references, folder, seed=1)
     assert {path.name for path in folder.iterdir()} == {
         "blast.tsv", "blast_summary.tsv", "blast_comparison.tsv", "blast_evalues.svg", "alignments.txt",
     }  # fmt: skip
-    assert set(findings.files) == set(folder.iterdir())
+    assert set(outputs.files) == set(folder.iterdir())
 
     rows = table(folder / "blast.tsv")
     assert {row["qseqid"] for row in rows} <= {"synthetic_0001", "synthetic_0002", "synthetic_0003"}
@@ -128,20 +128,20 @@ def test_a_search_from_end_to_end(tmp_path, regions, references, program):
     assert summary[0]["best_hit"] == regions[5].id
     assert summary[1]["query_coverage_percent"] == "100.0"
     best = f"best E-value {float(minus['evalue']):.2g} (synthetic_0002 ~ {regions[9].id}, 100.0% over 200 bp)"
-    assert findings.summary[0].startswith(f"BLAST against the training data: {best}; held-out real ")
-    assert findings.summary[0].count("(of 10)") == 2
-    assert "held-out real" in findings.summary[1]
-    assert "too few sequences" in findings.summary[2]
-    assert findings.figures["best E-value"] == minus["evalue"]
+    assert outputs.summary[0].startswith(f"BLAST against the training data: {best}; held-out real ")
+    assert outputs.summary[0].count("(of 10)") == 2
+    assert "held-out real" in outputs.summary[1]
+    assert "too few sequences" in outputs.summary[2]
+    assert outputs.figures["best E-value"] == minus["evalue"]
 
 
 def test_no_hit_is_normal_and_said(tmp_path, regions):
     references = References({}, lambda: iter(regions[:3]))
     rng = random.Random(1)
     sample = Record("synthetic_0001", "".join(rng.choices("ACGT", k=60)))
-    findings = LocalBlast(program="embedded", evalue=1e-5)([sample], references, tmp_path, seed=1)
-    assert findings.summary[0].endswith(": no hit below E = 1e-05 for any of 1 samples")
-    assert len(findings.summary) == 2
+    outputs = LocalBlast(program="embedded", evalue=1e-5)([sample], references, tmp_path, seed=1)
+    assert outputs.summary[0].endswith(": no hit below E = 1e-05 for any of 1 samples")
+    assert len(outputs.summary) == 2
     assert table(tmp_path / "blast.tsv") == []
     assert table(tmp_path / "blast_summary.tsv")[0]["best_hit"] == "no hit"
 
@@ -208,8 +208,8 @@ def test_a_broken_blast_is_an_error_with_a_remedy(tmp_path, monkeypatch, regions
 def test_auto_goes_on_with_the_embedded_blast(tmp_path, monkeypatch, regions, references, caplog):
     fake_programs(tmp_path / "bin", monkeypatch, "kill -SEGV $$")
     (tmp_path / "out").mkdir()
-    findings = LocalBlast()(samples_of(regions), references, tmp_path / "out", 1)
-    assert "best E-value" in findings.summary[0]
+    outputs = LocalBlast()(samples_of(regions), references, tmp_path / "out", 1)
+    assert "best E-value" in outputs.summary[0]
     assert "trying the embedded BLAST" in caplog.text
 
 
@@ -235,8 +235,8 @@ def test_a_makeblastdb_that_makes_nothing_is_an_error(tmp_path, monkeypatch, reg
     "task, word_size", [("megablast", None), ("megablast", 16), ("dc-megablast", None), ("blastn-short", 7)]
 )
 def test_other_tasks_and_words_of_blast_plus(tmp_path, regions, references, task, word_size):
-    findings = LocalBlast(task=task, word_size=word_size)(samples_of(regions)[1:2], references, tmp_path, 1)
-    assert "100.0% over 200 bp" in findings.summary[0]
+    outputs = LocalBlast(task=task, word_size=word_size)(samples_of(regions)[1:2], references, tmp_path, 1)
+    assert "100.0% over 200 bp" in outputs.summary[0]
 
 
 @needs_blast_plus
@@ -248,8 +248,8 @@ def test_a_search_in_a_database_of_the_user_s(tmp_path, regions, references):
     subprocess.run(make, cwd=tmp_path / "a folder", input=text, text=True, check=True, capture_output=True)
     (tmp_path / "out").mkdir()
     search = LocalBlast(database=str(tmp_path / "a folder" / "mine"))
-    findings = search(samples_of(regions)[1:2], references, tmp_path / "out", 1)
-    assert findings.summary[0].startswith("BLAST against the database mine: best E-value")
+    outputs = search(samples_of(regions)[1:2], references, tmp_path / "out", 1)
+    assert outputs.summary[0].startswith("BLAST against the database mine: best E-value")
     row = table(tmp_path / "out" / "blast.tsv")[0]
     assert (row["sseqid"], row["sstrand"], row["qcovs"]) == ("../../x", "-", "100.0")
     assert (row["source_start"], row["source_end"]) == ("1", "200")

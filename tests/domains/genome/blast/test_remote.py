@@ -183,8 +183,8 @@ def ask(search: RemoteBlast) -> list[Hit]:
 
 
 def test_all_samples_go_to_ncbi_in_one_submission(server, out):
-    findings = ncbi(server, entrez_query="flies[organism]")(SAMPLES, NOTHING, out, seed=1)
-    assert findings.summary[0].startswith("BLAST against NCBI's core_nt: best E-value 0.02 (synthetic_0001 ~")
+    outputs = ncbi(server, entrez_query="flies[organism]")(SAMPLES, NOTHING, out, seed=1)
+    assert outputs.summary[0].startswith("BLAST against NCBI's core_nt: best E-value 0.02 (synthetic_0001 ~")
     (kind, put, _), (_, get, _) = server.seen
     assert (kind, put["PROGRAM"], put["DATABASE"], put["email"], put["tool"], put["ENTREZ_QUERY"]) == (
         "Put", "blastn", "core_nt", "me@here.org", "sequence-pipeline", "flies[organism]",
@@ -199,8 +199,8 @@ def test_all_samples_go_to_ncbi_in_one_submission(server, out):
 
 
 def test_ebi_gets_one_search_for_each_sample(server, out):
-    findings = ebi(server, evalue=3.0)(SAMPLES, NOTHING, out, seed=1)
-    assert "EBI's em_rel" in findings.summary[0]
+    outputs = ebi(server, evalue=3.0)(SAMPLES, NOTHING, out, seed=1)
+    assert "EBI's em_rel" in outputs.summary[0]
     assert server.kinds == {"run": 2, "status": 2, "result": 2}
     run = server.seen[0][1]
     assert (run["program"], run["stype"], run["task"], run["exp"], run["alignments"]) == (

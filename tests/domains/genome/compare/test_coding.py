@@ -18,7 +18,7 @@ from pipeline.domains.genome.compare.coding import (
 )
 from pipeline.domains.genome.encoding import encode
 from pipeline.domains.genome.orfs import CODONS
-from pipeline.evaluation.scoreboard.subsampling import Pool
+from pipeline.evaluation.metric_comparison.subsampling import Pool
 
 WHOLE, NO_START, INNER_STOP, NO_STOP = "ATGAAACCCTAA", "CTGAAACCCTAA", "GTGTAACCCTGA", "TTGAAACCCC"
 
@@ -74,22 +74,22 @@ def test_genes_and_random_sequences_against_real_genes(tmp_path):
     rng = random.Random(5)
     noise = ["".join(rng.choices("ACGT", k=len(gene))) for gene in some_genes(40, 1)]
     groups = {"samples": some_genes(40, 2), "held-out real": some_genes(40, 3), "shuffled": noise}
-    findings = compare_genes(groups, tmp_path)
+    outputs = compare_genes(groups, tmp_path)
     header, *rows = (line.split("\t") for line in (tmp_path / "genes.tsv").read_text().splitlines())
     values = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     for name in NAMES.values():
         assert (values[name]["samples"], values[name]["held-out real"]) == ("100", "100")
         assert float(values[name]["shuffled"]) < 60
     assert {each.name for each in measures()} <= values.keys()
-    (line,) = findings.conclusions
+    (line,) = outputs.conclusions
     assert "40 of 40 samples, 40 of 40 held-out real, 0 of 40 shuffled" in line
-    assert findings.summary[1] == (
+    assert outputs.summary[1] == (
         "of 40 samples 40 begin with ATG, GTG or TTG, 40 are open in frame 0, 40 end with a stop codon in "
         "frame 0"
     )
 
 
 def test_groups_that_are_empty_or_tiny_say_so(tmp_path):
-    findings = compare_genes({"samples": ["", "ATG"], "held-out real": [WHOLE] * 2}, tmp_path)
-    assert findings.figures == {}
-    assert "of 1 samples 1 begin" in findings.summary[1]
+    outputs = compare_genes({"samples": ["", "ATG"], "held-out real": [WHOLE] * 2}, tmp_path)
+    assert outputs.figures == {}
+    assert "of 1 samples 1 begin" in outputs.summary[1]

@@ -11,9 +11,9 @@ from pipeline.domains.genome.compare.pools import pool
 from pipeline.domains.genome.compare.statistics import WORDS
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.scoreboard.comparison import CONTROL, REAL, SAMPLES, SHUFFLED, Row, score
-from pipeline.evaluation.scoreboard.mixtures import mix_letters
-from pipeline.evaluation.scoreboard.verdicts import count_alike, families, summary_of, warnings_of
+from pipeline.evaluation.metric_comparison.comparison import CONTROL, REAL, SAMPLES, SHUFFLED, Row, score
+from pipeline.evaluation.metric_comparison.conclusions import count_alike, families, summary_of, warnings_of
+from pipeline.evaluation.metric_comparison.mixtures import mix_letters
 
 EMBEDDED = Path(__file__).parents[4] / "datasets" / "drosophila" / "upstream.fa.gz"
 METRICS = (

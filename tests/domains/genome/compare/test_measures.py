@@ -14,7 +14,7 @@ from Bio import SeqIO
 
 from pipeline.domains.genome.compare import composition, mutual_information, reading_frames, repeats, spectra
 from pipeline.domains.genome.compare.low_complexity import low_complexity
-from pipeline.domains.genome.compare.pools import MOST_BASES, pool
+from pipeline.domains.genome.compare.pools import MAX_BASES, pool
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.domains.genome.encoding import encode
 from pipeline.domains.genome.orfs import CODONS, amino_acids
@@ -153,8 +153,8 @@ def orfs(text: str) -> list[str]:
 def test_orfs_and_their_codons_are_those_of_a_plain_search(fly):
     frames = reading_frames.frame_tally(pool(fly)).sum(axis=0)
     plain = [codons for text in fly for codons in orfs(text)]
-    assert {n: c for n, c in enumerate(frames[: reading_frames.MOST_CODONS]) if c} == Counter(map(len, plain))
-    long = [codons for codons in plain if 3 * len(codons) >= reading_frames.SHORTEST_ORF_BP]
+    assert {n: c for n, c in enumerate(frames[: reading_frames.MAX_CODONS]) if c} == Counter(map(len, plain))
+    long = [codons for codons in plain if 3 * len(codons) >= reading_frames.MIN_ORF_BP]
     assert len(long) > 50
     bases = sum(map(len, fly))
     assert reading_frames.orfs_per_kb(frames) == pytest.approx(1000 * len(long) / bases)
@@ -211,6 +211,6 @@ def test_bands_of_distances_cover_all_and_overlap_nowhere():
 
 
 def test_a_pool_of_much_is_bounded_and_one_of_little_is_cut():
-    assert pool(["ACGT" * 100_000] * 10).unit_sizes.sum() == MOST_BASES
+    assert pool(["ACGT" * 100_000] * 10).unit_sizes.sum() == MAX_BASES
     assert pool(["A" * 3000]).units == 20
     assert pool(["A" * 300, "C" * 50]).unit_sizes.tolist() == [100, 100, 100, 50]

@@ -31,9 +31,9 @@ def sample(number: int, planted: str = "", at: int = 100) -> Record:
 def audited(samples, out_dir, real=HELD_OUT, **settings):
     groups = {"held-out real": real, "shuffled": [Record("s", dna(500, 7))]}
     references = References(groups if real else {}, lambda: iter(TRAINING))
-    kept, findings = Nucleotide(**settings).audit(samples, references, out_dir)
+    kept, outputs = Nucleotide(**settings).audit(samples, references, out_dir)
     with (out_dir / "originality.tsv").open(encoding="utf-8") as stream:
-        return kept, findings, list(csv.DictReader(stream, delimiter="\t"))
+        return kept, outputs, list(csv.DictReader(stream, delimiter="\t"))
 
 
 @pytest.mark.parametrize("strand", "+-")
@@ -41,7 +41,7 @@ def test_forty_planted_bases_are_found_at_their_place(tmp_path, strand):
     planted = CHROMOSOME[23_456:23_496]
     pasted = planted if strand == "+" else reverse_complement(planted)
     samples = [sample(n) for n in range(9)] + [sample(9, pasted)]
-    kept, findings, rows = audited(samples, tmp_path)
+    kept, outputs, rows = audited(samples, tmp_path)
     row = rows[0]
     assert (row["group"], row["sequence"], row["copied"]) == ("samples", "synthetic_0009", "yes")
     assert row["source"] == "chr9" and row["strand"] == strand
@@ -54,8 +54,8 @@ def test_forty_planted_bases_are_found_at_their_place(tmp_path, strand):
     assert found == (place if strand == "+" else reverse_complement(place))
     flagged = [record.metadata.get("copied") for record in kept]
     assert flagged == [None] * 9 + [f"chr9:{first}-{last}({strand})"]
-    assert findings.summary[0].startswith("copies: 1 of 10 samples have an exact match above 24 bp")
-    assert f"synthetic_0009 at chr9:{first}-{last}({strand})" in findings.summary[0]
+    assert outputs.summary[0].startswith("copies: 1 of 10 samples have an exact match above 24 bp")
+    assert f"synthetic_0009 at chr9:{first}-{last}({strand})" in outputs.summary[0]
 
 
 def test_shares_of_kmers_are_those_of_a_plain_count(tmp_path):
@@ -72,13 +72,13 @@ def test_shares_of_kmers_are_those_of_a_plain_count(tmp_path):
 
 def test_copies_are_dropped_where_a_limit_is_set(tmp_path):
     samples = [sample(0), sample(1, CHROMOSOME[5000:5045]), sample(2, CHROMOSOME[5000:5030])]
-    kept, findings, _ = audited(samples, tmp_path, max_copy_bp=40)
+    kept, outputs, _ = audited(samples, tmp_path, max_copy_bp=40)
     assert [record.id for record in kept] == ["synthetic_0000", "synthetic_0002"]
-    assert [(each.where, each.reason) for each in findings.rejections] == [("synthetic_0001", "copied")]
-    assert "bp of chr9:5001-5045(+)" in findings.rejections[0].detail
+    assert [(each.where, each.reason) for each in outputs.rejections] == [("synthetic_0001", "copied")]
+    assert "bp of chr9:5001-5045(+)" in outputs.rejections[0].detail
     assert "copied" not in kept[1].metadata
-    kept, findings, _ = audited(samples[1:2], tmp_path, max_copy_bp=40)
-    assert kept == [] and any("no sample is left" in line for line in findings.summary)
+    kept, outputs, _ = audited(samples[1:2], tmp_path, max_copy_bp=40)
+    assert kept == [] and any("no sample is left" in line for line in outputs.summary)
     with pytest.raises(ConfigError, match="max_copy_bp=11 is below 12"):
         Nucleotide(max_copy_bp=11)
 
@@ -86,37 +86,37 @@ def test_copies_are_dropped_where_a_limit_is_set(tmp_path):
 def test_samples_are_judged_by_what_held_out_real_dna_does(tmp_path):
     copies = [sample(n, CHROMOSOME[200 * n + 1000 :][:60]) for n in range(10)]
     new = [sample(n) for n in range(30)]
-    _, findings, _ = audited(copies + new, tmp_path)
-    assert findings.summary[2].startswith(
+    _, outputs, _ = audited(copies + new, tmp_path)
+    assert outputs.summary[2].startswith(
         "copies: the samples copy more than held-out real DNA does: 25.0% of them have a match above 24 bp"
     )
-    _, findings, _ = audited(new, tmp_path)
-    assert findings.summary[1].startswith("copies: the samples copy no more than held-out real DNA does")
-    assert findings.warnings == ()
+    _, outputs, _ = audited(new, tmp_path)
+    assert outputs.summary[1].startswith("copies: the samples copy no more than held-out real DNA does")
+    assert outputs.warnings == ()
     # Where the held-out sequences repeat the training data, that is said, and the limit stays bounded.
     real = [Record(f"real{n}", CHROMOSOME[300 * n + 1000 :][:200]) for n in range(20)]
-    _, findings, rows = audited(copies, tmp_path, real=real)
-    assert "the test split flatters every model" in findings.summary[2] and not findings.warnings
-    assert "above 64 bp" in findings.summary[0]
+    _, outputs, rows = audited(copies, tmp_path, real=real)
+    assert "the test split flatters every model" in outputs.summary[2] and not outputs.warnings
+    assert "above 64 bp" in outputs.summary[0]
     assert {row["longest_match_bp"] for row in rows if row["group"] == "held-out real"} == {"200"}
 
 
 def test_a_run_that_mostly_copies_says_so_first(tmp_path):
     copies = [sample(n, CHROMOSOME[200 * n + 1000 :][:60]) for n in range(40)]
-    _, findings, _ = audited(copies, tmp_path)
-    assert findings.warnings == findings.summary[:1]
-    assert findings.summary[0].startswith("100% of the samples copy the training data (held-out real DNA 0%)")
+    _, outputs, _ = audited(copies, tmp_path)
+    assert outputs.warnings == outputs.summary[:1]
+    assert outputs.summary[0].startswith("100% of the samples copy the training data (held-out real DNA 0%)")
     # Samples that copy as often as held-out real DNA does are no fault of the model.
     real = [Record(f"real{n}", CHROMOSOME[300 * n + 1000 :][:200]) for n in range(20)]
     assert audited(copies, tmp_path, real=real)[1].warnings == ()
 
 
 def test_odd_samples_are_no_error(tmp_path):
-    kept, findings, rows = audited([Record("a", "A"), Record("b", "ACGTACG")], tmp_path, real=[])
-    assert len(kept) == 2 and all(path.exists() for path in findings.files)
+    kept, outputs, rows = audited([Record("a", "A"), Record("b", "ACGTACG")], tmp_path, real=[])
+    assert len(kept) == 2 and all(path.exists() for path in outputs.files)
     by_id = {row["sequence"]: row for row in rows}
     assert by_id["a"]["longest_match_bp"] == "1" and by_id["a"]["share_of_12_mers"] == ""
-    assert "too few" not in " ".join(findings.summary)
+    assert "too few" not in " ".join(outputs.summary)
 
 
 def test_the_summary_stands_the_groups_side_by_side(tmp_path):

@@ -11,8 +11,8 @@ from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.pools import pool
 from pipeline.domains.genome.compare.statistics import WORDS, compare_groups
 from pipeline.domains.genome.domain import Nucleotide
-from pipeline.evaluation.scoreboard.comparison import score
-from pipeline.evaluation.scoreboard.verdicts import verdict
+from pipeline.evaluation.metric_comparison.comparison import score
+from pipeline.evaluation.metric_comparison.conclusions import verdict
 
 EMBEDDED = Path(__file__).parents[4] / "datasets" / "drosophila" / "upstream.fa.gz"
 
@@ -41,7 +41,7 @@ def compared(fly, tmp_path_factory):
 
 
 def test_real_dna_is_within_the_noise_of_real_dna_and_letters_are_not(compared):
-    findings, table, _ = compared
+    outputs, table, _ = compared
     judged = {name: row for name, row in table.items() if row["verdict"]}
     assert len(judged) == 24
     alike = ("no difference found", "not tested, too few bases")
@@ -52,22 +52,22 @@ def test_real_dna_is_within_the_noise_of_real_dna_and_letters_are_not(compared):
         assert float(row["shuffled"]) > 1.2 * float(row["samples"])
         assert float(row["samples"]) == pytest.approx(float(row["real against itself"]), rel=0.15)
     assert table["bases of low complexity, DUST (%)"]["nearest to real"] == "samples"
-    assert findings.summary[0] == (
+    assert outputs.summary[0] == (
         "samples: indistinguishable from held-out real DNA on 16 of 16 metrics of DNA "
         "(Markov order 0 on 4, shuffled on 6)"
     )
 
 
 def test_every_plot_is_drawn_and_shown(compared):
-    findings, _, folder = compared
-    assert {path.name for path in findings.files} == {
+    outputs, _, folder = compared
+    assert {path.name for path in outputs.files} == {
         "statistics.tsv", "scoreboard.svg", "gc_windows.svg", "gc_positions.svg", "dinucleotides.svg",
         "kmer_distance.svg",
         "kmer_spectrum.svg", "repeats.svg", "orf_lengths.svg", "codon_usage.svg", "mutual_information.svg",
     }  # fmt: skip
-    assert all((folder / path.name).stat().st_size > 1000 for path in findings.files)
-    assert {path for exhibit in findings.exhibits for path in exhibit.files} == set(findings.files)
-    assert all(exhibit.caption for exhibit in findings.exhibits)
+    assert all((folder / path.name).stat().st_size > 1000 for path in outputs.files)
+    assert {path for section in outputs.sections for path in section.files} == set(outputs.files)
+    assert all(section.caption for section in outputs.sections)
 
 
 def judged(groups: dict[str, list[str]], *measures: str) -> list[str]:
@@ -125,17 +125,17 @@ def test_too_little_to_tell_is_said(tmp_path, fly):
     said = judged(groups, named.spectrum(6))[0]
     assert said == "not tested, too few bases"
     groups = {name: [text[:40] for text in group] for name, group in groups.items()}
-    findings = compare_groups(groups, tmp_path)
-    assert findings.summary[0].startswith("samples and held-out real DNA: too few bases to test; ")
+    outputs = compare_groups(groups, tmp_path)
+    assert outputs.summary[0].startswith("samples and held-out real DNA: too few bases to test; ")
 
 
 def test_of_one_test_block_nothing_is_concluded(tmp_path, fly):
     """Windows of one block are alike, and real sequences from elsewhere in the genome differ from them."""
     names = ("samples", "held-out real", "Markov order 2", "training real")
     groups = {name: fly[4 * place : 4 * place + 4] for place, name in enumerate(names)}
-    findings = compare_groups(groups, tmp_path, {"held-out real": ["block"] * 4})
-    (line,) = findings.summary
-    assert findings.conclusions == (line,) and findings.warnings == ()
+    outputs = compare_groups(groups, tmp_path, {"held-out real": ["block"] * 4})
+    (line,) = outputs.summary
+    assert outputs.conclusions == (line,) and outputs.warnings == ()
     assert line.startswith(
         "the test split has 1 block, too few to compare samples with real DNA (5 are needed)"
     )

@@ -159,10 +159,10 @@ def test_a_tune_book_is_read_back(tmp_path, tunes):
     how = {"model": "lstm", "temperature": "0.8", "seed": "1", "index": "0", "bits_per_symbol": "1.6"}
     records = [Record(f"tune_{i:04d}", t.symbols, {"title": f"Synthetic tune {i}", **how})
                for i, t in enumerate(tunes[:40], 1)]  # fmt: skip
-    findings = Abc().write(records, tmp_path)
+    outputs = Abc().write(records, tmp_path)
     text = (tmp_path / "tunes.abc").read_text()
     assert "% synthetic: model lstm, temperature 0.8, seed 1, index 0, bits per symbol 1.6" in text
-    assert findings.files == (tmp_path / "tunes.abc", tmp_path / "best_tunes.abc")
+    assert outputs.files == (tmp_path / "tunes.abc", tmp_path / "best_tunes.abc")
     best = (tmp_path / "best_tunes.abc").read_text()
     assert best.count("% checks: ") == 12 and "% checks: 6 of 6 hold\n" in best
     back = list(Abc().read(tmp_path / "tunes.abc"))
@@ -188,10 +188,10 @@ def test_broken_reference_groups_are_no_error(tmp_path, tunes):
     broken = [Record("a", ""), Record("b", "\"[({|:M:"), Record("c", "M:4/4\nL:1/8\nK:C\n\"[{|:"),
               Record("d", tunes[0].symbols[::-1])]  # fmt: skip
     groups = {"held-out real": tunes[20:60], "shuffled": broken, "Markov order 3": []}
-    findings = Abc().compare(tunes[:10], References(groups, lambda: iter(tunes)), tmp_path)
+    outputs = Abc().compare(tunes[:10], References(groups, lambda: iter(tunes)), tmp_path)
     table = (tmp_path / "statistics.tsv").read_text().splitlines()
     assert table[0].split("\t")[1:5] == ["verdict", "samples", "held-out real", "shuffled"]
-    assert all(path.is_file() for path in findings.files)
+    assert all(path.is_file() for path in outputs.files)
     Abc().compare([], References({}, lambda: iter(())), tmp_path)
 
 

@@ -73,8 +73,8 @@ def test_repairs_are_only_made_when_wanted_and_are_listed(tmp_path):
     assert isinstance(record, Record) and record.metadata["repaired"] == "bar 2: G made G2"
     unfinished = MENDING.finish(sample("M:2/4\nL:1/8\nK:G\nGABc|dBGB|G", ended=False))
     assert isinstance(unfinished, Record) and unfinished.text.endswith("dBGB|")
-    findings = MENDING.write([record, unfinished], tmp_path)
-    assert findings.figures["tunes_repaired"] == 2
+    outputs = MENDING.write([record, unfinished], tmp_path)
+    assert outputs.figures["tunes_repaired"] == 2
     assert (tmp_path / "repairs.tsv").read_text().splitlines()[1] == "tune_0001\tbar 2: G made G2"
     assert "% repaired: bar 2: G made G2\n" in (tmp_path / "tunes.abc").read_text()
 

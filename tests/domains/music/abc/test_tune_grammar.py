@@ -14,7 +14,7 @@ from pipeline.domains.music.abc.grammar_meter import kind_of
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_grammar import TuneGrammar
 from pipeline.errors import ConfigError
-from pipeline.generation.constrained.grammar import Guide, guide_of
+from pipeline.generation.constrained.grammar import Guide, build_grammar_guide
 from pipeline.generation.engine import Request, draw
 from pipeline.models.recurrent import Recurrent
 from pipeline.records import Record, Rejection
@@ -36,7 +36,7 @@ def untrained(alphabet: Alphabet) -> torch.nn.Module:
 
 
 def drawn(domain: Abc, alphabet: Alphabet, **changes) -> list:
-    request = Request(20, 400, 3, guide=guide_of(domain, alphabet, wanted=True))
+    request = Request(20, 400, 3, guide=build_grammar_guide(domain, alphabet, wanted=True))
     return list(draw(untrained(alphabet), alphabet, dataclasses.replace(request, **changes)))
 
 
@@ -81,7 +81,7 @@ def test_tunes_in_free_meter_are_valid_too(tunes):
 def test_neither_count_nor_threads_nor_the_way_of_drawing_change_a_tune(tunes, representation):
     domain, alphabet = known(tunes, representation)
     all_at_once = drawn(domain, alphabet, count=12, length=200)
-    some = Request(12, 200, 3, guide=guide_of(domain, alphabet, wanted=True))
+    some = Request(12, 200, 3, guide=build_grammar_guide(domain, alphabet, wanted=True))
     again = list(draw(untrained(alphabet), alphabet, some, first=7, threads=2))
     assert [sample.symbols for sample in again] == [sample.symbols for sample in all_at_once[7:]]
     grammar = domain.grammar(alphabet.symbols)
@@ -148,9 +148,9 @@ def test_wishes_that_cannot_be_kept_are_named(tunes):
         Abc(lowest="c", highest="b")
     domain, alphabet = known(tunes, "token")
     with pytest.raises(ConfigError, match=r"cannot write what is asked for: of M: it knows M:12/8, M:2/2"):
-        guide_of(dataclasses.replace(domain, meter="7/16"), alphabet, wanted=True)
+        build_grammar_guide(dataclasses.replace(domain, meter="7/16"), alphabet, wanted=True)
     with pytest.raises(ConfigError, match=r"kept by its grammar, which sample.valid=false"):
-        guide_of(dataclasses.replace(domain, meter="6/8"), alphabet, wanted=False)
+        build_grammar_guide(dataclasses.replace(domain, meter="6/8"), alphabet, wanted=False)
     assert SampleSettings().valid
 
 

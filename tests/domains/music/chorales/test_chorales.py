@@ -113,10 +113,10 @@ def test_samples_stand_beside_real_chorales(records, tmp_path):
     broken = [Record("a", ("_,_,_,_ ",)), Record("b", ()), *records[40:48]]
     references = References({"held-out real": records[20:40], "shuffled": broken}, lambda: iter(records[20:]))
     domain = Chorales(representation="packed")
-    findings = domain.compare(records[:20], references, tmp_path)
+    outputs = domain.compare(records[:20], references, tmp_path)
     table = (tmp_path / "statistics.tsv").read_text()
     assert "parallel fifths (% of moves)" in table and "held-out real" in table
-    assert all(path.is_file() for path in findings.files)
+    assert all(path.is_file() for path in outputs.files)
     kept, audited = domain.audit(records[:20], references, tmp_path)
     assert len(kept) == 20 and "of 20 chorales have over" in audited.summary[0]
     assert domain.compare([], References({}, lambda: iter(())), tmp_path).figures == {}

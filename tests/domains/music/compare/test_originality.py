@@ -17,9 +17,9 @@ def training(tunes):
 
 def audited(samples, training, real, out_dir, **settings):
     references = References({"held-out real": real}, lambda: iter(training))
-    kept, findings = Abc(**settings).audit(samples, references, out_dir)
+    kept, outputs = Abc(**settings).audit(samples, references, out_dir)
     with (out_dir / "originality.tsv").open(encoding="utf-8") as stream:
-        return kept, findings, list(csv.DictReader(stream, delimiter="\t"))
+        return kept, outputs, list(csv.DictReader(stream, delimiter="\t"))
 
 
 def test_a_planted_fragment_is_found_in_another_key_and_octave(training, tunes, tmp_path):
@@ -34,14 +34,14 @@ def test_a_planted_fragment_is_found_in_another_key_and_octave(training, tunes, 
 def test_a_copy_is_flagged_or_dropped(training, tunes, tmp_path):
     copy = Record("copy", HEADER + REEL, {"title": "Synthetic tune 1"})
     new = Record("new", HEADER + "A2B2 c2d2|e2c2 A4|B2d2 f2b2|a2f2 d4|]", {"title": "Synthetic tune 2"})
-    kept, findings, rows = audited([copy, new], training, tunes[40:70], tmp_path)
+    kept, outputs, rows = audited([copy, new], training, tunes[40:70], tmp_path)
     assert [record.metadata.get("copied") for record in kept] == ["56 notes in a row of Our Reel", None]
     assert kept[0].metadata["nearest"] == "Our Reel" and kept[0].metadata["nearest_distance"] == "0.00"
-    assert "1 of 2 tunes" in findings.summary[0]
-    assert "nothing alike: samples 0." in findings.summary[1] and ", held-out real 0." in findings.summary[1]
-    kept, findings, _ = audited([copy, new], training, tunes[40:70], tmp_path, max_copy_notes=20)
+    assert "1 of 2 tunes" in outputs.summary[0]
+    assert "nothing alike: samples 0." in outputs.summary[1] and ", held-out real 0." in outputs.summary[1]
+    kept, outputs, _ = audited([copy, new], training, tunes[40:70], tmp_path, max_copy_notes=20)
     assert [record.id for record in kept] == ["new"]
-    assert [(each.where, each.reason) for each in findings.rejections] == [("copy", "copied")]
+    assert [(each.where, each.reason) for each in outputs.rejections] == [("copy", "copied")]
     assert [row["copied"] for row in rows[:2]] == ["yes", ""]
 
 

@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from pipeline.domains.music.compare.note_measures import Pieces, mean, rows_of
 from pipeline.domains.music.compare.overlap import compare, distances, overlap_and_divergence, write_overlap
-from pipeline.evaluation.scoreboard.comparison import Measure
+from pipeline.evaluation.metric_comparison.comparison import Measure
 
 
 def test_distances_are_euclidean():

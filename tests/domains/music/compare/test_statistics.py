@@ -19,12 +19,12 @@ def table(folder):
 def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
     shuffled = random.Random(1).sample(tunes, len(tunes))
     groups = {"held-out real": shuffled[40:120], "Markov order 2": shuffled[120:]}
-    findings = compare_groups(shuffled[:40], groups, tmp_path)
+    outputs = compare_groups(shuffled[:40], groups, tmp_path)
     found = table(tmp_path)
     verdicts = [row["verdict"] for row in found.values() if row["verdict"]]
     assert len(verdicts) > 12 and sum(each.startswith(LIKE) for each in verdicts) >= len(verdicts) - 1
     assert found["sequences"]["samples"] == "40" and found["valid as they come"]["held-out real"] == "100.0%"
-    assert {path.name for path in findings.files} == {
+    assert {path.name for path in outputs.files} == {
         "statistics.tsv", "overlap.tsv", "scoreboard.svg", "scale_degrees.svg", "intervals.svg",
         "note_lengths.svg", "likeness_of_bars.svg", "tune_structure.svg", "bars_in_a_tune.svg", "keys.svg",
     }  # fmt: skip
@@ -32,13 +32,13 @@ def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
 
 def test_another_music_is_told_in_plain_words(tunes, tmp_path):
     drone = [Record(f"tune_{i:04d}", "M:4/4\nL:1/8\nK:C\nCcCcCcCc|CcCcCcCc|]") for i in range(20)]
-    findings = compare_groups(drone, {"held-out real": tunes[:60], "Markov order 2": tunes[60:90]}, tmp_path)
+    outputs = compare_groups(drone, {"held-out real": tunes[:60], "Markov order 2": tunes[60:90]}, tmp_path)
     found = table(tmp_path)
     degrees, bars = found["scale degrees, JS distance"], found["bars that stood before (%)"]
     assert degrees["verdict"] == "differs from real tunes; Markov order 2 nearer"
     assert bars["samples"] == "100" and bars["verdict"].startswith("differs from real tunes: more; ")
     assert 0 < float(bars["real against itself"]) < 10
-    share, against, worst = findings.summary
+    share, against, worst = outputs.summary
     assert share == (
         "samples: indistinguishable from held-out real tunes on 2 of 12 metrics of melody and form "
         "(Markov order 2 on 12)"
@@ -49,10 +49,10 @@ def test_another_music_is_told_in_plain_words(tunes, tmp_path):
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_few_tunes_tell_nothing(tunes, tmp_path, count):
-    findings = compare_groups(tunes[:count], {"held-out real": tunes[10:40]}, tmp_path)
-    said = [line.partition(";")[0] for line in findings.summary]
+    outputs = compare_groups(tunes[:count], {"held-out real": tunes[10:40]}, tmp_path)
+    said = [line.partition(";")[0] for line in outputs.summary]
     assert said == ["samples and held-out real tunes: too few tunes to test"] * bool(count)
-    assert [path.name for path in findings.files] == ["statistics.tsv"]
+    assert [path.name for path in outputs.files] == ["statistics.tsv"]
 
 
 def test_what_cannot_be_read_is_counted_and_never_an_error(tunes, tmp_path):
@@ -85,6 +85,6 @@ LOOP = "M:4/4\nL:1/8\nK:D\n" + "dfaf edcd|efge d2d2|" * 3 + "d8|]"
 ])  # fmt: skip
 def test_a_run_says_when_more_tunes_loop_than_real_ones(tunes, tmp_path, looping, said):
     drawn = [Record(f"tune_{i:04d}", LOOP, {"temperature": "0.5"}) for i in range(looping)]
-    findings = compare_groups([*drawn, *tunes[: 20 - looping]], {"held-out real": tunes[20:90]}, tmp_path)
-    lines = [line for line in findings.summary if "loop" in line and "most unlike" not in line]
+    outputs = compare_groups([*drawn, *tunes[: 20 - looping]], {"held-out real": tunes[20:90]}, tmp_path)
+    lines = [line for line in outputs.summary if "loop" in line and "most unlike" not in line]
     assert lines == ([said] if said else [])

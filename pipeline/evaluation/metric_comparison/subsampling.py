@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_UNITS = 200
+MAX_UNITS = 200
 REPLICATES = 100
 """Random halves; their spread is then known to 7 percent."""
 MIN_BLOCKS = 5
@@ -81,13 +81,13 @@ def _units(count: int, blocks: Sequence[Hashable] | None) -> tuple[np.ndarray, n
         numbers = {name: number for number, name in enumerate(dict.fromkeys(blocks))}
         block = np.array([numbers[name] for name in blocks])
         # Sequences of one block that are one unit, too, are so because there are very many.
-        merged = place * min(count, MOST_UNITS) // count
-        if MIN_BLOCKS <= len(numbers) <= MOST_UNITS // 2:
+        merged = place * min(count, MAX_UNITS) // count
+        if MIN_BLOCKS <= len(numbers) <= MAX_UNITS // 2:
             pairs, unit = np.unique(np.stack([block, merged]), axis=1, return_inverse=True)
             return unit.reshape(-1), pairs[0]
-        if len(numbers) > MOST_UNITS // 2:
+        if len(numbers) > MAX_UNITS // 2:
             place, count = block, len(numbers)
-    units = min(count, MOST_UNITS)
+    units = min(count, MAX_UNITS)
     return place * units // count, np.arange(units)
 
 

@@ -17,15 +17,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pipeline.evaluation.scoreboard.student import as_normal, ratio, welch
-from pipeline.evaluation.scoreboard.subsampling import REPLICATES, Halves, draw_halves
+from pipeline.evaluation.metric_comparison.student import as_normal, ratio, welch
+from pipeline.evaluation.metric_comparison.subsampling import REPLICATES, Halves, draw_halves
 
 REAL = "held-out real"
 SAMPLES = "samples"
 SHUFFLED = "shuffled"
 CONTROL = "training real"
 """The positive control: real sequences of the training split, cut like the samples."""
-FEWEST_LETTERS = 200
+MIN_LETTERS = 200
 """Halves of fewer letters share words by luck alone."""
 NOISE_ERRORS = 3.0
 """Differences up to so many standard errors are called noise: three in a thousand exceed it by chance."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.evaluation.scoreboard.comparison import (
+from pipeline.evaluation.metric_comparison.comparison import (
     CONTROL,
     REAL,
     SAMPLES,
@@ -16,12 +16,18 @@ from pipeline.evaluation.scoreboard.comparison import (
     Row,
     score,
 )
-from pipeline.evaluation.scoreboard.divergence import jensen_shannon, shares
-from pipeline.evaluation.scoreboard.mixtures import mix_letters
-from pipeline.evaluation.scoreboard.student import ratio
-from pipeline.evaluation.scoreboard.subsampling import REPLICATES, Pool, draw_halves
-from pipeline.evaluation.scoreboard.table import figures_of, interval, write_table
-from pipeline.evaluation.scoreboard.verdicts import Words, count_alike, most_unlike, summary_of, verdict
+from pipeline.evaluation.metric_comparison.conclusions import (
+    Words,
+    count_alike,
+    most_unlike,
+    summary_of,
+    verdict,
+)
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.mixtures import mix_letters
+from pipeline.evaluation.metric_comparison.student import ratio
+from pipeline.evaluation.metric_comparison.subsampling import REPLICATES, Pool, draw_halves
+from pipeline.evaluation.metric_comparison.table import figures_of, interval, write_table
 
 LETTERS = "ab"
 WORDS = Words("letters", "words", "real words", ("share of",))

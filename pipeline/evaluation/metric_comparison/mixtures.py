@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.evaluation.scoreboard.subsampling import MIN_BLOCKS
+from pipeline.evaluation.metric_comparison.subsampling import MIN_BLOCKS
 
 
 def mix_letters(text: str, share: float, letters: str, rng: np.random.Generator) -> str:

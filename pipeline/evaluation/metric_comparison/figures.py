@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
-from pipeline.evaluation.scoreboard.comparison import (
+from pipeline.evaluation.metric_comparison.comparison import (
     INTERVAL_ERRORS,
     NOISE_ERRORS,
     REAL,
     Row,
 )
+from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
 
 Rows = Mapping[str, Row]
 """By the name of the measure."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.evaluation.scoreboard.comparison import (
+from pipeline.evaluation.metric_comparison.comparison import (
     INTERVAL_ERRORS,
     MIXTURES,
     NOISE_ERRORS,
@@ -14,7 +14,7 @@ from pipeline.evaluation.scoreboard.comparison import (
     SAMPLES,
     Row,
 )
-from pipeline.evaluation.scoreboard.verdicts import Groups, Words, shown, verdict
+from pipeline.evaluation.metric_comparison.conclusions import Groups, Words, shown, verdict
 
 JUDGEMENT = (
     "real against itself", "interval of the samples", "nearest to real", "standard errors from real",

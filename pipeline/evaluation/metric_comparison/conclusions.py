@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation.scoreboard.comparison import (
+from pipeline.evaluation.metric_comparison.comparison import (
     CHAIN,
     CONTROL,
     MIXTURES,
