@@ -5,6 +5,7 @@ The only place that prints an error.
 
 import errno
 import os
+import re
 import shlex
 import signal
 import sys
@@ -23,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.overrides import literal, resumed
-from pipeline.config.schema import RENAMED, STAGES, Config, unknown_key
+from pipeline.config.schema import STAGES, Config, unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.generation.compiled.warmup import BackgroundWarmup
 from pipeline.run_folder import LOCK, claim_folder
@@ -156,30 +157,35 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     if text.startswith("Ambiguous value"):
         several = next((a for a in arguments if f"'{a}'" in text), "a value")
         return f"{several}: {NEEDS_QUOTES}; several values, for a sweep, need -m"
+    # Where Hydra wraps OmegaConf's error, the inner one names the key, the value and its type.
+    inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    key, known = _faulty_key(inner), [*_known_keys(), *groups]
+    if key and key not in known and re.search(r"not in (struct|')", str(inner)):
+        return unknown_key(key, known)  # also in a configuration file of the user's
     if "dataset" in text and ("mandatory" in text or "You must specify" in text or "'dataset/" in text):
         wrong = [a for a in arguments if a.startswith("dataset=")]
         found = f"{wrong[0]}: there is no such data set" if wrong else "choose a data set with dataset=NAME"
         return f"{found}\n\n{_data_sets()}"
-    known = _known_keys()
-    for key in keys:
-        if key not in known and key not in groups and not key.startswith("hydra"):
-            return unknown_key(key, [*known, *groups])
+    for given in keys:
+        if given not in known and not given.startswith("hydra"):
+            return unknown_key(given, known)
     for group in groups:
         if f"'{group}/" in text:
             names = sorted(p.stem for p in (resource_folder("conf") / group).glob("*.yaml"))
             wrong = [a for a in arguments if a.startswith(f"{group}=")]
             return f"{wrong[0] if wrong else group}: not one of {', '.join(names)}"
-    # Where Hydra wraps OmegaConf's error, the inner one names the value and its type.
-    inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     first = next((line for line in str(inner).splitlines() if line.strip()), type(error).__name__)
-    key = getattr(inner, "full_key", None)
-    if key in RENAMED:  # in a configuration file of the user's
-        return unknown_key(key, known)
     if key == "stages":
         return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
     if key and "is not in struct" in first:  # a setting of another model, domain, render or BLAST
         return f"{key}: the {key.split('.')[0]} chosen here has no such setting; see --help for those it has"
     return f"{key}: {first}" if key and key not in first else first
+
+
+def _faulty_key(error: Exception) -> str | None:
+    """The key, with dots, that an error of OmegaConf or of Hydra is about; None where it names none."""
+    named = re.search(r"^\s*full_key: (\S+)$", str(error), re.MULTILINE)
+    return getattr(error, "full_key", None) or (named[1] if named else None)
 
 
 def _reject_undeclared(overrides: list[str]) -> None:

@@ -102,6 +102,25 @@ def test_a_mistake_gets_one_message_and_leaves_nothing(type_in, tmp_path, argume
 
 
 @pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("time: 30", "train.time: there is no such setting; it is now named train.bptt_steps"),
+        ("bptt_step: 30", "train.bptt_step: there is no such setting; did you mean train.bptt_steps"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("group", "arguments"), [("experiment", ("dataset=text",)), ("dataset", ()), ("model", ("dataset=text",))]
+)
+def test_a_wrong_setting_in_a_file_of_the_users_is_named(
+    type_in, tmp_path, group, arguments, setting, message
+):
+    path = tmp_path / "mine" / group / "own.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"# @package _global_\ntrain:\n  {setting}\n")
+    assert message in errors(type_in(f"--config-dir={tmp_path / 'mine'}", f"{group}=own", *arguments))
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("empty.txt", b"", "empty.txt: no record could be kept: it is empty"),

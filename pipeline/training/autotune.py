@@ -186,11 +186,12 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
     free = "hidden_size" in inputs.model and "model.hidden_size" not in explicit
     symbols = inputs.corpus.size_of("train")
     enough = SYMBOLS_PER_PARAMETER[len(inputs.corpus.alphabet.symbols) <= FEW_SYMBOLS]
-    best = None
+    best, refused = None, None
     for size in SIZES if free else (None,):
         try:
             plan = _shaped(inputs, trial, size, list(shapes))
-        except ConfigError:  # this kind of model has no such size
+        except ConfigError as error:  # this kind of model has no such size
+            refused = error
             continue
         wanting = _read(inputs, plan) < enough * trial.parameters
         if best is not None and (wanting or trial.parameters > PARAMETERS_PER_SYMBOL * symbols):
@@ -198,9 +199,22 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
         best = plan
         if trial.elapsed_s > TRIAL_SHARE * inputs.budget_s:
             break
+    if best is None:
+        raise ConfigError(_no_size(refused, free)) from refused
     if "train.lr" not in explicit and best.hidden_size:
         best = replace(best, lr=best.lr * min(1.0, LARGE / best.hidden_size))
     return best
+
+
+def _no_size(refused: ConfigError, free: bool) -> str:
+    """The message where the model's settings allow no size; `free` where a size was to be chosen."""
+    if not free:
+        return str(refused)
+    sizes = ", ".join(map(str, SIZES))
+    return (
+        f"budget: no model.hidden_size of {sizes} fits the model's settings: {refused}; "
+        "set model.hidden_size or change the other settings of model"
+    )
 
 
 def _shaped(inputs: TrainInputs, trial: Trial, size: int | None, shapes: list[tuple[int, int]]) -> Plan:

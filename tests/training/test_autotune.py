@@ -8,6 +8,7 @@ from tiny import compose_config, manifest_of, run_pipeline
 
 from pipeline.config.schema import TrainSettings, plain_settings
 from pipeline.domains.text import Text
+from pipeline.errors import ConfigError
 from pipeline.run import _explicit
 from pipeline.training.autotune import PLAN, Plan, Trial, _for_budget, planned
 from pipeline.training.inputs import TrainInputs
@@ -64,6 +65,20 @@ def test_little_data_is_not_given_a_large_model(make_inputs):
     inputs = make_inputs(600)
     plan = _for_budget(replace(inputs, corpus=Large(inputs.corpus, 50_000)), KnownMachine(5e12))
     assert plan.hidden_size == 64
+
+
+@pytest.mark.parametrize(
+    ("explicit", "message"),
+    [((), r"^budget: no model\.hidden_size of 64, .*: no such size; set model\.hidden_size"),
+     (("model.hidden_size",), "^no such size$")],
+)  # fmt: skip
+def test_a_model_that_refuses_every_size_is_one_error(make_inputs, explicit, message):
+    class Refusing(KnownMachine):
+        def timed(self, hidden_size: int | None, batch: int, time: int) -> Plan:
+            raise ConfigError("no such size")
+
+    with pytest.raises(ConfigError, match=message):
+        _for_budget(make_inputs(20, explicit), Refusing(5e10))
 
 
 def test_short_budgets_get_small_batches(make_inputs):
