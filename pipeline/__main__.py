@@ -177,7 +177,7 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     first = next((line for line in str(inner).splitlines() if line.strip()), type(error).__name__)
     if key == "stages":
         return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
-    if key and "is not in struct" in first:  # a setting of another model, domain, render or BLAST
+    if key and "is not in struct" in first:  # a setting of another model, domain or render
         return f"{key}: the {key.split('.')[0]} chosen here has no such setting; see --help for those it has"
     return f"{key}: {first}" if key and key not in first else first
 
@@ -210,7 +210,7 @@ def _known_keys() -> list[str]:
     keys = set(walk(OmegaConf.to_container(OmegaConf.structured(Config)), ""))
     for path in resource_folder("conf").glob("*/*.yaml"):
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        if path.parent.name in ("model", "domain", "render", "blast"):
+        if "_target_" in content:
             keys |= set(walk(content, path.parent.name))
     return sorted(key for key in keys if key and "_target_" not in key)
 

@@ -32,7 +32,24 @@ class SketchSettings:
     window: int
 
 
-class Domain(abc.ABC):
+class Component:
+    """Base class of domains and renders, which a file of ``conf/`` chooses. Its attributes name the settings
+    that need care where a run is continued, or where another user continues it."""
+
+    file_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that name files or addresses. A run of another user must not bring them; see `names_file`."""
+    data_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that name parts of the data. A run that is continued with other data drops them."""
+    score_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that only the stage `score` reads. A run continued with another `score.path` drops them."""
+
+    @classmethod
+    def names_file(cls, setting: str, value: object) -> bool:
+        """Whether this value of a setting names a file or an address."""
+        return setting in cls.file_settings and value is not None
+
+
+class Domain(Component, abc.ABC):
     """What a record is in one domain. Implementations are frozen dataclasses, whose fields are settings."""
 
     family: ClassVar[str]
@@ -88,6 +105,15 @@ class Domain(abc.ABC):
     def auxiliary_files(self) -> tuple[Path, ...]:
         """Further files that the settings name for reading the corpus; DataError where one is missing."""
         return ()
+
+    def to_score(self) -> "Domain":
+        """The domain that reads the sequences of the stage `score`, by default this one."""
+        return self
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether settings choose parts of sequences. Symbols of the sequence then precede a record."""
+        return False
 
     def accepts_file(self, path: Path) -> bool:
         """Whether a file met while walking a folder should be read; a file named by the user always is."""
@@ -213,8 +239,8 @@ class Domain(abc.ABC):
         return DomainOutput()
 
 
-class Render(abc.ABC):
-    """Turns finished records into further files: MIDI, a score, a table of BLAST hits."""
+class Render(Component, abc.ABC):
+    """Turns finished records into further files: MIDI, a score, a table of search hits."""
 
     family: ClassVar[str]
     """The `Domain.family` that it reads."""

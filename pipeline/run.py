@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.overrides import sign
-from pipeline.config.schema import Config, build, check_stages, escape, parse_duration, plain_settings
+from pipeline.config.schema import Config, build, check_stages, parse_duration, plain_settings
 from pipeline.data.corpus import Corpus
 from pipeline.data.sources import Source, checkpoint_path, locate, unlearned_path
 from pipeline.data.split_file import split_files
@@ -38,9 +38,6 @@ from pipeline.stages.train import train
 from pipeline.training.inputs import TrainInputs, resolve_device
 
 log = logging.getLogger(__name__)
-
-CHOOSING = ("regions", "features", "annotation", "contig_map")
-"""Settings of a data set that choose parts of its files, where the domain has such."""
 
 
 class _Scored(NamedTuple):
@@ -68,7 +65,7 @@ def run(
     build(config.model, "model", package="pipeline.models")
     _check_ahead(settings, domain, wanted)
     files = _files(settings, domain) if "ingest" in wanted else []
-    scored = _scored(config, settings) if "score" in wanted else _Scored(domain, [], [])
+    scored = _scored(settings, domain) if "score" in wanted else _Scored(domain, [], [])
     run_folder = RunFolder(folder)
     with run_folder.locked():
         kept = [o for o in overrides if not o.startswith(("run=", "stages="))]
@@ -98,9 +95,6 @@ def run(
 
 def _check_ahead(settings: Config, domain: Domain, wanted: tuple[str, ...]) -> None:
     """What later stages would refuse, before the first one begins."""
-    for name in CHOOSING:
-        if getattr(settings.dataset, name) is not None and not hasattr(domain, name):
-            raise ConfigError(f"dataset.{name}: data of this domain ({domain.family}) has none; leave it out")
     if settings.budget is not None:
         parse_duration(settings.budget)
     if "sample" in wanted:
@@ -134,14 +128,10 @@ def _donors(settings: Config, sweep: Path | None) -> list[Path]:
     return [*sorted(sweep.iterdir()), *([Path(settings.run).expanduser()] if settings.run else [])]
 
 
-def _scored(config: DictConfig, settings: Config) -> _Scored:
-    """What is to be scored, by a domain that chooses parts of it as `score`, not `dataset`, says."""
-    chosen = dict.fromkeys(CHOOSING)
-    chosen |= {"regions": settings.score.regions, "contig_map": settings.dataset.contig_map}
-    domain = _domain(OmegaConf.merge(config, {"dataset": escape(chosen)}))
-    if settings.score.regions is not None and not hasattr(domain, "regions"):
-        raise ConfigError(f"score.regions: data of this domain ({domain.family}) has none; leave it out")
-    return _Scored(domain, files_to_score(settings.score, domain), list(domain.auxiliary_files()))
+def _scored(settings: Config, domain: Domain) -> _Scored:
+    """The sequences to score, and the domain that reads them."""
+    reader = domain.to_score()
+    return _Scored(reader, files_to_score(settings.score, reader), list(reader.auxiliary_files()))
 
 
 def _typed(config: DictConfig) -> Config:
@@ -190,7 +180,8 @@ def _stages(
     budget_s = parse_duration(settings.budget) if settings.budget is not None else None
     checkpoint = checkpoint_path("checkpoint", settings.checkpoint, settings.dataset)
     start = checkpoint_path("train.init_from", settings.train.init_from, settings.dataset)
-    drawn_by = {name: value for name, value in plain["domain"].items() if name not in domain.output_settings}
+    written_by = {name: value for name, value in plain["domain"].items() if name not in domain.score_settings}
+    drawn_by = {name: value for name, value in written_by.items() if name not in domain.output_settings}
     read_by = {name: value for name, value in drawn_by.items() if name not in domain.request_settings}
     reads = {"domain": read_by, "seed": seed}
     unlearned = unlearned_path(dataset)
@@ -204,10 +195,9 @@ def _stages(
         try:
             result = ingest(files, domain, dataset.split, dataset.unknown, out_dir, unlearned)
         except DataError as error:
-            if dataset.regions is None or dataset.pieces_of is None or dataset.path is not None:
+            if dataset.advice is None or dataset.path is not None:
                 raise
-            whole = f"dataset={dataset.name} holds pieces, dataset={dataset.pieces_of} whole sequences"
-            raise DataError(f"{error}; {whole}") from None
+            raise DataError(f"{error}; {dataset.advice}") from None
         shipped = dataset.title if dataset.path is None else None
         title = {"data": shipped or domain.title_data(files)}
         return replace(result, figures={**title, **result.figures})
@@ -229,7 +219,7 @@ def _stages(
 
     def do_score(out_dir: Path):  # noqa: ANN202
         where = resolve_accelerator(settings.sample)
-        context = settings.score.context if settings.score.regions is not None else 0
+        context = settings.score.context if scored.domain.reads_parts else 0
         return score(best, scored.domain, scored.files, dataset.unknown, out_dir, where, context)
 
     # Where and on how many threads it is trained changes how fast, not what.
@@ -239,13 +229,14 @@ def _stages(
     if settings.budget is not None:
         learned["explicit"] = explicit
     drawn = {"sample": plain["sample"], "domain": drawn_by, "seed": seed}
-    written = {name: plain[name] for name in ("sample", "render", "blast", "domain")}
+    written = {**{name: plain[name] for name in ("sample", "render", "blast")}, "domain": written_by}
     outside = [path for path in (checkpoint, start) if path]
     # A file of primes may be named and be missing where no samples are drawn.
     primed = prime_files(settings.sample) if "sample" in settings.stages else []
     from_corpus = held_out(settings.sample) or bool(domain.requested)
     source = ("ingest", "train") if from_corpus else ("train",)
-    asked = {"unknown": dataset.unknown, "regions": settings.score.regions, **reads}
+    parts = {name: plain["domain"].get(name) for name in domain.score_settings}
+    asked = {"unknown": dataset.unknown, **reads, **parts}
     asked["context"] = settings.score.context
     listed = [unlearned] if unlearned is not None else []
     read = [*files, *domain.auxiliary_files(), *split_files(dataset.split), *listed] if files else []

@@ -76,6 +76,8 @@ def test_a_start_is_quick_where_nothing_is_to_be_done(tmp_path):
         (("dataset=text", "model.hiden_size=3"), "there is no such setting; did you mean model.hidden_size"),
         (("dataset=text", "+model.hiden_size=3"), "there is no such setting; did you mean model.hidden_size"),
         (("dataset=text", "temperature=1"), "did you mean sample.temperature"),
+        (("dataset=dm6", "dataset.regions=chr4"), "it is now named domain.regions"),
+        (("dataset=dm6", "score.regions=chr4"), "it is now named domain.score_regions"),
         (("dataset=text", "modle=gru"), "modle: there is no such setting; did you mean model"),
         (("dataset=text", "++train.epochs=3"), "did you mean train.max_epochs"),
         (("dataset=text", "xyzzy=3"), "xyzzy: there is no such setting; see --help for all settings"),
@@ -312,6 +314,6 @@ def test_a_run_that_does_not_train_does_not_wait_for_lightning():
 
 def test_a_new_path_takes_the_place_of_the_regions_of_an_earlier_one():
     given = {"score.path": "new.fa", "dataset.path": "other.fa"}
-    for stale in ("score.regions=chr1:1-20", "dataset.regions=a.bed", "dataset.source=ucsc"):
+    for stale in ("domain.score_regions=chr1:1-20", "domain.regions=a.bed", "dataset.source=ucsc"):
         assert _gives_way(stale, given)
-    assert not _gives_way("score.regions=chr1:1-20", {"sample.count": "3"})
+    assert not _gives_way("domain.score_regions=chr1:1-20", {"sample.count": "3"})

@@ -15,27 +15,29 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 
 from pipeline.config.sampling import GIVES_WAY
-from pipeline.config.schema import PRETRAINED, RENAMED, escape
+from pipeline.config.schema import PRETRAINED, RENAMED, escape, find_target
 from pipeline.errors import ConfigError
 from pipeline.runtime import files
 from pipeline.runtime.folders import cache_folder, resource_folder
 from pipeline.runtime.manifest import MANIFEST, read_manifest
 from pipeline.runtime.terminal import printable
 
+if TYPE_CHECKING:
+    from pipeline.domain import Component
+
 OUTSIDE = frozenset((
-    "dataset.path", "dataset.sources", "dataset.pretrained", "dataset.annotation", "dataset.regions",
-    "dataset.split.file", "domain.path", "domain.annotation", "domain.regions", "checkpoint",
-    "train.init_from", "blast.database", "blast.url", "render.soundfont", "score.path", "score.regions",
-    "run",
+    "dataset.path", "dataset.sources", "dataset.pretrained", "dataset.split.file", "checkpoint",
+    "train.init_from", "score.path", "run",
 ))  # fmt: skip
-"""Settings that name files and addresses outside the run folder."""
+"""Settings that name files and addresses outside the run folder. Domains and renders state their own."""
 REMOTE = {"blast": ("ncbi", "ebi")}
 """Choices of a group by which sequences are sent to a server."""
 PRIMES = ("sample.prime", "sample.primes", "sample.grid.primes")
@@ -133,11 +135,21 @@ def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
     """Whether something given now is an alternative to it, as one temperature is to a grid of them."""
     key = stored.lstrip("+~").split("=", 1)[0]
     for name, value in given.items():
-        earlier = GIVES_WAY.get(name, ()) if value not in ("", "''", "null", "[]") else ()
+        earlier = _alternatives(name) if value not in ("", "''", "null", "[]") else ()
         if any(key == other or key.startswith(f"{other}.") for other in earlier):
             sys.stderr.write(printable(f"{stored}, as this run had it before, gives way to {name}={value}\n"))
             return True
     return False
+
+
+def _alternatives(name: str) -> tuple[str, ...]:
+    """Settings that give way to this one: those of GIVES_WAY, and those that domains state for their data."""
+    if name not in ("score.path", "dataset.path", "dataset.source"):
+        return GIVES_WAY.get(name, ())
+    kinds = _load_components("domain")
+    stated = [kind.score_settings if name == "score.path" else kind.data_settings for kind in kinds]
+    settings = (each for names in stated for each in names)
+    return (*GIVES_WAY.get(name, ()), *(f"domain.{each}" for each in dict.fromkeys(settings)))
 
 
 def _refuse_outside(folder: Path, stored: Sequence[str]) -> None:
@@ -186,9 +198,19 @@ def _is_outside(key: str, value: Any) -> bool:
     texts = [str(each) for each in (value if isinstance(value, list) else [value])]
     if key in PRIMES:
         return any(text.startswith("@") for text in texts)
-    if key.endswith(".regions"):
-        return key in OUTSIDE and not all(":" in text and "/" not in text for text in texts)
-    return key in OUTSIDE
+    group, _, name = key.partition(".")
+    return key in OUTSIDE or any(kind.names_file(name, value) for kind in _load_components(group))
+
+
+def _load_components(group: str) -> "list[type[Component]]":
+    """The domains or renders that the files of a group of ``conf/`` name, each once."""
+    from pipeline.domain import Component  # late: NumPy takes 0.1 s, and most command lines name no run
+
+    files_of = sorted((resource_folder("conf") / group).glob("*.yaml"))
+    contents = (yaml.safe_load(path.read_text("utf-8")) or {} for path in files_of)
+    named = (content.get("_target_") for content in contents)
+    found = [find_target(each, group) for each in dict.fromkeys(named) if each is not None]
+    return [kind for kind in found if issubclass(kind, Component)]
 
 
 def _is_own(manifest: Mapping[str, Any]) -> bool:

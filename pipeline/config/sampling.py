@@ -6,8 +6,6 @@ from typing import Any
 from pipeline.config.checks import between, one_of
 from pipeline.errors import ConfigError
 
-_PARTS = ("dataset.regions", "dataset.annotation", "dataset.contig_map",
-          "dataset.split.file")  # fmt: skip
 GIVES_WAY = {
     "sample.temperature": ("sample.grid.temperatures",),
     "sample.prime": ("sample.primes", "sample.grid.primes"),
@@ -16,11 +14,11 @@ GIVES_WAY = {
     "sample.grid.primes": ("sample.prime", "sample.primes", "sample.beam", "sample.fill"),
     "sample.beam": ("sample.grid", "sample.fill"),
     "sample.fill.right": ("sample.grid", "sample.beam"),
-    "score.path": ("score.regions",),
-    "dataset.path": ("dataset.source", *_PARTS),
-    "dataset.source": ("dataset.path", *_PARTS),
+    "dataset.path": ("dataset.source", "dataset.split.file"),
+    "dataset.source": ("dataset.path", "dataset.split.file"),
 }
-"""Of a run that is gone on with, which earlier settings give way to one that is given now."""
+"""Settings of a continued run, and the earlier settings that each of them replaces. Domains add theirs
+(`Domain.data_settings`, `Domain.score_settings`)."""
 
 
 @dataclass
@@ -180,11 +178,9 @@ class ScoreSettings:
 
     path: str | None = None
     """A file, folder or 'GLOB' of sequences, in a format that the domain reads."""
-    regions: Any = None
-    """Parts of them, as `dataset.regions`."""
     context: int = 2000
-    """Symbols before a region that the model reads first and that are not counted; fewer where the sequence
-    begins or has unknown letters before it, none before a region of the strand -."""
+    """Where parts of sequences are scored, symbols before a part that the model reads first and that are not
+    counted; fewer where the sequence begins or has unknown letters before it."""
 
     def __post_init__(self) -> None:
         between("score.context", self.context, 0, 10**7)

@@ -66,16 +66,8 @@ class DatasetSettings:
     """One of `sources`."""
     sources: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """Named lists of files: `at` (embedded:, package: or https://) with `sha256` or `checksums`."""
-    regions: Any = None
-    """Parts of sequences to learn from, where the domain has such: NAME:START-END, a BED file, or a list."""
-    features: Any = None
-    """Annotated features to learn from, where the domain has them: a kind such as CDS, or a list."""
-    annotation: str | None = None
-    """The GFF3, GTF or BED12 file with the features, where they are not in the file itself."""
-    contig_map: Any = None
-    """Names of sequences in regions and annotation, each to its name in the data, such as {4: chr4}."""
-    pieces_of: str | None = None
-    """The data set that has the whole sequences, where this one holds pieces of them."""
+    advice: str | None = None
+    """Added to an error about the source's own files, such as which data set has what they lack."""
     pretrained: dict[str, str] | None = None
     """The checkpoint of `checkpoint=pretrained`: `at` and `sha256`, as of a source; `held_out`: a list of the
     records that it has not learned, which are held out by default."""
@@ -210,6 +202,11 @@ _OTHER_NAMES = {
 }
 """Settings by words that other programs, or players, use for them."""
 RENAMED = {
+    "dataset.regions": "domain.regions",
+    "dataset.features": "domain.features",
+    "dataset.annotation": "domain.annotation",
+    "dataset.contig_map": "domain.contig_map",
+    "score.regions": "domain.score_regions",
     "train.time": "train.bptt_steps",
     "train.batch": "train.batch_size",
     "train.clip": "train.gradient_clip_val",

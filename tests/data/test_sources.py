@@ -323,7 +323,7 @@ def test_a_chromosome_is_fetched_by_name_and_checked(server, tmp_path, monkeypat
     base, log = server
     monkeypatch.setenv(download.CACHE_VARIABLE, str(tmp_path / "cache"))
     source = f"dataset.sources.genome=[{{at: '{base}/genome.fa', checksums: md5sum.txt}}]"
-    arguments = ("dataset=dm6", source, "dataset.regions=chr2", "blast=none", "stages=[ingest]")
+    arguments = ("dataset=dm6", source, "domain.regions=chr2", "blast=none", "stages=[ingest]")
     for run in ("one", "two"):
         ingest = run_pipeline(tmp_path / run, *arguments)["stages"]["ingest"]
         assert ingest["kept"] == {"records": 1, "symbols": 60_000}

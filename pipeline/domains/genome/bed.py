@@ -53,7 +53,7 @@ def block_notice(path: Path) -> Notice | None:
     return Notice(
         str(path),
         f"{count:,} lines have blocks (BED12), and their whole spans are learned; to splice the blocks give "
-        "the file as dataset.annotation, with dataset.features=transcript, CDS or exon",
+        "the file as domain.annotation, with domain.features=transcript, CDS or exon",
     )
 
 
@@ -65,7 +65,7 @@ def bed_features(path: Path, kinds: Sequence[str]) -> list[Region]:
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise DataError(
             f"{path}: BED has no feature {' or '.join(unknown)}; its lines give {', '.join(KINDS)} "
-            "(dataset.features)"
+            "(domain.features)"
         )
     names, found = Names(), []
     for line in _lines(path):

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.config.schema import one_of
 from pipeline.domain import Domain, SketchSettings
+from pipeline.domains.genome.bed import is_bed
 from pipeline.domains.genome.bedgraph import write_bedgraph
 from pipeline.domains.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.domains.genome.files import name_organism, peek
@@ -20,6 +21,7 @@ from pipeline.domains.genome.gff import write_gff
 from pipeline.domains.genome.known_intervals import POLICIES, cut_stretches
 from pipeline.domains.genome.orfs import STANDARD_CODE, stop_codons
 from pipeline.domains.genome.reading import Selection, read_parts
+from pipeline.domains.genome.regions import as_list, parse_regions
 from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 from pipeline.errors import ConfigError, DataError
@@ -95,6 +97,8 @@ class Nucleotide(Domain):
     """A GFF3 file with the features of the sequences."""
     contig_map: Any = None
     """Names of sequences in regions and annotation, each to its name in the sequence file, as 4: chr4."""
+    score_regions: Any = None
+    """Parts of the sequences at `score.path` that are scored, written like `regions`."""
     pseudo: bool = False
     """Whether pseudo genes are learned like other features."""
     records: str = "auto"
@@ -116,6 +120,9 @@ class Nucleotide(Domain):
     }  # fmt: skip
     mark_names: ClassVar[tuple[str, ...]] = ("unique", "soft-masked")
     lead: ClassVar[int] = 2000
+    score_settings: ClassVar[tuple[str, ...]] = ("score_regions",)
+    data_settings: ClassVar[tuple[str, ...]] = ("regions", "annotation", "contig_map")
+    file_settings: ClassVar[tuple[str, ...]] = ("regions", "annotation", "score_regions")
     output_settings: ClassVar[tuple[str, ...]] = (
         "line_width", "fasta", "orf_min_bp", "molecule", "max_copy_bp", "genetic_code",
     )  # fmt: skip
@@ -134,6 +141,8 @@ class Nucleotide(Domain):
         one_of("domain.records", self.records, ("auto", "whole", "open"))
         stop_codons(self.genetic_code)
         self._selection()
+        if self.score_regions is not None:
+            parse_regions([each for each in as_list(self.score_regions) if not is_bed(each)])
         if self.orf_min_bp < 0:
             raise ConfigError(f"domain.orf_min_bp={self.orf_min_bp} is negative; 0 means no GFF3")
         if self.max_copy_bp is not None and self.max_copy_bp < MIN_COPY_BP:
@@ -173,6 +182,23 @@ class Nucleotide(Domain):
         learned."""
         items = self._stretches(path, self._selection())
         return items if self.open_ended else map(_whole, items)
+
+    @classmethod
+    def names_file(cls, setting: str, value: object) -> bool:
+        """Of regions, all but ``name:start-end`` may be a BED file."""
+        places = [str(each) for each in as_list(value)]
+        if setting.endswith("regions") and all(":" in each and "/" not in each for each in places):
+            return False
+        return super().names_file(setting, value)
+
+    def to_score(self) -> "Nucleotide":
+        """`score_regions` instead of the parts that are learned; the names of sequences stay mapped."""
+        return replace(self, regions=self.score_regions, features=None, annotation=None)
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether regions are chosen."""
+        return self.regions is not None
 
     def auxiliary_files(self) -> tuple[Path, ...]:
         """BED files and the annotation."""

@@ -79,7 +79,7 @@ def embedded_fasta(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title |
             raise DataError(f"{path}:{line}: this line has more than {MAX_LINE_BYTES:,} bytes; is it GFF3?")
     raise DataError(
         f"{path}: this GFF file holds annotations but no ##FASTA part; give the FASTA file as dataset.path, "
-        "and this one as dataset.annotation"
+        "and this one as domain.annotation"
     )
 
 
@@ -87,7 +87,7 @@ def no_features(path: Path, kinds: Sequence[str], there: Counter[str]) -> str:
     """The message for a file without a feature of the kinds asked for."""
     known = ", ".join(f"{printable(kind[:40])} ({count:,})" for kind, count in there.most_common(8))
     asked = " or ".join(kinds)
-    return f"{path}: no feature {asked} is in it (dataset.features); there are {known or 'none at all'}"
+    return f"{path}: no feature {asked} is in it (domain.features); there are {known or 'none at all'}"
 
 
 def one_word(name: str) -> str:

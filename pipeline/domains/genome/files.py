@@ -41,7 +41,7 @@ FOREIGN = (
     (b"@", "FASTQ or SAM (sequencing reads)", "convert it with seqtk seq -A or samtools fasta"),
     (b"ID   ", "an EMBL or Swiss-Prot file", "convert it to FASTA or GenBank"),
     (b"FASTA searches", "a report of the FASTA search program", "give the sequences, not the search result"),
-    (b"##gff", "a GFF file (annotations)", "give the FASTA file, and this one as dataset.annotation"),
+    (b"##gff", "a GFF file (annotations)", "give the FASTA file, and this one as domain.annotation"),
 )
 """First bytes of files that users confuse with FASTA: what it is, and what to do."""
 

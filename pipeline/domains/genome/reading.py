@@ -40,13 +40,13 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.regions is not None and self.features is not None:
-            raise ConfigError("dataset.regions and dataset.features are both given; choose one of them")
+            raise ConfigError("domain.regions and domain.features are both given; choose one of them")
         if self.annotation is not None and self.features is None:
-            raise ConfigError("dataset.annotation needs dataset.features, such as dataset.features=CDS")
+            raise ConfigError("domain.annotation needs domain.features, such as domain.features=CDS")
         if self.contig_map is not None and not isinstance(self.contig_map, Mapping):
             raise ConfigError(
-                f"dataset.contig_map={self.contig_map!r} is no map; write "
-                "'dataset.contig_map={4: chr4, X: chrX}', a name in the regions or the annotation before "
+                f"domain.contig_map={self.contig_map!r} is no map; write "
+                "'domain.contig_map={4: chr4, X: chrX}', a name in the regions or the annotation before "
                 "each name in the sequence file"
             )
         if self.regions is not None:
@@ -74,7 +74,7 @@ class Selection:
         for path in found:
             if not path.is_file():
                 raise DataError(
-                    f"{path.absolute()}: there is no such file; check dataset.regions or dataset.annotation"
+                    f"{path.absolute()}: there is no such file; check domain.regions or domain.annotation"
                 )
         return found
 
@@ -128,8 +128,8 @@ def _regions(
         annotation = path
     else:
         raise DataError(
-            f"{path}: this file has no features (dataset.features={','.join(selection.kinds)}); name its "
-            "GFF3 file with dataset.annotation=FILE.gff3, or give a GenBank file"
+            f"{path}: this file has no features (domain.features={','.join(selection.kinds)}); name its "
+            "GFF3 file with domain.annotation=FILE.gff3, or give a GenBank file"
         )
     if is_bed(annotation):
         return selection.mapped(bed_features(annotation, selection.kinds)), []

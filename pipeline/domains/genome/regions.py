@@ -226,5 +226,5 @@ def _not_there(region: Region, lengths: dict[str, int], where: str) -> str:
     other = (near or list(lengths) or ["NAME"])[0]
     return (
         f"{region.where}: no sequence {region.sequence!r} is in {where}; there is {shown or 'none'}; other "
-        f"names are mapped by 'dataset.contig_map={{{region.sequence}: {other}}}'"
+        f"names are mapped by 'domain.contig_map={{{region.sequence}: {other}}}'"
     )

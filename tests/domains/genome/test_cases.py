@@ -201,11 +201,11 @@ def test_a_sequence_in_another_file_is_not_absent(tmp_path):
 def test_names_of_an_annotation_are_mapped_to_those_of_the_sequences(genome):
     gff = genome.parent / "a.gff3"
     gff.write_text("1\tx\tCDS\t1\t6\t.\t+\t0\tID=a\n")
-    with pytest.raises(DataError, match=r"no sequence '1' .* mapped by 'dataset\.contig_map=\{1: c1\}'"):
+    with pytest.raises(DataError, match=r"no sequence '1' .* mapped by 'domain\.contig_map=\{1: c1\}'"):
         read(genome, annotation=str(gff))
     assert read(genome, annotation=str(gff), contig_map={1: "c1"})[0] == {"a": BASES[:6]}
     assert read(genome, None, regions="1:1-6", contig_map={"1": "c1"})[0] == {"c1:1-6": BASES[:6]}
-    with pytest.raises(ConfigError, match=r"dataset\.contig_map='chr4' is no map"):
+    with pytest.raises(ConfigError, match=r"domain\.contig_map='chr4' is no map"):
         Nucleotide(contig_map="chr4")
 
 
@@ -344,7 +344,7 @@ def test_the_stop_codon_that_gtf_keeps_apart_is_a_part_of_the_coding_sequence(ge
 
 
 def test_a_data_set_of_pieces_names_the_one_with_whole_sequences(type_in):
-    answer = type_in("dataset=drosophila", "dataset.regions=chr3L:1-2000", "stages=[ingest]")
+    answer = type_in("dataset=drosophila", "domain.regions=chr3L:1-2000", "stages=[ingest]")
     message = errors(answer)
     assert "does not hold chr3L but 600 pieces of it, such as chr3L:20428-22427" in message
     assert "dataset=drosophila holds pieces, dataset=dm6 whole sequences" in message

@@ -67,7 +67,7 @@ def test_features_of_genbank_are_those_that_biopython_extracts(name, kind):
                     str(int(feature.qualifiers.get("codon_start", ["1"])[0]) - 1)
                 )
     if not expected and not not_whole and not pseudo:
-        with pytest.raises(DataError, match=f"no feature {kind} is in it .dataset.features.; there are "):
+        with pytest.raises(DataError, match=f"no feature {kind} is in it .domain.features.; there are "):
             read(path, features=kind)
         return
     items = read(path, features=kind)
@@ -149,11 +149,11 @@ def test_a_bad_annotation_is_told_with_its_line(tmp_path, fasta, gff, message):
 
 
 def test_features_where_there_are_none(tmp_path, fasta):
-    with pytest.raises(DataError, match=r"has no features .*; name its GFF3 file with dataset\.annotation="):
+    with pytest.raises(DataError, match=r"has no features .*; name its GFF3 file with domain\.annotation="):
         read(fasta)
     with pytest.raises(DataError, match=r"holds annotations but no ##FASTA part"):
         read(written(tmp_path, GFF), features=None)
-    with pytest.raises(ConfigError, match=r"dataset\.annotation needs dataset\.features"):
+    with pytest.raises(ConfigError, match=r"domain\.annotation needs domain\.features"):
         Nucleotide(annotation="a.gff3")
 
 

@@ -102,7 +102,7 @@ def test_a_run_on_genes_draws_sequences_that_end(genes, tmp_path):
     tiny = [each for each in TINY if not each.startswith(("sample.", "train.max"))]
     made = run_pipeline(
         tmp_path / "run", "dataset=genome", "blast=none", f"dataset.path={folder / 'g.fa'}",
-        "dataset.features=CDS", f"dataset.annotation={folder / 'g.gff3'}", *tiny, "train.max_epochs=3",
+        "domain.features=CDS", f"domain.annotation={folder / 'g.gff3'}", *tiny, "train.max_epochs=3",
         "sample.count=30",
     )  # fmt: skip
     assert made["config"]["sample"]["length"] == 10_000

@@ -126,7 +126,7 @@ def test_what_is_no_bed_is_told_with_its_line(tmp_path, content, message):
 
 
 def test_a_missing_bed_file_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"none\.bed: there is no such file; check dataset\.regions"):
+    with pytest.raises(DataError, match=r"none\.bed: there is no such file; check domain\.regions"):
         Nucleotide(regions=str(tmp_path / "none.bed")).auxiliary_files()
 
 
@@ -137,7 +137,7 @@ def test_names_with_colons_and_numbers_are_names(tmp_path):
 
 
 def test_one_of_regions_and_features():
-    with pytest.raises(ConfigError, match=r"dataset\.regions and dataset\.features are both given"):
+    with pytest.raises(ConfigError, match=r"domain\.regions and domain\.features are both given"):
         Nucleotide(regions="a", features="CDS")
 
 
@@ -152,8 +152,8 @@ def test_a_run_learns_from_some_regions_and_scores_others(tmp_path):
     path.write_text(f">chr1\n{some_dna(9_000)}>chr2\n{some_dna(6_000, seed=2)}")
     bed.write_text("chr2\t100\t160\nchr2\t5940\t6000\n")
     made = run_pipeline(
-        folder, "dataset=genome", "blast=none", f"dataset.path={path}", "dataset.regions=chr1:1001-9000",
-        f"score.path={path}", f"score.regions={bed}", "stages=[ingest,train,score]", *TINY,
+        folder, "dataset=genome", "blast=none", f"dataset.path={path}", "domain.regions=chr1:1001-9000",
+        f"score.path={path}", f"domain.score_regions={bed}", "stages=[ingest,train,score]", *TINY,
     )  # fmt: skip
     assert made["stages"]["ingest"]["kept"]["symbols"] == 8_000
     assert bed.name in str(made["stages"]["score"]["inputs"])
@@ -178,8 +178,8 @@ def test_a_region_is_scored_as_it_is_inside_its_sequence(tmp_path):
         return [float(row.split("\t")[3]) for row in rows]
 
     said: list[str] = []
-    whole = bits("stages=[ingest,train,score]", "score.regions=chr2")
-    again = (f"run={folder}", "stages=[score]", "score.regions=chr2:301-360")
+    whole = bits("stages=[ingest,train,score]", "domain.score_regions=chr2")
+    again = (f"run={folder}", "stages=[score]", "domain.score_regions=chr2:301-360")
     assert bits(*again) == pytest.approx(whole[300:360], abs=2e-4)
     assert said[-1].endswith("; 1 of them after up to 2,000 bases of left context")
     alone = bits(*again, "score.context=0")
@@ -189,11 +189,12 @@ def test_a_region_is_scored_as_it_is_inside_its_sequence(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("dataset=genome", "dataset.regions=chr1:9-2"), "regions: 'chr1:9-2' must have a start"),
-        (("dataset=genome", "dataset.regions=[chr1:1-9,chr1:9000-99999]"), "9,000-99,999 goes beyond chr1"),
-        (("dataset=genome", "dataset.regions=chr9:1-7"), "region chr9:1-7: no sequence 'chr9' is in "),
-        (("dataset=genome", "dataset.features=CDS"), "this file has no features (dataset.features=CDS)"),
-        (("dataset=text", "dataset.regions=chr1"), "dataset.regions: data of this domain (text) has none"),
+        (("dataset=genome", "domain.regions=chr1:9-2"), "regions: 'chr1:9-2' must have a start"),
+        (("dataset=genome", "domain.regions=[chr1:1-9,chr1:9000-99999]"), "9,000-99,999 goes beyond chr1"),
+        (("dataset=genome", "domain.regions=chr9:1-7"), "region chr9:1-7: no sequence 'chr9' is in "),
+        (("dataset=genome", "domain.features=CDS"), "this file has no features (domain.features=CDS)"),
+        (("dataset=text", "domain.regions=chr1"), "domain.regions: the domain chosen here has no such"),
+        (("dataset=genome", "domain.score_regions=chr1:9-2"), "regions: 'chr1:9-2' must have a start"),
     ],
 )
 def test_the_command_line_reads_regions_and_refuses_wrong_ones(type_in, fasta_file, arguments, message):

@@ -62,6 +62,7 @@ class LocalSearch(Render):
     """A BLAST database of the user's, a path without suffix; None: the training records."""
 
     blast: ClassVar[Program]
+    file_settings: ClassVar[tuple[str, ...]] = ("database",)
 
     @property
     def masked(self) -> bool:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pipeline.config.checks import one_of
 from pipeline.data.sources import locate
-from pipeline.domain import Domain
+from pipeline.domain import Component, Domain
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.performance.domain import Performance
 from pipeline.domains.music.performance.event_tokens import PERFORMED
@@ -46,7 +46,7 @@ _SAME_AS = {
 
 
 @dataclass(frozen=True)
-class Midi:
+class Midi(Component):
     """Makes the domain that fits the MIDI files at `path`: tunes, written music, or performances.
 
     Raises ConfigError for another `representation` than auto or one of these.
@@ -54,6 +54,8 @@ class Midi:
 
     path: str | None = None
     representation: str = "auto"
+
+    file_settings: ClassVar[tuple[str, ...]] = ("path",)
 
     def __new__(cls, **settings: Any) -> Domain:
         wanted = settings.get("representation", "auto")

@@ -16,6 +16,7 @@ class MusicRender(Render):
     it has those that it needs."""
 
     family: ClassVar[str] = "music"
+    file_settings: ClassVar[tuple[str, ...]] = ("soundfont",)
     instrument: str | int
 
     def __post_init__(self) -> None:
