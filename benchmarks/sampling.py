@@ -19,6 +19,7 @@ from benchmarks import limits
 from benchmarks.training import DNA, THREADS, Candidate, best, show, take_turns
 from pipeline.data.alphabet import Alphabet
 from pipeline.data.corpus import Corpus
+from pipeline.generation.compiled.export import export_model
 from pipeline.generation.compiled.sampler import ROWS_AT_ONCE
 from pipeline.generation.engine import Request, draw
 from pipeline.models.checkpoint import load
@@ -104,7 +105,7 @@ def measure(name: str, turns: int) -> dict[str, float]:
         [ours(name, SAMPLES, BULK[name], n, int8, PIECE[name] and PIECE[name] * n) for n in THREADS]
         for int8 in (False, True)
     )
-    nets = [built(name).stepper(int8) for int8 in (False, True)]
+    nets = [export_model(built(name), int8) for int8 in (False, True)]
     reading, multiplying = [limits.reading(net) for net in nets], [limits.multiplying(n) for n in THREADS]
     # A neighbour on the machine must not slow the limits alone: they have a short turn after each of ours.
     ours_and_limits = [
@@ -155,7 +156,7 @@ def more_bits(model: nn.Module, codes: torch.Tensor) -> float:
     inputs = torch.cat([torch.zeros(len(codes), 1, dtype=torch.int64), codes], 1)
     nats = []
     for int8 in (False, True):
-        stepping, state, total = Stepping(model.stepper(int8), inputs.shape[1]), None, 0.0
+        stepping, state, total = Stepping(export_model(model, int8), inputs.shape[1]), None, 0.0
         for step in range(codes.shape[1]):
             logits, state = stepping(inputs[:, step : step + 1], state)
             chosen = logits[:, 0].double().log_softmax(-1).gather(-1, codes[:, step : step + 1])

@@ -34,7 +34,7 @@ class Window(NamedTuple):
     """One step: `inputs` and `targets` are ``(batch, time)`` int64, `fresh` where the state starts empty,
     `positions` ``(batch, time)`` says where in the corpus each target lies, `backwards` ``(batch,)`` is where
     a row is a reverse complement, whose positions run downwards. `evidence` is empty but for a model that
-    studies the corpus before it is trained."""
+    reads the training split before it is trained (`Model.prepare`)."""
 
     inputs: np.ndarray
     targets: np.ndarray

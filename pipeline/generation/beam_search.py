@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.generation.constrained.logits_processor import Steering
 from pipeline.generation.engine import Request, draw_leads
+from pipeline.models.model import Model
 from pipeline.models.state import BatchAxes, resolve_device
 from pipeline.records import Sample
 
@@ -28,7 +29,7 @@ class _Found:
 
 @torch.inference_mode()
 def search(
-    model: nn.Module, alphabet: Alphabet, request: Request, width: int, length_penalty: float
+    model: Model, alphabet: Alphabet, request: Request, width: int, length_penalty: float
 ) -> Iterator[Sample]:
     """The `request.count` best sequences after each prime, the best first; as many beginnings are kept, or
     `width`, whichever is more.
@@ -52,7 +53,7 @@ def search(
 
 
 def _best(
-    model: nn.Module, axes: BatchAxes, request: Request, start: np.ndarray, lead: np.ndarray, width: int,
+    model: Model, axes: BatchAxes, request: Request, start: np.ndarray, lead: np.ndarray, width: int,
     power: float, steering: Steering | None,
 ) -> list[_Found]:  # fmt: skip
     where = resolve_device(model)

@@ -1,8 +1,8 @@
 """Draws many sequences from a model at once, the state carried from symbol to symbol.
 
 A sequence depends on the checkpoint, the settings, the seed and its own index, nothing else: its random
-numbers come from a counter-based generator keyed by seed and index. A model that offers a `stepper` is drawn
-from by compiled code, on the CPU. Any other always runs on blocks of exactly `BLOCK` rows, or on a GPU
+numbers come from a counter-based generator keyed by seed and index. Compiled code draws from a model that has
+a compiled decode step, on the CPU. Any other always runs on blocks of exactly `BLOCK` rows, or on a GPU
 `GPU_BLOCK`, because a matrix product's rounding depends on its shape.
 
 A sample without a prime may start after a lead-in (`Request.lead`): symbols that the model draws first and
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
 
 from pipeline.data.alphabet import BOS, EOS, UNKNOWN, Alphabet
 from pipeline.errors import ConfigError
@@ -23,6 +22,7 @@ from pipeline.generation.constrained.grammar import Guide, Guided
 from pipeline.generation.constrained.logits_processor import Controls
 from pipeline.generation.constrained.masking import Several
 from pipeline.generation.decoding import Decoder
+from pipeline.models.model import Model
 from pipeline.models.state import resolve_device
 from pipeline.records import Sample, Symbols
 
@@ -103,7 +103,7 @@ class Request:
 
 @torch.inference_mode()
 def draw(
-    model: nn.Module, alphabet: Alphabet, request: Request, first: int = 0, threads: int = THREADS
+    model: Model, alphabet: Alphabet, request: Request, first: int = 0, threads: int = THREADS
 ) -> Iterator[Sample]:
     """Yield the samples from number `first` on in the order of their indices, some at a time; neither `first`
     nor the number of `threads` changes any of them."""
@@ -132,7 +132,7 @@ def draw(
                 yield sample
 
 
-def draw_leads(model: nn.Module, alphabet: Alphabet, request: Request, threads: int = THREADS) -> np.ndarray:
+def draw_leads(model: Model, alphabet: Alphabet, request: Request, threads: int = THREADS) -> np.ndarray:
     """The lead-ins of a request as codes ``(lead-ins, symbols)``; ``(1, 0)`` where it has none.
 
     They are drawn at temperature 1, without constraints, whatever the request says: a sample's settings hold
@@ -148,12 +148,15 @@ def draw_leads(model: nn.Module, alphabet: Alphabet, request: Request, threads: 
     return np.stack(list(drawn)).astype(np.int64)
 
 
-def net_of(model: nn.Module, int8: bool = False) -> "Net | None":
+def net_of(model: Model, int8: bool = False) -> "Net | None":
     """The model's weights for compiled code, where it has such a step and lies where that runs."""
     weight = next(model.parameters(), torch.zeros(0))
-    if not hasattr(model, "stepper") or resolve_device(model).type != "cpu" or weight.dtype != torch.float32:
+    plain = resolve_device(model).type == "cpu" and weight.dtype == torch.float32
+    if model.decode_step is None or not plain:
         return None
-    return model.stepper(int8)
+    from pipeline.generation.compiled.export import export_model  # compiled code: half a second to load
+
+    return export_model(model, int8)
 
 
 def _stepping(net: "Net", length: int) -> Callable:

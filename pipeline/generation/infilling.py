@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import nn
 
 from pipeline.config.sampling import FillSettings
 from pipeline.data.alphabet import Alphabet
@@ -19,6 +18,7 @@ from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.engine import Request, draw
 from pipeline.generation.surprisal import surprisals
+from pipeline.models.model import Model
 from pipeline.records import Rejection, Sample, Symbols
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Gap:
         return found.reason if isinstance(found, Rejection) else None
 
 
-def fill(model: nn.Module, alphabet: Alphabet, request: Request, gap: Gap) -> Iterator[Sample]:
+def fill(model: Model, alphabet: Alphabet, request: Request, gap: Gap) -> Iterator[Sample]:
     """The `request.count` best whole sequences; `ranked_by` is the mean log-probability, in nats, of the
     symbols of the gap and the right side, the end's included where there is one.
 

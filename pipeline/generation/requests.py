@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from torch import nn
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.alphabet import Alphabet
@@ -19,6 +18,7 @@ from pipeline.generation.constrained.masking import Repetition, broken, build_lo
 from pipeline.generation.engine import Request, draw
 from pipeline.generation.infilling import Gap, fill
 from pipeline.models.checkpoint import Loaded
+from pipeline.models.model import Model
 from pipeline.records import Sample, Symbols
 
 
@@ -80,9 +80,8 @@ class Drawing:
             for sample in draw(model, self.alphabet, request, max(0, first - before)):
                 yield replace(sample, index=before + sample.index, temperature=request.temperature)
 
-    def _model(self) -> nn.Module:
-        if hasattr(self.loaded.model, "lean"):
-            self.loaded.model.lean(self.settings.copy_weight)
+    def _model(self) -> Model:
+        self.loaded.model.set_copy_weight(self.settings.copy_weight)
         return self.loaded.model.to(resolve_accelerator(self.settings))
 
     @cached_property

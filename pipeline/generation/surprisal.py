@@ -5,17 +5,18 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.data.alphabet import BOS, EOS
 from pipeline.generation.engine import net_of
+from pipeline.models.model import Model
 from pipeline.models.state import resolve_device
 
 ROWS, TIME = 64, 512
 
 
 @torch.inference_mode()
-def surprisals(model: nn.Module, sequences: Iterable[np.ndarray], with_end: bool) -> Iterator[np.ndarray]:
+def surprisals(model: Model, sequences: Iterable[np.ndarray], with_end: bool) -> Iterator[np.ndarray]:
     """The nats of each code after all before it, float64, sequence by sequence; where `with_end`, one more
     for the end symbol."""
     remaining = iter(sequences)
@@ -29,7 +30,7 @@ def surprisals(model: nn.Module, sequences: Iterable[np.ndarray], with_end: bool
             yield from _batch(model, batch, with_end)
 
 
-def _batch(model: nn.Module, sequences: Sequence[np.ndarray], with_end: bool) -> Iterator[np.ndarray]:
+def _batch(model: Model, sequences: Sequence[np.ndarray], with_end: bool) -> Iterator[np.ndarray]:
     sizes = [len(codes) + with_end for codes in sequences]
     targets = torch.full((len(sequences), max(sizes)), EOS)
     for row, codes in enumerate(sequences):

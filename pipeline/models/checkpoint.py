@@ -17,6 +17,7 @@ from torch import nn
 from pipeline.config.schema import build
 from pipeline.data.alphabet import Alphabet
 from pipeline.errors import DataError, PipelineError
+from pipeline.models.model import Model, ModelSettings
 from pipeline.runtime.files import reading_back
 from pipeline.runtime.plain_data import check
 
@@ -31,7 +32,7 @@ PREFIX = "model."
 class Loaded:
     """A model ready to use, on the CPU and in evaluation mode, and what is known of it."""
 
-    model: nn.Module
+    model: Model
     alphabet: Alphabet
     about: Mapping[str, Any]
 
@@ -87,7 +88,7 @@ def load(path: Path) -> Loaded:
     return Loaded(*_rebuild(path, about, content), about)
 
 
-def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[nn.Module, Alphabet]:
+def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[Model, Alphabet]:
     with reading_back(path, "name another, or train again", "the checkpoint does not fit together"):
         check(about["alphabet"], list[str], "alphabet")
         weights = {
@@ -117,12 +118,12 @@ def refuse_packed(path: Path) -> None:
                 raise ValueError("compressed")
 
 
-def _check_sizes(settings: Any, vocab_size: int, weights: Mapping[str, torch.Tensor]) -> None:
+def _check_sizes(settings: ModelSettings, vocab_size: int, weights: Mapping[str, torch.Tensor]) -> None:
     """Raises ValueError, before memory is taken, where the settings ask for other weights than there are.
 
     Buffers are not compared: some take their size from the checkpoint, and the model checks them.
     """
-    if getattr(settings, "num_layers", 0) > len(weights):
+    if settings.num_layers > len(weights):
         raise ValueError("more layers than weights")
     with torch.device("meta"):
         sketch = dict(settings.build(vocab_size).named_parameters())

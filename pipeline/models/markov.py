@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.data.alphabet import BOS
 from pipeline.data.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
-from pipeline.generation.compiled.markov_cell import Chain, read, start
+from pipeline.models.model import Model
+from pipeline.models.ngram.context_tables import ContextTables, read, start
 from pipeline.models.ngram.markov import Markov
 from pipeline.models.ngram.markov_choice import choose_markov, counted_part
 
@@ -52,11 +53,13 @@ class MarkovChain:
         return MarkovModel(self, vocab_size)
 
 
-class MarkovModel(nn.Module):
-    """``(symbols, state) -> (logits, state)``; it has no parameters, and is ready once `study` was called.
+class MarkovModel(Model):
+    """``(symbols, state) -> (logits, state)``; it has no parameters, and is ready once `prepare` was called.
 
     The state is ``(batch, orders)`` int64: of each order the number of the context, -1 where never seen.
     """
+
+    decode_step = "markov"
 
     def __init__(self, settings: MarkovChain, vocab_size: int) -> None:
         super().__init__()
@@ -66,13 +69,13 @@ class MarkovModel(nn.Module):
         self.register_buffer("complement", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("escape_weights", torch.full((orders,), DEFAULT_WEIGHT))
         self.register_load_state_dict_pre_hook(_make_room)
-        self._chain: tuple[Tensor, Chain] | None = None
+        self._tables: tuple[Tensor, ContextTables] | None = None
 
     @property
     def _text_type(self) -> torch.dtype:
         return torch.uint8 if self.vocab_size <= 2**8 else torch.int32
 
-    def study(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> None:
+    def prepare(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> None:
         """Count the training split, and fit the escape weights on the validation split."""
         settings, train = self.settings, corpus.segments_of("train")
         orders = range(settings.max_order + 1) if settings.order is None else (settings.order,)
@@ -89,11 +92,11 @@ class MarkovModel(nn.Module):
             self.complement = torch.from_numpy(np.asarray(complement, np.int64))
 
     @property
-    def chain(self) -> Chain:
+    def tables(self) -> ContextTables:
         """The counts, made when they are first asked for."""
-        if self._chain is None or self._chain[0] is not self.text:
-            self._chain = self.text, Chain.of(self._count(), self.vocab_size)
-        return self._chain[1]
+        if self._tables is None or self._tables[0] is not self.text:
+            self._tables = self.text, ContextTables.from_model(self._count(), self.vocab_size)
+        return self._tables[1]
 
     def _count(self) -> Markov | None:
         text, weights = self.text.cpu().numpy(), self.escape_weights.tolist()
@@ -102,16 +105,12 @@ class MarkovModel(nn.Module):
         strands = self.complement.cpu().numpy() if len(self.complement) else None
         return Markov.fit(text, [(0, len(text))], self.vocab_size, weights, strands, BOS)
 
-    def stepper(self, int8: bool = False) -> Chain:
-        """The counts as compiled sampling reads them."""
-        return self.chain
-
     def forward(self, symbols: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        chain = self.chain
+        tables = self.tables
         codes = symbols.cpu().numpy()
-        contexts = start(chain, len(codes)) if state is None else state.cpu().numpy().copy()
+        contexts = start(tables, len(codes)) if state is None else state.cpu().numpy().copy()
         logits = np.empty((*codes.shape, self.vocab_size))
-        read(chain, contexts, codes, logits)
+        read(tables, contexts, codes, logits)
         found = torch.from_numpy(logits).to(symbols.device, self.escape_weights.dtype)
         return found, torch.from_numpy(contexts).to(symbols.device)
 

@@ -12,7 +12,6 @@ warp time?" (2018).
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +20,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from pipeline.config.checks import model_sizes
 from pipeline.models.kernels.bf16_linear import Linear
 from pipeline.models.kernels.linear_scan import gated_scan
-
-if TYPE_CHECKING:
-    from pipeline.generation.compiled.cells import Net
+from pipeline.models.model import Model
 
 MAX_MEMORY = 256
 """Steps that the slowest unit remembers when training begins."""
@@ -53,12 +50,14 @@ class MinGru:
         return MinGruModel(self, vocab_size)
 
 
-class MinGruModel(nn.Module):
+class MinGruModel(Model):
     """``(symbols, state) -> (logits, state)``.
 
     Symbols are ``(batch, time)`` int64, logits ``(batch, time, vocab_size)``; the state is None at a
     sequence's start, else what the last call gave, a `MinGruState`.
     """
+
+    decode_step = "min_gru"
 
     def __init__(self, settings: MinGru, vocab_size: int) -> None:
         super().__init__()
@@ -75,12 +74,6 @@ class MinGruModel(nn.Module):
             hidden, last = layer(hidden, state[number] if state else None)
             carried.append(last)
         return self.readout(self.dropout(self.norm(hidden))), tuple(carried)
-
-    def stepper(self, int8: bool = False) -> "Net":
-        """The weights as compiled sampling reads them; its products are in single precision."""
-        from pipeline.generation.compiled import export  # compiled code: late, since training needs none
-
-        return export.of_min_gru(self, int8)
 
 
 class Layer(nn.Module):

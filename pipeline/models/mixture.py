@@ -9,7 +9,6 @@ Silva et al., "GeCo3" (2020), a network that mixes context models of DNA. What c
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,11 +22,9 @@ from pipeline.models.context_mixing.evidence import Reading, chosen_rows
 from pipeline.models.context_mixing.evidence_layout import DENSE, LIKELIEST, SCALE, Layout
 from pipeline.models.context_mixing.training_evidence import Study
 from pipeline.models.context_mixing.training_index import Library, letters_of
+from pipeline.models.model import Model
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.state import State
-
-if TYPE_CHECKING:
-    from pipeline.generation.compiled.cells import Net
 
 FIRST_GATE = 0.1
 MAX_LETTERS = 255
@@ -81,11 +78,13 @@ class Place:
         return Place(chosen_rows(self.reading, rows.cpu().numpy()))
 
 
-class MixtureModel(nn.Module):
+class MixtureModel(Model):
     """``(symbols, state) -> (logits, state)``; in training also with the evidence of a study.
 
     The text that it looks things up in is a buffer, part of every checkpoint.
     """
+
+    decode_step = "mixture"
 
     def __init__(self, settings: Mixture, vocab_size: int) -> None:
         super().__init__()
@@ -115,7 +114,7 @@ class MixtureModel(nn.Module):
         self.register_load_state_dict_pre_hook(_make_room)
         self._library: Library | None = None
 
-    def study(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> Study:
+    def prepare(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> Study:
         """Take the training split as the text to look things up in; its evidence, for training."""
         study = Study.of(self.layout, corpus, complement, folder)
         self._keep(study.library)
@@ -130,9 +129,10 @@ class MixtureModel(nn.Module):
         """Add a sequence to the text that things are looked up in."""
         self._keep(self.library.extended(letters_of(codes)))
 
-    def lean(self, share: float) -> None:
-        """How far long contexts and copies of the training text are believed: 1 as learned, 0 not at all."""
-        self.leaning = share
+    def set_copy_weight(self, weight: float) -> None:
+        """Set how far long contexts and copies of the training text are believed: 1 as learned, 0 not at
+        all."""
+        self.leaning = weight
 
     @property
     def library(self) -> Library:
@@ -141,12 +141,6 @@ class MixtureModel(nn.Module):
             complement = self.complement.cpu().numpy() if len(self.complement) else None
             self._library = Library(self.layout, self.text.cpu().numpy(), complement)
         return self._library
-
-    def stepper(self, int8: bool = False) -> "Net | None":
-        """The weights as compiled sampling reads them; none before there is a text to look things up in."""
-        from pipeline.generation.compiled import export  # compiled code: late, since training needs none
-
-        return export.of_mixture(self, int8) if len(self.text) else None
 
     def forward(
         self, symbols: Tensor, state: State = None, evidence: tuple[Tensor, Tensor] | None = None

@@ -7,19 +7,17 @@ matrix for embedding and read-out: Press and Wolf, "Using the output embedding t
 (2017); normalised layers: Ba et al., "Layer normalization" (2016).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding
 
 from pipeline.config.checks import model_sizes, one_of
+from pipeline.models.model import Model
 from pipeline.models.state import State
 from pipeline.segments import Phrases
-
-if TYPE_CHECKING:
-    from pipeline.generation.compiled.cells import Net
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -65,13 +63,15 @@ class Recurrent:
         return RecurrentModel(self, vocab_size)
 
 
-class RecurrentModel(nn.Module):
+class RecurrentModel(Model):
     """``(symbols, state) -> (logits, state)``.
 
     Symbols are ``(batch, time)`` int64, logits ``(batch, time, vocab_size)``; the state is None at a
     sequence's start, else what the last call gave: h, or (h, c) for an LSTM, each
     ``(num_layers, batch, hidden_size)``; with a look-back (h, lines) or (h, c, lines).
     """
+
+    decode_step = "recurrent"
 
     def __init__(self, settings: Recurrent, vocab_size: int) -> None:
         super().__init__()
@@ -111,11 +111,10 @@ class RecurrentModel(nn.Module):
         hidden, state = self._by_layers(inputs.transpose(0, 1).contiguous(), None, state)
         return self.norms[-1](hidden).transpose(0, 1), state
 
-    def stepper(self, int8: bool = False) -> "Net":
-        """The weights as compiled sampling reads them."""
-        from pipeline.generation.compiled import export  # compiled code: late, since training needs none
-
-        return export.of_recurrent(self, int8)
+    def load_start(self, weights: Mapping[str, Tensor]) -> None:
+        """Lookback features that the other model does not have begin at zero, and are learned besides."""
+        own = {} if self.lookback is None else {"lookback.table": torch.zeros_like(self.lookback.table)}
+        super().load_start({**own, **weights})
 
     def _with_lookback(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
         *carried, lines = (None,) if state is None else state

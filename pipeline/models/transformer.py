@@ -19,6 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention, silu
 from pipeline.config.checks import model_sizes
 from pipeline.errors import ConfigError
 from pipeline.models.kernels.bf16_linear import Linear
+from pipeline.models.model import Model
 
 MAX_WAVE = 10_000.0
 """Steps per radian of the slowest rotation."""
@@ -54,7 +55,7 @@ class Transformer:
         return TransformerModel(self, vocab_size)
 
 
-class TransformerModel(nn.Module):
+class TransformerModel(Model):
     """``(symbols, state) -> (logits, state)``.
 
     Symbols are ``(batch, time)`` int64, logits ``(batch, time, vocab_size)``; the state is None at a

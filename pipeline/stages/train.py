@@ -75,11 +75,11 @@ def _has_parameters(inputs: TrainInputs) -> bool:
 
 
 def _count(inputs: TrainInputs, out_dir: Path) -> list[str]:
-    """A model without parameters is ready once it has studied the corpus; a line about it."""
+    """A model without parameters is ready once it has read the corpus; a line about it."""
     corpus, domain = inputs.corpus, inputs.domain
     settings = build(inputs.model, "model")
     model = settings.build(len(corpus.alphabet))
-    model.study(corpus, corpus.complement_codes(domain), out_dir)
+    model.prepare(corpus, corpus.complement_codes(domain), out_dir)
     held_out = corpus.digest("test")
     about = describe(inputs.model, corpus.alphabet, symbol_name=domain.symbol_name, held_out=held_out)
     save(out_dir / "best.ckpt", model, about)

@@ -24,6 +24,7 @@ from pipeline.data.alphabet import BOS, Alphabet
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.generation.engine import BLOCK, Request, draw
+from pipeline.models.model import Model
 from pipeline.records import Symbols
 from pipeline.training.lit_module import CharModel
 from pipeline.training.previews import read_previews
@@ -107,7 +108,7 @@ class Watch(Callback):
                 for board in _boards(trainer):
                     board.add_text(f"previews/{prime or 'from nothing'}", _quoted(text), trainer.global_step)
 
-    def _written(self, model: torch.nn.Module, seed: int) -> Iterator[tuple[str, str]]:
+    def _written(self, model: Model, seed: int) -> Iterator[tuple[str, str]]:
         for text, prime in self.primes.items():
             request = Request(1, len(prime) + LENGTH, seed, prime, self.domain.open_ended)
             for sample in draw(model, self.alphabet, request):

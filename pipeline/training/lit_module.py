@@ -15,7 +15,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import move_data_to_device
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipeline.config.schema import TrainSettings
@@ -24,6 +24,7 @@ from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
 from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_lanes
 from pipeline.models.checkpoint import KEY
+from pipeline.models.model import Model, TrainingEvidence
 from pipeline.models.state import State, detach
 from pipeline.training.weight_ema import Average
 
@@ -71,11 +72,13 @@ class Schedule:
 class Feed:
     """The training windows, epoch after epoch, handed out a round at a time; starts at any step.
 
-    `study` is what a model found when it studied the corpus, where it did: each window gets its part.
+    `evidence` is what the model found in the training split before training: each window gets its part.
     """
 
-    def __init__(self, lanes: Lanes, seed: int, steps_per_round: int, study: Any = None) -> None:
-        self.lanes, self.seed, self.steps_per_round, self.study = lanes, seed, steps_per_round, study
+    def __init__(
+        self, lanes: Lanes, seed: int, steps_per_round: int, evidence: TrainingEvidence | None = None
+    ) -> None:
+        self.lanes, self.seed, self.steps_per_round, self.evidence = lanes, seed, steps_per_round, evidence
         self.start_at(0)
 
     def start_at(self, step: int) -> None:
@@ -101,7 +104,7 @@ class Feed:
             skip = max(0, skip - steps)
 
     def _complete(self, window: Window) -> Window:
-        evidence = self.study.of_window(window) if self.study else ()
+        evidence = self.evidence.of_window(window) if self.evidence is not None else ()
         return _as_tensors(window)._replace(evidence=evidence)
 
 
@@ -122,7 +125,7 @@ class CharModel(pl.LightningModule):
     """Trains `model` on `corpus`; `about` is what the checkpoint says of itself."""
 
     def __init__(
-        self, model: nn.Module, corpus: Corpus, settings: TrainSettings, schedule: Schedule, feed: Feed,
+        self, model: Model, corpus: Corpus, settings: TrainSettings, schedule: Schedule, feed: Feed,
         about: Mapping[str, Any],
     ) -> None:  # fmt: skip
         super().__init__()

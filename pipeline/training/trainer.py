@@ -56,10 +56,7 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     corpus, settings = inputs.corpus, inputs.settings
     model = build(inputs.model, "model").build(len(corpus.alphabet))
     if inputs.start is not None:
-        begun = load(inputs.start).model.state_dict()
-        if "lookback.table" in model.state_dict() and "lookback.table" not in begun:
-            begun["lookback.table"] = torch.zeros_like(model.lookback.table)  # it is to be learned besides
-        model.load_state_dict(begun)
+        model.load_start(load(inputs.start).model.state_dict())
     lanes = contiguous_streams(inputs)
     last = out_dir / "last.ckpt"
     schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
@@ -68,8 +65,8 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     about = describe(
         inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name, held_out=corpus.digest("test")
     )
-    study = _study(model, inputs, out_dir)
-    feed = Feed(lanes, inputs.seed, schedule.steps_per_round, study)
+    evidence = model.prepare(corpus, corpus.complement_codes(inputs.domain), out_dir)
+    feed = Feed(lanes, inputs.seed, schedule.steps_per_round, evidence)
     module = CharModel(model, corpus, settings, schedule, feed, about)
     trainer = _trainer(inputs, schedule, out_dir, first_step)
     try:
@@ -92,16 +89,9 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
         # Lightning's way to end on Ctrl-C, which it ignores from then on.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from None
-    if study:
-        study.close()
+    if evidence is not None:
+        evidence.close()
     return None
-
-
-def _study(model: nn.Module, inputs: TrainInputs, out_dir: Path) -> Any:
-    """What a model of a kind that studies the corpus before it is trained found there; None of others."""
-    if not hasattr(model, "study"):
-        return None
-    return model.study(inputs.corpus, inputs.corpus.complement_codes(inputs.domain), out_dir)
 
 
 def _after_explosion(error: Exploded, trainer: pl.Trainer, guessing_bits: float, out_dir: Path) -> str:

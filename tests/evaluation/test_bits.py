@@ -8,10 +8,11 @@ from torch import nn
 from pipeline.data.alphabet import BOS, EOS
 from pipeline.data.corpus import Corpus
 from pipeline.evaluation.bits import Tally, evaluate, evaluation_lanes
+from pipeline.models.model import Model
 from pipeline.models.recurrent import CELLS, Recurrent
 
 
-class Fixed(nn.Module):
+class Fixed(Model):
     """The same probabilities everywhere: of code c it gives weights[c]."""
 
     def __init__(self, weights) -> None:

@@ -14,6 +14,7 @@ from pipeline.generation.compiled.gemm_f32 import ROWS
 from pipeline.generation.compiled.gemm_int8 import HERE, scratch
 from pipeline.generation.compiled.packed_matrix import add_product, pack, padded
 from pipeline.generation.engine import Request, draw
+from pipeline.models.model import Model
 from pipeline.models.recurrent import Recurrent
 
 ALPHABET = Alphabet("ACGT")
@@ -58,7 +59,7 @@ def test_a_row_of_zeros_adds_nothing_and_one_that_is_not_finite_gives_no_numbers
         assert (out[0, :4] == 2.0).all() if abs(value) < 1 else not np.isfinite(out[0, :4]).any()
 
 
-class PlainInt8(nn.Module):
+class PlainInt8(Model):
     """An LSTM in numpy, step by step, by the definition of the rounding."""
 
     def __init__(self, model: nn.Module) -> None:

@@ -14,6 +14,7 @@ from pipeline.generation import engine
 from pipeline.generation.beam_search import search
 from pipeline.generation.engine import LEAD_SEED, Request, draw, draw_leads
 from pipeline.models.min_gru import MinGru
+from pipeline.models.model import Model
 from pipeline.models.recurrent import Recurrent
 from pipeline.models.transformer import Transformer
 from pipeline.records import Sample
@@ -22,7 +23,7 @@ ALPHABET = Alphabet("ACGT")
 REQUEST = Request(count=20, length=30, seed=7, open_ended=True, lead=50)
 
 
-class Plain(torch.nn.Module):
+class Plain(Model):
     """A model that offers nothing but its forward."""
 
     def __init__(self, model: torch.nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ from tiny import compose_config
 
 from pipeline.config.schema import TrainSettings, build, plain_settings
 from pipeline.data.batching import Lanes
+from pipeline.data.corpus import Corpus
+from pipeline.generation.compiled.export import export_model
+from pipeline.generation.compiled.sampler import Stepping
 from pipeline.models.checkpoint import KEY, describe, load
+from pipeline.models.model import Model, TrainingEvidence
 from pipeline.models.state import detach
 from pipeline.runtime.folders import resource_folder
 from pipeline.training.lit_module import CharModel, Feed, Schedule
@@ -33,7 +38,7 @@ def node_of(family: str) -> dict:
 def small(family: str, vocab_size: int = VOCAB) -> torch.nn.Module:
     torch.manual_seed(0)
     model = build(node_of(family), "model").build(vocab_size).double()
-    if hasattr(model, "text"):
+    if family in ("markov", "mixture"):
         letters = np.random.default_rng(2).integers(1, vocab_size - 2, 400).astype(np.uint8)
         model.text = torch.from_numpy(np.concatenate([[0], letters, [0]]).astype(np.uint8))
     return model
@@ -162,3 +167,61 @@ def test_a_checkpoint_brings_the_same_model_back(make_corpus, family, tmp_path):
     torch.save({"state_dict": weights, KEY: describe(node_of(family), corpus.alphabet)}, path)
     loaded, inputs = load(path), symbols(BATCH, TIME)
     assert torch.equal(loaded.model(inputs)[0], model(inputs)[0])
+
+
+# --- the interface ----------------------------------------------------------------------------------------
+
+
+def prepared(family: str, corpus: Corpus, folder: Path) -> tuple[Model, TrainingEvidence | None]:
+    torch.manual_seed(0)
+    model = build(node_of(family), "model").build(len(corpus.alphabet)).eval()
+    return model, model.prepare(corpus, None, folder)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_evidence_of_a_prepared_model_is_what_its_forward_takes(make_corpus, family, tmp_path):
+    corpus = make_corpus()
+    model, evidence = prepared(family, corpus, tmp_path)
+    lanes = Lanes(corpus.codes, corpus.segments_of("train"), BATCH, TIME)
+    window = next(iter(Feed(lanes, 0, 1, evidence)))
+    found = [window.evidence] if window.evidence else []
+    assert bool(found) == (evidence is not None)
+    assert model(window.inputs, None, *found)[0].shape == (*window.inputs.shape, len(corpus.alphabet))
+    if evidence is not None:
+        evidence.close()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_exported_weights_step_as_the_model_does(make_corpus, family, tmp_path):
+    corpus = make_corpus()
+    model, _ = prepared(family, corpus, tmp_path)
+    exported = export_model(model)
+    assert (exported is None) == (family == "transformer")
+    if exported is None:
+        return
+    inputs, state, steps = symbols(BATCH, TIME), None, []
+    stepping = Stepping(exported, TIME)
+    for step in inputs.split(1, 1):
+        logits, state = stepping(step, state)
+        steps.append(torch.as_tensor(logits))
+    torch.testing.assert_close(torch.cat(steps, 1).float(), model(inputs)[0].float(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_begins_with_the_weights_of_another(make_corpus, family, tmp_path):
+    corpus = make_corpus()
+    model, _ = prepared(family, corpus, tmp_path)
+    torch.manual_seed(1)
+    other = build(node_of(family), "model").build(len(corpus.alphabet)).eval()
+    other.load_start(model.state_dict())
+    assert torch.equal(other(symbols(BATCH, TIME))[0], model(symbols(BATCH, TIME))[0])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_only_models_that_copy_heed_the_copy_weight(make_corpus, family, tmp_path):
+    corpus = make_corpus()
+    model, _ = prepared(family, corpus, tmp_path)
+    inputs = torch.from_numpy(corpus.codes[:TIME].astype(np.int64))[None]
+    before = model(inputs)[0]
+    model.set_copy_weight(0.0)
+    assert torch.equal(model(inputs)[0], before) == (family != "mixture")

@@ -22,6 +22,7 @@ from pipeline.generation.surprisal import surprisals
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.context_mixing.training_index import Library
 from pipeline.models.mixture import Mixture
+from pipeline.models.model import Model
 from pipeline.stages.ingest import ingest
 from pipeline.training.inputs import TrainInputs
 from pipeline.training.trainer import fit
@@ -93,7 +94,7 @@ def test_a_model_that_believes_copies_goes_on_with_one(alphabet):
     request = Request(2, 90, seed=1, prime=letters[:30], open_ended=True, temperature=0)
     for sample in draw(model, alphabet, request):
         assert sample.symbols == letters[:90]
-    model.lean(0.0)
+    model.set_copy_weight(0.0)
     assert next(iter(draw(model, alphabet, request))).symbols != letters[:90]
 
 
@@ -109,7 +110,7 @@ def test_a_sample_is_the_same_among_any_number_and_with_any_number_of_threads(al
     assert len({sample.symbols for sample in many}) > 100
 
 
-class Plain(torch.nn.Module):
+class Plain(Model):
     """A model in double precision that offers nothing but its forward."""
 
     def __init__(self, model: torch.nn.Module) -> None:
@@ -234,7 +235,7 @@ def test_compiled_samples_of_a_checkpoint_are_the_plain_ones(kind, inputs_of, tm
     request = Request(40, 60, seed=2, primes=(learned, learned[:2]), temperature=0.7, top_p=0.95)
     drawn = []
     for share, typical_p in ((1.0, None), (1.0, 0.9), (0.4, None), (0.0, None)):
-        model.lean(share)
+        model.set_copy_weight(share)
         request = dataclasses.replace(request, typical_p=typical_p)  # with which a step at a time is compiled
         fast, slow = (list(draw(each, alphabet, request)) for each in (model, Plain(model)))
         assert [each.symbols for each in fast] == [each.symbols for each in slow]

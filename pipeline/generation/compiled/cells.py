@@ -1,6 +1,6 @@
 """One time step of a model, compiled, for sampling: what its `forward` computes for one symbol in each row.
 
-A model that has such a step gives its weights as one of the tuples here, from a method `stepper`. `advance`
+A model that has such a step gives its weights as one of the tuples here (`export.py`). `advance`
 does the step; numba chooses the right one by the tuple's type. A row's numbers do not depend on the other
 rows (`tiles`). Gates and formulas are torch's, so the weights mean the same; what the first layer's input
 gives to the gates is looked up by symbol. Biases that are only added are in the tables.

@@ -1,28 +1,36 @@
-"""From a model's weights to those of `steps`."""
+"""From a model's weights to those of its compiled decode step."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.generation.compiled import cells, mixture_cell
+from pipeline.generation.compiled import cells, markov_cell, mixture_cell
 from pipeline.generation.compiled.packed_matrix import aligned, pack, padded
 from pipeline.models.context_mixing.evidence import new_reading
 from pipeline.models.lookback import Sight
 from pipeline.segments import Phrases
 
 if TYPE_CHECKING:
+    from pipeline.models.markov import MarkovModel
     from pipeline.models.min_gru import MinGruModel
     from pipeline.models.mixture import MixtureModel
+    from pipeline.models.model import Model
     from pipeline.models.recurrent import RecurrentModel
 
 Array = np.ndarray
 
 
+def export_model(model: "Model", int8: bool = False) -> Any:
+    """The weights of a model as its compiled decode step reads them, with `int8` in 8 bits where that step
+    can; None where a model has no such step. The model lies on the CPU, in single precision."""
+    return None if model.decode_step is None else EXPORTERS[model.decode_step](model, int8)
+
+
 @torch.no_grad()
-def of_recurrent(model: "RecurrentModel", int8: bool) -> cells.Net:
+def _recurrent(model: "RecurrentModel", int8: bool) -> cells.Net:
     """The network of an RNN, an LSTM or a GRU; with `int8` all but the first and the last matrix are."""
     settings, layers = model.settings, model.layers.all_weights
     size, cell = settings.hidden_size, settings.cell
@@ -47,7 +55,7 @@ def of_recurrent(model: "RecurrentModel", int8: bool) -> cells.Net:
 
 
 @torch.no_grad()
-def of_min_gru(model: "MinGruModel", int8: bool) -> cells.Net:
+def _min_gru(model: "MinGruModel", int8: bool) -> cells.Net:
     """The network of a minimal GRU; with `int8` all but the last matrix are."""
     inward, outward = ([getattr(layer, name) for layer in model.layers] for name in ("inward", "outward"))
     biases = torch.stack([linear.bias for linear in inward])
@@ -58,10 +66,13 @@ def of_min_gru(model: "MinGruModel", int8: bool) -> cells.Net:
 
 
 @torch.no_grad()
-def of_mixture(model: "MixtureModel", int8: bool) -> mixture_cell.Mixing:
-    """The step of a mixture; with `int8` its network is as above, and nothing else."""
+def _mixture(model: "MixtureModel", int8: bool) -> mixture_cell.Mixing | None:
+    """The step of a mixture, None before it has a text to look things up in; with `int8` its network is as
+    above, and nothing else."""
+    if not len(model.text):
+        return None
     layout, seen = model.layout, model.layout.values
-    network = of_recurrent(model.network, int8)
+    network = _recurrent(model.network, int8)
     inward = model.network.layers.all_weights[0][0]
     network.frame.looked_up[:, : len(inward)] += _array(inward @ model.evidence_in.bias)
     names = _wide(torch.zeros(0, len(inward)) if layout.dense else model.letter_in.weight @ inward.t())
@@ -76,6 +87,17 @@ def of_mixture(model: "MixtureModel", int8: bool) -> mixture_cell.Mixing:
         network.frame, network, model.library.sources(model.leaning), new_reading(layout, 1, 1), evidence,
         names, from_evidence, from_hidden, _wide(first.bias[None])[0], weighing, _wide(last.bias[None])[0],
     )  # fmt: skip
+
+
+def _markov(model: "MarkovModel", int8: bool) -> markov_cell.MarkovCell:
+    """The step of a Markov model, which has counts and no weights."""
+    return markov_cell.markov_cell(model.tables, model.vocab_size)
+
+
+EXPORTERS: dict[str, Callable[[Any, bool], Any]] = {
+    "recurrent": _recurrent, "min_gru": _min_gru, "mixture": _mixture, "markov": _markov
+}  # fmt: skip
+"""By `Model.decode_step`, not by class: the class of an unused family would take time to import."""
 
 
 def _frame(

@@ -10,8 +10,10 @@ from torch import nn
 
 from pipeline.data.alphabet import Alphabet
 from pipeline.generation.compiled import philox, sampler, scorer, token_choice
+from pipeline.generation.compiled.export import export_model
 from pipeline.generation.engine import Request, draw, uniforms
 from pipeline.models.min_gru import MinGru
+from pipeline.models.model import Model
 from pipeline.models.recurrent import CELLS, Recurrent
 from pipeline.segments import Phrases
 
@@ -32,7 +34,7 @@ DECODERS = [
 ]  # fmt: skip
 
 
-class Plain(nn.Module):
+class Plain(Model):
     """A model in double precision that offers nothing but its forward."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -98,7 +100,7 @@ def test_the_same_bytes_for_any_count_order_and_number_of_threads(settings):
 @pytest.mark.parametrize("int8", [False, True])
 @pytest.mark.parametrize("rows", [1, 7, 48])
 def test_the_same_bytes_for_any_number_of_rows(rows, int8):
-    net = built(Recurrent("gru", 40, 2)).stepper(int8)
+    net = export_model(built(Recurrent("gru", 40, 2)), int8)
     starts = sampler.starts_of(net, [np.array([0, 3, 4])], [30])
     rule = token_choice.Rule(1.0, len(ALPHABET), 1.0, 0.0, np.arange(len(ALPHABET)) != 0)
     all_at_once = sampler.draw_chunk(net, starts, rule, 5, range(100, 190), 96)
@@ -157,7 +159,7 @@ def test_a_tie_at_the_edge_of_the_unit_interval_draws_an_allowed_code():
 @pytest.mark.parametrize("settings", FAMILIES[:2], ids=str)
 def test_a_step_gives_the_logits_of_the_model(settings):
     model = built(settings)
-    stepping, codes = sampler.Stepping(model.stepper(), 9), torch.randint(0, 7, (5, 9))
+    stepping, codes = sampler.Stepping(export_model(model), 9), torch.randint(0, 7, (5, 9))
     logits, state = stepping(codes[:, :6])
     with torch.no_grad():
         expected = model(codes)[0]
@@ -170,7 +172,7 @@ def test_a_step_gives_the_logits_of_the_model(settings):
 def test_compiled_reading_finds_the_surprisals_of_the_model(phrases):
     model = built(Recurrent("lstm", 24, 2, phrases=phrases))
     sequences = [np.random.default_rng(n).integers(3, 7, 40 + n) for n in range(3)]
-    found = list(scorer.surprisals(model.stepper(), sequences, with_end=False))
+    found = list(scorer.surprisals(export_model(model), sequences, with_end=False))
     for codes, nats in zip(sequences, found, strict=True):
         with torch.no_grad():
             log_shares = model(torch.tensor([[0, *codes[:-1]]]))[0][0].log_softmax(-1)
