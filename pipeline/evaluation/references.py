@@ -18,7 +18,7 @@ from pipeline.data.alphabet import BOS, EOS, SPECIALS, UNKNOWN
 from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.domain import Domain
 from pipeline.evaluation.markov_baseline import fit_markov
-from pipeline.evaluation.metric_comparison.comparison import CONTROL, REAL
+from pipeline.evaluation.metric_comparison.groups import CONTROL, REAL
 from pipeline.evaluation.reference_selection import Requests, draw_fitting, select_held_out
 from pipeline.models.ngram.markov import Markov, shuffle_keeping_pairs
 from pipeline.records import Record, References, Sample

@@ -328,7 +328,7 @@ class Nucleotide(Domain):
         """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
         from pipeline.domains.genome.compare.coding import are_coding, compare_genes
         from pipeline.domains.genome.compare.statistics import compare_groups
-        from pipeline.evaluation.metric_comparison.comparison import REAL
+        from pipeline.evaluation.metric_comparison.groups import REAL
 
         if not records:
             return DomainOutput()

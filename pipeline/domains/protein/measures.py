@@ -11,8 +11,8 @@ from pipeline.domains.protein.properties import (
     mean_tally,
     word_tally,
 )
-from pipeline.evaluation.metric_comparison.comparison import Measure
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.metric import Metric
 
 WORD_LENGTHS = range(1, 4)
 
@@ -22,26 +22,26 @@ def spectrum(k: int) -> str:
     return "JS distance of amino-acid composition" if k == 1 else f"JS distance of {k}-mers"
 
 
-def measures() -> list[Measure]:
+def measures() -> list[Metric]:
     """All measures. A shuffle keeps the length, both ends, and how often each pair of residues occurs."""
     return [
-        Measure("mean length (residues)", mean_tally, partial(_ratio, of=1), kept_by_shuffling=True),
-        Measure("JS distance of lengths", length_tally, shares, jensen_shannon, kept_by_shuffling=True),
-        Measure("begin with methionine (%)", mean_tally, _with_methionine, kept_by_shuffling=True),
+        Metric("mean length (residues)", mean_tally, partial(_ratio, of=1), kept_by_shuffling=True),
+        Metric("JS distance of lengths", length_tally, proportions, jensen_shannon, kept_by_shuffling=True),
+        Metric("begin with methionine (%)", mean_tally, _with_methionine, kept_by_shuffling=True),
         *(
-            Measure(
-                spectrum(k), partial(word_tally, k=k), shares, jensen_shannon, kept_by_shuffling=k <= 2,
+            Metric(
+                spectrum(k), partial(word_tally, k=k), proportions, jensen_shannon, kept_by_shuffling=k <= 2,
                 family="k-mers",
             )
             for k in WORD_LENGTHS
         ),
-        Measure("mean hydropathy (GRAVY)", hydropathy_tally, partial(_ratio, of=1), kept_by_shuffling=True),
-        Measure(
+        Metric("mean hydropathy (GRAVY)", hydropathy_tally, partial(_ratio, of=1), kept_by_shuffling=True),
+        Metric(
             "spread of hydropathy between proteins (standard deviation)",
             hydropathy_tally, _spread, kept_by_shuffling=True,
         ),
-        Measure("probably membrane-spanning (% of proteins)", hydropathy_tally, _membrane),
-        Measure("residues of low complexity, SEG (%)", complexity_tally, _low_complexity),
+        Metric("probably membrane-spanning (% of proteins)", hydropathy_tally, _membrane),
+        Metric("residues of low complexity, SEG (%)", complexity_tally, _low_complexity),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from Bio.SeqUtils.ProtParamData import kd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.domains.protein.cleaning import STANDARD
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 LETTERS = len(STANDARD)
 OTHER = 255
@@ -36,7 +36,7 @@ def encode(sequence: str) -> np.ndarray:
     return _CODES[np.frombuffer(sequence.encode("ascii"), np.uint8)]
 
 
-def word_tally(pool: Pool, k: int) -> np.ndarray:
+def word_tally(pool: SequenceSet, k: int) -> np.ndarray:
     """Counts of all words of k residues in every unit, ``(units, 20**k)``, in the order AA..A to YY..Y."""
     windows = max(len(pool.codes) - k + 1, 0)
     numbers, known = np.zeros(windows, np.int64), np.ones(windows, bool)
@@ -48,13 +48,13 @@ def word_tally(pool: Pool, k: int) -> np.ndarray:
     return pool.tally(places, numbers[places], LETTERS**k)
 
 
-def length_tally(pool: Pool) -> np.ndarray:
+def length_tally(pool: SequenceSet) -> np.ndarray:
     """How many proteins of every unit have a length of each half octave, ``(units, LENGTH_BINS)``."""
     bins = np.minimum((2 * np.log2(pool.lengths)).astype(np.int64), LENGTH_BINS - 1)
     return pool.tally(pool.starts, bins, LENGTH_BINS)
 
 
-def mean_tally(pool: Pool) -> np.ndarray:
+def mean_tally(pool: SequenceSet) -> np.ndarray:
     """Proteins and residues of every unit, and how many begin with methionine, ``(units, 3)``."""
     first = pool.codes[pool.starts] == STANDARD.index("M")
     number = pool.tally(pool.starts, np.zeros(len(pool.starts), np.int64), 1)
@@ -62,7 +62,7 @@ def mean_tally(pool: Pool) -> np.ndarray:
     return np.concatenate([number, pool.unit_sizes[:, None], with_m], axis=1)
 
 
-def hydropathy_tally(pool: Pool) -> np.ndarray:
+def hydropathy_tally(pool: SequenceSet) -> np.ndarray:
     """Proteins of every unit, the sum of their mean hydropathies and of the squares of these, and how many
     probably span a membrane, ``(units, 4)``."""
     counts = np.zeros((pool.units, 4))
@@ -87,7 +87,7 @@ def spans_membrane(codes: np.ndarray) -> bool:
     return bool(means.max() > MEMBRANE_HYDROPATHY)
 
 
-def complexity_tally(pool: Pool) -> np.ndarray:
+def complexity_tally(pool: SequenceSet) -> np.ndarray:
     """Residues of low complexity and all residues of every unit, ``(units, 2)``."""
     counts = np.zeros((pool.units, 2))
     for unit, codes in pool.sequences():

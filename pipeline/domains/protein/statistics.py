@@ -12,11 +12,13 @@ import numpy as np
 from pipeline.domains.protein.cleaning import STANDARD
 from pipeline.domains.protein.measures import WORD_LENGTHS, measures, spectrum
 from pipeline.domains.protein.properties import encode
-from pipeline.evaluation.metric_comparison.comparison import CONTROL, MIN_LETTERS, REAL, SAMPLES, Row, score
-from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of, warnings_of
-from pipeline.evaluation.metric_comparison.mixtures import mix_letters
-from pipeline.evaluation.metric_comparison.subsampling import Pool
-from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.evaluation.metric_comparison.comparison import MIN_SYMBOLS, compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, list_warnings, summarize
+from pipeline.evaluation.metric_comparison.groups import CONTROL, REAL, SAMPLES
+from pipeline.evaluation.metric_comparison.mixtures import mix_symbols
+from pipeline.evaluation.metric_comparison.result import MetricResult
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
+from pipeline.evaluation.metric_comparison.table import collect_figures, format_caption, write_table
 from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 MIN_PROTEINS = 4
@@ -28,21 +30,21 @@ PLOTS_CAPTION = (
 )
 SEED = 0
 """Nothing but the data may change the numbers, so that the seed is none of the run's."""
-WORDS = Words("residues", "proteins", "real proteins", ("JS distance of ",))
+TERMS = ComparisonTerms("residues", "proteins", "real proteins", ("JS distance of ",))
 
 
 def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> DomainOutput:
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
-    pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
+    pools = {name: SequenceSet.encode(group, encode) for name, group in groups.items() if _is_enough(group)}
     mixer = _mixer(groups[CONTROL]) if CONTROL in pools else None
-    rows = score(pools, measures(), np.random.default_rng(SEED), mixer=mixer) if pools else []
-    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS)
+    rows = compare_metrics(pools, measures(), np.random.default_rng(SEED), mixer=mixer) if pools else []
+    table = write_table(groups, rows, out_dir / "statistics.tsv", TERMS)
     plots = _plots(groups, rows, out_dir)
-    said, warned = tuple(summary_of(groups, rows, WORDS)), tuple(warnings_of(rows, WORDS))
+    said, warned = tuple(summarize(groups, rows, TERMS)), tuple(list_warnings(rows, TERMS))
     return DomainOutput(
         sections=(
-            ReportSection("Statistics beside real proteins", (table,), caption_of(WORDS), part=QUALITY),
+            ReportSection("Statistics beside real proteins", (table,), format_caption(TERMS), part=QUALITY),
             ReportSection(
                 "Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY
             ),
@@ -50,30 +52,32 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Domain
         summary=(*warned, *said),
         conclusions=said[:2],
         warnings=warned,
-        figures=figures_of(rows),
+        figures=collect_figures(rows),
         files=(table, *plots),
     )
 
 
-def _mixer(texts: Sequence[str]) -> Callable[[float], Pool]:
+def _mixer(texts: Sequence[str]) -> Callable[[float], SequenceSet]:
     """Pools of these proteins with such a share of their residues drawn again, each amino acid as likely."""
 
-    def mix(level: float) -> Pool:
+    def mix(level: float) -> SequenceSet:
         rng = np.random.default_rng([SEED, round(1000 * level)])
-        return Pool.of([mix_letters(text, level, STANDARD, rng) for text in texts], encode)
+        return SequenceSet.encode([mix_symbols(text, level, STANDARD, rng) for text in texts], encode)
 
     return mix
 
 
 def _is_enough(group: Sequence[str]) -> bool:
-    return len(group) >= MIN_PROTEINS and sum(map(len, group)) >= 2 * MIN_LETTERS
+    return len(group) >= MIN_PROTEINS and sum(map(len, group)) >= 2 * MIN_SYMBOLS
 
 
-def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Path) -> tuple[Path, ...]:
+def _plots(
+    groups: Mapping[str, Sequence[str]], rows: Sequence[MetricResult], out_dir: Path
+) -> tuple[Path, ...]:
     # matplotlib takes a second to load, and only plots need it.
     from pipeline.domains.protein.plots import composition
     from pipeline.domains.protein.properties import gravy, low_complexity
-    from pipeline.evaluation.metric_comparison.figures import overview, spectra_distance
+    from pipeline.evaluation.metric_comparison.plots import overview, spectra_distance
     from pipeline.evaluation.plots import spread
 
     codes = {name: [encode(text) for text in group] for name, group in groups.items()}
@@ -87,8 +91,8 @@ def _plots(groups: Mapping[str, Sequence[str]], rows: Sequence[Row], out_dir: Pa
         spread(simple, "residues of low complexity, %", out_dir / "low_complexity.svg"),
     ]
     if rows and {REAL, SAMPLES} <= set(rows[0].groups):
-        named = {row.measure.name: row for row in rows}
+        named = {row.metric.name: row for row in rows}
         spectra = {k: named[spectrum(k)] for k in WORD_LENGTHS if spectrum(k) in named}
-        drawn.insert(0, overview(rows, out_dir / "scoreboard.svg"))
+        drawn.insert(0, overview(rows, out_dir / "metric_overview.svg"))
         drawn.append(spectra_distance(spectra, out_dir / "kmer_distance.svg"))
     return tuple(drawn)

@@ -1,6 +1,7 @@
-"""Samples beside real sequences and null models, measure by measure: which are nearer, and whether by more
-than chance.
+"""Samples compared with real sequences and baselines, metric by metric: which group is nearer to the real
+sequences, and whether by more than chance.
 
-A domain counts (`pools.py`), names its measures (`scoring.py`) and gets a table (`table.py`), verdicts in
-words (`verdicts.py`) and pictures (`pictures.py`).
+A domain makes its groups countable (`groups.py`), names its metrics (`metric.py`) and compares them
+(`comparison.py`, `result.py`). It gets a table (`table.py`), conclusions in sentences (`conclusions.py`) and
+plots (`plots.py`).
 """

@@ -1,21 +1,13 @@
-"""What a scoreboard says in words: of each metric, and of all together."""
+"""The conclusions of a comparison in sentences: for each metric, and for all metrics together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation.metric_comparison.comparison import (
-    CHAIN,
-    CONTROL,
-    MIXTURES,
-    RANDOM,
-    REAL,
-    SAMPLES,
-    SHUFFLED,
-    Row,
-)
+from pipeline.evaluation.metric_comparison.groups import CONTROL, MARKOV, RANDOM, REAL, SAMPLES, SHUFFLED
+from pipeline.evaluation.metric_comparison.mixtures import MIXTURES
+from pipeline.evaluation.metric_comparison.result import MetricResult
+from pipeline.evaluation.metric_comparison.subsampling import MIN_BLOCKS
 
-Groups = Mapping[str, Sequence[str]]
-"""A name to sequences."""
 MAX_NAMED = 4
 """Metrics that a line names."""
 LOW_POWER_SHARE = 0.75
@@ -23,134 +15,189 @@ LOW_POWER_SHARE = 0.75
 
 
 @dataclass(frozen=True)
-class Words:
-    """What letters, sequences and real ones are called, as in "bases", "DNA" and "real DNA", and the first
-    words of the names of those metrics of which the last to tell anything is told at the end of a run."""
+class ComparisonTerms:
+    """The nouns of a domain that tables and conclusions use.
 
-    letters: str
-    kind: str
+    `symbols` is the unit that is counted ("bases"), `subject` that which the metrics describe ("DNA"), and
+    `real` the real sequences ("real DNA"). `headline_metrics` are the first words of metric names: of each,
+    the last testable metric is reported at the end of a run.
+    """
+
+    symbols: str
+    subject: str
     real: str
-    told: tuple[str, ...]
+    headline_metrics: tuple[str, ...]
 
 
-def verdict(row: Row, words: Words) -> str:
-    """Whether the samples differ from real sequences beyond noise, which groups are nearer or as near, and
-    where no difference was found, what would have been found."""
-    if not {REAL, SAMPLES} <= set(row.groups):
+def conclude(result: MetricResult, terms: ComparisonTerms) -> str:
+    """Whether the samples differ from real sequences beyond noise.
+
+    Where they do, which groups are nearer or equally near. Where they do not, which mixture would have been
+    found to differ.
+    """
+    if not {REAL, SAMPLES} <= set(result.groups):
         return ""
-    if not row.beyond_noise(SAMPLES):
-        return _no_difference(row, words)
-    said = f"differs from {words.real}{_direction(row)}"
-    if CONTROL in row.groups and row.beyond_noise(CONTROL):
-        said += f"; so does {CONTROL}: the test split is not typical"
-    if not row.nulls:
-        return said
-    nearest = row.nearest()
+    if not result.differs_from_real(SAMPLES):
+        return _no_difference(result, terms)
+    text = f"differs from {terms.real}{_direction(result)}"
+    if CONTROL in result.groups and result.differs_from_real(CONTROL):
+        text += f"; so does {CONTROL}: the test split is not typical"
+    if not result.baselines:
+        return text
+    nearest = result.nearest()
     if nearest == [SAMPLES]:
-        return f"{said}; nearer than every baseline"
+        return f"{text}; nearer than every baseline"
     if SAMPLES in nearest:
-        return f"{said}; as near as {_listed([name for name in nearest if name != SAMPLES])}"
-    return f"{said}; {_listed([n for n in row.nulls if row.distance(n) < row.distance(SAMPLES)])} nearer"
+        return f"{text}; as near as {_join([name for name in nearest if name != SAMPLES])}"
+    nearer = [name for name in result.baselines if result.distance(name) < result.distance(SAMPLES)]
+    return f"{text}; {_join(nearer)} nearer"
 
 
-def _no_difference(row: Row, words: Words) -> str:
-    if not row.testable:
-        missed = f": a mixture of {_mixture(row, MIXTURES[-1], words)} would not be found"
-        return f"not tested, too few {words.letters}{missed if row.mixed else ''}"
-    said = "no difference found"
-    if row.found_mixture is not None:
-        said += f"; a mixture of about {_mixture(row, row.found_mixture, words)} would have been"
-    alike = [name for name in row.nulls if not row.beyond_noise(name)]
-    return f"{said}; none for {_listed(alike)} either" if alike else said
+def _no_difference(result: MetricResult, terms: ComparisonTerms) -> str:
+    if not result.testable:
+        missed = f": a mixture of {_mixture(result, MIXTURES[-1], terms)} would not be found"
+        return f"not tested, too few {terms.symbols}{missed if result.mixed_in else ''}"
+    text = "no difference found"
+    if result.min_detected_mixture is not None:
+        mixture = _mixture(result, result.min_detected_mixture, terms)
+        text += f"; a mixture of about {mixture} would have been"
+    equal = [name for name in result.baselines if not result.differs_from_real(name)]
+    return f"{text}; none for {_join(equal)} either" if equal else text
 
 
-def _mixture(row: Row, share: float, words: Words) -> str:
-    what = f"random {words.letters}" if row.mixed == RANDOM else f"sequences of {row.mixed}"
-    return f"{share:.0%} {what}"
+def _mixture(result: MetricResult, share: float, terms: ComparisonTerms) -> str:
+    random = result.mixed_in == RANDOM
+    return f"{share:.0%} {f'random {terms.symbols}' if random else f'sequences of {result.mixed_in}'}"
 
 
-def summary_of(groups: Groups, rows: Sequence[Row], words: Words) -> list[str]:
-    """On how many metrics each group is indistinguishable from what is real, on which the samples are nearer
-    or farther than the Markov chain, and what `words.told` asks for."""
+def summarize(groups: Collection[str], results: Sequence[MetricResult], terms: ComparisonTerms) -> list[str]:
+    """Lines for the end of a run.
+
+    They say on how many metrics each group is indistinguishable from real sequences, on which metrics the
+    samples are nearer or further than the Markov chain, and the values of `terms.headline_metrics`.
+    """
     if not (REAL in groups and SAMPLES in groups):
         return []
-    tested = [row for row in rows if row.testable and SAMPLES in row.groups]
+    tested = [result for result in results if result.testable and SAMPLES in result.groups]
     if not tested:
         more = "sample.count and dataset.split.test give more"
-        return [f"samples and held-out {words.real}: too few {words.letters} to test; {more}"]
-    lines = [_counts(tested, words), *_against_markov(tested, words)]
-    for kind in words.told:
-        of_kind = [row for row in tested if row.measure.name.startswith(kind)]
-        if of_kind:
-            lines.append(_line(of_kind[-1], words))
+        return [f"samples and held-out {terms.real}: too few {terms.symbols} to test; {more}"]
+    lines = [_count_line(tested, terms), *_compare_with_markov(tested, terms)]
+    for prefix in terms.headline_metrics:
+        named = [result for result in tested if result.metric.name.startswith(prefix)]
+        if named:
+            lines.append(_value_line(named[-1], terms))
     return lines
 
 
-def families(rows: Sequence[Row]) -> list[list[Row]]:
-    """The rows, those of one family together: nested metrics count as one."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.measure.family or row.measure.name, []).append(row)
-    return list(found.values())
+def group_by_family(results: Sequence[MetricResult]) -> list[list[MetricResult]]:
+    """The results by family: nested metrics count as one."""
+    families: dict[str, list[MetricResult]] = {}
+    for result in results:
+        families.setdefault(result.metric.family or result.metric.name, []).append(result)
+    return list(families.values())
 
 
-def count_alike(rows: Sequence[Row], name: str) -> int:
+def count_indistinguishable(results: Sequence[MetricResult], name: str) -> int:
     """On how many metrics a group is indistinguishable from real sequences."""
-    return sum(not any(row.beyond_noise(name) for row in each) for each in families(rows))
+    families = group_by_family(results)
+    return sum(not any(result.differs_from_real(name) for result in each) for each in families)
 
 
-def _counts(tested: Sequence[Row], words: Words) -> str:
-    metrics = len(families(tested))
-    others = [*tested[0].nulls, *([CONTROL] if CONTROL in tested[0].groups else [])]
-    counts = ", ".join(f"{name} on {count_alike(tested, name)}" for name in others)
-    alike = f"{count_alike(tested, SAMPLES)} of {metrics} metrics of {words.kind}"
-    said = f"samples: indistinguishable from held-out {words.real} on {alike}"
-    said = f"{said} ({counts})" if counts else said
-    if SHUFFLED in tested[0].nulls and count_alike(tested, SHUFFLED) >= LOW_POWER_SHARE * metrics:
-        return f"{said}; too few held-out {words.real} to conclude from"
-    return said
+def _count_line(tested: Sequence[MetricResult], terms: ComparisonTerms) -> str:
+    metrics = len(group_by_family(tested))
+    others = [*tested[0].baselines, *([CONTROL] if CONTROL in tested[0].groups else [])]
+    counts = ", ".join(f"{name} on {count_indistinguishable(tested, name)}" for name in others)
+    count = f"{count_indistinguishable(tested, SAMPLES)} of {metrics} metrics of {terms.subject}"
+    line = f"samples: indistinguishable from held-out {terms.real} on {count}"
+    line = f"{line} ({counts})" if counts else line
+    shuffled = SHUFFLED in tested[0].baselines
+    if shuffled and count_indistinguishable(tested, SHUFFLED) >= LOW_POWER_SHARE * metrics:
+        return f"{line}; too few held-out {terms.real} to conclude from"
+    return line
 
 
-def _against_markov(tested: Sequence[Row], words: Words) -> list[str]:
-    """A line on where the samples are nearer to what is real than the Markov chain is, and where farther."""
-    chain = next((name for name in tested[0].nulls if name.startswith(CHAIN)), None)
-    if chain is None:
+def _compare_with_markov(tested: Sequence[MetricResult], terms: ComparisonTerms) -> list[str]:
+    """A line that names the metrics on which the samples, or the Markov chain, are nearer to real."""
+    markov = _find_markov(tested)
+    if markov is None:
         return []
-    nearer = _named(tested, chain, SAMPLES)
-    farther = _named(tested, SAMPLES, chain)
-    if not nearer and not farther:
-        return [f"samples and {chain}: neither is nearer to {words.real} on any metric"]
-    said = f"samples are nearer to {words.real} than {chain} on {_some(nearer)}"
-    return [f"{said}; {chain} is nearer on {_some(farther)}"]
+    nearer = _name_lost(tested, markov, SAMPLES)
+    further = _name_lost(tested, SAMPLES, markov)
+    if not nearer and not further:
+        return [f"samples and {markov}: neither is nearer to {terms.real} on any metric"]
+    line = f"samples are nearer to {terms.real} than {markov} on {_some(nearer)}"
+    return [f"{line}; {markov} is nearer on {_some(further)}"]
 
 
-def warnings_of(rows: Sequence[Row], words: Words) -> list[str]:
-    """A warning where samples differ from real sequences on most metrics and the Markov chain is nearer on
-    more of them than the samples are, with a remedy."""
-    tested = [row for row in rows if row.testable and SAMPLES in row.groups]
-    chain = next((name for row in tested for name in row.nulls if name.startswith(CHAIN)), None)
-    metrics = len(families(tested))
-    if chain is None or 2 * count_alike(tested, SAMPLES) >= metrics:
+def list_warnings(results: Sequence[MetricResult], terms: ComparisonTerms) -> list[str]:
+    """A warning with a remedy where samples differ from real sequences on most metrics, and the Markov chain
+    is nearer on more metrics than the samples are."""
+    tested = [result for result in results if result.testable and SAMPLES in result.groups]
+    markov = _find_markov(tested)
+    metrics = len(group_by_family(tested))
+    if markov is None or 2 * count_indistinguishable(tested, SAMPLES) >= metrics:
         return []
-    nearer, farther = len(_named(tested, chain, SAMPLES)), len(_named(tested, SAMPLES, chain))
-    if farther <= nearer:
+    nearer, further = len(_name_lost(tested, markov, SAMPLES)), len(_name_lost(tested, SAMPLES, markov))
+    if further <= nearer:
         return []
     return [
-        f"the samples are worse than those of {chain}: it is nearer to {words.real} on {farther} of "
+        f"the samples are worse than those of {markov}: it is nearer to {terms.real} on {further} of "
         f"{metrics} metrics, the samples on {nearer}; sample at temperature 1, or train longer"
     ]
 
 
-def _named(tested: Sequence[Row], worse: str, than: str) -> list[str]:
-    """The metrics by which one group differs from real sequences, and is further from them than another."""
-    lost = ([row for row in each if _loses(row, worse, than)] for each in families(tested))
-    rows = [max(each, key=lambda row: row.errors_away(worse)) for each in lost if each]
-    found = sorted(rows, key=lambda row: -row.errors_away(worse))
-    return [row.measure.name.rstrip(")").partition(" (")[0] for row in found]
+def describe_largest_differences(
+    results: Sequence[MetricResult], terms: ComparisonTerms, most: int = 3
+) -> list[str]:
+    """A line with the metrics in which the samples differ most from real sequences; none without any."""
+    differing = [
+        result
+        for result in results
+        if {REAL, SAMPLES} <= set(result.groups) and result.differs_from_real(SAMPLES)
+    ]
+    worst = sorted(differing, key=lambda result: -result.standard_errors_from_real(SAMPLES))[:most]
+    values = "; ".join(_both_values(result, terms) for result in worst)
+    return [f"most unlike {terms.real}: {values}"] if worst else []
 
 
-def _loses(row: Row, worse: str, than: str) -> bool:
-    return row.beyond_noise(worse) and row.further(worse, than)
+def describe_block_shortage(blocks: Sequence[str] | None) -> list[str]:
+    """A line where the held-out sequences are from too few blocks to estimate the spread between blocks.
+
+    Nothing else is concluded then: one part of a genome is not typical of it.
+    """
+    number = len(set(blocks)) if blocks is not None else MIN_BLOCKS
+    if number >= MIN_BLOCKS:
+        return []
+    return [
+        f"the test split has {number} block{'s' * (number > 1)}, too few to compare samples with real DNA "
+        f"({MIN_BLOCKS} are needed); a larger dataset.split.test, or more sequences, give more"
+    ]
+
+
+def format_value(result: MetricResult, name: str) -> str:
+    """The value of a number, or the distance from real sequences; empty for the distance of these."""
+    if result.metric.distance is None:
+        return f"{float(result.groups[name].value):.4g}"
+    return "" if result.groups[name].distances is None else f"{result.distance(name):.4g}"
+
+
+def _find_markov(tested: Sequence[MetricResult]) -> str | None:
+    """The name of the Markov chain's group."""
+    names = (name for result in tested for name in result.baselines)
+    return next((name for name in names if name.startswith(MARKOV)), None)
+
+
+def _name_lost(tested: Sequence[MetricResult], worse: str, than: str) -> list[str]:
+    """The metrics on which one group differs from real sequences and is further from them than another."""
+    lost = ([result for result in each if _loses(result, worse, than)] for each in group_by_family(tested))
+    worst = [max(each, key=lambda result: result.standard_errors_from_real(worse)) for each in lost if each]
+    ranked = sorted(worst, key=lambda result: -result.standard_errors_from_real(worse))
+    return [result.metric.name.rstrip(")").partition(" (")[0] for result in ranked]
+
+
+def _loses(result: MetricResult, worse: str, than: str) -> bool:
+    return result.differs_from_real(worse) and result.is_further(worse, than)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -160,43 +207,31 @@ def _some(names: Sequence[str]) -> str:
     return f"{len(names)} metric{'s' * (len(names) > 1)} ({', '.join(names[:MAX_NAMED])}{more})"
 
 
-def most_unlike(rows: Sequence[Row], words: Words, most: int = 3) -> list[str]:
-    """A line on the measures by which the samples differ most from what is real, if they do."""
-    told = [row for row in rows if {REAL, SAMPLES} <= set(row.groups) and row.beyond_noise(SAMPLES)]
-    worst = sorted(told, key=lambda row: -row.errors_away(SAMPLES))[:most]
-    return [f"most unlike {words.real}: {'; '.join(_both(row, words) for row in worst)}"] if worst else []
-
-
-def _both(row: Row, words: Words) -> str:
-    """The value of the samples and the real one, with the unit."""
-    name, _, unit = row.measure.name.rstrip(")").partition(" (")
-    if row.measure.distance is not None:
-        return f"{name} {row.distance(SAMPLES):.2g} ({words.real} among themselves {row.floor.mean():.2g})"
+def _both_values(result: MetricResult, terms: ComparisonTerms) -> str:
+    """The value of the samples and that of real sequences, with the unit."""
+    name, _, unit = result.metric.name.rstrip(")").partition(" (")
+    if result.metric.distance is not None:
+        itself = f"{terms.real} among themselves {result.mean_self_distance:.2g}"
+        return f"{name} {result.distance(SAMPLES):.2g} ({itself})"
     unit = unit if unit == "%" else f" {unit}".rstrip()
-    mine, real = (f"{float(row.groups[group].value):.3g}{unit}" for group in (SAMPLES, REAL))
-    return f"{name} {mine} ({words.real} {real})"
+    samples, real = (f"{float(result.groups[group].value):.3g}{unit}" for group in (SAMPLES, REAL))
+    return f"{name} {samples} ({terms.real} {real})"
 
 
-def shown(row: Row, name: str) -> str:
-    """A number, or the distance from what is real, which has none from itself but the floor."""
-    if row.measure.distance is None:
-        return f"{float(row.groups[name].value):.4g}"
-    return "" if row.groups[name].apart is None else f"{row.distance(name):.4g}"
+def _value_line(result: MetricResult, terms: ComparisonTerms) -> str:
+    real = f"held-out real {format_value(result, REAL)}"
+    if result.metric.distance is not None:
+        real = f"real against itself {result.mean_self_distance:.4g}"
+    samples = format_value(result, SAMPLES)
+    return f"{result.metric.name}: samples {samples}, {real}. Conclusion: {conclude(result, terms)}"
 
 
-def _line(row: Row, words: Words) -> str:
-    real = f"held-out real {shown(row, REAL)}"
-    if row.measure.distance is not None:
-        real = f"real against itself {row.floor.mean():.4g}"
-    return f"{row.measure.name}: samples {shown(row, SAMPLES)}, {real}. Verdict: {verdict(row, words)}"
-
-
-def _direction(row: Row) -> str:
-    if row.measure.distance is not None:
+def _direction(result: MetricResult) -> str:
+    if result.metric.distance is not None:
         return ""
-    return ": more" if row.groups[SAMPLES].value > row.groups[REAL].value else ": less"
+    return ": more" if result.groups[SAMPLES].value > result.groups[REAL].value else ": less"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last

@@ -1,4 +1,4 @@
-"""Differences in standard errors, where the errors themselves are known from few values.
+"""Differences in standard errors, where the standard errors are estimated from few values.
 
 Sources: Student, Biometrika 6 (1908) 1; B. L. Welch, Biometrika 34 (1947) 28.
 """
@@ -8,28 +8,28 @@ from collections.abc import Sequence
 import numpy as np
 
 ROUNDING = 1e-9
-"""An error below this share of the difference comes from rounding."""
+"""A standard error below this share of the difference is a rounding error."""
 
 
 def ratio(difference: float, error: float) -> float:
-    """A difference in standard errors; infinite where the error is 0 but for rounding."""
+    """A difference in standard errors; infinite where the error is 0 or a rounding error."""
     if error > ROUNDING * abs(difference):
         return difference / error
     return np.inf if difference > 0 else 0.0
 
 
-def welch(squares: np.ndarray, freedom: Sequence[float]) -> float:
-    """Degrees of freedom of a difference whose two parts have these squared errors."""
-    parts = float((squares**2 / np.array(freedom)).sum())
+def welch(squares: np.ndarray, degrees_of_freedom: Sequence[float]) -> float:
+    """Degrees of freedom of a difference whose two terms have these squared errors."""
+    parts = float((squares**2 / np.array(degrees_of_freedom)).sum())
     return float(squares.sum() ** 2) / parts if parts > 0 else np.inf
 
 
-def as_normal(errors: float, freedom: float) -> float:
-    """What is as unlikely in a normal distribution as so many standard errors in Student's."""
-    if not 0 < errors < np.inf or freedom == np.inf:
+def as_normal(errors: float, degrees_of_freedom: float) -> float:
+    """The standard errors of a normal distribution that are as unlikely as `errors` are in Student's."""
+    if not 0 < errors < np.inf or degrees_of_freedom == np.inf:
         return errors
-    # SciPy takes a while to load.
+    # SciPy takes long to load.
     from scipy.special import ndtri, stdtr
 
-    tail = float(stdtr(freedom, -errors))
+    tail = float(stdtr(degrees_of_freedom, -errors))
     return min(errors, -float(ndtri(tail))) if tail > 0 else errors

@@ -1,113 +1,133 @@
-"""A scoreboard as a table and as figures."""
+"""The results of a comparison as a table, as numbers by name, and the caption of the table."""
 
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.metric_comparison.comparison import (
-    INTERVAL_ERRORS,
-    MIXTURES,
-    NOISE_ERRORS,
-    REAL,
-    SAMPLES,
-    Row,
-)
-from pipeline.evaluation.metric_comparison.conclusions import Groups, Words, shown, verdict
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, conclude, format_value
+from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
+from pipeline.evaluation.metric_comparison.mixtures import MIXTURES
+from pipeline.evaluation.metric_comparison.result import INTERVAL_ERRORS, NOISE_ERRORS, MetricResult
 
-JUDGEMENT = (
+Groups = Mapping[str, Sequence[Any]]
+"""Sequences by the name of their group."""
+TEST_COLUMNS = (
     "real against itself", "interval of the samples", "nearest to real", "standard errors from real",
     "smallest mixture found", "tested",
 )  # fmt: skip
-"""The table's last columns."""
+"""The last columns of the table."""
 
 
 def write_table(
-    groups: Groups, rows: Sequence[Row], path: Path, words: Words, counts: Mapping[str, Sequence[str]] = {},
-    untested: str = "",
+    groups: Groups, results: Sequence[MetricResult], path: Path, terms: ComparisonTerms,
+    counts: Mapping[str, Sequence[str]] = {}, untested: str = "",
 ) -> Path:  # fmt: skip
-    """How large the groups are, other counts by name with a cell for each group, then a row for each
-    measure; its verdict is `untested` where nothing can be concluded."""
+    """Write a tab-separated table with one row for each metric.
+
+    Parameters
+    ----------
+    groups
+        The sequences of each group; the first rows say how many there are and how long they are.
+    results
+        The results of `compare_metrics`.
+    path
+        The file to write.
+    terms
+        The nouns of the domain.
+    counts
+        Further rows by name, with a cell for each group.
+    untested
+        The conclusion of every metric where nothing can be concluded.
+
+    Returns
+    -------
+    Path
+        `path`.
+    """
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(("measure", "verdict", *groups, *JUDGEMENT))
-        measured = {row.measure.name for row in rows}
-        for name, cells in {**_sizes(groups, words), **counts}.items():
+        table.writerow(("metric", "conclusion", *groups, *TEST_COLUMNS))
+        measured = {result.metric.name for result in results}
+        for name, cells in {**_count_sizes(groups, terms), **counts}.items():
             if name not in measured:
-                table.writerow((name, "", *cells, *[""] * len(JUDGEMENT)))
-        for row in rows:
-            cells = [shown(row, name) if name in row.groups else "" for name in groups]
+                table.writerow((name, "", *cells, *[""] * len(TEST_COLUMNS)))
+        for result in results:
+            cells = [format_value(result, name) if name in result.groups else "" for name in groups]
             # Without real sequences there are no distances.
             if any(cells):
-                judgement = _judgement(row)
+                tests = _test_cells(result)
                 if untested:
-                    judgement = (*judgement[:2], *[""] * (len(JUDGEMENT) - 3), "no")
-                table.writerow((row.measure.name, untested or verdict(row, words), *cells, *judgement))
+                    tests = (*tests[:2], *[""] * (len(TEST_COLUMNS) - 3), "no")
+                table.writerow((result.metric.name, untested or conclude(result, terms), *cells, *tests))
     return path
 
 
-def caption_of(words: Words) -> str:
-    """What the columns are, for the report."""
+def format_caption(terms: ComparisonTerms) -> str:
+    """The caption of the table: what each column means."""
+    shares = ", ".join(f"{level:.0%}" for level in MIXTURES)
     return (
-        "A number of each group, or where the metric says distance how far it is from one half of the "
-        f"held-out {words.real}, in shares of equally many {words.letters}, half of the smallest group; JS: "
-        "Jensen-Shannon, from 0 to 1. The held-out sequences are halved by whole blocks or records, and real "
-        "against itself is a share of one half against the other half. Training real is the positive "
+        f"A number of each group. Where the metric is a distance: its distance from one half of the held-out "
+        f"{terms.real}, in subsamples of equally many {terms.symbols}, half of the smallest group. JS: "
+        "Jensen-Shannon distance, from 0 to 1. The held-out sequences are halved by whole blocks or records. "
+        "Real against itself: a subsample of one half against the other half. Training real: the positive "
         "control. Interval: 95%, from random halves of the samples. Nearest: the group nearest to real, and "
-        "those that cannot be told from it. No difference: up to "
-        f"{NOISE_ERRORS:g} standard errors from {words.real}. Smallest mixture: the least of "
-        f"{', '.join(f'{level:.0%}' for level in MIXTURES)} random {words.letters} in real sequences that is "
-        "found to differ. Tested: whether a baseline or such a mixture is found to differ; the samples have "
-        "no part in that."
+        "the groups that are indistinguishable from it. No difference: up to "
+        f"{NOISE_ERRORS:g} standard errors from {terms.real}. Smallest mixture: the smallest of {shares} "
+        f"random {terms.symbols} in real sequences that is found to differ. Tested: whether a baseline or "
+        "such a mixture is found to differ; the samples have no part in that."
     )
 
 
-def figures_of(rows: Sequence[Row]) -> dict[str, float | str | None]:
-    """By measure: the samples' value, and that of what is real, or of what is real against itself."""
+def collect_figures(results: Sequence[MetricResult]) -> dict[str, float | str | None]:
+    """By metric: the samples' value, and the real value or the distance of real from itself."""
     figures: dict[str, float | str | None] = {}
-    for row in rows:
-        if SAMPLES not in row.groups:
+    for result in results:
+        if SAMPLES not in result.groups:
             continue
-        name, number = row.measure.name, row.measure.distance is None
-        if number:
-            figures[name] = float(row.groups[SAMPLES].value)
-            figures[f"{name}, real"] = float(row.groups[REAL].value) if REAL in row.groups else None
-        elif row.floor is not None:
-            figures[name] = row.distance(SAMPLES)
-            figures[f"{name}, real"] = float(row.floor.mean())
+        name = result.metric.name
+        if result.metric.distance is None:
+            figures[name] = float(result.groups[SAMPLES].value)
+            figures[f"{name}, real"] = float(result.groups[REAL].value) if REAL in result.groups else None
+        elif result.self_distances is not None:
+            figures[name] = result.distance(SAMPLES)
+            figures[f"{name}, real"] = result.mean_self_distance
     return figures
 
 
-def interval(row: Row, name: str) -> tuple[float, float] | None:
-    """The 95% interval of a number, or of a distance from what is real; None for the distance of that."""
-    estimate = row.groups[name]
-    if row.measure.distance is None:
-        middle, reach = float(estimate.value), INTERVAL_ERRORS * float(estimate.error)
-    elif estimate.apart is not None:
-        middle, reach = float(estimate.apart.mean()), INTERVAL_ERRORS * float(estimate.apart.std())
+def confidence_interval(result: MetricResult, name: str) -> tuple[float, float] | None:
+    """The 95% interval of a number, or of a distance from real; None for the distance of real itself."""
+    estimate = result.groups[name]
+    if result.metric.distance is None:
+        middle, reach = float(estimate.value), INTERVAL_ERRORS * float(estimate.standard_error)
+    elif estimate.distances is not None:
+        middle, reach = float(estimate.distances.mean()), INTERVAL_ERRORS * float(estimate.distances.std())
     else:
         return None
-    lowest = 0.0 if row.measure.distance is not None else -np.inf
+    lowest = 0.0 if result.metric.distance is not None else -np.inf
     return max(middle - reach, lowest), middle + reach
 
 
-def _sizes(groups: Groups, words: Words) -> dict[str, list[str]]:
-    lengths = [[len(text) for text in group] for group in groups.values()]
+def _count_sizes(groups: Groups, terms: ComparisonTerms) -> dict[str, list[str]]:
+    lengths = [[len(sequence) for sequence in group] for group in groups.values()]
     return {
         "sequences": [str(len(each)) for each in lengths],
-        words.letters: [str(sum(each)) for each in lengths],
-        f"mean length ({words.letters})": [f"{np.mean(each):.1f}" if each else "" for each in lengths],
+        terms.symbols: [str(sum(each)) for each in lengths],
+        f"mean length ({terms.symbols})": [f"{np.mean(each):.1f}" if each else "" for each in lengths],
     }
 
 
-def _judgement(row: Row) -> tuple[str, ...]:
-    floor = "" if row.floor is None else f"{float(row.floor.mean()):.4g}"
-    found = interval(row, SAMPLES) if SAMPLES in row.groups else None
-    between = "" if found is None else f"{found[0]:.4g} to {found[1]:.4g}"
-    if REAL not in row.groups:
-        return floor, between, "", "", "", ""
-    nearest = ", ".join(row.nearest()) if row.nulls else ""
-    away = f"{row.errors_away(SAMPLES):.2f}" if SAMPLES in row.groups else ""
-    mixture = "" if not row.mixed else "none" if row.found_mixture is None else f"{row.found_mixture:.0%}"
-    return floor, between, nearest, away, mixture, "yes" if row.testable else "no"
+def _test_cells(result: MetricResult) -> tuple[str, ...]:
+    """The cells of `TEST_COLUMNS`."""
+    itself = "" if result.self_distances is None else f"{result.mean_self_distance:.4g}"
+    interval = confidence_interval(result, SAMPLES) if SAMPLES in result.groups else None
+    between = "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
+    if REAL not in result.groups:
+        return itself, between, "", "", "", ""
+    nearest = ", ".join(result.nearest()) if result.baselines else ""
+    away = f"{result.standard_errors_from_real(SAMPLES):.2f}" if SAMPLES in result.groups else ""
+    found = result.min_detected_mixture
+    mixture = "" if not result.mixed_in else "none" if found is None else f"{found:.0%}"
+    return itself, between, nearest, away, mixture, "yes" if result.testable else "no"

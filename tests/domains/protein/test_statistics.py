@@ -23,7 +23,7 @@ from pipeline.domains.protein.properties import (
     word_tally,
 )
 from pipeline.domains.protein.statistics import compare_groups
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 SIMPLE = "MKVLADEFGHIKLNPQRSTW" + "QQQQPQQQQQQQPQQQQ" + "ACDEFGHIKLMNPQRSTVWY"
@@ -43,18 +43,18 @@ def real_proteins(shared_data) -> list[str]:
 
 
 def test_words_are_those_of_a_plain_count(real_proteins):
-    counts = word_tally(Pool.of(real_proteins, encode), 2).sum(axis=0)
+    counts = word_tally(SequenceSet.encode(real_proteins, encode), 2).sum(axis=0)
     plain = Counter(text[at : at + 2] for text in real_proteins for at in range(len(text) - 1))
     expected = [plain[first + second] for first in AMINO_ACIDS for second in AMINO_ACIDS]
     assert counts.tolist() == expected
 
 
 def test_no_word_reaches_over_an_end_or_another_letter():
-    assert word_tally(Pool.of(["MK", "VL", "AUC"], encode), 2).sum() == 2
+    assert word_tally(SequenceSet.encode(["MK", "VL", "AUC"], encode), 2).sum() == 2
 
 
 def test_lengths_fall_into_half_octaves():
-    counts = length_tally(Pool.of(["M" * 4, "M" * 5, "M" * 6, "M" * 8], encode)).sum(axis=0)
+    counts = length_tally(SequenceSet.encode(["M" * 4, "M" * 5, "M" * 6, "M" * 8], encode)).sum(axis=0)
     assert np.flatnonzero(counts).tolist() == [4, 5, 6] and counts[4] == 2
 
 
@@ -110,7 +110,7 @@ def verdicts(groups, out_dir) -> dict[str, str]:
     outputs = compare_groups(groups, out_dir)
     assert all(file.is_file() for file in outputs.files)
     with (out_dir / "statistics.tsv").open(encoding="utf-8") as stream:
-        return {row["measure"]: row["verdict"] for row in csv.DictReader(stream, delimiter="\t")}
+        return {row["metric"]: row["conclusion"] for row in csv.DictReader(stream, delimiter="\t")}
 
 
 def test_samples_of_the_same_source_are_within_noise(tmp_path):
@@ -147,9 +147,9 @@ def test_samples_are_measured_though_held_out_proteins_are_too_few(tmp_path):
         "sample.count and dataset.split.test give more",
     )
     with (tmp_path / "statistics.tsv").open(encoding="utf-8") as stream:
-        table = {row["measure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+        table = {row["metric"]: row for row in csv.DictReader(stream, delimiter="\t")}
     row = table["mean hydropathy (GRAVY)"]
-    assert float(row["samples"]) < 0 and row["held-out real"] == row["verdict"] == ""
+    assert float(row["samples"]) < 0 and row["held-out real"] == row["conclusion"] == ""
     assert "JS distance of 2-mers" not in table
 
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from pipeline.domains.genome.encoding import encode, words
 from pipeline.domains.genome.orfs import STANDARD_CODE, codon_set, stop_codons
-from pipeline.evaluation.metric_comparison.comparison import MIN_LETTERS, SAMPLES, Measure, score
-from pipeline.evaluation.metric_comparison.conclusions import Words
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
-from pipeline.evaluation.metric_comparison.subsampling import Pool
-from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.evaluation.metric_comparison.comparison import MIN_SYMBOLS, compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.groups import SAMPLES
+from pipeline.evaluation.metric_comparison.metric import Metric
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
+from pipeline.evaluation.metric_comparison.table import collect_figures, format_caption, write_table
 from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 STARTS = ("ATG", "GTG", "TTG")
@@ -35,10 +37,10 @@ MIN_SEQUENCES = 4
 """Of a group; with fewer there are no halves to compare."""
 CODING_SHARE = 0.5
 """Real sequences are taken for coding ones where so many end with a stop codon in frame 0."""
-WORDS = Words("bases", "genes", "real genes", ())
+TERMS = ComparisonTerms("bases", "genes", "real genes", ())
 
 
-def gene_tally(pool: Pool, table: int = STANDARD_CODE) -> np.ndarray:
+def gene_tally(pool: SequenceSet, table: int = STANDARD_CODE) -> np.ndarray:
     """By unit ``(units, 6)``: sequences, their bases, and how many have each property of `NAMES`.
 
     A sequence ends with a stop codon in frame 0 where its length is a multiple of three, too. `table` is the
@@ -57,13 +59,13 @@ def gene_tally(pool: Pool, table: int = STANDARD_CODE) -> np.ndarray:
     return tally
 
 
-def length_tally(pool: Pool) -> np.ndarray:
+def length_tally(pool: SequenceSet) -> np.ndarray:
     """How many sequences of each unit fall into each class of lengths, ``(units, classes)``."""
     classes = np.searchsorted(LENGTH_EDGES, pool.lengths, side="right")
     return pool.tally(pool.starts, classes, len(LENGTH_EDGES) + 1)
 
 
-def codon_tally(pool: Pool) -> np.ndarray:
+def codon_tally(pool: SequenceSet) -> np.ndarray:
     """Counts of the 64 codons of frame 0, without the last one, ``(units, 64)``."""
     tally = np.zeros((pool.units, 65))
     for unit, codes in pool.sequences():
@@ -78,15 +80,17 @@ def third_gc(codons: np.ndarray) -> np.ndarray:
     return 100 * strong / np.maximum(codons.sum(axis=-1), 1e-9)
 
 
-def measures(table: int = STANDARD_CODE) -> list[Measure]:
+def measures(table: int = STANDARD_CODE) -> list[Metric]:
     """All measures of whole coding sequences. A shuffle keeps the length and both end bases."""
     tally = partial(gene_tally, table=table)
     return [
-        *(Measure(name, tally, partial(_share, column=column)) for column, name in NAMES.items()),
-        Measure("mean length of a gene (bp)", tally, _mean_length, kept_by_shuffling=True),
-        Measure("gene lengths, JS distance", length_tally, shares, jensen_shannon, kept_by_shuffling=True),
-        Measure("codon usage in frame 0, JS distance", codon_tally, shares, jensen_shannon),
-        Measure("GC at third codon positions (%)", codon_tally, third_gc),
+        *(Metric(name, tally, partial(_share, column=column)) for column, name in NAMES.items()),
+        Metric("mean length of a gene (bp)", tally, _mean_length, kept_by_shuffling=True),
+        Metric(
+            "gene lengths, JS distance", length_tally, proportions, jensen_shannon, kept_by_shuffling=True
+        ),
+        Metric("codon usage in frame 0, JS distance", codon_tally, proportions, jensen_shannon),
+        Metric("GC at third codon positions (%)", codon_tally, third_gc),
     ]
 
 
@@ -94,7 +98,7 @@ def are_coding(sequences: Sequence[str], table: int = STANDARD_CODE) -> bool:
     """Whether sequences look like whole coding sequences."""
     if not sequences:
         return False
-    total = gene_tally(Pool.of(sequences, encode), table).sum(axis=0)
+    total = gene_tally(SequenceSet.encode(sequences, encode), table).sum(axis=0)
     return bool(total[STOP] >= CODING_SHARE * total[GENES])
 
 
@@ -103,9 +107,9 @@ def compare_genes(
 ) -> DomainOutput:
     """Write `genes.tsv` and a plot of lengths; groups map a name to sequences from start to stop."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
-    pools = {name: Pool.of(group, encode) for name, group in groups.items() if _is_enough(group)}
-    rows = score(pools, measures(table), np.random.default_rng(0)) if pools else []
-    written = write_table(groups, rows, out_dir / "genes.tsv", WORDS)
+    pools = {name: SequenceSet.encode(group, encode) for name, group in groups.items() if _is_enough(group)}
+    rows = compare_metrics(pools, measures(table), np.random.default_rng(0)) if pools else []
+    written = write_table(groups, rows, out_dir / "genes.tsv", TERMS)
     # matplotlib takes a second to load, and only plots need it.
     from pipeline.evaluation.plots import spread
 
@@ -114,14 +118,14 @@ def compare_genes(
     said = tuple(_counts(groups, table))
     return DomainOutput(
         sections=(
-            ReportSection("Genes and held-out real genes", (written,), caption_of(WORDS), part=QUALITY),
+            ReportSection("Genes and held-out real genes", (written,), format_caption(TERMS), part=QUALITY),
             ReportSection(
                 "Lengths of genes", (plot,), "Bars: the middle half; lines: medians.", part=QUALITY
             ),
         ),
         summary=said,
         conclusions=said[:1],
-        figures=figures_of(rows),
+        figures=collect_figures(rows),
         files=(written, plot),
     )
 
@@ -129,7 +133,7 @@ def compare_genes(
 def _counts(groups: Mapping[str, Sequence[str]], table: int) -> list[str]:
     """How many sequences of each group are whole genes, and what the samples have of them, in words."""
     totals = {
-        name: gene_tally(Pool.of(group, encode), table).sum(axis=0).astype(int)
+        name: gene_tally(SequenceSet.encode(group, encode), table).sum(axis=0).astype(int)
         for name, group in groups.items()
     }
     whole = ", ".join(f"{each[COMPLETE]} of {each[GENES]} {name}" for name, each in totals.items())
@@ -144,7 +148,7 @@ def _counts(groups: Mapping[str, Sequence[str]], table: int) -> list[str]:
 
 
 def _is_enough(group: Sequence[str]) -> bool:
-    return len(group) >= MIN_SEQUENCES and sum(map(len, group)) >= 2 * MIN_LETTERS
+    return len(group) >= MIN_SEQUENCES and sum(map(len, group)) >= 2 * MIN_SYMBOLS
 
 
 def _codons(codes: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.domains.genome.compare.spectra import distinct, reverse_complements
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.metric_comparison.divergence import shares
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.divergence import proportions
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 DINUCLEOTIDES = tuple(a + b for a in BASES for b in BASES)
 DISTINCT = tuple(distinct(2).tolist())
@@ -20,7 +20,7 @@ RARE, FREQUENT = 0.78, 1.23
 """Odds ratios beyond these are hardly ever due to chance (Karlin and Burge)."""
 
 
-def base_tally(pool: Pool) -> np.ndarray:
+def base_tally(pool: SequenceSet) -> np.ndarray:
     """Counts of A, C, G and T in every unit, ``(units, 4)``."""
     places = np.flatnonzero(pool.codes < 4)
     return pool.tally(places, pool.codes[places], 4)
@@ -32,7 +32,7 @@ def gc_content(bases: np.ndarray) -> np.ndarray:
     return 100 * (bases[..., 1] + bases[..., 2]) / total
 
 
-def window_tally(pool: Pool, window: int) -> np.ndarray:
+def window_tally(pool: SequenceSet, window: int) -> np.ndarray:
     """How many windows of so many bases, side by side, have 0, 1, 2 ... G or C: ``(units, window + 1)``."""
     number = pool.lengths // window
     first = np.repeat(pool.starts - window * (np.cumsum(number) - number), number)
@@ -53,7 +53,7 @@ def window_shares(windows: np.ndarray) -> np.ndarray:
     """Which share of the windows, in percent, has 0 to 3, 4 to 7 ... G or C (`WINDOW_BIN`), from counts
     ``(..., window + 1)``."""
     first = np.arange(0, windows.shape[-1], WINDOW_BIN)
-    return 100 * shares(np.add.reduceat(windows, first, axis=-1))
+    return 100 * proportions(np.add.reduceat(windows, first, axis=-1))
 
 
 def odds_ratios(pairs: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ def cpg(pairs: np.ndarray) -> np.ndarray:
     return odds_ratios(pairs)[..., DISTINCT.index(DINUCLEOTIDES.index("CG"))]
 
 
-def start_tally(pool: Pool, first: int) -> np.ndarray:
+def start_tally(pool: SequenceSet, first: int) -> np.ndarray:
     """G and C, and all bases, among the `first` of each record and among the others, ``(units, 4)``."""
     place = _place(pool)
     known = np.flatnonzero(pool.codes < 4)
@@ -101,7 +101,7 @@ def start_difference(counts: np.ndarray) -> np.ndarray:
     return content[..., 0] - content[..., 1]
 
 
-def position_tally(pool: Pool, width: int, bins: int) -> np.ndarray:
+def position_tally(pool: SequenceSet, width: int, bins: int) -> np.ndarray:
     """G and C in each of `bins` stretches of so many bases from the start of a record, then all bases in
     each, ``(units, 2 * bins)``."""
     which = _place(pool) // width
@@ -117,6 +117,6 @@ def position_content(counts: np.ndarray) -> np.ndarray:
     return 100 * counts[..., :bins] / np.maximum(counts[..., bins:], 1e-9)
 
 
-def _place(pool: Pool) -> np.ndarray:
+def _place(pool: SequenceSet) -> np.ndarray:
     """How far into its record each position lies."""
     return np.arange(len(pool.codes)) - np.repeat(pool.starts - pool.offsets, pool.lengths + 1)

@@ -10,15 +10,15 @@ from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.reading_frames import MIN_ORF_BP, SENSE
 from pipeline.domains.genome.compare.repeats import MIN_TRACT
 from pipeline.domains.genome.orfs import CODONS, amino_acids
-from pipeline.evaluation.metric_comparison.comparison import INTERVAL_ERRORS, Estimate
-from pipeline.evaluation.metric_comparison.figures import Rows, band, mark, save_with_legend
+from pipeline.evaluation.metric_comparison.plots import MetricResults, band, mark, save_with_legend
+from pipeline.evaluation.metric_comparison.result import INTERVAL_ERRORS, Estimate
 from pipeline.evaluation.plots import new_figure, save_svg
 
 RAREST_PER_KB = 0.004
 """The lowest rate that plots of rates show."""
 
 
-def repeats(rows: Rows, path: Path) -> Path:
+def repeats(rows: MetricResults, path: Path) -> Path:
     """Runs of one letter and tandem repeats by length, and the shares of bases in them."""
     figure = new_figure(9.6, 3.2)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
@@ -35,7 +35,7 @@ def repeats(rows: Rows, path: Path) -> Path:
     for place, name in enumerate(runs):
         x = np.arange(len(shown)) + 0.15 * (place - (len(runs) - 1) / 2)
         values = [float(groups[name].value) for groups in shown.values()]
-        reach = [INTERVAL_ERRORS * float(groups[name].error) for groups in shown.values()]
+        reach = [INTERVAL_ERRORS * float(groups[name].standard_error) for groups in shown.values()]
         right.errorbar(x, values, reach, ls="", lw=1.2, **mark(name))
     right.set_xticks(range(len(shown)), shown)
     right.set_ylim(bottom=0)
@@ -45,7 +45,7 @@ def repeats(rows: Rows, path: Path) -> Path:
     return save_svg(figure, path)
 
 
-def orf_lengths(rows: Rows, path: Path) -> Path:
+def orf_lengths(rows: MetricResults, path: Path) -> Path:
     """ORFs of each length or longer, a line for each group."""
     figure = new_figure()
     axes = figure.subplots()
@@ -55,7 +55,7 @@ def orf_lengths(rows: Rows, path: Path) -> Path:
     return save_with_legend(axes, path)
 
 
-def codon_usage(rows: Rows, path: Path) -> Path:
+def codon_usage(rows: MetricResults, path: Path) -> Path:
     """Relative synonymous codon usage as a heat map: groups by codons, these by amino acid."""
     figure = new_figure(9.6, 2.1)
     axes = figure.subplots()
@@ -77,14 +77,14 @@ def codon_usage(rows: Rows, path: Path) -> Path:
     return save_svg(figure, path)
 
 
-def mutual_information(rows: Rows, path: Path) -> Path:
+def mutual_information(rows: MetricResults, path: Path) -> Path:
     """Mutual information over distance, a line for each group."""
     groups = rows[named.INFORMATION].groups
     figure = new_figure(6.4, 3.6)
     axes = figure.subplots()
-    middles = rows[named.INFORMATION].measure.at
+    middles = rows[named.INFORMATION].metric.axis
     for name, each in groups.items():
-        band(axes, middles, each.value, each.error, name, markers=False)
+        band(axes, middles, each.value, each.standard_error, name, markers=False)
     axes.axhline(0, color="black", lw=0.8)
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=0.1, linscale=0.6)
@@ -108,7 +108,7 @@ def _rates(axes: Axes, groups: Mapping[str, Estimate], first: int, label: str, r
         last = max(last, int(seen[-1]) if len(seen) else first)
         lengths = np.arange(first, len(each.value))
         value = np.where(each.value > 0, each.value, np.nan)
-        band(axes, lengths, value[first:], each.error[first:], name, markers=False)
+        band(axes, lengths, value[first:], each.standard_error[first:], name, markers=False)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlim(first, last)

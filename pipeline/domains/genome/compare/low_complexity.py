@@ -11,14 +11,14 @@ import numpy as np
 from numba import njit
 
 from pipeline.domains.genome.encoding import words
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 WINDOW, THRESHOLD = 64, 2.0
 """Bases of a stretch at most, and the score to exceed: dustmasker's defaults (it prints ten times the
 score)."""
 
 
-def dust_tally(pool: Pool) -> np.ndarray:
+def dust_tally(pool: SequenceSet) -> np.ndarray:
     """Bases of low complexity and all bases of every unit, ``(units, 2)``."""
     places = np.flatnonzero(low_complexity(pool.codes))
     masked = pool.tally(places, np.zeros(len(places), np.int64), 1)

@@ -13,9 +13,9 @@ from pipeline.domains.genome.compare import (
     repeats,
     spectra,
 )
-from pipeline.evaluation.metric_comparison.comparison import Counts, Measure
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.metric import CountFunction, Metric
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 GC = "GC content (%)"
 CPG = "CpG observed/expected"
@@ -63,26 +63,26 @@ def shared_information(band: tuple[int, int]) -> str:
     return f"mutual information at {band[0]}–{band[1]} bp (10⁻³ bits)"
 
 
-def measures(pools: Mapping[str, Pool]) -> list[Measure]:
+def measures(pools: Mapping[str, SequenceSet]) -> list[Metric]:
     """All measures that the sequences of every group are long enough for."""
     shortest = min(int(pool.lengths.max()) for pool in pools.values())
     return [
-        Measure(GC, composition.base_tally, composition.gc_content, kept_by_shuffling=True),
+        Metric(GC, composition.base_tally, composition.gc_content, kept_by_shuffling=True),
         *(
-            Measure(gc_spread(window), count, composition.window_spread)
+            Metric(gc_spread(window), count, composition.window_spread)
             for window, count in _windows.items()
             if window <= shortest
         ),
         *(
-            Measure(
+            Metric(
                 start_name(first), partial(composition.start_tally, first=first),
-                composition.start_difference, alike=True,
+                composition.start_difference, constant_in_references=True,
             )
             for first in FIRST_BP
             if 2 * first <= shortest
         ),
-        Measure(CPG, spectra.pair_tally, composition.cpg, kept_by_shuffling=True),
-        Measure(
+        Metric(CPG, spectra.pair_tally, composition.cpg, kept_by_shuffling=True),
+        Metric(
             DINUCLEOTIDES, spectra.pair_tally, composition.odds_ratios, composition.karlin_distance,
             kept_by_shuffling=True,
         ),
@@ -93,11 +93,11 @@ def measures(pools: Mapping[str, Pool]) -> list[Measure]:
     ]  # fmt: skip
 
 
-def profiles(pools: Mapping[str, Pool]) -> list[Measure]:
+def profiles(pools: Mapping[str, SequenceSet]) -> list[Metric]:
     """What is only plotted: curves and tables with a standard error for each point."""
     longest = mutual_information.usable_distance(list(pools.values()))
     frames = reading_frames.frame_tally
-    plotted = partial(Measure, plotted=True)
+    plotted = partial(Metric, plot_only=True)
     found = [
         plotted(WINDOW_SHARES, _windows[WINDOWS[0]], composition.window_shares),
         plotted(RUN_LENGTHS, repeats.run_tally, repeats.runs_per_kb),
@@ -109,11 +109,11 @@ def profiles(pools: Mapping[str, Pool]) -> list[Measure]:
     if longest:
         curve = partial(_curve, bands=mutual_information.curve_bands(longest))
         middles = tuple((low * high) ** 0.5 for low, high in curve.keywords["bands"])
-        found.append(plotted(INFORMATION, _count_apart(longest), curve, biased=True, at=middles))
+        found.append(plotted(INFORMATION, _count_apart(longest), curve, size_dependent=True, axis=middles))
     return found
 
 
-def _positions(pools: Mapping[str, Pool]) -> list[Measure]:
+def _positions(pools: Mapping[str, SequenceSet]) -> list[Metric]:
     """GC content by position, as far as half of the sequences of every group reach."""
     reach = min(int(np.median(pool.offsets + pool.lengths)) for pool in pools.values())
     width = max(10, reach // POSITIONS)
@@ -122,15 +122,15 @@ def _positions(pools: Mapping[str, Pool]) -> list[Measure]:
         return []
     middles = tuple(width * (place + 0.5) for place in range(bins))
     tally = partial(composition.position_tally, width=width, bins=bins)
-    return [Measure(POSITION_SHARES, tally, composition.position_content, at=middles, plotted=True)]
+    return [Metric(POSITION_SHARES, tally, composition.position_content, axis=middles, plot_only=True)]
 
 
-def _spectra() -> list[Measure]:
+def _spectra() -> list[Metric]:
     return [
-        Measure(
+        Metric(
             spectrum(k),
             partial(spectra.spectrum_tally, k=k),
-            shares,
+            proportions,
             jensen_shannon,
             k <= 2,
             family="k-mers",
@@ -139,33 +139,38 @@ def _spectra() -> list[Measure]:
     ]
 
 
-def _repeats() -> list[Measure]:
+def _repeats() -> list[Metric]:
     return [
-        Measure(LONG_RUNS, repeats.run_tally, repeats.long_run_share),
-        Measure(TANDEM, repeats.tract_tally, repeats.tandem_share),
-        Measure(DUST, low_complexity.dust_tally, low_complexity.dust_share),
+        Metric(LONG_RUNS, repeats.run_tally, repeats.long_run_share),
+        Metric(TANDEM, repeats.tract_tally, repeats.tandem_share),
+        Metric(DUST, low_complexity.dust_tally, low_complexity.dust_share),
     ]
 
 
-def _frames() -> list[Measure]:
+def _frames() -> list[Metric]:
     tally, shortest = reading_frames.frame_tally, reading_frames.MIN_ORF_BP
     return [
-        Measure(f"ORFs of {shortest} bp or more, per kb", tally, reading_frames.orfs_per_kb),
-        Measure(f"mean length of ORFs of {shortest} bp or more (bp)", tally, reading_frames.mean_orf_length),
-        Measure(CODONS, tally, reading_frames.codon_counts, jensen_shannon),
+        Metric(f"ORFs of {shortest} bp or more, per kb", tally, reading_frames.orfs_per_kb),
+        Metric(f"mean length of ORFs of {shortest} bp or more (bp)", tally, reading_frames.mean_orf_length),
+        Metric(CODONS, tally, reading_frames.codon_counts, jensen_shannon),
     ]
 
 
-def _mutual_information(pools: Mapping[str, Pool]) -> list[Measure]:
+def _mutual_information(pools: Mapping[str, SequenceSet]) -> list[Metric]:
     longest = mutual_information.usable_distance(list(pools.values()))
     return [
-        Measure(shared_information(band), _count_apart(longest), partial(_band_value, band=band), biased=True)
+        Metric(
+            shared_information(band),
+            _count_apart(longest),
+            partial(_band_value, band=band),
+            size_dependent=True,
+        )
         for band in measured_bands(longest)
     ]
 
 
 @cache
-def _count_apart(longest: int) -> Counts:
+def _count_apart(longest: int) -> CountFunction:
     return partial(mutual_information.pair_tally, longest=longest)
 
 

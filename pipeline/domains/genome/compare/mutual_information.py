@@ -11,7 +11,7 @@ import itertools
 
 import numpy as np
 
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 MAX_DISTANCE = 2000
 MIN_PAIRS = 5_000
@@ -25,12 +25,12 @@ PER_DECADE = 12
 """Points of the curve."""
 
 
-def usable_distance(pools: list[Pool]) -> int:
+def usable_distance(pools: list[SequenceSet]) -> int:
     """The longest distance at which every group has enough pairs; 0 where there is none."""
     return min((_usable(pool) for pool in pools), default=0)
 
 
-def _usable(pool: Pool) -> int:
+def _usable(pool: SequenceSet) -> int:
     lengths = np.sort(pool.lengths)[::-1]
     if len(lengths) < MIN_UNITS:
         return 0
@@ -40,7 +40,7 @@ def _usable(pool: Pool) -> int:
     return int(distances[enough[-1]]) if len(enough) else 0
 
 
-def pair_tally(pool: Pool, longest: int) -> np.ndarray:
+def pair_tally(pool: SequenceSet, longest: int) -> np.ndarray:
     """Counts of the 16 pairs of bases that are 1, 2 ... `longest` apart, ``(units, longest * 16)``.
 
     Counted by correlating the letters' indicators, with Fourier transforms, which is exact once rounded.

@@ -18,7 +18,7 @@ from pipeline.domains.genome.compare.originality_figure import draw_matches
 from pipeline.domains.genome.compare.originality_verdict import Copying, say, warn
 from pipeline.domains.genome.encoding import encode
 from pipeline.evaluation.exact_matches import Matches, find_matches
-from pipeline.evaluation.metric_comparison.comparison import SAMPLES
+from pipeline.evaluation.metric_comparison.groups import SAMPLES
 from pipeline.records import QUALITY, DomainOutput, Record, References, Rejection, ReportSection
 from pipeline.runtime.progress import bar
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.evaluation.metric_comparison.comparison import REAL, SAMPLES
+from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
 
 USUAL_SHARE = 0.99
 """The longest matches of so many held-out real sequences are no copies."""

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from pipeline.domains.genome.encoding import encode
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 MIN_UNITS = 20
 MIN_PART = 100
@@ -16,7 +16,7 @@ Part = tuple[str, Hashable, int]
 """A text, its block, and how far into its record it begins."""
 
 
-def pool(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> Pool:
+def pool(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> SequenceSet:
     """Sequences of any number and length, but not all empty, as a pool of at most `MAX_BASES`; `blocks` says
     which block of a genome each is from."""
     names = range(len(sequences)) if blocks is None else blocks
@@ -27,7 +27,7 @@ def pool(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> 
             (text[at : at + size], name, at) for text, name, _ in parts for at in range(0, len(text), size)
         ]
     texts, of_block, offsets = zip(*parts, strict=True)
-    return Pool.of(texts, encode, of_block, offsets)
+    return SequenceSet.encode(texts, encode, of_block, offsets)
 
 
 def _bounded(sequences: Sequence[Part]) -> list[Part]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.domains.genome.encoding import reverse_complement_codes, words
 from pipeline.domains.genome.orfs import CODONS, amino_acids, codon_set, orf_spans, stop_codons
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 MIN_ORF_BP = 90
 """ORFs of at least so many base pairs are counted, and their codons."""
@@ -19,7 +19,7 @@ SENSE = tuple(number for number, letter in enumerate(amino_acids()) if letter !=
 """The 61 codons of the standard code that stand for an amino acid, by number."""
 
 
-def frame_tally(pool: Pool) -> np.ndarray:
+def frame_tally(pool: SequenceSet) -> np.ndarray:
     """Counts of ORFs by their codons with the stop, ``(units, MAX_CODONS + 1)``, then of the 64 codons in
     those of `MIN_ORF_BP` and more, without start and stop, then all bases."""
     lengths = np.zeros((pool.units, MAX_CODONS + 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 MAX_RUN = 60
 """Longer runs and tracts are counted as this long."""
@@ -14,7 +14,7 @@ LONG_RUN = 6
 """Homopolymers of so many bases are called long."""
 
 
-def run_tally(pool: Pool) -> np.ndarray:
+def run_tally(pool: SequenceSet) -> np.ndarray:
     """Counts of homopolymer runs by their length, ``(units, MAX_RUN + 1)``, followed by the bases in
     long ones and by all bases in two last columns."""
     first, lengths = _runs(_same(pool.codes, 1))
@@ -38,7 +38,7 @@ def runs_per_kb(runs: np.ndarray) -> np.ndarray:
     return 1000 * runs[..., : MAX_RUN + 1] / np.maximum(runs[..., -1:], 1)
 
 
-def tract_tally(pool: Pool) -> np.ndarray:
+def tract_tally(pool: SequenceSet) -> np.ndarray:
     """Counts of tandem repeats by their length in bases, ``(units, MAX_RUN + 1)``, followed by the
     bases that any covers and by all bases in two last columns.
 

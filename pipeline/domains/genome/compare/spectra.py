@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 
 from pipeline.domains.genome.encoding import words
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 
-def pair_tally(pool: Pool) -> np.ndarray:
+def pair_tally(pool: SequenceSet) -> np.ndarray:
     """Counts of the dinucleotides on both strands in every unit, ``(units, 16)``, in the order AA to TT."""
     numbers = words(pool.codes, 2)
     places = np.flatnonzero(numbers < 16)
@@ -16,7 +16,7 @@ def pair_tally(pool: Pool) -> np.ndarray:
     return counts + counts[:, reverse_complements(2)]
 
 
-def spectrum_tally(pool: Pool, k: int) -> np.ndarray:
+def spectrum_tally(pool: SequenceSet, k: int) -> np.ndarray:
     """Counts of the k-mers in every unit, one and its reverse complement counted together, ``(units,
     distinct)``, in the order of `distinct`."""
     numbers = words(pool.codes, k)

@@ -13,16 +13,22 @@ import numpy as np
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.pools import pool
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.metric_comparison.comparison import CONTROL, MIN_LETTERS, REAL, score
-from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of, warnings_of
-from pipeline.evaluation.metric_comparison.mixtures import few_blocks, mix_letters
-from pipeline.evaluation.metric_comparison.subsampling import Pool
-from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.evaluation.metric_comparison.comparison import MIN_SYMBOLS, compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import (
+    ComparisonTerms,
+    describe_block_shortage,
+    list_warnings,
+    summarize,
+)
+from pipeline.evaluation.metric_comparison.groups import CONTROL, REAL
+from pipeline.evaluation.metric_comparison.mixtures import mix_symbols
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
+from pipeline.evaluation.metric_comparison.table import collect_figures, format_caption, write_table
 from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 SEED = 0
 """Nothing but the data may change the numbers, so that the seed is none of the run's."""
-WORDS = Words("bases", "DNA", "real DNA", ("JS distance of ", "mutual information at "))
+TERMS = ComparisonTerms("bases", "DNA", "real DNA", ("JS distance of ", "mutual information at "))
 
 
 def compare_groups(
@@ -32,44 +38,44 @@ def compare_groups(
     `blocks` to the block of a genome that each sequence is from."""
     blocks = blocks or {}
     groups = {name: group for name, group in groups.items() if any(group)}
-    large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * MIN_LETTERS}
+    large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * MIN_SYMBOLS}
     pools = {name: pool(group, blocks.get(name)) for name, group in large.items()}
     measured, drawn = (named.measures(pools), named.profiles(pools)) if pools else ([], [])
-    of_units, mixer = {name: each.blocks for name, each in pools.items()}, None
+    mixer = None
     if CONTROL in large:
         mixer = _mixer(large[CONTROL], blocks.get(CONTROL))
     rng = np.random.default_rng(SEED)
-    found = score(pools, [*measured, *drawn], rng, of_units, mixer) if pools else []
-    rows = [row for row in found if row.measure in measured]
-    few = tuple(few_blocks(blocks.get(REAL)))
+    found = compare_metrics(pools, [*measured, *drawn], rng, mixer) if pools else []
+    rows = [row for row in found if row.metric in measured]
+    few = tuple(describe_block_shortage(blocks.get(REAL)))
     untested = "not tested, too few test blocks" if few else ""
-    table = write_table(groups, rows, out_dir / "statistics.tsv", WORDS, untested=untested)
+    table = write_table(groups, rows, out_dir / "statistics.tsv", TERMS, untested=untested)
     plots = []
     if found:
         # matplotlib takes a second to load, and only plots need it.
         from pipeline.domains.genome.compare.statistics_plots import draw_all
 
-        plots = draw_all({row.measure.name: row for row in found}, rows, out_dir)
-    said = few or tuple(summary_of(groups, rows, WORDS))
-    warned = () if few else tuple(warnings_of(rows, WORDS))
+        plots = draw_all({row.metric.name: row for row in found}, rows, out_dir)
+    said = few or tuple(summarize(groups, rows, TERMS))
+    warned = () if few else tuple(list_warnings(rows, TERMS))
     return DomainOutput(
         sections=(
-            ReportSection("Statistics beside real DNA", (table,), caption_of(WORDS), part=QUALITY),
+            ReportSection("Statistics beside real DNA", (table,), format_caption(TERMS), part=QUALITY),
             *plots,
         ),
         summary=(*warned, *said),
         conclusions=said[:2],
         warnings=warned,
-        figures=figures_of(rows),
+        figures=collect_figures(rows),
         files=(table, *(file for plot in plots for file in plot.files)),
     )
 
 
-def _mixer(texts: Sequence[str], blocks: Sequence[str] | None) -> Callable[[float], Pool]:
+def _mixer(texts: Sequence[str], blocks: Sequence[str] | None) -> Callable[[float], SequenceSet]:
     """Pools of these texts with such a share of their letters drawn anew, each base as likely."""
 
-    def mix(level: float) -> Pool:
+    def mix(level: float) -> SequenceSet:
         rng = np.random.default_rng([SEED, round(1000 * level)])
-        return pool([mix_letters(text, level, BASES, rng) for text in texts], blocks)
+        return pool([mix_symbols(text, level, BASES, rng) for text in texts], blocks)
 
     return mix

@@ -11,16 +11,17 @@ from pipeline.domains.genome.compare.composition import DINUCLEOTIDES, DISTINCT,
 from pipeline.domains.genome.compare.reading_frames import MIN_ORF_BP
 from pipeline.domains.genome.compare.repeats import MIN_TRACT
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.metric_comparison.comparison import INTERVAL_ERRORS, NOISE_ERRORS, REAL, SAMPLES, Row
-from pipeline.evaluation.metric_comparison.figures import (
-    FURTHEST_ERRORS,
-    Rows,
+from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
+from pipeline.evaluation.metric_comparison.plots import (
+    MAX_DRAWN_ERRORS,
+    MetricResults,
     band,
     mark,
     overview,
     save_with_legend,
     spectra_distance,
 )
+from pipeline.evaluation.metric_comparison.result import INTERVAL_ERRORS, NOISE_ERRORS, MetricResult
 from pipeline.evaluation.plots import colour, new_figure, save_svg
 from pipeline.records import QUALITY, ReportSection
 
@@ -30,10 +31,10 @@ TICKS = [digit * 10.0**power for power in range(-4, 2) for digit in (1, 2, 5)]
 
 
 CAPTIONS = {
-    "scoreboard": (
+    "metric_overview": (
         "How far from real DNA",
         f"In standard errors; up to {NOISE_ERRORS:g}, shaded, is noise. Groups further than "
-        f"{FURTHEST_ERRORS} stand at the right end.",
+        f"{MAX_DRAWN_ERRORS} stand at the right end.",
     ),
     "gc_windows": (
         "GC content of windows",
@@ -85,12 +86,12 @@ CAPTIONS = {
 }
 
 
-def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[ReportSection]:
+def draw_all(rows: MetricResults, scored: Sequence[MetricResult], out_dir: Path) -> list[ReportSection]:
     """Every picture for which there is something to show, the overview first."""
     groups = set(scored[0].groups)
     real = REAL in groups and len(groups) > 1
     plots = (
-        ("scoreboard", lambda path: overview(scored, path), real),
+        ("metric_overview", lambda path: overview(scored, path), real),
         ("gc_windows", lambda path: gc_windows(rows, path), named.WINDOW_SHARES in rows),
         ("gc_positions", lambda path: gc_positions(rows, path), named.POSITION_SHARES in rows),
         ("dinucleotides", lambda path: dinucleotides(rows, path), named.DINUCLEOTIDES in rows),
@@ -110,13 +111,13 @@ def draw_all(rows: Rows, scored: Sequence[Row], out_dir: Path) -> list[ReportSec
     ]
 
 
-def kmer_distance(rows: Rows, path: Path) -> Path:
+def kmer_distance(rows: MetricResults, path: Path) -> Path:
     """The distance from real DNA over k."""
     names = {k: named.spectrum(k) for k in named.KMER_LENGTHS}
     return spectra_distance({k: rows[name] for k, name in names.items() if name in rows}, path)
 
 
-def gc_windows(rows: Rows, path: Path) -> Path:
+def gc_windows(rows: MetricResults, path: Path) -> Path:
     """The distribution of the GC content of windows, a line for each group."""
     groups = rows[named.WINDOW_SHARES].groups
     figure = new_figure()
@@ -124,7 +125,7 @@ def gc_windows(rows: Rows, path: Path) -> Path:
     bins = len(next(iter(groups.values())).value)
     values = 100 * (np.arange(bins) * WINDOW_BIN + (WINDOW_BIN - 1) / 2) / named.WINDOWS[0]
     for name, each in groups.items():
-        band(axes, values, each.value, each.error, name, markers=False)
+        band(axes, values, each.value, each.standard_error, name, markers=False)
     seen = values[sum(each.value for each in groups.values()) > 0.05]
     axes.set_xlim(seen.min() - 2, seen.max() + 2)
     axes.set_ylim(bottom=0)
@@ -133,19 +134,19 @@ def gc_windows(rows: Rows, path: Path) -> Path:
     return save_with_legend(axes, path)
 
 
-def gc_positions(rows: Rows, path: Path) -> Path:
+def gc_positions(rows: MetricResults, path: Path) -> Path:
     """The GC content over the position in a sequence, a line for each group."""
     row = rows[named.POSITION_SHARES]
     figure = new_figure()
     axes = figure.subplots()
     for name, each in row.groups.items():
-        band(axes, row.measure.at, each.value, each.error, name, markers=False)
+        band(axes, row.metric.axis, each.value, each.standard_error, name, markers=False)
     axes.set_xlabel("position in the sequence (bp)")
     axes.set_ylabel("GC content (%)")
     return save_with_legend(axes, path)
 
 
-def dinucleotides(rows: Rows, path: Path) -> Path:
+def dinucleotides(rows: MetricResults, path: Path) -> Path:
     """Odds ratios of the ten dinucleotides of both strands, by group, as points with intervals."""
     figure = new_figure(7.2, 3.2)
     axes = figure.subplots()
@@ -156,7 +157,7 @@ def dinucleotides(rows: Rows, path: Path) -> Path:
     groups = rows[named.DINUCLEOTIDES].groups
     for place, (name, each) in enumerate(groups.items()):
         x = np.arange(len(names)) + 0.17 * (place - (len(groups) - 1) / 2)
-        reach = INTERVAL_ERRORS * each.error
+        reach = INTERVAL_ERRORS * each.standard_error
         axes.errorbar(x, each.value, reach, ls="", lw=1.2, label=name, zorder=3, **mark(name))
     axes.set_xticks(range(len(names)), names)
     axes.grid(axis="x", visible=False)
@@ -169,7 +170,7 @@ def _both_strands(dinucleotide: str) -> str:
     return dinucleotide if other == dinucleotide else f"{dinucleotide}/{other}"
 
 
-def kmer_spectrum(rows: Rows, path: Path) -> Path:
+def kmer_spectrum(rows: MetricResults, path: Path) -> Path:
     """Each 4-mer's share in the samples against its share in real DNA."""
     figure = new_figure(4.2, 3.8)
     axes = figure.subplots()

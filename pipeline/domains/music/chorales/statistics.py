@@ -22,15 +22,17 @@ from pipeline.domains.music.chorales.counterpoint import (
     wide_gaps,
 )
 from pipeline.domains.music.chorales.voices import Chorale, NotAChorale, from_text
-from pipeline.evaluation.metric_comparison.comparison import SAMPLES, Measure, score
-from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
-from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.evaluation.metric_comparison.comparison import compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, summarize
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.groups import SAMPLES
+from pipeline.evaluation.metric_comparison.metric import Metric
+from pipeline.evaluation.metric_comparison.table import collect_figures, format_caption, write_table
 from pipeline.records import QUALITY, DomainOutput, Record, ReportSection
 
 FEWEST = 4
 """Chorales in each group; with fewer there are no halves to compare."""
-WORDS = Words("steps", "chorales", "real chorales", ("parallel fifths", "JS distance of chords"))
+TERMS = ComparisonTerms("steps", "chorales", "real chorales", ("parallel fifths", "JS distance of chords"))
 Row = Callable[[Chorale], Sequence[int] | np.ndarray]
 
 
@@ -45,12 +47,17 @@ class Group:
         """Steps of each, ``(chorales,)``."""
         return np.array([len(each) for each in self.chorales])
 
+    @property
+    def blocks(self) -> np.ndarray:
+        """Each piece is a block of its own, ``(chorales,)``."""
+        return np.arange(len(self.chorales))
+
     def rows(self, of: Row) -> np.ndarray:
         """A row of counts for each, ``(chorales, bins)``."""
         return np.array([of(each) for each in self.chorales], float)
 
 
-def measures() -> list[Measure]:
+def measures() -> list[Metric]:
     """All measures. A shuffle keeps how often each step follows another."""
     return [
         _number("parallel fifths (% of moves)", partial(parallels, interval=FIFTH)),
@@ -64,12 +71,12 @@ def measures() -> list[Measure]:
     ]
 
 
-def _number(name: str, of: Row) -> Measure:
-    return Measure(name, partial(Group.rows, of=of), _percent)
+def _number(name: str, of: Row) -> Metric:
+    return Metric(name, partial(Group.rows, of=of), _percent)
 
 
-def _profile(name: str, of: Row) -> Measure:
-    return Measure(name, partial(Group.rows, of=of), shares, jensen_shannon)
+def _profile(name: str, of: Row) -> Metric:
+    return Metric(name, partial(Group.rows, of=of), proportions, jensen_shannon)
 
 
 def _percent(counts: np.ndarray) -> np.ndarray:
@@ -85,16 +92,20 @@ def compare_groups(
     enough = bool(found) and min(map(len, found.values())) >= FEWEST
     # Nothing but the data may change the numbers, so that the seed is none of the run's.
     rng = np.random.default_rng(0)
-    rows = score({name: Group(each) for name, each in found.items()}, measures(), rng) if enough else []
-    table = write_table(found, rows, out_dir / "statistics.tsv", WORDS)
+    rows = (
+        compare_metrics({name: Group(each) for name, each in found.items()}, measures(), rng)
+        if enough
+        else []
+    )
+    table = write_table(found, rows, out_dir / "statistics.tsv", TERMS)
     plots = _plots(found, rows, out_dir)
     return DomainOutput(
         sections=(
-            ReportSection("Statistics beside real chorales", (table,), caption_of(WORDS), part=QUALITY),
+            ReportSection("Statistics beside real chorales", (table,), format_caption(TERMS), part=QUALITY),
             *((ReportSection("Counterpoint beside real chorales", plots, part=QUALITY),) if plots else ()),
         ),
-        summary=tuple(summary_of(found, rows, WORDS)),
-        figures=figures_of(rows),
+        summary=tuple(summarize(found, rows, TERMS)),
+        figures=collect_figures(rows),
         files=(table, *plots),
     )
 
@@ -110,12 +121,12 @@ def _read(records: Iterable[Record]) -> Iterable[Chorale]:
 def _plots(groups: Mapping[str, Sequence[Chorale]], rows: list, out_dir: Path) -> tuple[Path, ...]:
     if not rows:
         return ()
-    from pipeline.evaluation.metric_comparison.figures import overview
+    from pipeline.evaluation.metric_comparison.plots import overview
     from pipeline.evaluation.plots import spread
 
     fifths = {name: [float(_percent(np.array(parallels(each, FIFTH)))) for each in group]
               for name, group in groups.items()}  # fmt: skip
     return (
-        overview(rows, out_dir / "scoreboard.svg"),
+        overview(rows, out_dir / "metric_overview.svg"),
         spread(fifths, "parallel fifths, % of moves", out_dir / "parallel_fifths.svg"),
     )

@@ -10,7 +10,7 @@ from pipeline.domains.music.abc.tune import Bar, Tune
 from pipeline.domains.music.compare.note_measures import mean, rows_of
 from pipeline.domains.music.compare.note_table import NoteTable, in_quarters, tonic_of
 from pipeline.domains.music.render.playback import played_bars, played_notes
-from pipeline.evaluation.metric_comparison.comparison import Measure
+from pipeline.evaluation.metric_comparison.metric import Metric
 
 PART_BARS = 8
 MAX_SECTIONS = 64
@@ -134,7 +134,7 @@ def is_aabb(tune: Tune) -> tuple[float, float]:
     return 100.0 * (twice and len(set(form)) > 1 and len(form) % 2 == 0), 1
 
 
-def form_measures() -> list[Measure]:
+def form_measures() -> list[Metric]:
     """The measures of form, of pieces that have their `tune`."""
     return [
         tune_measure("tunes that end on the tonic (%)", ends_on_tonic),
@@ -145,7 +145,7 @@ def form_measures() -> list[Measure]:
 
 def tune_measure(
     name: str, of: Callable[[Tune], tuple[float, float]], kept_by_shuffling: bool = False
-) -> Measure:
+) -> Metric:
     """The mean over pieces of a number of their `tune`; `of` gives it with its weight, 1 or 0."""
     rows = partial(rows_of, of=lambda piece: of(piece.tune))
-    return Measure(name, rows, mean, kept_by_shuffling=kept_by_shuffling)
+    return Metric(name, rows, mean, kept_by_shuffling=kept_by_shuffling)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.domains.music.compare.note_table import STEPS, NoteTable
-from pipeline.evaluation.metric_comparison.comparison import Measure
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.metric import Metric
 
 WIDEST = 13
 """Semitones; wider intervals count as this."""
@@ -55,6 +55,11 @@ class Pieces:
         """Ones, ``(pieces,)``."""
         return np.ones(len(self.pieces))
 
+    @property
+    def blocks(self) -> np.ndarray:
+        """Each piece is a block of its own, ``(pieces,)``."""
+        return np.arange(len(self.pieces))
+
 
 def rows_of(group: Pieces, of: Callable[[Any], Any]) -> np.ndarray:
     """What a measure counts: a row for each piece."""
@@ -66,7 +71,7 @@ def mean(sums: np.ndarray) -> np.ndarray:
     return sums[..., 0] / np.maximum(sums[..., 1], 1e-12)
 
 
-def note_measures(groups: Mapping[str, Pieces]) -> list[Measure]:
+def note_measures(groups: Mapping[str, Pieces]) -> list[Metric]:
     """The measures that need notes alone; rhythms of bars are those that the groups have."""
     patterns = _commonest_patterns(piece for group in groups.values() for piece in group.pieces)
     found = [
@@ -82,19 +87,19 @@ def note_measures(groups: Mapping[str, Pieces]) -> list[Measure]:
         _number("groove consistency (%)", groove_consistency),
         _number("notes in a quarter", density, True),
         _number("bars that stood before (%)", repeated_bars),
-        Measure(LIKENESS, partial(rows_of, of=likeness_by_lag), _lag_curve, _mean_difference),
+        Metric(LIKENESS, partial(rows_of, of=likeness_by_lag), _lag_curve, _mean_difference),
     ]
     if any(rows_of(group, polyphony)[:, 0].mean() > MIN_CHORDS for group in groups.values()):
         found.append(_number("time with two notes or more (%)", polyphony))
     return found
 
 
-def _profile(name: str, of: Callable[[NoteTable], np.ndarray], kept: bool = False) -> Measure:
-    return Measure(name, partial(rows_of, of=of), shares, jensen_shannon, kept)
+def _profile(name: str, of: Callable[[NoteTable], np.ndarray], kept: bool = False) -> Metric:
+    return Metric(name, partial(rows_of, of=of), proportions, jensen_shannon, kept)
 
 
-def _number(name: str, of: Callable[[NoteTable], tuple[float, float]], kept: bool = False) -> Measure:
-    return Measure(name, partial(rows_of, of=of), mean, kept_by_shuffling=kept)
+def _number(name: str, of: Callable[[NoteTable], tuple[float, float]], kept: bool = False) -> Metric:
+    return Metric(name, partial(rows_of, of=of), mean, kept_by_shuffling=kept)
 
 
 def degrees(piece: NoteTable) -> np.ndarray:

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.music.compare.note_measures import Pieces
-from pipeline.evaluation.metric_comparison.comparison import REAL, Measure
+from pipeline.evaluation.metric_comparison.groups import REAL
+from pipeline.evaluation.metric_comparison.metric import Metric
 
 MAX_PIECES = 100
 """Pieces of each set that are compared: their pairs are thousands."""
@@ -24,7 +25,7 @@ POINTS = 1000
 COLUMNS = ("measure", "figure")
 
 
-def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Measure], path: Path) -> Path | None:
+def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Metric], path: Path) -> Path | None:
     """`overlap.tsv`: the overlap area and the divergence of each group by measure, real pieces against other
     real ones beside them; None where there are too few real pieces."""
     real = _features(groups[REAL], measures) if measures else []
@@ -44,7 +45,7 @@ def write_overlap(groups: Mapping[str, Pieces], measures: Sequence[Measure], pat
     return path
 
 
-def _features(group: Pieces, measures: Sequence[Measure]) -> list[np.ndarray]:
+def _features(group: Pieces, measures: Sequence[Metric]) -> list[np.ndarray]:
     """By measure the features of the pieces that have some, ``(pieces, n)``, of pieces spread over all."""
     chosen = np.unique(np.linspace(0, len(group.pieces) - 1, MAX_PIECES).round().astype(int))
     some = Pieces([group.pieces[number] for number in chosen])

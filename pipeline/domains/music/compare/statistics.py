@@ -16,9 +16,16 @@ from pipeline.domains.music.compare.note_measures import Pieces, note_measures
 from pipeline.domains.music.compare.note_table import TuneNotes
 from pipeline.domains.music.compare.overlap import write_overlap
 from pipeline.domains.music.compare.structure import MAX_USUAL_BARS, loops, structure_measures
-from pipeline.evaluation.metric_comparison.comparison import REAL, SAMPLES, Measure, Row, score
-from pipeline.evaluation.metric_comparison.conclusions import Words, most_unlike, summary_of
-from pipeline.evaluation.metric_comparison.table import figures_of, write_table
+from pipeline.evaluation.metric_comparison.comparison import compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import (
+    ComparisonTerms,
+    describe_largest_differences,
+    summarize,
+)
+from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
+from pipeline.evaluation.metric_comparison.metric import Metric
+from pipeline.evaluation.metric_comparison.result import MetricResult
+from pipeline.evaluation.metric_comparison.table import collect_figures, write_table
 from pipeline.records import QUALITY, DomainOutput, Record, ReportSection
 
 FEWEST = 8
@@ -27,7 +34,7 @@ MOST = 500
 """More, of each group, tell nothing new."""
 CHANCE = 0.05
 """Significance level of the warning of loops."""
-WORDS = Words("tunes", "melody and form", "real tunes", ())
+TERMS = ComparisonTerms("tunes", "melody and form", "real tunes", ())
 CAPTION = (
     "A number is the mean over the tunes of a group; of a distribution, its distance from that of real tunes "
     "is shown: Jensen-Shannon, 0 to 1, or of the likeness of bars the mean difference. Held-out tunes are "
@@ -62,7 +69,7 @@ def compare_groups(
     # The samples here are those that were kept, so their validity says nothing.
     valid = ["" if name == SAMPLES else f"{each.valid / each.sequences:.1%}" for name, each in read.items()]
     of_all = {"sequences": [str(each.sequences) for each in read.values()], "valid as they come": valid}
-    found = compare_pieces(pieces, [*form_measures(), *structure_measures()], out_dir, WORDS, of_all)
+    found = compare_pieces(pieces, [*form_measures(), *structure_measures()], out_dir, TERMS, of_all)
     warned = tuple(filter(None, (loop_warning(pieces, records),)))
     summary, conclusions = (*found.summary, *warned), (*found.conclusions, *warned)
     return replace(found, summary=summary, conclusions=conclusions)
@@ -101,7 +108,7 @@ def _loop_remedy(records: Sequence[Record]) -> str:
 
 
 def compare_pieces(
-    groups: Mapping[str, Pieces], more: Sequence[Measure], out_dir: Path, words: Words,
+    groups: Mapping[str, Pieces], more: Sequence[Metric], out_dir: Path, words: ComparisonTerms,
     counts: Mapping[str, Sequence[str]],
 ) -> DomainOutput:  # fmt: skip
     """The scoreboard of groups of pieces of any kind, by the measures of notes and by `more`."""
@@ -109,24 +116,24 @@ def compare_pieces(
 
 
 def scoreboard(
-    groups: Mapping[str, Pieces], measures_of: Callable[[Mapping[str, Pieces]], list[Measure]],
-    out_dir: Path, words: Words, counts: Mapping[str, Sequence[str]],
+    groups: Mapping[str, Pieces], measures_of: Callable[[Mapping[str, Pieces]], list[Metric]],
+    out_dir: Path, words: ComparisonTerms, counts: Mapping[str, Sequence[str]],
 ) -> DomainOutput:  # fmt: skip
     """The scoreboard of groups of pieces by the measures that suit them; `counts`, with a cell for each
     group, stand above it."""
     shown = {name: group for name, group in groups.items() if len(group.pieces) >= FEWEST}
     enough = REAL in shown and SAMPLES in shown
     # Nothing but the data may change the numbers, so that the seed is none of the run's.
-    rows = score(shown, measures_of(shown), np.random.default_rng(0)) if enough else []
+    rows = compare_metrics(shown, measures_of(shown), np.random.default_rng(0)) if enough else []
     notes = {name: [piece.pitches for piece in group.pieces] for name, group in groups.items()}
-    table = write_table(notes, rows, out_dir / "statistics.tsv", replace(words, letters="notes"), counts)
-    overlap = write_overlap(shown, [row.measure for row in rows], out_dir / "overlap.tsv")
+    table = write_table(notes, rows, out_dir / "statistics.tsv", replace(words, symbols="notes"), counts)
+    overlap = write_overlap(shown, [row.metric for row in rows], out_dir / "overlap.tsv")
     plots = _plots(rows, out_dir)
 
     def said(caption: str) -> str:
-        return caption.replace(WORDS.letters, words.letters)
+        return caption.replace(TERMS.symbols, words.symbols)
 
-    counted = tuple(summary_of(groups, rows, words))
+    counted = tuple(summarize(groups, rows, words))
     return DomainOutput(
         sections=(
             ReportSection(f"Statistics beside {words.real}", (table,), said(CAPTION), part=QUALITY),
@@ -137,9 +144,9 @@ def scoreboard(
                 else ()
             ),
         ),
-        summary=(*counted, *most_unlike(rows, words)),
+        summary=(*counted, *describe_largest_differences(rows, words)),
         conclusions=counted[:2],
-        figures=figures_of(rows),
+        figures=collect_figures(rows),
         files=(table, *((overlap,) if overlap else ()), *(file for plot in plots for file in plot.files)),
     )
 
@@ -159,7 +166,7 @@ def _read(records: Sequence[Record]) -> _Group:
     return group
 
 
-def _plots(rows: Sequence[Row], out_dir: Path) -> list[ReportSection]:
+def _plots(rows: Sequence[MetricResult], out_dir: Path) -> list[ReportSection]:
     if not rows:
         return []
     # matplotlib takes a second to load, and only plots need it.

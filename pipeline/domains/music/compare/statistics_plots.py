@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from pipeline.domains.music.compare.note_measures import DEGREES, INTERVALS, LAGS, LENGTHS, LIKENESS, WIDEST
 from pipeline.domains.music.compare.note_table import STEPS
 from pipeline.domains.music.compare.structure_plots import draw_structure
-from pipeline.evaluation.metric_comparison.comparison import Row
-from pipeline.evaluation.metric_comparison.figures import mark, overview
+from pipeline.evaluation.metric_comparison.plots import mark, overview
+from pipeline.evaluation.metric_comparison.result import MetricResult
 from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
 from pipeline.records import QUALITY, ReportSection
 
@@ -19,9 +19,9 @@ _BARS_SHOWN = 10
 """Note lengths, the commonest ones."""
 
 
-def draw_all(rows: Sequence[Row], out_dir: Path) -> list[ReportSection]:
+def draw_all(rows: Sequence[MetricResult], out_dir: Path) -> list[ReportSection]:
     """The overview, and the profiles that there are."""
-    by_name = {row.measure.name: row for row in rows}
+    by_name = {row.metric.name: row for row in rows}
     drawn = [
         draw(by_name[name], out_dir / file) for name, (file, draw) in _PROFILES.items() if name in by_name
     ]
@@ -29,7 +29,7 @@ def draw_all(rows: Sequence[Row], out_dir: Path) -> list[ReportSection]:
         "Each mark is a group; in the grey band it cannot be told from real ones. The samples should lie "
         "there, shuffled ones outside."
     )
-    board = overview(rows, out_dir / "scoreboard.svg")
+    board = overview(rows, out_dir / "metric_overview.svg")
     return [
         ReportSection("How far from real", (board,), caption, part=QUALITY),
         *draw_structure(by_name, out_dir),
@@ -37,7 +37,7 @@ def draw_all(rows: Sequence[Row], out_dir: Path) -> list[ReportSection]:
     ]
 
 
-def _bars(axes: Axes, row: Row, chosen: Sequence[int], labels: Sequence[str]) -> None:
+def _bars(axes: Axes, row: MetricResult, chosen: Sequence[int], labels: Sequence[str]) -> None:
     width = 0.8 / len(row.groups)
     for number, (name, estimate) in enumerate(row.groups.items()):
         places = np.arange(len(chosen)) + (number - (len(row.groups) - 1) / 2) * width
@@ -47,7 +47,7 @@ def _bars(axes: Axes, row: Row, chosen: Sequence[int], labels: Sequence[str]) ->
     axes.legend()
 
 
-def _draw_degrees(row: Row, path: Path) -> Path:
+def _draw_degrees(row: MetricResult, path: Path) -> Path:
     figure = new_figure()
     axes = figure.subplots()
     _bars(axes, row, range(12), _DEGREE_NAMES)
@@ -55,7 +55,7 @@ def _draw_degrees(row: Row, path: Path) -> Path:
     return save_svg(figure, path)
 
 
-def _draw_intervals(row: Row, path: Path) -> Path:
+def _draw_intervals(row: MetricResult, path: Path) -> Path:
     figure = new_figure()
     axes = figure.subplots()
     steps = range(-WIDEST, WIDEST + 1)
@@ -64,7 +64,7 @@ def _draw_intervals(row: Row, path: Path) -> Path:
     return save_svg(figure, path)
 
 
-def _draw_lengths(row: Row, path: Path) -> Path:
+def _draw_lengths(row: MetricResult, path: Path) -> Path:
     figure = new_figure()
     axes = figure.subplots()
     total = sum(estimate.value for estimate in row.groups.values())
@@ -79,7 +79,7 @@ def _fraction(steps: int) -> str:
     return str(steps // divisor) if divisor == STEPS else f"{steps // divisor}/{STEPS // divisor}"
 
 
-def _draw_likeness(row: Row, path: Path) -> Path:
+def _draw_likeness(row: MetricResult, path: Path) -> Path:
     figure = new_figure()
     axes = figure.subplots()
     for name, estimate in row.groups.items():

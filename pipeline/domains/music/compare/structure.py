@@ -16,8 +16,8 @@ from pipeline.domains.music.compare.form import parts, tune_measure
 from pipeline.domains.music.compare.note_measures import rows_of
 from pipeline.domains.music.compare.note_table import NoteTable, TuneNotes, mode_of, tonic_of
 from pipeline.domains.music.render.playback import key_at, written_keys
-from pipeline.evaluation.metric_comparison.comparison import Measure
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.metric import Metric
 
 MIN_PHRASE_BARS, MAX_PHRASE_BARS = 2, 16
 """A phrase is a group of so many whole bars."""
@@ -46,7 +46,7 @@ BARS = "bars in a tune, JS distance"
 KEY_SHARES = "keys, JS distance"
 
 
-def structure_measures() -> list[Measure]:
+def structure_measures() -> list[Metric]:
     """The measures of structure, of pieces that have their `tune`."""
     return [
         tune_measure(LOOPS, lambda tune: _percent(has_loop(tune))),
@@ -58,7 +58,7 @@ def structure_measures() -> list[Measure]:
         tune_measure("bars in a tune", lambda tune: (written_bars(tune), 1), True),
         _profile(BARS, bar_count_profile),
         _profile(KEY_SHARES, key_profile),
-        Measure("leaps over a fifth (%)", partial(rows_of, of=leaps), _ratio),
+        Metric("leaps over a fifth (%)", partial(rows_of, of=leaps), _ratio),
     ]
 
 
@@ -70,8 +70,8 @@ def _ratio(sums: np.ndarray) -> np.ndarray:
     return 100 * sums[..., 0] / np.maximum(sums[..., 1], 1e-12)
 
 
-def _profile(name: str, of: Callable[[TuneNotes], np.ndarray]) -> Measure:
-    return Measure(name, partial(rows_of, of=of), shares, jensen_shannon, kept_by_shuffling=True)
+def _profile(name: str, of: Callable[[TuneNotes], np.ndarray]) -> Metric:
+    return Metric(name, partial(rows_of, of=of), proportions, jensen_shannon, kept_by_shuffling=True)
 
 
 def bar_contents(tune: Tune) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.music.compare import structure
-from pipeline.evaluation.metric_comparison.comparison import INTERVAL_ERRORS, Row
+from pipeline.evaluation.metric_comparison.result import INTERVAL_ERRORS, MetricResult
 from pipeline.evaluation.plots import colour, new_figure, save_svg
 from pipeline.records import QUALITY, ReportSection
 
@@ -24,7 +24,7 @@ CAPTION = (
 )
 
 
-def draw_structure(by_name: Mapping[str, Row], out_dir: Path) -> list[ReportSection]:
+def draw_structure(by_name: Mapping[str, MetricResult], out_dir: Path) -> list[ReportSection]:
     """The three plots, of tunes; none where these metrics were not measured."""
     shares = [by_name[name] for name in SHARES if name in by_name]
     files = [_draw_shares(shares, out_dir / "tune_structure.svg")] if shares else []
@@ -35,7 +35,7 @@ def draw_structure(by_name: Mapping[str, Row], out_dir: Path) -> list[ReportSect
     return [ReportSection("Structure of the tunes", tuple(files), CAPTION, part=QUALITY)] if files else []
 
 
-def _draw_shares(rows: Sequence[Row], path: Path) -> Path:
+def _draw_shares(rows: Sequence[MetricResult], path: Path) -> Path:
     figure = new_figure(7.2, 0.9 + 0.55 * len(rows))
     axes = figure.subplots()
     groups = list(dict.fromkeys(name for row in rows for name in row.groups))
@@ -44,18 +44,18 @@ def _draw_shares(rows: Sequence[Row], path: Path) -> Path:
         found = [row.groups[name] for row in rows]
         places = np.arange(len(rows)) + (number - (len(groups) - 1) / 2) * height
         value = np.array([float(each.value) for each in found])
-        reach = INTERVAL_ERRORS * np.array([float(each.error) for each in found])
+        reach = INTERVAL_ERRORS * np.array([float(each.standard_error) for each in found])
         below, above = np.minimum(reach, value), np.minimum(reach, 100 - value)
         axes.barh(places, value, height, xerr=[below, above], color=colour(name), label=name,
                   error_kw={"lw": 0.8, "ecolor": "#374151"})  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row.measure.name.removesuffix(" (%)") for row in rows])
+    axes.set_yticks(range(len(rows)), [row.metric.name.removesuffix(" (%)") for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("% of the tunes")
     figure.legend(loc="outside upper right", ncols=len(groups))
     return save_svg(figure, path)
 
 
-def _draw_bars(row: Row, path: Path) -> Path:
+def _draw_bars(row: MetricResult, path: Path) -> Path:
     figure = new_figure()
     axes = figure.subplots()
     lengths = np.arange(structure.MAX_COUNTED_BARS + 1)
@@ -70,7 +70,7 @@ def _draw_bars(row: Row, path: Path) -> Path:
     return save_svg(figure, path)
 
 
-def _draw_keys(row: Row, path: Path) -> Path:
+def _draw_keys(row: MetricResult, path: Path) -> Path:
     figure = new_figure(7.2)
     axes = figure.subplots()
     total = sum(estimate.value for estimate in row.groups.values())

@@ -26,13 +26,13 @@ from pipeline.domains.music.compare.note_table import NoteTable
 from pipeline.domains.music.compare.statistics import compare_pieces, scoreboard
 from pipeline.domains.music.compare.top_voice import TOGETHER_S
 from pipeline.domains.music.piece import Piece
-from pipeline.evaluation.metric_comparison.comparison import Measure
-from pipeline.evaluation.metric_comparison.conclusions import Words
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.metric import Metric
 from pipeline.records import DomainOutput
 
-WORDS = Words("performances", "playing", "real performances", ())
-WRITTEN = Words("pieces", "notes and bars", "real pieces", ())
+TERMS = ComparisonTerms("performances", "playing", "real performances", ())
+WRITTEN = ComparisonTerms("pieces", "notes and bars", "real pieces", ())
 _BETWEEN_S = np.geomspace(0.05, 4.0, 25)
 """Bounds of the classes of times between onsets, an eighth of a decade or so apart; below and above are two
 more classes."""
@@ -74,7 +74,7 @@ def compare_performances(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -
         for name, group in groups.items()
     }
     counts = {"sequences": [str(len(group)) for group in groups.values()]}
-    return scoreboard(pieces, lambda _: performance_measures(), out_dir, WORDS, counts)
+    return scoreboard(pieces, lambda _: performance_measures(), out_dir, TERMS, counts)
 
 
 def compare_written(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -> DomainOutput:
@@ -87,7 +87,7 @@ def compare_written(groups: Mapping[str, Sequence[Piece]], out_dir: Path) -> Dom
     return compare_pieces(pieces, [], out_dir, WRITTEN, counts)
 
 
-def performance_measures() -> list[Measure]:
+def performance_measures() -> list[Metric]:
     """What is measured of playing."""
     return [
         _profile("pitch classes, JS distance", degrees, True),
@@ -104,12 +104,12 @@ def performance_measures() -> list[Measure]:
     ]
 
 
-def _profile(name: str, of: Callable[[Any], np.ndarray], kept: bool = False) -> Measure:
-    return Measure(name, partial(rows_of, of=of), shares, jensen_shannon, kept)
+def _profile(name: str, of: Callable[[Any], np.ndarray], kept: bool = False) -> Metric:
+    return Metric(name, partial(rows_of, of=of), proportions, jensen_shannon, kept)
 
 
-def _number(name: str, of: Callable[[Any], tuple[float, float]], kept: bool = False) -> Measure:
-    return Measure(name, partial(rows_of, of=of), mean, kept_by_shuffling=kept)
+def _number(name: str, of: Callable[[Any], tuple[float, float]], kept: bool = False) -> Metric:
+    return Metric(name, partial(rows_of, of=of), mean, kept_by_shuffling=kept)
 
 
 def times_between(piece: Played) -> np.ndarray:

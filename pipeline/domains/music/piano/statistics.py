@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.music.piano.notes import MAX_IN_CHORD, NotNotes, chords, parse_notes
-from pipeline.evaluation.metric_comparison.comparison import SAMPLES, Measure, score
-from pipeline.evaluation.metric_comparison.conclusions import Words, summary_of
-from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, shares
-from pipeline.evaluation.metric_comparison.table import caption_of, figures_of, write_table
+from pipeline.evaluation.metric_comparison.comparison import compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, summarize
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
+from pipeline.evaluation.metric_comparison.groups import SAMPLES
+from pipeline.evaluation.metric_comparison.metric import Metric
+from pipeline.evaluation.metric_comparison.table import collect_figures, format_caption, write_table
 from pipeline.records import QUALITY, DomainOutput, Record, ReportSection
 
 FEWEST = 4
@@ -24,7 +26,7 @@ WIDEST = 36
 """Semitones; wider steps count as this."""
 PHRASE = 8
 """Notes in a row that are looked for again later in a piece."""
-WORDS = Words("notes", "piano pieces", "real pieces", ("JS distance of chords",))
+TERMS = ComparisonTerms("notes", "piano pieces", "real pieces", ("JS distance of chords",))
 Notes = tuple[int, ...]
 _MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
 # A minor scale is the major one of another root, so twelve scales are all twenty-four.
@@ -42,22 +44,27 @@ class Group:
         """Notes of each, ``(pieces,)``."""
         return np.array([len(each) for each in self.pieces])
 
+    @property
+    def blocks(self) -> np.ndarray:
+        """Each piece is a block of its own, ``(pieces,)``."""
+        return np.arange(len(self.pieces))
+
     def rows(self, of: Callable[[Notes], Sequence[float] | np.ndarray]) -> np.ndarray:
         """A row of counts for each, ``(pieces, bins)``."""
         return np.array([of(each) for each in self.pieces], float)
 
 
-def measures() -> list[Measure]:
+def measures() -> list[Metric]:
     """All measures. A shuffle keeps how often each note follows another."""
     return [
-        Measure("JS distance of keys", partial(Group.rows, of=keys), shares, jensen_shannon, True),
-        Measure("JS distance of steps from note to note", partial(Group.rows, of=steps), shares,
-                jensen_shannon, True),
-        Measure("JS distance of chords, above their lowest note", partial(Group.rows, of=harmonies), shares,
-                jensen_shannon),
-        Measure("JS distance of chord sizes", partial(Group.rows, of=sizes), shares, jensen_shannon),
-        Measure("notes of one scale (%)", partial(Group.rows, of=in_scale), _percent, kept_by_shuffling=True),
-        Measure(f"{PHRASE} notes in a row that came before (%)", partial(Group.rows, of=repeated), _percent),
+        Metric("JS distance of keys", partial(Group.rows, of=keys), proportions, jensen_shannon, True),
+        Metric("JS distance of steps from note to note", partial(Group.rows, of=steps), proportions,
+               jensen_shannon, True),
+        Metric("JS distance of chords, above their lowest note", partial(Group.rows, of=harmonies),
+               proportions, jensen_shannon),
+        Metric("JS distance of chord sizes", partial(Group.rows, of=sizes), proportions, jensen_shannon),
+        Metric("notes of one scale (%)", partial(Group.rows, of=in_scale), _percent, kept_by_shuffling=True),
+        Metric(f"{PHRASE} notes in a row that came before (%)", partial(Group.rows, of=repeated), _percent),
     ]  # fmt: skip
 
 
@@ -109,20 +116,24 @@ def compare_groups(
     enough = bool(found) and min(map(len, found.values())) >= FEWEST
     # Nothing but the data may change the numbers, so that the seed is none of the run's.
     rng = np.random.default_rng(0)
-    rows = score({name: Group(each) for name, each in found.items()}, measures(), rng) if enough else []
-    table = write_table(found, rows, out_dir / "statistics.tsv", WORDS)
+    rows = (
+        compare_metrics({name: Group(each) for name, each in found.items()}, measures(), rng)
+        if enough
+        else []
+    )
+    table = write_table(found, rows, out_dir / "statistics.tsv", TERMS)
     plots = ()
     if rows:
-        from pipeline.evaluation.metric_comparison.figures import overview
+        from pipeline.evaluation.metric_comparison.plots import overview
 
-        plots = (overview(rows, out_dir / "scoreboard.svg"),)
+        plots = (overview(rows, out_dir / "metric_overview.svg"),)
     return DomainOutput(
         sections=(
-            ReportSection("Statistics beside real pieces", (table,), caption_of(WORDS), part=QUALITY),
+            ReportSection("Statistics beside real pieces", (table,), format_caption(TERMS), part=QUALITY),
             *((ReportSection("How far from real pieces", plots, part=QUALITY),) if plots else ()),
         ),
-        summary=tuple(summary_of(found, rows, WORDS)),
-        figures=figures_of(rows),
+        summary=tuple(summarize(found, rows, TERMS)),
+        figures=collect_figures(rows),
         files=(table, *plots),
     )
 

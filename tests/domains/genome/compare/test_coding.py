@@ -18,13 +18,13 @@ from pipeline.domains.genome.compare.coding import (
 )
 from pipeline.domains.genome.encoding import encode
 from pipeline.domains.genome.orfs import CODONS
-from pipeline.evaluation.metric_comparison.subsampling import Pool
+from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 WHOLE, NO_START, INNER_STOP, NO_STOP = "ATGAAACCCTAA", "CTGAAACCCTAA", "GTGTAACCCTGA", "TTGAAACCCC"
 
 
-def pool(*texts: str) -> Pool:
-    return Pool.of(texts, encode)
+def pool(*texts: str) -> SequenceSet:
+    return SequenceSet.encode(texts, encode)
 
 
 @pytest.mark.parametrize(

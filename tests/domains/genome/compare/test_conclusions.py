@@ -8,12 +8,19 @@ import pytest
 
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.pools import pool
-from pipeline.domains.genome.compare.statistics import WORDS
+from pipeline.domains.genome.compare.statistics import TERMS
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.encoding import BASES
-from pipeline.evaluation.metric_comparison.comparison import CONTROL, REAL, SAMPLES, SHUFFLED, Row, score
-from pipeline.evaluation.metric_comparison.conclusions import count_alike, families, summary_of, warnings_of
-from pipeline.evaluation.metric_comparison.mixtures import mix_letters
+from pipeline.evaluation.metric_comparison.comparison import compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import (
+    count_indistinguishable,
+    group_by_family,
+    list_warnings,
+    summarize,
+)
+from pipeline.evaluation.metric_comparison.groups import CONTROL, REAL, SAMPLES, SHUFFLED
+from pipeline.evaluation.metric_comparison.mixtures import mix_symbols
+from pipeline.evaluation.metric_comparison.result import MetricResult
 
 EMBEDDED = Path(__file__).parents[4] / "datasets" / "drosophila" / "upstream.fa.gz"
 METRICS = (
@@ -42,7 +49,7 @@ def references(fly) -> dict[str, list[str]]:
     return {REAL: windows(fly[:75]), SHUFFLED: shuffled, CONTROL: control}
 
 
-def compared(samples: list[str], references: dict[str, list[str]]) -> tuple[list[Row], list[str]]:
+def compared(samples: list[str], references: dict[str, list[str]]) -> tuple[list[MetricResult], list[str]]:
     """The rows, and what is said of them; four windows of each real group are from one record."""
     groups = {SAMPLES: samples, **references}
     blocks = {name: [n // 4 for n in range(len(groups[name]))] for name in (REAL, CONTROL)}
@@ -50,19 +57,19 @@ def compared(samples: list[str], references: dict[str, list[str]]) -> tuple[list
 
     def mixer(level: float):
         rng = np.random.default_rng(round(100 * level))
-        mixed = [mix_letters(text, level, BASES, rng) for text in references[CONTROL]]
+        mixed = [mix_symbols(text, level, BASES, rng) for text in references[CONTROL]]
         return pool(mixed, blocks[CONTROL])
 
     chosen = [each for each in named.measures(pools) if each.name in METRICS]
-    rows = score(pools, chosen, np.random.default_rng(0), {n: p.blocks for n, p in pools.items()}, mixer)
-    return rows, summary_of(groups, rows, WORDS)
+    rows = compare_metrics(pools, chosen, np.random.default_rng(0), mixer)
+    return rows, summarize(groups, rows, TERMS)
 
 
 def alike(samples: list[str], references: dict[str, list[str]]) -> tuple[int, int]:
     """On how many metrics the samples are indistinguishable from real, and how many are tested."""
     rows, said = compared(samples, references)
     tested = [row for row in rows if row.testable]
-    count, metrics = count_alike(tested, SAMPLES), len(families(tested))
+    count, metrics = count_indistinguishable(tested, SAMPLES), len(group_by_family(tested))
     counted = f"{count} of {metrics} metrics of DNA (shuffled on "
     assert said[0].startswith(f"samples: indistinguishable from held-out real DNA on {counted}")
     assert said[0].endswith(f"training real on {metrics})")
@@ -93,8 +100,8 @@ def test_samples_that_start_untypically_are_seen(fly, references):
     rng = random.Random(3)
     cold = ["".join(rng.choices(BASES, (4, 1, 1, 4), k=100)) + text[100:] for text in windows(fly[300:320])]
     rows, _ = compared(cold, references)
-    start = next(row for row in rows if row.measure.name == named.start_name(100))
-    assert start.beyond_noise(SAMPLES) and not start.beyond_noise(CONTROL)
+    start = next(row for row in rows if row.metric.name == named.start_name(100))
+    assert start.differs_from_real(SAMPLES) and not start.differs_from_real(CONTROL)
     assert float(start.groups[SAMPLES].value) < -15
 
 
@@ -104,9 +111,9 @@ def test_samples_worse_than_the_markov_chain_are_called_so_first(fly, references
     rng = random.Random(4)
     chain = {**references, "Markov order 0": references[SHUFFLED]}
     uniform = ["".join(rng.choices(BASES, k=500)) for _ in range(COUNT)]
-    (line,) = warnings_of(compared(uniform, chain)[0], WORDS)
+    (line,) = list_warnings(compared(uniform, chain)[0], TERMS)
     assert line.startswith("the samples are worse than those of Markov order 0: it is nearer to real DNA on ")
     assert "sample at temperature 1" in line
     shuffled = ["".join(rng.sample(text, len(text))) for text in references[CONTROL]]
     for samples in (windows(fly[300:320]), shuffled):
-        assert warnings_of(compared(samples, chain)[0], WORDS) == []
+        assert list_warnings(compared(samples, chain)[0], TERMS) == []

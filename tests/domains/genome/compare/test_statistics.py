@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.domains.genome.compare import measures as named
 from pipeline.domains.genome.compare.pools import pool
-from pipeline.domains.genome.compare.statistics import WORDS, compare_groups
+from pipeline.domains.genome.compare.statistics import TERMS, compare_groups
 from pipeline.domains.genome.domain import Nucleotide
-from pipeline.evaluation.metric_comparison.comparison import score
-from pipeline.evaluation.metric_comparison.conclusions import verdict
+from pipeline.evaluation.metric_comparison.comparison import compare_metrics
+from pipeline.evaluation.metric_comparison.conclusions import conclude
 
 EMBEDDED = Path(__file__).parents[4] / "datasets" / "drosophila" / "upstream.fa.gz"
 
@@ -24,7 +24,7 @@ def fly() -> list[str]:
 
 def rows(path: Path) -> dict[str, dict[str, str]]:
     with path.open(encoding="utf-8") as stream:
-        return {row["measure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+        return {row["metric"]: row for row in csv.DictReader(stream, delimiter="\t")}
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,13 @@ def compared(fly, tmp_path_factory):
 
 def test_real_dna_is_within_the_noise_of_real_dna_and_letters_are_not(compared):
     outputs, table, _ = compared
-    judged = {name: row for name, row in table.items() if row["verdict"]}
+    judged = {name: row for name, row in table.items() if row["conclusion"]}
     assert len(judged) == 24
     alike = ("no difference found", "not tested, too few bases")
-    assert all(row["verdict"].startswith(alike) for row in judged.values())
+    assert all(row["conclusion"].startswith(alike) for row in judged.values())
     for k in (3, 4, 5, 6):
         row = table[f"JS distance of {k}-mers"]
-        assert row["verdict"] == "no difference found"
+        assert row["conclusion"] == "no difference found"
         assert float(row["shuffled"]) > 1.2 * float(row["samples"])
         assert float(row["samples"]) == pytest.approx(float(row["real against itself"]), rel=0.15)
     assert table["bases of low complexity, DUST (%)"]["nearest to real"] == "samples"
@@ -61,7 +61,7 @@ def test_real_dna_is_within_the_noise_of_real_dna_and_letters_are_not(compared):
 def test_every_plot_is_drawn_and_shown(compared):
     outputs, _, folder = compared
     assert {path.name for path in outputs.files} == {
-        "statistics.tsv", "scoreboard.svg", "gc_windows.svg", "gc_positions.svg", "dinucleotides.svg",
+        "statistics.tsv", "metric_overview.svg", "gc_windows.svg", "gc_positions.svg", "dinucleotides.svg",
         "kmer_distance.svg",
         "kmer_spectrum.svg", "repeats.svg", "orf_lengths.svg", "codon_usage.svg", "mutual_information.svg",
     }  # fmt: skip
@@ -74,8 +74,8 @@ def judged(groups: dict[str, list[str]], *measures: str) -> list[str]:
     """The verdicts on some measures."""
     pools = {name: pool(group) for name, group in groups.items()}
     chosen = {each.name: each for each in named.measures(pools) if each.name in measures}
-    rows = score(pools, [chosen[name] for name in measures], np.random.default_rng(0))
-    return [verdict(row, WORDS) for row in rows]
+    rows = compare_metrics(pools, [chosen[name] for name in measures], np.random.default_rng(0))
+    return [conclude(row, TERMS) for row in rows]
 
 
 def test_what_is_far_is_called_far(fly):
@@ -139,7 +139,7 @@ def test_of_one_test_block_nothing_is_concluded(tmp_path, fly):
     assert line.startswith(
         "the test split has 1 block, too few to compare samples with real DNA (5 are needed)"
     )
-    assert rows(tmp_path / "statistics.tsv")[named.GC]["verdict"] == "not tested, too few test blocks"
+    assert rows(tmp_path / "statistics.tsv")[named.GC]["conclusion"] == "not tested, too few test blocks"
     assert rows(tmp_path / "statistics.tsv")[named.GC]["tested"] == "no"
 
 

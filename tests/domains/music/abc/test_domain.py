@@ -190,7 +190,7 @@ def test_broken_reference_groups_are_no_error(tmp_path, tunes):
     groups = {"held-out real": tunes[20:60], "shuffled": broken, "Markov order 3": []}
     outputs = Abc().compare(tunes[:10], References(groups, lambda: iter(tunes)), tmp_path)
     table = (tmp_path / "statistics.tsv").read_text().splitlines()
-    assert table[0].split("\t")[1:5] == ["verdict", "samples", "held-out real", "shuffled"]
+    assert table[0].split("\t")[1:5] == ["conclusion", "samples", "held-out real", "shuffled"]
     assert all(path.is_file() for path in outputs.files)
     Abc().compare([], References({}, lambda: iter(())), tmp_path)
 

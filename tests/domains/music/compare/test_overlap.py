@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from pipeline.domains.music.compare.note_measures import Pieces, mean, rows_of
 from pipeline.domains.music.compare.overlap import compare, distances, overlap_and_divergence, write_overlap
-from pipeline.evaluation.metric_comparison.comparison import Measure
+from pipeline.evaluation.metric_comparison.metric import Metric
 
 
 def test_distances_are_euclidean():
@@ -39,7 +39,7 @@ def test_groups_are_compared_with_real_ones_and_real_ones_with_themselves(tmp_pa
     rng = np.random.default_rng(3)
     drawn = {"samples": (0, 40), "held-out real": (0, 80), "shuffled": (9, 40), "few": (0, 1)}
     groups = {name: Pieces(list(rng.normal(middle, 1, count))) for name, (middle, count) in drawn.items()}
-    measure = Measure("height", lambda group: rows_of(group, lambda height: (height, 1)), mean)
+    measure = Metric("height", lambda group: rows_of(group, lambda height: (height, 1)), mean)
     write_overlap(groups, [measure], tmp_path / "overlap.tsv")
     with (tmp_path / "overlap.tsv").open() as stream:
         area, divergence = csv.DictReader(stream, delimiter="\t")

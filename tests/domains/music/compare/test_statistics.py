@@ -13,7 +13,7 @@ LIKE = ("no difference found", "not tested, too few")
 
 def table(folder):
     with (folder / "statistics.tsv").open(encoding="utf-8") as stream:
-        return {row["measure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+        return {row["metric"]: row for row in csv.DictReader(stream, delimiter="\t")}
 
 
 def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
@@ -21,11 +21,11 @@ def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
     groups = {"held-out real": shuffled[40:120], "Markov order 2": shuffled[120:]}
     outputs = compare_groups(shuffled[:40], groups, tmp_path)
     found = table(tmp_path)
-    verdicts = [row["verdict"] for row in found.values() if row["verdict"]]
+    verdicts = [row["conclusion"] for row in found.values() if row["conclusion"]]
     assert len(verdicts) > 12 and sum(each.startswith(LIKE) for each in verdicts) >= len(verdicts) - 1
     assert found["sequences"]["samples"] == "40" and found["valid as they come"]["held-out real"] == "100.0%"
     assert {path.name for path in outputs.files} == {
-        "statistics.tsv", "overlap.tsv", "scoreboard.svg", "scale_degrees.svg", "intervals.svg",
+        "statistics.tsv", "overlap.tsv", "metric_overview.svg", "scale_degrees.svg", "intervals.svg",
         "note_lengths.svg", "likeness_of_bars.svg", "tune_structure.svg", "bars_in_a_tune.svg", "keys.svg",
     }  # fmt: skip
 
@@ -35,8 +35,8 @@ def test_another_music_is_told_in_plain_words(tunes, tmp_path):
     outputs = compare_groups(drone, {"held-out real": tunes[:60], "Markov order 2": tunes[60:90]}, tmp_path)
     found = table(tmp_path)
     degrees, bars = found["scale degrees, JS distance"], found["bars that stood before (%)"]
-    assert degrees["verdict"] == "differs from real tunes; Markov order 2 nearer"
-    assert bars["samples"] == "100" and bars["verdict"].startswith("differs from real tunes: more; ")
+    assert degrees["conclusion"] == "differs from real tunes; Markov order 2 nearer"
+    assert bars["samples"] == "100" and bars["conclusion"].startswith("differs from real tunes: more; ")
     assert 0 < float(bars["real against itself"]) < 10
     share, against, worst = outputs.summary
     assert share == (
