@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domains.music.abc.abc_notation import tokenize
-from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
+from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.files import read_tunes
 from pipeline.domains.music.abc.music_tokens import music_tokens
-from pipeline.domains.music.abc.tune import WHOLE, Tune
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.render.playback import played_notes
 from pipeline.records import Record
 
@@ -140,7 +142,7 @@ def compare(records: Sequence[Record], reader: Any, seconds: float) -> tuple[Cou
     for record in order:
         if time.monotonic() > ends:
             break
-        tune = tune_of(record.text)
+        tune = parse_tune(record.text)
         try:
             kind = classify(tune, *reader(format_tune(record, 1)))
         except Exception as error:  # whatever a reader raises, it does not read the tune

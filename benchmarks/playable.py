@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
+from pipeline.domains.music.abc.domain import Abc
+from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
 from pipeline.domains.music.render.score import engrave_all, score_of
 from pipeline.errors import DataError
@@ -92,7 +93,7 @@ def read_by_music21(record: Record, text: str, form: str) -> bool:
     """Whether music21 reads the notes that we read."""
     from music21 import converter, harmony
 
-    expected = [sorted(note.pitches) for note in tune_of(record.text).reading.notes if note.pitches]
+    expected = [sorted(note.pitches) for note in parse_tune(record.text).reading.notes if note.pitches]
     try:
         score = converter.parse(text, format=form)
     except Exception:  # whatever music21 raises, it does not read the tune

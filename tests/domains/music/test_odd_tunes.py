@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domains.music.abc.abc_notation import format_length
-from pipeline.domains.music.abc.domain import tune_of
 from pipeline.domains.music.abc.fields import bar_length
 from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.render.harmony import harmonise
 from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
 from pipeline.domains.music.render.phrasing import perform
@@ -132,7 +132,7 @@ def test_hostile_files_pass_the_renders(shared, tmp_path):
         except DataError as error:
             assert path.name in str(error)
     named = [Record(f"tune_{number:04d}", each.symbols) for number, each in enumerate(records, 1)]
-    valid = [record for record in named if not tune_of(record.text).check()]
+    valid = [record for record in named if not parse_tune(record.text).check()]
     outputs = ScoreRender(max_tunes=50)(named, NONE, tmp_path, seed=1)
     assert outputs.figures["scores"] == len(valid) > 0
     assert {each.where for each in outputs.rejections} == {each.id for each in named} - {r.id for r in valid}

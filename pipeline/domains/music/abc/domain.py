@@ -18,19 +18,18 @@ import numpy as np
 
 from pipeline.config.schema import one_of
 from pipeline.domain import AttributeCounts, Domain
-from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import is_one_note, parse_length, split_length
 from pipeline.domains.music.abc.files import RawTune, read_tunes
 from pipeline.domains.music.abc.import_tune import PIPES, Refusal, import_tune
-from pipeline.domains.music.abc.layout import lay_out
 from pipeline.domains.music.abc.music_tokens import added_length, bar_ends, music_tokens, role_of
 from pipeline.domains.music.abc.normal_form import Keep, NotNormal, normalise_body
 from pipeline.domains.music.abc.prime import parse_prime
 from pipeline.domains.music.abc.repair import cut_to_bars, mend
 from pipeline.domains.music.abc.requested_header import Wishes, bind, requested_header
 from pipeline.domains.music.abc.transpose import NotMovable, transposed
-from pipeline.domains.music.abc.tune import Tune, describe, tune_of
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_grammar import tune_grammar
+from pipeline.domains.music.abc.tune_text import describe_problem, format_tune, parse_tune
 from pipeline.domains.music.render.base import count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError, DataError
@@ -53,7 +52,6 @@ BEST_TUNES = 12
 """Tunes of `best_tunes.abc`, at most."""
 BARS_BACK = (2, 4, 8)
 """After so many bars one of them is likeliest to come again."""
-_HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class Abc(Domain):
     def count_units(self, symbols: Symbols) -> int:
         """The notes and chords that are struck, tied ones once; none without a header."""
         try:
-            notes = tune_of("".join(symbols)).reading.notes
+            notes = parse_tune("".join(symbols)).reading.notes
         except ValueError:
             return 0
         held = [False, *(note.tied for note in notes)]
@@ -168,7 +166,7 @@ class Abc(Domain):
         """The tune in other keys, as far as it can be written and played in them; pipes have but one."""
         if record.metadata.get("instrument") == PIPES:
             return
-        tune = tune_of(record.text)
+        tune = parse_tune(record.text)
         for semitones in range(-self.transpose, self.transpose + 1):
             if semitones:
                 with suppress(NotMovable):
@@ -263,7 +261,7 @@ class Abc(Domain):
         if problems:
             mended = mend(tune) if self.repair else None
             if mended is None:
-                return Rejection(where, problems[0].reason, describe(tune, problems[0]))
+                return Rejection(where, problems[0].reason, describe_problem(tune, problems[0]))
             tune, edits = mended[0], (*edits, *mended[1])
         if length := _tied_length(tune):
             return Rejection(where, "length that takes a tie", length)
@@ -351,28 +349,3 @@ def _list_repairs(records: Sequence[Record], path: Path) -> Path:
     lines = (f"{name}\t{edit}\n" for name, edit in [("tune", "edit"), *rows])
     path.write_text("".join(lines), encoding="utf-8")
     return path
-
-
-def format_tune(record: Record, number: int) -> str:
-    """One tune with a full header and an empty line after it, ready for a tune book.
-
-    Raises ValueError where the record's header is not the normal one.
-    """
-    tune = tune_of(record.text)
-    facts = [(name, record.metadata[name]) for name in _HOW_MADE if name in record.metadata]
-    made = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts)
-    title = record.metadata.get("title", record.id)
-    tempo = f"Q:{fields.beat_length(tune.meter)}={fields.beats_per_minute(tune.meter, tune.rhythm)}"
-    rhythm = f"R:{tune.rhythm}\n" if tune.rhythm else ""
-    header = f"{rhythm}M:{tune.meter}\nL:{tune.unit}\n{tempo}\nK:{tune.key}\n"
-    comment = f"% synthetic{': ' + made if made else ''}\n"
-    if "checks" in record.metadata:
-        comment += f"% checks: {record.metadata['checks']}\n"
-    if "nearest" in record.metadata:
-        comment += f"% nearest training tune: {record.metadata['nearest']}, "
-        comment += f"at a distance of {record.metadata['nearest_distance']} of 1\n"
-    if "repaired" in record.metadata:
-        comment += f"% repaired: {record.metadata['repaired']}\n"
-    if "copied" in record.metadata:
-        comment += f"% copied: {record.metadata['copied']}\n"
-    return f"X:{number}\nT:{title}\n{comment}{header}{lay_out(tune)}\n\n"

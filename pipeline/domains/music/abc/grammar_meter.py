@@ -15,8 +15,8 @@ from pipeline.domains.music.abc.abc_notation import is_one_note, parse_length
 from pipeline.domains.music.abc.filling import FINEST, PLAIN, Factor, Filling
 from pipeline.domains.music.abc.lexicon import Kinds, Strand
 from pipeline.domains.music.abc.music_tokens import is_length
+from pipeline.domains.music.abc.notes import WHOLE
 from pipeline.domains.music.abc.reader import broken_factors, tuplet_ratio
-from pipeline.domains.music.abc.tune import WHOLE
 
 ENDS = frozenset({"|]", ":|"})
 """Bar lines after which a tune may end."""

@@ -15,7 +15,8 @@ from pipeline.domains.music.abc.line_ends import ADDED, add_bar_lines
 from pipeline.domains.music.abc.normal_form import Keep, NotNormal, normalise_in_key
 from pipeline.domains.music.abc.repeats import WRITTEN_OUT, close_repeats, write_out_repeats
 from pipeline.domains.music.abc.transpose import NotMovable, at_sounding_pitch
-from pipeline.domains.music.abc.tune import Tune, describe, tune_of
+from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import describe_problem, parse_tune
 
 PIPES = "highland pipes"
 """The metadata `instrument` of tunes in a key of theirs."""
@@ -80,11 +81,11 @@ def _mended(raw: RawTune, found: Imported, keep: Keep, valid_only: bool) -> Impo
             mended = _normal(added, keep, bool(found.tune.rhythm))
     if mended.tune.check():
         closed, changes = close_repeats(mended.tune)
-        mended = replace(mended, tune=tune_of(closed.text)).with_changes(changes)
+        mended = replace(mended, tune=parse_tune(closed.text)).with_changes(changes)
     if not mended.tune.check():
         return mended
     serious = [each for each in problems if valid_only or each.reason == "no notes"]
-    return Refusal(serious[0].reason, describe(found.tune, serious[0])) if serious else found
+    return Refusal(serious[0].reason, describe_problem(found.tune, serious[0])) if serious else found
 
 
 def _normal(raw: RawTune, keep: Keep, with_rhythm: bool) -> Imported:
@@ -113,7 +114,7 @@ def _normal(raw: RawTune, keep: Keep, with_rhythm: bool) -> Imported:
     changes += [WRITTEN_OUT] if written_out != raw.body else []
     changes += [_ORDER_LEFT_OUT] if header.get("P") else []
     # By way of its text, so that other readers of the text find the reading of the last tunes ready.
-    return Imported(tune_of(tune.text), _metadata(raw)).with_changes(changes)
+    return Imported(parse_tune(tune.text), _metadata(raw)).with_changes(changes)
 
 
 def _key_field(raw: RawTune) -> KeyField:

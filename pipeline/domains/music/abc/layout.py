@@ -3,7 +3,8 @@
 import itertools
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Ticks, Tune, opens_section
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Ticks, opens_section
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.playback import played_bars
 
 BARS_A_LINE = 4

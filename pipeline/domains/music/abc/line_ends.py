@@ -6,7 +6,8 @@ ABC 2.1 §4.8 asks for a bar line there, but music whose every line ends with a 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import SILENT_KINDS, Token, tokenize
 from pipeline.domains.music.abc.normal_form import Keep, NotNormal, normalise_body
-from pipeline.domains.music.abc.tune import WHOLE, Ticks, Tune
+from pipeline.domains.music.abc.notes import WHOLE, Ticks
+from pipeline.domains.music.abc.tune import Tune
 
 ADDED = "bar lines added at line ends"
 _PLAIN = Keep(ornaments=False, grace_notes=False, chord_symbols=False)

@@ -22,6 +22,7 @@ from pipeline.domains.music.abc.abc_notation import (
     split_length,
     tokenize,
 )  # fmt: skip
+from pipeline.domains.music.abc.bar_lines import join_bar_lines
 from pipeline.domains.music.abc.key_field import (
     KeyField,
     OwnAccidentals,
@@ -31,7 +32,7 @@ from pipeline.domains.music.abc.key_field import (
     parse_sounding,
 )
 from pipeline.domains.music.abc.quoted import chord_symbol, is_jump
-from pipeline.domains.music.abc.reader import UNCLOSED, join_bar_lines
+from pipeline.domains.music.abc.reader import UNCLOSED
 
 ORNAMENTS = {"~": "~", "T": "T", "H": "H", ".": ".", "!trill!": "T", "!roll!": "~", "!fermata!": "H"}
 """Ornaments kept, by sign: roll, trill, fermata, staccato (ABC 2.1 §4.14)."""

@@ -1,6 +1,6 @@
 """From the tokens of a tune to its notes and bars, one handler for each kind of token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -14,7 +14,8 @@ from pipeline.domains.music.abc.abc_notation import (
     tokenize,
 )
 from pipeline.domains.music.abc.abc_notation import split_length as _split_length
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Note, Problem, Reading, Ticks, Tune
+from pipeline.domains.music.abc.bar_lines import join_bar_lines
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Note, Problem, Reading, Ticks
 
 LOWEST_PITCH, HIGHEST_PITCH = 21, 108
 """MIDI note numbers of the piano's ends: music outside them is a slip."""
@@ -48,19 +49,18 @@ def note_parts(text: str) -> tuple[tuple[str, int], int | None, int, str]:
     return (note.step, note.octave), ALTERATIONS.get(note.accidental), note.natural_pitch, length
 
 
-def read_notes(tune: Tune) -> Reading:
-    """The notes, bars and problems of a tune; never raises, whatever the body holds."""
-    return _Reader(tune).read()
+def read_notes(tokens: Sequence[Token], meter: str, unit: str, key: str) -> Reading:
+    """The notes, bars and problems of a tune's body; never raises, whatever the body holds."""
+    return _Reader(meter, unit, key).read(tokens)
 
 
 class _Reader:
     """The state while reading: where we are, what accidentals hold, what waits for the next note."""
 
-    def __init__(self, tune: Tune) -> None:
-        self.tune = tune
-        self.unit, self.meter = tune.unit, tune.meter
-        self.signature = fields.signature(tune.key)
-        self.full = self._full(tune.meter)
+    def __init__(self, meter: str, unit: str, key: str) -> None:
+        self.meter, self.unit = meter, unit
+        self.signature = fields.signature(key)
+        self.full = self._full(meter)
         self.altered: dict[str, int] = {}  # by step: an accidental holds in all octaves (§11.3)
         self.alterations: list[int] = []
         self.sounding: dict[tuple[str, int], int] = {}  # alterations of the last note or chord
@@ -82,15 +82,16 @@ class _Reader:
             "overlay": self._unknown, "plus_chord": self._unknown, "unknown": self._unknown,
         }  # fmt: skip
 
-    def read(self) -> Reading:
+    def read(self, tokens: Sequence[Token]) -> Reading:
         """Go through the tokens once."""
         ignored = SILENT_KINDS | {"string", "decoration", "slur_open", "slur_close"}
-        for token in self.tune.tokens:
+        for token in tokens:
             if token.kind not in ignored:
                 self.handlers[token.kind](token)
-        self._expect_nothing(len(self.tune.body))
+        end = tokens[-1].start + len(tokens[-1].text) if tokens else 0
+        self._expect_nothing(end, at_end=True)
         if self.now > self.bar_onset:
-            self._close_bar("", len(self.tune.body))
+            self._close_bar("", end)
         return Reading(tuple(self.notes), tuple(self.bars), tuple(self.problems), tuple(self.alterations))
 
     @staticmethod
@@ -224,13 +225,13 @@ class _Reader:
         self.left, self.ending, self.bar_onset = line, "", self.now
         self.altered.clear()
 
-    def _expect_nothing(self, at: int) -> None:
-        """At a bar line nothing may wait for a further note, but a tie."""
+    def _expect_nothing(self, at: int, at_end: bool = False) -> None:
+        """At a bar line nothing may wait for a further note, but a tie; at the end no tie either."""
         if self.broken is not None:
             self._problem("broken rhythm without two notes", self.broken)
         if self.tuplet_left:
             self.problems.append(Problem("tuplet not complete", at))
-        if at >= len(self.tune.body) and self.tie_open:
+        if at_end and self.tie_open:
             self.problems.append(Problem("tie without a second note", at))
         self.broken, self.tuplet_left = None, 0
 
@@ -286,31 +287,3 @@ def tuplet_ratio(text: str, meter: str) -> tuple[tuple[int, int], int]:
     count, time, reach, *_ = [int(part) if part else 0 for part in text[1:].split(":")] + [0, 0]
     time = time or _TUPLET_TIME.get(count) or (3 if fields.is_compound(meter) else 2)
     return (count, time), reach or count
-
-
-def spell_bar_line(text: str) -> str:
-    """One spelling for each bar line (§4.8): | || |] |: :| ::
-
-    >>> [spell_bar_line(text) for text in ("|", ".|", "[|", "|||:", ":||:", ":|]")]
-    ['|', '|', '||', '|:', '::', ':|']
-    """
-    text = text.lstrip(".")
-    closes, opens = text.startswith(":"), text.endswith(":")
-    if closes or opens:
-        return "::" if closes and opens else (":|" if closes else "|:")
-    if "]" in text:
-        return "|]"
-    return "||" if "||" in text or "[" in text else "|"
-
-
-def join_bar_lines(first: str, second: str) -> str:
-    """One bar line for two with nothing between them, the stronger; either may be "".
-
-    >>> join_bar_lines(":|", "|:"), join_bar_lines("|", "|]"), join_bar_lines("|", "|")
-    ('::', '|]', '|')
-    """
-    spelled = [spell_bar_line(text) for text in (first, second) if text]
-    if any(text[0] == ":" for text in spelled):
-        return "::" if any(text[-1] == ":" for text in spelled) else ":|"
-    # The rest by strength: a start of a repeat, a final, a double, a single bar line.
-    return max(spelled, key=("|", "||", "|]", "|:").index)

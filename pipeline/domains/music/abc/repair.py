@@ -18,7 +18,8 @@ from pipeline.domains.music.abc.abc_notation import (
     parse_length,
     split_length,
 )
-from pipeline.domains.music.abc.tune import WHOLE, Note, Problem, Tune, repeated_upbeats
+from pipeline.domains.music.abc.notes import WHOLE, Note, Problem
+from pipeline.domains.music.abc.tune import Tune, repeated_upbeats
 
 MAX_EDITS = 12
 _FARTHEST = 4

@@ -8,66 +8,20 @@ compared exactly and fast, else fractions.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from functools import cached_property
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import Token, tokenize
-
-WHOLE = 2**9 * 3**2 * 5 * 7
-"""Ticks in a whole note: divisible by what tune books use, triplets of 256th notes and quintuplets too."""
-
-Ticks = int | Fraction
-
-
-class Note(NamedTuple):
-    """A note, chord or rest that sounds or is silent for `duration` ticks from `onset` on, repeats not
-    played. `pitches` are MIDI note numbers, none for a rest; `start` is the offset in the body; `tied`
-    says that a tie leads on to the next note."""
-
-    pitches: tuple[int, ...]
-    onset: Ticks
-    duration: Ticks
-    bar: int
-    start: int
-    tied: bool = False
-    marks: str = ""
-
-
-class Bar(NamedTuple):
-    """A bar between the bar lines `left` and `right` (as written, "" where there is none): its music
-    stands from `start` to `end` in the body (half-open); `full` is the length that `meter` asks for, None in
-    free meter."""
-
-    onset: Ticks
-    duration: Ticks
-    full: Ticks | None
-    meter: str
-    left: str
-    right: str
-    start: int
-    end: int
-    ending: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a tune is not valid: a short countable reason, the offset in the body, and what stands there."""
-
-    reason: str
-    start: int
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a tune says: notes and bars in written order, and the problems met on the way; `alterations` has
-    the semitones of the accidental, written or not, of each note, those of chords and grace notes too."""
-
-    notes: tuple[Note, ...]
-    bars: tuple[Bar, ...]
-    problems: tuple[Problem, ...]
-    alterations: tuple[int, ...] = ()
+from pipeline.domains.music.abc.notes import (
+    WHOLE,
+    Bar,
+    Problem,
+    Reading,
+    Ticks,
+    ending_numbers,
+    opens_section,
+)
+from pipeline.domains.music.abc.reader import read_notes
 
 
 @dataclass(frozen=True)
@@ -101,9 +55,7 @@ class Tune:
     @cached_property
     def reading(self) -> Reading:
         """Notes, bars and problems."""
-        from pipeline.domains.music.abc.reader import read_notes
-
-        return read_notes(self)
+        return read_notes(self.tokens, self.meter, self.unit, self.key)
 
     def check(self) -> tuple[Problem, ...]:
         """All that keeps the tune from being played and engraved as written; empty for a valid tune."""
@@ -145,21 +97,6 @@ class Tune:
         return cls(meter, unit, key, lines[3], rhythm=rhythm)
 
 
-@lru_cache(maxsize=256)
-def tune_of(text: str) -> Tune:
-    """The tune of a learned sequence; the last ones are remembered, with their readings.
-
-    Raises ValueError where the header is not the normal one.
-    """
-    return Tune.from_text(text)
-
-
-def describe(tune: Tune, problem: Problem) -> str:
-    """A problem with its detail and the music around it."""
-    around = tune.body[max(problem.start - 10, 0) : problem.start + 20].replace("\n", " ")
-    return f"{problem.detail + ', ' if problem.detail else ''}near {around!r}"
-
-
 def _rhythm(text: str) -> tuple[str, str]:
     """What R: says in the first line, if that is there, and the other lines."""
     if not text.startswith("R:"):
@@ -169,16 +106,6 @@ def _rhythm(text: str) -> tuple[str, str]:
     if fields.normalise_rhythm(rhythm) != rhythm:
         raise ValueError("header values are not in normal form")
     return rhythm, rest
-
-
-def opens_section(bar_line: str) -> bool:
-    """Whether a part starts at this bar line, or a first or second ending."""
-    return bar_line in ("", "||", "|]", "[|") or ":" in bar_line
-
-
-def ending_numbers(ending: str) -> list[int]:
-    """The numbers of an ending as written, "1,3" or "1-3" for one played several times."""
-    return [int(digit) for digit in ending if digit.isdigit()]
 
 
 def _is_edge(bar: Bar) -> bool:

@@ -6,7 +6,8 @@ from itertools import takewhile
 
 import numpy as np
 
-from pipeline.domains.music.abc.tune import Bar, Tune
+from pipeline.domains.music.abc.notes import Bar
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.compare.note_measures import mean, rows_of
 from pipeline.domains.music.compare.note_table import NoteTable, in_quarters, tonic_of
 from pipeline.domains.music.render.playback import played_bars, played_notes

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipeline.domains.music.abc.domain import tune_of
+from pipeline.domains.music.abc.tune_text import parse_tune
 
 RHYTHMS = 3
 """A letter is an interval of 12 and one of so many rhythms."""
@@ -32,7 +32,7 @@ def melody_letters(text: str) -> np.ndarray:
     np.True_
     """
     try:
-        notes = [note for note in tune_of(text).reading.notes if note.pitches]
+        notes = [note for note in parse_tune(text).reading.notes if note.pitches]
     except ValueError:
         return np.zeros(0, np.uint8)
     pitches, lengths, held = [], [], False

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.domains.music.abc.layout import is_pickup
-from pipeline.domains.music.abc.tune import WHOLE, Tune
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.piece import Meter, Piece
 
 QUARTER = WHOLE // 4

@@ -10,7 +10,8 @@ from dataclasses import replace
 from statistics import median
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.tune import Tune, tune_of
+from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.compare.form import part_lengths
 from pipeline.domains.music.compare.structure import (
     MAX_USUAL_BARS,
@@ -73,7 +74,7 @@ def rank(records: Sequence[Record]) -> list[Record]:
 
 def _checked(record: Record) -> tuple[Record, int, float | None]:
     """The record with its checks, how many of them hold, and its bits per note where they are known."""
-    tune = tune_of(record.text)
+    tune = parse_tune(record.text)
     failed = [name for name, holds in CHECKS.items() if not holds(tune)]
     score = len(CHECKS) - len(failed)
     said = f"{score} of {len(CHECKS)} hold" + (f"; not: {', '.join(failed)}" if failed else "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domains.music.abc.domain import tune_of
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.compare.form import form_measures
 from pipeline.domains.music.compare.note_measures import Pieces, note_measures
 from pipeline.domains.music.compare.note_table import TuneNotes
@@ -156,7 +156,7 @@ def _read(records: Sequence[Record]) -> _Group:
     group = _Group(len(chosen), 0, [])
     for number in chosen:
         try:
-            tune = tune_of(records[number].text)
+            tune = parse_tune(records[number].text)
         except ValueError:
             continue
         group.valid += not tune.check()

@@ -11,7 +11,8 @@ import numpy as np
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import is_pickup
-from pipeline.domains.music.abc.tune import Note, Tune
+from pipeline.domains.music.abc.notes import Note
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.compare.form import parts, tune_measure
 from pipeline.domains.music.compare.note_measures import rows_of
 from pipeline.domains.music.compare.note_table import NoteTable, TuneNotes, mode_of, tonic_of

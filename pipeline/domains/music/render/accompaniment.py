@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import is_pickup
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Ticks, Tune
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Ticks
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.harmony import Chord, harmonise
 from pipeline.domains.music.render.playback import played_bars
 

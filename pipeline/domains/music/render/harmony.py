@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import beat_offset, is_pickup
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Note, Tune, opens_section
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Note, opens_section
+from pipeline.domains.music.abc.tune import Tune
 
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

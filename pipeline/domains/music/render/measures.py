@@ -8,7 +8,7 @@ from music21 import harmony, meter, stream
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import beat_offset, is_pickup
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Ticks, opens_section
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Ticks, opens_section
 
 QUARTER = WHOLE // 4
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from pipeline.domains.music.abc.domain import tune_of
 from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.midi_files import write_midi
 from pipeline.domains.music.piece import PieceRecord
 from pipeline.domains.music.render.instruments import instrument_name
@@ -30,7 +30,7 @@ DOCTYPE = (
 def valid_tune(record: Record) -> Tune:
     """The tune of a record. Raises DataError, starting with a short countable reason, for one not valid."""
     try:
-        tune = tune_of(record.text)
+        tune = parse_tune(record.text)
     except ValueError as error:
         raise DataError(f"not valid ABC: {error}") from error
     problems = tune.check()

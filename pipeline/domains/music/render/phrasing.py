@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import beat_offset, is_pickup
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Note, Ticks, Tune
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Note, Ticks
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.accompaniment import accompany
 from pipeline.domains.music.render.ornaments import Ornamenter, Place, Sound
 from pipeline.domains.music.render.playback import grace_pitches, played_bars, played_measures, played_notes

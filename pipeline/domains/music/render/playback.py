@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import parse_note, tokenize
-from pipeline.domains.music.abc.tune import WHOLE, Bar, Note, Ticks, Tune, opens_section
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Note, Ticks, opens_section
+from pipeline.domains.music.abc.tune import Tune
 
 
 def played_bars(bars: Sequence[Bar]) -> list[int]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, cast
 from xml.etree import ElementTree
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.tune import WHOLE, Tune
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.piece import Piece
 from pipeline.domains.music.render.instruments import instrument_name
 from pipeline.domains.music.render.notation import settle

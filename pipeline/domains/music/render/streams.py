@@ -27,8 +27,9 @@ from music21.articulations import Staccato
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import Token, parse_note, tokenize
 from pipeline.domains.music.abc.layout import implied_repeats, line_starts
+from pipeline.domains.music.abc.notes import Note, Ticks
 from pipeline.domains.music.abc.reader import tuplet_ratio
-from pipeline.domains.music.abc.tune import Note, Ticks, Tune
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.measures import (
     beam_notes,
     ends_ending,

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.domain import format_tune, tune_of
-from pipeline.domains.music.abc.tune import WHOLE, Tune
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.piece import PieceRecord
 from pipeline.domains.music.render.base import count, noun
 from pipeline.domains.music.render.notation import midi_bytes, title_of
@@ -133,7 +134,7 @@ def _kind(record: Record) -> tuple[str, ...]:
     """Rhythm, meter and key, in words."""
     if isinstance(record, PieceRecord):
         return (count(len(record.piece.notes), "note"),)
-    tune = tune_of(record.text)
+    tune = parse_tune(record.text)
     tonic = tune.key[:2] if tune.key[1:2] in ("#", "b") else tune.key[:1]
     key = f"{tonic.replace('#', '♯').replace('b', '♭')} {_MODES[tune.key[len(tonic) :]]}"
     meter = "free meter" if tune.meter == fields.FREE_METER else tune.meter
@@ -147,7 +148,7 @@ def _bits(record: Record, events: Sequence[Event]) -> str:
     if isinstance(record, PieceRecord):
         struck = len(record.piece.notes)
     else:
-        notes = tune_of(record.text).reading.notes
+        notes = parse_tune(record.text).reading.notes
         struck = sum(bool(note.pitches) for note in notes) - sum(note.tied for note in notes)
     bits = -float(record.metadata["log_probability"]) / math.log(2)
     return f"{bits / struck:.2f}" if struck > 0 else ""
@@ -187,7 +188,7 @@ def events_of(record: Record, moments: Moments) -> list[Event]:
             )
             for note, onset, end, start in found
         ]
-    return list(_tune_events(tune_of(record.text), moments))
+    return list(_tune_events(parse_tune(record.text), moments))
 
 
 def _tune_events(tune: Tune, moments: Moments) -> list[Event]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
-from pipeline.domains.music.abc.tune import WHOLE
+from pipeline.domains.music.abc.domain import Abc
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.midi_files import read_midi
 from pipeline.domains.music.render.playback import played_notes
 from pipeline.records import Record
@@ -45,7 +46,7 @@ def by_abc2midi(text: str, folder: Path) -> list[tuple[int, float]]:
 
 
 def by_us(record: Record) -> list[tuple[int, int]]:
-    notes = played_notes(tune_of(record.text))
+    notes = played_notes(parse_tune(record.text))
     return sorted((round(note.onset * 4 / WHOLE * 24), pitch) for note in notes for pitch in note.pitches)
 
 

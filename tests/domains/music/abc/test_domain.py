@@ -2,7 +2,8 @@ import gzip
 
 import pytest
 
-from pipeline.domains.music.abc.domain import Abc, tune_of
+from pipeline.domains.music.abc.domain import Abc
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Record, References, Rejection, Sample
 
@@ -81,7 +82,7 @@ def test_accidentals_by_another_rule_are_rejected(tmp_path, line):
         (rejection,) = Abc().read(write(tmp_path, text))
         assert rejection.reason == "accidentals by another rule"
     (record,) = Abc().read(write(tmp_path, f"%%propagate-accidentals pitch\n\n{tune}"))
-    assert tune_of(record.symbols).reading.notes[1].pitches == (66,)
+    assert parse_tune(record.symbols).reading.notes[1].pitches == (66,)
 
 
 def test_irregular_tunes_are_kept_where_asked(tmp_path):
@@ -168,7 +169,7 @@ def test_a_tune_book_is_read_back(tmp_path, tunes):
     back = list(Abc().read(tmp_path / "tunes.abc"))
     assert [record.metadata["title"] for record in back] == [f"Synthetic tune {i}" for i in range(1, 41)]
     for old, new in zip(records, back, strict=True):
-        before, after = tune_of(old.symbols).reading.notes, tune_of(new.symbols).reading.notes
+        before, after = parse_tune(old.symbols).reading.notes, parse_tune(new.symbols).reading.notes
         assert [(n.pitches, n.onset, n.duration) for n in before] == [
             (n.pitches, n.onset, n.duration) for n in after
         ]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.domains.music.abc.domain import Abc, tune_of
+from pipeline.domains.music.abc.domain import Abc
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.render.playback import played_notes
 from pipeline.records import Record, Rejection
 
@@ -18,7 +19,7 @@ def read(tmp_path, text: str) -> Record | Rejection:
 
 def played(record: Record | Rejection) -> list[int]:
     assert isinstance(record, Record), record
-    return [pitch for note in played_notes(tune_of(record.text)) for pitch in sorted(note.pitches)]
+    return [pitch for note in played_notes(parse_tune(record.text)) for pitch in sorted(note.pitches)]
 
 
 @pytest.mark.parametrize(

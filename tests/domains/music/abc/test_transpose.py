@@ -3,9 +3,10 @@ import random
 import pytest
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.domain import Abc, format_tune, tune_of
+from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.transpose import HIGHEST, LOWEST, NotMovable, transposed
 from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.render.streams import written_part
 from pipeline.records import Record
 
@@ -135,7 +136,7 @@ def test_music21_agrees(tunes):
         semitones = int(variant.id.removeprefix(record.id))
         plain, there = (converter.parse(format_tune(each, 1), format="abc") for each in (record, variant))
         assert music21_notes(there) == music21_notes(plain, semitones)
-        ours, moved = (written_part(tune_of(each.text)) for each in (record, variant))
+        ours, moved = (written_part(parse_tune(each.text)) for each in (record, variant))
         assert music21_notes(moved) == music21_notes(ours, semitones)
 
 

@@ -2,7 +2,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipeline.domains.music.abc.tune import WHOLE, Tune
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.playback import played_bars, played_notes
 
 

@@ -9,10 +9,11 @@ import torch
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.alphabet import EOS, Alphabet
-from pipeline.domains.music.abc.domain import Abc, tune_of
+from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.grammar_meter import kind_of
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_grammar import TuneGrammar
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.errors import ConfigError
 from pipeline.generation.constrained.grammar import Guide, build_grammar_guide
 from pipeline.generation.engine import Request, draw
@@ -168,7 +169,7 @@ def test_a_tune_of_every_kind_of_token_is_understood():
         for strand, state in enumerate(states):
             assert letter in grammar.allowed(strand, state)[0], text[: place + 1]
         states = [grammar.step(strand, state, letter) for strand, state in enumerate(states)]
-    assert not tune_of(text).check() and kind_of("x") is None
+    assert not parse_tune(text).check() and kind_of("x") is None
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tiny import TINY, run_pipeline, some_performance, some_tunes
 
-from pipeline.domains.music.abc.domain import Abc, tune_of
+from pipeline.domains.music.abc.domain import Abc
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.midi_files import read_midi, write_midi
 from pipeline.domains.music.performance.domain import Performance
 from pipeline.domains.music.performance.midi_domain import Midi, on_grid_share, one_voice_share
@@ -71,8 +72,8 @@ def test_an_unknown_representation_is_refused():
 def test_a_tune_comes_back_from_its_midi(tunes):
     for path, tune in tunes.items():
         (again,) = MidiTunes().read(Path(path))
-        assert [note[:3] for note in played_notes(tune_of(again.text))] == [
-            note[:3] for note in played_notes(tune_of(tune.text))
+        assert [note[:3] for note in played_notes(parse_tune(again.text))] == [
+            note[:3] for note in played_notes(parse_tune(tune.text))
         ]
 
 
@@ -110,9 +111,9 @@ def test_meters_that_change_stand_before_their_bars(tmp_path):
     (record,) = MidiTunes().read(path)
     bars = record.text.split("\n")[-1].split("|")
     assert [bar[:7] for bar in bars[1:3]] == ["[M:3/4]", "[M:6/8]"]
-    assert len(tune_of(record.text).reading.bars) == 3 and not tune_of(record.text).check()
+    assert len(parse_tune(record.text).reading.bars) == 3 and not parse_tune(record.text).check()
 
 
 def test_the_case_of_changing_meters(shared):
     (record,) = MidiTunes().read(shared / "cases/22-meters-that-change-in-a-tune/meter_change.mid")
-    assert [bar.meter for bar in tune_of(record.text).reading.bars[:4]] == ["4/4", "3/4", "3/4", "6/8"]
+    assert [bar.meter for bar in parse_tune(record.text).reading.bars[:4]] == ["4/4", "3/4", "3/4", "6/8"]

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import symusic
 
-from pipeline.domains.music.abc.domain import format_tune, tune_of
+from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.render.notation import midi_bytes
 from pipeline.domains.music.render.playback import played_notes, sounding_notes
 from pipeline.records import Record
@@ -38,7 +38,7 @@ def test_grace_notes_follow_the_key_repeats_and_ties():
 
 
 def test_notes_and_bars_stay_where_they_are():
-    tune = tune_of(HEADER + BODY)
+    tune = parse_tune(HEADER + BODY)
     plain, sounding = played_notes(tune), sounding_notes(tune)
     assert len(sounding) == len(plain) + 13
     assert sum(note.duration for note in sounding) == sum(note.duration for note in plain)

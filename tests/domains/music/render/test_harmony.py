@@ -2,8 +2,10 @@
 
 import pytest
 
-from pipeline.domains.music.abc.domain import Abc, tune_of
-from pipeline.domains.music.abc.tune import WHOLE, Tune
+from pipeline.domains.music.abc.domain import Abc
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune import Tune
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.render.accompaniment import accompany
 from pipeline.domains.music.render.harmony import harmonise, parse_chord
 from pipeline.records import Record
@@ -55,7 +57,7 @@ def test_chords_agree_with_those_of_the_nottingham_books(shared):
     for record in Abc().read(shared / "nottingham_abc_cleaned" / "jigs.abc"):
         if not isinstance(record, Record) or '"' not in record.text:
             continue
-        tune = tune_of(record.text)
+        tune = parse_tune(record.text)
         plain = Tune(
             tune.meter, tune.unit, tune.key, "".join(t.text for t in tune.tokens if t.kind != "string")
         )

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.domain import tune_of
-from pipeline.domains.music.abc.tune import WHOLE
+from pipeline.domains.music.abc.notes import WHOLE
+from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.errors import DataError
@@ -52,7 +52,7 @@ def of_kind(data: bytes, kind: str) -> list[tuple[Fraction, tuple[int, ...]]]:
 
 def test_every_note_of_real_tunes_starts_and_ends_where_it_is_written(tunes):
     for record in tunes[10:40:6]:
-        tune = tune_of(record.text)
+        tune = parse_tune(record.text)
         data = midi_bytes(record, 73)
         played = [(note, (pitch,)) for note in sounding_notes(tune) for pitch in note.pitches]
         spans = [(note.onset, note.onset + note.duration, pitch) for note, pitch in played]
@@ -183,7 +183,7 @@ def test_music21_reads_the_page_back_with_the_same_notes(tunes):
     from music21 import converter
 
     for record in tunes[5:30:8]:
-        read = tune_of(record.text).reading.notes
+        read = parse_tune(record.text).reading.notes
         score = converter.parseData(musicxml_text(record, 73), format="musicxml")
         found = [
             (sorted(pitch.midi for pitch in note.pitches), Fraction(note.duration.quarterLength))
