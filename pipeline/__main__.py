@@ -40,7 +40,6 @@ REMEDIES = {
     errno.ENOSPC: "; make room there", errno.EDQUOT: "; make room there",
     errno.EFBIG: "; allow larger files, with ulimit -f",
 }  # fmt: skip
-NEEDS_QUOTES = "cannot be read; a value with , = [ or ( needs quotes: \"key='value'\""
 
 
 @hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
@@ -116,7 +115,7 @@ def _errors_as_messages() -> Iterator[None]:
     except PipelineError as error:
         _fail(f"{error}{_how_to_go_on()}")
     except OverrideParseException as error:
-        _fail(f"{error.override}: {NEEDS_QUOTES}")
+        _fail(f"{error.override}: {_how_to_quote(str(error.override))}")
     except (HydraException, OmegaConfBaseException) as error:
         _fail(_explain(error, sys.argv[1:]))
     except MemoryError as error:
@@ -149,6 +148,14 @@ def _as_hydra_wants(arguments: list[str]) -> list[str]:
     return sorted(arguments, key=lambda each: each not in ("-m", "--multirun"))
 
 
+def _how_to_quote(override: str) -> str:
+    """Why an override cannot be read, and the remedy."""
+    _, _, value = override.partition("=")
+    beyond = not value.isascii() and not set(value) & set(",=[({")
+    which = "letters beyond ASCII" if beyond else ", = [ or ("
+    return f"cannot be read; a value with {which} needs quotes: \"key='value'\""
+
+
 def _explain(error: Exception, arguments: list[str]) -> str:
     """Hydra's and OmegaConf's errors in our words: which key, what is allowed."""
     text = str(error)
@@ -156,7 +163,7 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     groups = sorted(p.name for p in resource_folder("conf").iterdir() if p.is_dir())
     if text.startswith("Ambiguous value"):
         several = next((a for a in arguments if f"'{a}'" in text), "a value")
-        return f"{several}: {NEEDS_QUOTES}; several values, for a sweep, need -m"
+        return f"{several}: {_how_to_quote(several)}; several values, for a sweep, need -m"
     # Where Hydra wraps OmegaConf's error, the inner one names the key, the value and its type.
     inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key, known = _faulty_key(inner), [*_known_keys(), *groups]

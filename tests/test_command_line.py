@@ -87,6 +87,7 @@ def test_a_start_is_quick_where_nothing_is_to_be_done(tmp_path):
         (("dataset=text", "model.hidden_size=big"), "model.hidden_size: Value 'big'"),
         (("dataset=text", "sample.temperature=-1"), "sample.temperature=-1.0 is out of range: at least 0"),
         (("dataset=text", "sample.prime=[1"), "sample.prime=[1: cannot be read"),
+        (("dataset=text", "sample.prime=café"), "a value with letters beyond ASCII needs quotes"),
         (("dataset=text", "dataset.path=a,b.txt"), "dataset.path=a,b.txt: cannot be read; a value with , ="),
         (("dataset=text", "model=min_gru", "model.cell=gru"), "model.cell: the model chosen here has no"),
         (("dataset=text",), "dataset=text reads files of yours: dataset.path=FILE, FOLDER or 'GLOB'"),

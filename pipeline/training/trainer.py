@@ -171,17 +171,17 @@ class ProgressBar(Callback):
         self.symbol_name = symbol_name
 
     def on_train_start(self, trainer: pl.Trainer, module: CharModel) -> None:
-        self.last = ""
         schedule, lanes = module.schedule, module.feed.lanes
-        per_step = lanes.batch * lanes.time
-        total = schedule.rounds * schedule.steps_per_round * per_step
+        # Windows of short records are narrow, and padded: the mean of the first epoch, not batch x time.
+        self.per_step = int(np.diff(lanes.segments, axis=1).sum()) / lanes.steps(module.feed.waves(0))
+        total = round(schedule.rounds * schedule.steps_per_round * self.per_step)
         self.bar = bar("Training", None if schedule.budget_s else total, self.symbol_name)
-        self.bar.update(trainer.global_step * per_step)
+        self.bar.update(round(trainer.global_step * self.per_step))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: CharModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.bar.update(batch.targets.numel())
+        self.bar.update(round(trainer.global_step * self.per_step) - self.bar.n)
 
     def on_validation_end(self, trainer: pl.Trainer, module: CharModel) -> None:
         metrics = trainer.callback_metrics

@@ -1,3 +1,4 @@
+import io
 import json
 
 import pytest
@@ -5,10 +6,13 @@ import torch
 from power_cut import PowerCut, dying_at
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import TINY, manifest_of, run_pipeline
+from tqdm import tqdm
 
 from pipeline.data.alphabet import Alphabet
+from pipeline.data.corpus import Corpus
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError
+from pipeline.training import trainer
 from pipeline.training.callbacks import parse_primes
 from pipeline.training.lit_module import CharModel
 from pipeline.training.previews import PREVIEWS, read_previews
@@ -40,6 +44,24 @@ def test_tensorboard_has_graph_curves_histograms_and_previews(watched):
     for kind in ("weights", "gradients"):
         assert {f"{kind}/layers.{name}" for name in names} <= {*tags["histograms"]}
     assert {"previews/from nothing/text_summary", "previews/the reel/text_summary"} <= {*tags["tensors"]}
+
+
+def test_the_progress_bar_ends_at_all_symbols_where_lines_are_short(tmp_path, monkeypatch):
+    path, bars = tmp_path / "names.txt", []
+    path.write_text("\n".join(f"name {number}" for number in range(800)))
+
+    def shown(*arguments):
+        bars.append(tqdm(total=arguments[1], file=io.StringIO(), disable=False))
+        return bars[0]
+
+    monkeypatch.setattr(trainer, "bar", shown)
+    run_pipeline(
+        tmp_path / "run", "dataset=text", f"dataset.path={path}", "domain.records=line",
+        "model.hidden_size=8", "train.max_epochs=1", "train.threads=1", "stages=[ingest,train]",
+    )  # fmt: skip
+    symbols = Corpus.open(tmp_path / "run" / "ingest").size_of("train")
+    assert bars[0].n == bars[0].total
+    assert bars[0].total == pytest.approx(symbols, rel=0.1)  # a whole number of steps in each round
 
 
 def test_previews_are_kept_and_reported(watched):
