@@ -20,7 +20,7 @@ from pipeline.evaluation.metric_comparison.metric import Metric
 
 WIDEST = 13
 """Semitones; wider intervals count as this."""
-MAX_STEPS = 4 * STEPS
+MAX_LENGTH_STEPS = 4 * STEPS
 """Time steps of a whole note; longer notes count as this."""
 MIN_CHORDS = 1.0
 """Percent of the time; with less it is no polyphony."""
@@ -122,9 +122,9 @@ def intervals(piece: NoteTable) -> np.ndarray:
 
 
 def lengths(piece: NoteTable) -> np.ndarray:
-    """Notes by length in time steps, ``(MAX_STEPS + 1,)``: mgeval's note length histogram, finer."""
-    steps = np.clip(np.round(piece.durations * STEPS), 0, MAX_STEPS)
-    return np.bincount(steps.astype(int), minlength=MAX_STEPS + 1)
+    """Notes by length in time steps, ``(MAX_LENGTH_STEPS + 1,)``: mgeval's note length histogram, finer."""
+    steps = np.clip(np.round(piece.durations * STEPS), 0, MAX_LENGTH_STEPS)
+    return np.bincount(steps.astype(int), minlength=MAX_LENGTH_STEPS + 1)
 
 
 def _patterns(piece: NoteTable) -> list[bytes]:
