@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from pipeline.config.schema import TrainSettings
 from pipeline.data.alphabet import SPECIALS, Alphabet
-from pipeline.data.batching import Lanes
+from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.training.lit_module import CharModel, Feed, Schedule
 
@@ -62,13 +62,13 @@ class BareLoop:
         settings = TrainSettings(batch_size=batch, bptt_steps=time)
         torch.manual_seed(0)
         self.model = model.build(len(corpus.alphabet))
-        lanes = Lanes.for_training(corpus.codes, corpus.segments_of("train"), batch, time)
-        feed = Feed(lanes, 0, ENDLESS)
+        streams = ContiguousStreams.for_training(corpus.codes, corpus.subset_segments("train"), batch, time)
+        feed = Feed(streams, 0, ENDLESS)
         self.module = CharModel(self.model, corpus, settings, Schedule(1, ENDLESS), feed, {})
         made = self.module.configure_optimizers()
         self.optimizer, self.schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
-        # Whole waves only: what is left over at the end of an epoch is narrow, and its steps are short.
-        full = (window for window in feed if len(window.inputs) == lanes.batch)
+        # Full batches only: the last bucket of an epoch has fewer rows, and its steps are shorter.
+        full = (window for window in feed if len(window.inputs) == streams.batch)
         first = next(full)
         self.symbols = first.inputs.numel()
         self.windows, self.steps = itertools.chain([first], full), itertools.count(1)

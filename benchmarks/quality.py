@@ -101,7 +101,7 @@ def _markov(task: Task, corpus: Corpus) -> Iterator[tuple[str, Markov]]:
         if strands == "both strands" and table is None:
             continue
         markov = best_markov(
-            corpus.codes, corpus.segments_of("train"), corpus.segments_of("validation"),
+            corpus.codes, corpus.subset_segments("train"), corpus.subset_segments("validation"),
             len(corpus.alphabet), ORDERS, complement=table, start_code=BOS,
         )  # fmt: skip
         which = f", {strands}" if complement is not None else ""

@@ -143,7 +143,7 @@ def samples_of(name: str, count: int = 36, length: int = 40) -> torch.Tensor:
 def held_out(run: Path, count: int = 96, length: int = 200) -> tuple[nn.Module, torch.Tensor]:
     """A run's model, and the beginnings ``(count, length)`` of its test records."""
     corpus = Corpus.open(run / "ingest")
-    records = [corpus.codes[start:end] for start, end in corpus.segments_of("test")[:, :2]]
+    records = [corpus.codes[start:end] for start, end in corpus.subset_segments("test")[:, :2]]
     length = min(length, int(np.median([len(codes) for codes in records])))
     beginnings = [codes[:length].astype(np.int64) for codes in records if len(codes) >= length]
     return load(run / "train" / "best.ckpt").model, torch.from_numpy(np.stack(beginnings[:count]))

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from sphinx.pycode import ModuleAnalyzer
 
-from pipeline.config.schema import Config, find_target
+from pipeline.config.build import find_target
+from pipeline.config.schema import Config
 from pipeline.runtime.folders import resource_folder
 
 HEAD = """# Settings

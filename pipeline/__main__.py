@@ -24,7 +24,8 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.overrides import literal, resumed
-from pipeline.config.schema import STAGES, Config, unknown_key
+from pipeline.config.schema import STAGES, Config
+from pipeline.config.unknown_keys import describe_unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.generation.compiled.warmup import BackgroundWarmup
 from pipeline.run_folder import LOCK, claim_folder
@@ -168,14 +169,14 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     inner = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key, known = _faulty_key(inner), [*_known_keys(), *groups]
     if key and key not in known and re.search(r"not in (struct|')", str(inner)):
-        return unknown_key(key, known)  # also in a configuration file of the user's
+        return describe_unknown_key(key, known)  # also in a configuration file of the user's
     if "dataset" in text and ("mandatory" in text or "You must specify" in text or "'dataset/" in text):
         wrong = [a for a in arguments if a.startswith("dataset=")]
         found = f"{wrong[0]}: there is no such data set" if wrong else "choose a data set with dataset=NAME"
         return f"{found}\n\n{_data_sets()}"
     for given in keys:
         if given not in known and not given.startswith("hydra"):
-            return unknown_key(given, known)
+            return describe_unknown_key(given, known)
     for group in groups:
         if f"'{group}/" in text:
             names = sorted(p.stem for p in (resource_folder("conf") / group).glob("*.yaml"))
@@ -202,7 +203,7 @@ def _reject_undeclared(overrides: list[str]) -> None:
     for override in overrides:
         key = override.lstrip("+~").split("=", 1)[0].split("@")[0]
         if key not in known and key not in groups:
-            raise ConfigError(unknown_key(key, [*known, *groups]))
+            raise ConfigError(describe_unknown_key(key, [*known, *groups]))
 
 
 def _known_keys() -> list[str]:

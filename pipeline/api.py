@@ -8,8 +8,8 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.config.build import build
 from pipeline.config.sampling import SampleSettings
-from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError

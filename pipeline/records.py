@@ -155,7 +155,7 @@ class DomainOutput:
     warnings: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
-    def followed_by(self, other: "DomainOutput") -> "DomainOutput":
+    def combine(self, other: "DomainOutput") -> "DomainOutput":
         """Both, in this order."""
         both = {each.name: getattr(self, each.name) for each in fields(self)}
         for name, value in both.items():

@@ -12,11 +12,13 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.config.build import build, plain_settings
+from pipeline.config.checks import parse_duration
 from pipeline.config.overrides import sign
-from pipeline.config.schema import Config, build, check_stages, parse_duration, plain_settings
+from pipeline.config.schema import Config, check_stages
 from pipeline.data.corpus import Corpus
-from pipeline.data.sources import Source, checkpoint_path, locate, unlearned_path
-from pipeline.data.split_file import split_files
+from pipeline.data.sources import Source, checkpoint_path, held_out_list_path, locate
+from pipeline.data.split_file import resolve_split_files
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError, DataError
 from pipeline.generation.attributes import Training
@@ -184,7 +186,7 @@ def _stages(
     drawn_by = {name: value for name, value in written_by.items() if name not in domain.output_settings}
     read_by = {name: value for name, value in drawn_by.items() if name not in domain.request_settings}
     reads = {"domain": read_by, "seed": seed}
-    unlearned = unlearned_path(dataset)
+    held_out_list = held_out_list_path(dataset)
     data = {name: plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
     best = folder / "train" / "best.ckpt"
 
@@ -193,7 +195,7 @@ def _stages(
 
     def do_ingest(out_dir: Path):  # noqa: ANN202
         try:
-            result = ingest(files, domain, dataset.split, dataset.unknown, out_dir, unlearned)
+            result = ingest(files, domain, dataset.split, dataset.unknown, out_dir, held_out_list)
         except DataError as error:
             if dataset.advice is None or dataset.path is not None:
                 raise
@@ -238,8 +240,8 @@ def _stages(
     parts = {name: plain["domain"].get(name) for name in domain.score_settings}
     asked = {"unknown": dataset.unknown, **reads, **parts}
     asked["context"] = settings.score.context
-    listed = [unlearned] if unlearned is not None else []
-    read = [*files, *domain.auxiliary_files(), *split_files(dataset.split), *listed] if files else []
+    listed = [held_out_list] if held_out_list is not None else []
+    read = [*files, *domain.auxiliary_files(), *resolve_split_files(dataset.split), *listed] if files else []
     return [
         Stage("ingest", {"dataset": data, "domain": read_by}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),

@@ -19,7 +19,7 @@ from tiny import (
     some_tunes,
 )
 
-from pipeline.config.schema import build
+from pipeline.config.build import build
 from pipeline.data.corpus import Corpus, CorpusWriter
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError

@@ -22,8 +22,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 
-from pipeline.config.sampling import GIVES_WAY
-from pipeline.config.schema import PRETRAINED, RENAMED, escape, find_target
+from pipeline.config.build import escape, find_target
+from pipeline.config.sampling import ALTERNATIVES
+from pipeline.config.schema import PRETRAINED
+from pipeline.config.unknown_keys import RENAMED
 from pipeline.errors import ConfigError
 from pipeline.runtime import files
 from pipeline.runtime.folders import cache_folder, resource_folder
@@ -143,13 +145,14 @@ def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
 
 
 def _alternatives(name: str) -> tuple[str, ...]:
-    """Settings that give way to this one: those of GIVES_WAY, and those that domains state for their data."""
+    """Settings that give way to this one: those of `ALTERNATIVES`, and those that domains state for their
+    data."""
     if name not in ("score.path", "dataset.path", "dataset.source"):
-        return GIVES_WAY.get(name, ())
+        return ALTERNATIVES.get(name, ())
     kinds = _load_components("domain")
     stated = [kind.score_settings if name == "score.path" else kind.data_settings for kind in kinds]
     settings = (each for names in stated for each in names)
-    return (*GIVES_WAY.get(name, ()), *(f"domain.{each}" for each in dict.fromkeys(settings)))
+    return (*ALTERNATIVES.get(name, ()), *(f"domain.{each}" for each in dict.fromkeys(settings)))
 
 
 def _refuse_outside(folder: Path, stored: Sequence[str]) -> None:

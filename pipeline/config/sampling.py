@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.config.checks import between, one_of
+from pipeline.config.checks import check_choice, check_range
 from pipeline.errors import ConfigError
 
-GIVES_WAY = {
+ALTERNATIVES = {
     "sample.temperature": ("sample.grid.temperatures",),
     "sample.prime": ("sample.primes", "sample.grid.primes"),
     "sample.primes": ("sample.prime", "sample.grid.primes"),
@@ -34,8 +34,8 @@ class GridSettings:
 
     def __post_init__(self) -> None:
         for temperature in self.temperatures:
-            between("sample.grid.temperatures", temperature, 0.0, 100.0)
-        between("sample.grid.rows", self.rows, 1, 1000)
+            check_range("sample.grid.temperatures", temperature, 0.0, 100.0)
+        check_range("sample.grid.rows", self.rows, 1, 1000)
 
 
 @dataclass
@@ -55,13 +55,13 @@ class FillSettings:
     """Bars of the gap, for tunes; 1, if no length is given."""
 
     def __post_init__(self) -> None:
-        between("sample.fill.candidates", self.candidates, 1, 2**31)
+        check_range("sample.fill.candidates", self.candidates, 1, 2**31)
         if self.bars is not None:
-            between("sample.fill.bars", self.bars, 1, 64)
+            check_range("sample.fill.bars", self.bars, 1, 64)
             if self.shortest is not None or self.longest is not None:
                 raise ConfigError("sample.fill.bars, and shortest or longest: give the length in one of them")
-        between("sample.fill.shortest", self.lengths.start, 1, 2**31)
-        between("sample.fill.longest", self.lengths.stop - 1, self.lengths.start, 2**31)
+        check_range("sample.fill.shortest", self.lengths.start, 1, 2**31)
+        check_range("sample.fill.longest", self.lengths.stop - 1, self.lengths.start, 2**31)
 
     @property
     def lengths(self) -> range:
@@ -128,23 +128,23 @@ class SampleSettings:
     fill: FillSettings = field(default_factory=FillSettings)
 
     def __post_init__(self) -> None:
-        one_of("sample.accelerator", self.accelerator, ("cpu", "gpu", "auto"))
-        between("sample.count", self.count, 1, 2**31)
+        check_choice("sample.accelerator", self.accelerator, ("cpu", "gpu", "auto"))
+        check_range("sample.count", self.count, 1, 2**31)
         if self.length is not None:
-            between("sample.length", self.length, 1, 2**31)
-        between("sample.temperature", self.temperature, 0.0, 100.0)
+            check_range("sample.length", self.length, 1, 2**31)
+        check_range("sample.temperature", self.temperature, 0.0, 100.0)
         for name, high in (("top_k", 2**16), ("prime_length", 2**31), ("beam", 4096)):
             if getattr(self, name) is not None:
-                between(f"sample.{name}", getattr(self, name), 1, high)
+                check_range(f"sample.{name}", getattr(self, name), 1, high)
         if self.lead is not None:
-            between("sample.lead", self.lead, 0, 10**6)
+            check_range("sample.lead", self.lead, 0, 10**6)
         for name in ("top_p", "min_p", "typical_p"):
             if getattr(self, name) is not None:
-                between(f"sample.{name}", getattr(self, name), 0.0, 1.0, open_low=True)
-        between("sample.repetition_penalty", self.repetition_penalty, 0.0, 100.0, open_low=True)
-        between("sample.repetition_window", self.repetition_window, 1, 2**16)
-        between("sample.copy_weight", self.copy_weight, 0.0, 1.0)
-        between("sample.length_penalty", self.length_penalty, 0.0, 10.0)
+                check_range(f"sample.{name}", getattr(self, name), 0.0, 1.0, open_low=True)
+        check_range("sample.repetition_penalty", self.repetition_penalty, 0.0, 100.0, open_low=True)
+        check_range("sample.repetition_window", self.repetition_window, 1, 2**16)
+        check_range("sample.copy_weight", self.copy_weight, 0.0, 1.0)
+        check_range("sample.length_penalty", self.length_penalty, 0.0, 10.0)
         self._check_primes()
         self._check_together()
 
@@ -183,4 +183,4 @@ class ScoreSettings:
     counted; fewer where the sequence begins or has unknown letters before it."""
 
     def __post_init__(self) -> None:
-        between("score.context", self.context, 0, 10**7)
+        check_range("score.context", self.context, 0, 10**7)

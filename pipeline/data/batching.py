@@ -1,11 +1,14 @@
-"""Batches for truncated back-propagation through time: lanes of contiguous codes, window after window.
+"""Batches for truncated back-propagation through time: contiguous streams of codes, grouped by length.
 
-Segments (long ones cut into pieces) of similar length run side by side, one in each row of a batch, as a
-*wave*: window after window of `time` symbols, the model's state carried from one to the next, until all
-have ended. A wave starts from the empty state, a segment from the begin symbol, and a later piece of one from
-the symbol before it; so no state ever leaks from one record into another, and padding stays small because
-neighbours are equally long. A piece that is read backwards, as its reverse complement, runs from its last
-position down: its start lies above its stop.
+Long segments are cut into pieces. A *length bucket* is a group of pieces of similar length, one in each row
+of a batch. The bucket is read window by window, `time` symbols each, and the model carries its state from one
+window to the next. The state is reset at the start of a bucket, so no state leaks from one record into
+another. A segment starts after the begin symbol; a later piece of it starts after the symbol before the
+piece. Padding stays small, because the rows of a bucket are about equally long. A reverse-complemented piece
+is read from its last position down, so its start is above its stop.
+
+Source: R. Williams and J. Peng, An efficient gradient-based algorithm for on-line training of recurrent
+network trajectories, Neural Computation 2 (1990) 490.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,22 +22,27 @@ from pipeline.data.alphabet import BOS
 
 PADDING = -100
 """The target that cross-entropy ignores."""
-MIN_STEPS = 32
-"""Steps in an epoch, at least: with fewer, a small corpus would see too few updates to be learned."""
-LONG_WINDOWS = 8
-"""A segment of more windows than this is cut once at random: records of equal length, and of like build from
-start to end, would otherwise show the model all their beginnings at once, then all their ends."""
-STRETCH = 8_192
-"""Of segments that are too long, stretches of this length are read: long against what a model remembers."""
-POOL_WAVES = 16
-"""Pieces are sorted by length within random pools of so many waves: similar length, random company."""
+MIN_STEPS_PER_EPOCH = 32
+"""With fewer steps in an epoch, a small corpus gets too few updates to be learned; the batch is narrowed."""
+MAX_UNCUT_WINDOWS = 8
+"""A segment of more windows is cut once, at random. Otherwise a batch of equally long records would consist
+of their beginnings first and of their ends last."""
+EXCERPT_SYMBOLS = 8_192
+"""Length of the excerpts that stand for a corpus too large to be evaluated whole; longer than the memory of a
+model."""
+SHUFFLED_BUCKETS = 16
+"""Pieces are sorted by length within random groups of so many buckets: rows are similar in length, but
+random."""
 
 
 class Window(NamedTuple):
-    """One step: `inputs` and `targets` are ``(batch, time)`` int64, `fresh` where the state starts empty,
-    `positions` ``(batch, time)`` says where in the corpus each target lies, `backwards` ``(batch,)`` is where
-    a row is a reverse complement, whose positions run downwards. `evidence` is empty but for a model that
-    reads the training split before it is trained (`Model.prepare`)."""
+    """One step of truncated back-propagation.
+
+    `inputs` and `targets` are ``(batch, time)`` int64. `fresh` is true where the state is reset before the
+    window. `positions`, ``(batch, time)``, are the positions of the targets in the corpus. `backwards`,
+    ``(batch,)``, is true for a reverse-complemented row, whose positions decrease. `evidence` has the expert
+    features of a context-mixing model, and is empty for other models.
+    """
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -45,13 +53,13 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """The windows of some segments of a corpus, in a fixed or a shuffled order.
+class ContiguousStreams:
+    """The windows of segments of a corpus, in a fixed or a shuffled order.
 
-    `segments` is ``(n, 2)``: half-open starts and stops in `codes`. Longer ones than `piece_length` are cut
-    into pieces of that length, and when shuffled, longer ones than `long` in two: None never cuts. Where
-    `complement`, ``(vocab_size,)`` code to code, is given, a shuffled piece is read backwards, as its
-    reverse complement, with probability one half: another half each epoch.
+    `segments` is ``(n, 2)``: half-open starts and stops in `codes`. A segment longer than `piece_length` is
+    cut into pieces of that length. When shuffled, one longer than `max_uncut` is cut in two; None never cuts.
+    `complement`, ``(vocab_size,)``, maps a code to the code of its complement. Where it is given, each
+    shuffled piece is reverse-complemented with probability one half, drawn in each epoch.
     """
 
     codes: np.ndarray
@@ -59,7 +67,7 @@ class Lanes:
     batch: int
     time: int
     piece_length: int | None = None
-    long: int | None = None
+    max_uncut: int | None = None
     complement: np.ndarray | None = None
 
     @classmethod
@@ -70,16 +78,18 @@ class Lanes:
         batch: int,
         time: int,
         complement: np.ndarray | None = None,
-    ) -> "Lanes":
-        """Pieces short enough to fill the batch; of little data fewer lanes, for the sake of more steps."""
+    ) -> "ContiguousStreams":
+        """Cut pieces short enough to fill the batch; a small corpus gets fewer rows, and so more steps."""
         total = int((segments[:, 1] - segments[:, 0]).sum())
-        batch = max(1, min(batch, total // (time * MIN_STEPS)))
-        piece_length, long = max(time, -(-total // batch)), LONG_WINDOWS * time
-        return cls(codes, segments, batch, time, piece_length, long, complement)
+        batch = max(1, min(batch, total // (time * MIN_STEPS_PER_EPOCH)))
+        piece_length, max_uncut = max(time, -(-total // batch)), MAX_UNCUT_WINDOWS * time
+        return cls(codes, segments, batch, time, piece_length, max_uncut, complement)
 
-    def waves(self, rng: np.random.Generator | None) -> list[np.ndarray]:
-        """Pieces in groups of at most `batch`: each ``(rows, 2)`` of start and stop, the start above the stop
-        where read backwards; shuffled where `rng` is given."""
+    def buckets(self, rng: np.random.Generator | None) -> list[np.ndarray]:
+        """Group the pieces into buckets of at most `batch` rows, each ``(rows, 2)`` of start and stop.
+
+        The start is above the stop of a reverse-complemented piece. With `rng` the order is shuffled.
+        """
         pieces = self._pieces(rng)
         lengths = pieces[:, 1] - pieces[:, 0]
         if rng and self.complement is not None:
@@ -88,32 +98,32 @@ class Lanes:
             pieces = pieces[np.argsort(-lengths, kind="stable")]
             return [pieces[at : at + self.batch] for at in range(0, len(pieces), self.batch)]
         order = rng.permutation(len(pieces))
-        pool = self.batch * POOL_WAVES
-        waves = []
-        for at in range(0, len(order), pool):
-            chosen = order[at : at + pool]
+        group = self.batch * SHUFFLED_BUCKETS
+        buckets = []
+        for at in range(0, len(order), group):
+            chosen = order[at : at + group]
             chosen = chosen[np.argsort(-lengths[chosen], kind="stable")]
-            waves += [pieces[chosen[row : row + self.batch]] for row in range(0, len(chosen), self.batch)]
-        return [waves[number] for number in rng.permutation(len(waves))]
+            buckets += [pieces[chosen[row : row + self.batch]] for row in range(0, len(chosen), self.batch)]
+        return [buckets[number] for number in rng.permutation(len(buckets))]
 
-    def steps(self, waves: Sequence[np.ndarray]) -> int:
-        """How many windows the waves make."""
-        return sum(len(range(0, *self._stride(wave))) for wave in waves)
+    def steps(self, buckets: Sequence[np.ndarray]) -> int:
+        """Count the windows of the buckets."""
+        return sum(len(range(0, *self._stride(bucket))) for bucket in buckets)
 
-    def windows(self, waves: Sequence[np.ndarray], skip: int = 0) -> Iterator[Window]:
-        """The windows of the waves, in order, the first `skip` left out."""
-        for wave in waves:
-            starts, stops = wave[:, :1], wave[:, 1:]
-            longest, width = self._stride(wave)
+    def windows(self, buckets: Sequence[np.ndarray], skip: int = 0) -> Iterator[Window]:
+        """Yield the windows of the buckets in order, without the first `skip`."""
+        for bucket in buckets:
+            starts, stops = bucket[:, :1], bucket[:, 1:]
+            longest, width = self._stride(bucket)
             for offset in range(0, longest, width):
                 if skip > 0:
                     skip -= 1
                     continue
                 yield self._window(starts, stops, offset, min(width, longest - offset))
 
-    def _stride(self, wave: np.ndarray) -> tuple[int, int]:
-        """The longest length in a wave, and the width of its windows: as equal as can be, at most `time`."""
-        longest = int(np.abs(wave[:, 1] - wave[:, 0]).max())
+    def _stride(self, bucket: np.ndarray) -> tuple[int, int]:
+        """Return the longest length in a bucket and the width of its windows: about equal, at most `time`."""
+        longest = int(np.abs(bucket[:, 1] - bucket[:, 0]).max())
         count = -(-longest // self.time)
         return longest, -(-longest // count)
 
@@ -133,19 +143,20 @@ class Lanes:
 
     def _read(self, positions: np.ndarray, backwards: np.ndarray) -> np.ndarray:
         codes = self.codes[positions].astype(np.int64)
-        if backwards.any():
+        if self.complement is not None and backwards.any():
             codes[backwards] = self.complement[codes[backwards]]
         return codes
 
     def _begin(self, starts: np.ndarray, backwards: np.ndarray) -> np.ndarray:
-        """Which pieces begin where a segment does, or, read backwards, where one ends."""
+        """Tell for each piece whether it starts at an edge of a segment: the start, or the stop if
+        reversed."""
         edges = np.where(backwards, starts + 1, starts)
         found = [each[np.minimum(np.searchsorted(each, edges), len(each) - 1)] for each in self._edges]
         return np.where(backwards, found[1], found[0]) == edges
 
     @cached_property
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Starts and stops of the segments, each sorted, to look them up."""
+        """Starts and stops of the segments, each sorted for binary search."""
         return np.sort(self.segments[:, 0]), np.sort(self.segments[:, 1])
 
     def _pieces(self, rng: np.random.Generator | None) -> np.ndarray:
@@ -153,32 +164,32 @@ class Lanes:
         limit = self.piece_length or int(lengths.max())
         long = lengths > limit
         pieces = [self.segments[~long]]
-        if rng and self.long:
-            pieces = [_cut_once(pieces[0], self.long, rng)]
+        if rng and self.max_uncut:
+            pieces = [_cut_once(pieces[0], self.max_uncut, rng)]
         for start, stop in self.segments[long]:
-            # Another cut each epoch, so that no place is always without its context.
+            # The cut moves from epoch to epoch, so that no position always lacks its context.
             first = int(rng.integers(limit)) if rng else 0
             edges = np.unique(np.concatenate([[start], np.arange(start + first, stop, limit), [stop]]))
             pieces.append(np.column_stack([edges[:-1], edges[1:]]))
         return np.concatenate(pieces)
 
 
-def spread(segments: np.ndarray, most: int) -> np.ndarray:
-    """The segments, or evenly spread stretches of them with about `most` codes, where they have more."""
+def excerpt_segments(segments: np.ndarray, max_codes: int) -> np.ndarray:
+    """Return the segments, or evenly spaced excerpts of about `max_codes` codes where they have more."""
     lengths = segments[:, 1] - segments[:, 0]
     total = int(lengths.sum())
-    if total <= most:
+    if total <= max_codes:
         return segments
-    counts = -(-lengths // STRETCH)
+    counts = -(-lengths // EXCERPT_SYMBOLS)
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     begins, ends = np.repeat(segments, counts, axis=0).T
-    starts = begins + nth * STRETCH
-    chosen = np.arange(max(1, len(starts) * most // total)) * total // most
-    return np.column_stack([starts, np.minimum(starts + STRETCH, ends)])[chosen]
+    starts = begins + nth * EXCERPT_SYMBOLS
+    chosen = np.arange(max(1, len(starts) * max_codes // total)) * total // max_codes
+    return np.column_stack([starts, np.minimum(starts + EXCERPT_SYMBOLS, ends)])[chosen]
 
 
 def _cut_once(segments: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
-    """Segments longer than `longest` in two pieces, at a random place."""
+    """Cut each segment longer than `longest` in two, at a random position."""
     lengths = segments[:, 1] - segments[:, 0]
     whole, cut = segments[lengths <= longest], segments[lengths > longest]
     places = cut[:, 0] + rng.integers(1, cut[:, 1] - cut[:, 0])

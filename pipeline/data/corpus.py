@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.alphabet import EOS, SPECIALS, UNKNOWN, Alphabet
-from pipeline.data.corpus_files import AGAIN, check_codes, check_places, find_row, read_rows, read_table
+from pipeline.data.corpus_files import RERUN_INGEST, check_codes, check_spans, find_row, read_rows, read_table
 from pipeline.domain import Domain
 from pipeline.records import Record, Symbols
 from pipeline.runtime.files import reading_back
@@ -51,7 +51,7 @@ class Corpus:
     @classmethod
     def open(cls, folder: Path) -> "Corpus":
         """Raises DataError where the folder does not hold a whole corpus."""
-        with reading_back(folder, AGAIN, "not a whole corpus"):
+        with reading_back(folder, RERUN_INGEST, "not a whole corpus"):
             about = load_json((folder / "corpus.json").read_text(encoding="utf-8"))
             for name in ("alphabet", "mark_names"):
                 check(about[name], list[str], name)
@@ -60,7 +60,7 @@ class Corpus:
             codes = np.memmap(folder / "codes.bin", alphabet.dtype, "r")
             marks = np.memmap(folder / "marks.bin", np.uint8, "r") if names else None
             segments, spans = read_table(folder / "segments.npy", 4), read_table(folder / "records.npy", 2)
-            check_places(segments, spans, len(SUBSETS))
+            check_spans(segments, spans, len(SUBSETS))
             # Before they are read: a sparse file may seem to have any number.
             if len(codes) != spans[-1, 1] or (marks is not None and len(marks) != len(codes)):
                 raise ValueError(f"{len(codes)} codes, and records up to {spans[-1, 1]}")
@@ -69,19 +69,19 @@ class Corpus:
                 check_codes(marks, len(names), "marks")
             return cls(folder, alphabet, names, codes, marks, segments, spans, about.get("held_out"))
 
-    def segments_of(self, subset: str) -> np.ndarray:
+    def subset_segments(self, subset: str) -> np.ndarray:
         """``(n, 2)`` starts and stops of one of `SUBSETS`."""
         return self.segments[self.segments[:, 2] == SUBSETS.index(subset), :2]
 
-    def size_of(self, subset: str) -> int:
+    def subset_size(self, subset: str) -> int:
         """Number of codes in one of `SUBSETS`."""
-        spans = self.segments_of(subset)
+        spans = self.subset_segments(subset)
         return int((spans[:, 1] - spans[:, 0]).sum())
 
     def digest(self, subset: str) -> str:
         """A sha256 of the subset's symbols: the same for the same data and split."""
         digest = hashlib.sha256(json.dumps(list(self.alphabet.symbols)).encode())
-        for start, stop in self.segments_of(subset).tolist():
+        for start, stop in self.subset_segments(subset).tolist():
             digest.update(self.codes[start:stop].tobytes())
         return digest.hexdigest()
 

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.runtime.files import reading_back
 from pipeline.runtime.plain_data import check, load_json
 
-AGAIN = "run the ingest stage again: stages=[ingest]"
+RERUN_INGEST = "run the ingest stage again: stages=[ingest]"
 CHECKED_AT_ONCE = 2**24
 
 Row = tuple[int, str, str]
@@ -31,7 +31,7 @@ def check_codes(codes: np.ndarray, size: int, what: str) -> None:
             raise ValueError(f"{what} up to {highest}, where there are {size}")
 
 
-def check_places(segments: np.ndarray, spans: np.ndarray, subsets: int) -> None:
+def check_spans(segments: np.ndarray, spans: np.ndarray, subsets: int) -> None:
     """Raises ValueError where records do not follow each other, or segments do not lie in their records."""
     joined = np.array_equal(spans[1:, 0], spans[:-1, 1]) and spans[0, 0] == 0
     if not joined or (spans[:, 0] > spans[:, 1]).any():
@@ -53,7 +53,7 @@ def read_rows(table: TextIO) -> Iterator[Row]:
 
 def find_row(rows: Iterator[Row], record: int, folder: Path) -> tuple[int, str, dict[str, str]]:
     """Number, id and metadata of a record further on in the table. Raises DataError where it is damaged."""
-    with reading_back(folder / "records.tsv", AGAIN):
+    with reading_back(folder / "records.tsv", RERUN_INGEST):
         name, text = next(row[1:] for row in rows if row[0] == record)
         metadata = load_json(text)
         check(metadata, dict[str, str], "metadata")

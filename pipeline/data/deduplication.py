@@ -8,7 +8,7 @@ from pipeline.domain import Domain
 from pipeline.records import Record, Rejection
 
 
-class Duplicates:
+class DuplicateFinder:
     """The keys of what was kept so far, to be asked about each record in turn."""
 
     def __init__(self, domain: Domain) -> None:

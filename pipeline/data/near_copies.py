@@ -21,7 +21,7 @@ _RECORD = np.uint64(2**HASH_BITS - 1)
 
 
 @dataclass(frozen=True)
-class Purged:
+class PurgedSplit:
     """`segments` as in `Corpus.segments`; `symbols` were taken out of training; `contained` is the share of
     the test windows that training still contains."""
 
@@ -30,7 +30,7 @@ class Purged:
     contained: float
 
 
-def purge(segments: np.ndarray, keys: np.ndarray, places: np.ndarray) -> Purged:
+def purge_near_copies(segments: np.ndarray, keys: np.ndarray, places: np.ndarray) -> PurgedSplit:
     """Take near-copies of held-out blocks, in other records, out of the training segments.
 
     `keys` and `places` are the minimizers of the whole corpus (`Sketcher.places`); segments are in order.
@@ -54,7 +54,7 @@ def purge(segments: np.ndarray, keys: np.ndarray, places: np.ndarray) -> Purged:
     learned[which[trained & ~taken[window]]] = True
     contained = _contained(window[kinds == 2], learned[which[kinds == 2]])
     sizes = [int((each[:, 1] - each[:, 0]).sum()) for each in (segments, left)]
-    return Purged(left, sizes[0] - sizes[1], contained)
+    return PurgedSplit(left, sizes[0] - sizes[1], contained)
 
 
 def _repeated(keys: np.ndarray, hashes: np.ndarray) -> np.ndarray:

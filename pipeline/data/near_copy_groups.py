@@ -28,7 +28,7 @@ _RECORD = np.uint64(2**HASH_BITS - 1)
 
 
 @dataclass(frozen=True)
-class Groups:
+class NearCopyGroups:
     """`labels` is ``(records,)``: the group of each record, numbered in the order of first members.
     `containment` is the share above which records are near-copies; 1 where only known groups were joined."""
 
@@ -47,7 +47,7 @@ class Groups:
         }
 
 
-class Grouping:
+class NearCopyGrouper:
     """Collects what tells near-copies, record by record or all at once, then finds the groups."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Grouping:
         if first != record:
             self._links.extend((first, record))
 
-    def groups(self, lengths: np.ndarray, largest: float) -> Groups:
+    def groups(self, lengths: np.ndarray, largest: float) -> NearCopyGroups:
         """Groups of which none has more than the share `largest` of all symbols, if any containment allows.
 
         `lengths` are those of the records, in symbols.
@@ -84,8 +84,8 @@ class Grouping:
             labels = _components(len(lengths), np.concatenate([known, pairs[shared >= need]]))
             sizes = np.bincount(labels, weights=lengths)
             if sizes.max() <= largest * sizes.sum():
-                return Groups(labels, containment)
-        return Groups(_components(len(lengths), known), 1.0)
+                return NearCopyGroups(labels, containment)
+        return NearCopyGroups(_components(len(lengths), known), 1.0)
 
     def _known_links(self) -> np.ndarray:
         return np.array(self._links, np.int64).reshape(-1, 2)

@@ -73,7 +73,7 @@ def checkpoint_path(name: str, given: str | None, dataset: Any) -> Path | None:
     return path
 
 
-def unlearned_path(dataset: Any) -> Path | None:
+def held_out_list_path(dataset: Any) -> Path | None:
     """The list of the records of a data set's own sources that its checkpoint has not learned, if there is
     one (`DatasetSettings`)."""
     if dataset.path is not None or not (dataset.pretrained or {}).get("held_out"):

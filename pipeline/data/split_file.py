@@ -39,7 +39,7 @@ class _Row:
     kind: int
 
 
-def split_files(split: SplitSettings) -> list[Path]:
+def resolve_split_files(split: SplitSettings) -> list[Path]:
     """The split's file, absolute, or nothing. Raises DataError where it is set and not there."""
     if split.file is None:
         return []

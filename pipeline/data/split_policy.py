@@ -10,11 +10,11 @@ import numpy as np
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS, CorpusWriter
 from pipeline.data.minimizers import MAX_MINIMIZERS, MAX_PLACED, Sketcher
-from pipeline.data.near_copies import Purged, purge
-from pipeline.data.near_copy_groups import CONTAINMENTS, Grouping, Groups
+from pipeline.data.near_copies import PurgedSplit, purge_near_copies
+from pipeline.data.near_copy_groups import CONTAINMENTS, NearCopyGrouper, NearCopyGroups
+from pipeline.data.pretrained_held_out import PretrainedHeldOut, split_by_held_out_list
 from pipeline.data.split_file import PrescribedSplit
 from pipeline.data.splits import split_blocks, split_records
-from pipeline.data.unlearned import Unlearned, split_unlearned
 from pipeline.domain import Domain
 from pipeline.records import Record
 
@@ -49,10 +49,13 @@ class Splitter:
     """Notes what a split needs to know of records while they are read, then splits them."""
 
     def __init__(
-        self, settings: SplitSettings, prescribed: PrescribedSplit | None, unlearned: Unlearned | None
+        self,
+        settings: SplitSettings,
+        prescribed: PrescribedSplit | None,
+        held_out_list: PretrainedHeldOut | None,
     ) -> None:
-        self._settings, self._prescribed, self._unlearned = settings, prescribed, unlearned
-        self._grouping = Grouping()
+        self._settings, self._prescribed, self._held_out_list = settings, prescribed, held_out_list
+        self._grouping = NearCopyGrouper()
         self._brought, self._listed = array("b"), array("b")
         """By record the number of its subset; of one that has none -1, of one that is not listed 0."""
 
@@ -61,8 +64,8 @@ class Splitter:
         number = len(self._brought)
         brought = record.metadata.get("subset", "")
         self._brought.append(SUBSETS.index(brought) if brought in SUBSETS else -1)
-        if self._unlearned is not None:
-            self._listed.append(self._unlearned.subsets.get(record.id, 0))
+        if self._held_out_list is not None:
+            self._listed.append(self._held_out_list.subsets.get(record.id, 0))
         if self._prescribed is not None:
             self._prescribed.place(record)
         self._grouping.add_parts(number, domain.fingerprints(record))
@@ -85,7 +88,7 @@ class Splitter:
             return self._blocks(writer, domain)
         return self._records(spans, self._groups(writer, domain))
 
-    def _groups(self, writer: CorpusWriter, domain: Domain) -> Groups:
+    def _groups(self, writer: CorpusWriter, domain: Domain) -> NearCopyGroups:
         for keys, _ in self._minimizers(writer, domain, MAX_MINIMIZERS):
             self._grouping.add_keys(keys)
         return self._grouping.groups(writer.spans[:, 1] - writer.spans[:, 0], MAX_GROUP)
@@ -99,18 +102,18 @@ class Splitter:
             sketcher = Sketcher.of(domain, writer.fixed, int(spans[-1, 1]), most)
             yield from sketcher.read(writer.codes_path, writer.fixed.dtype, spans)
 
-    def _records(self, spans: np.ndarray, groups: Groups) -> Split:
+    def _records(self, spans: np.ndarray, groups: NearCopyGroups) -> Split:
         shares = self._settings.validation, self._settings.test
         segments = split_records(spans, groups.labels, *shares, self._rng())
         return Split(segments, figures=groups.figures, lines=_told(groups, spans, min(shares)))
 
-    def _keeping_to_list(self, spans: np.ndarray, listed: np.ndarray, groups: Groups) -> Split:
-        segments = split_unlearned(spans, listed, groups.labels)
+    def _keeping_to_list(self, spans: np.ndarray, listed: np.ndarray, groups: NearCopyGroups) -> Split:
+        segments = split_by_held_out_list(spans, listed, groups.labels)
         left_out = len(spans) - len(segments)
         kept_to = "the checkpoint of the data set has not learned the held-out records"
         lines = [*_told(groups, spans, 1.0), f"{kept_to} (dataset.split.seed=0 draws others)"]
         lines += _left_out(left_out)
-        return Split(segments, left_out, self._unlearned.digest, groups.figures, tuple(lines))
+        return Split(segments, left_out, self._held_out_list.digest, groups.figures, tuple(lines))
 
     def _blocks(self, writer: CorpusWriter, domain: Domain) -> Split:
         """Blocks of records that are no near-copies of longer ones; training without near-copies of these."""
@@ -127,7 +130,7 @@ class Splitter:
         if not minimizers:  # where a near-copy is like another record is not known, so it is not learned
             left_out, kept = len(spans) - len(chosen), np.isin(segments[:, 3], chosen)
             return Split(segments[kept], left_out, None, figures, _left_out(left_out))
-        purged = purge(segments, *map(np.concatenate, zip(*minimizers, strict=True)))
+        purged = purge_near_copies(segments, *map(np.concatenate, zip(*minimizers, strict=True)))
         figures |= {"purged_symbols": purged.symbols, "test_share_in_training": round(purged.contained, 4)}
         return Split(purged.segments, figures=figures, lines=_told_of_blocks(purged, domain.symbol_name))
 
@@ -162,7 +165,7 @@ def _left_out(records: int) -> tuple[str, ...]:
     return (f"{copies} in no subset, as near-copies of held-out ones",) if records else ()
 
 
-def _told_of_blocks(purged: Purged, unit: str) -> tuple[str, ...]:
+def _told_of_blocks(purged: PurgedSplit, unit: str) -> tuple[str, ...]:
     """What is to be said of near-copies across a split in blocks."""
     lines = []
     if purged.symbols:
@@ -172,7 +175,7 @@ def _told_of_blocks(purged: Purged, unit: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _told(groups: Groups, spans: np.ndarray, share: float) -> tuple[str, ...]:
+def _told(groups: NearCopyGroups, spans: np.ndarray, share: float) -> tuple[str, ...]:
     """What is to be said of groups, where a held-out subset is to have a `share` of the symbols."""
     figures, lines = groups.figures, []
     if figures["groups"]:

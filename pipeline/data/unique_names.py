@@ -5,7 +5,7 @@ from dataclasses import replace
 from pipeline.records import Record
 
 
-class Names:
+class UniqueNames:
     """Names that were given, to be asked about each further one.
 
     >>> names = Names()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import RESULTS, DomainOutput, Record, Rejection, ReportSection, Sample
@@ -30,7 +30,7 @@ class Text(Domain):
     family: ClassVar[str] = "text"
 
     def __post_init__(self) -> None:
-        one_of("domain.records", self.records, UNITS)
+        check_choice("domain.records", self.records, UNITS)
         try:
             "".encode(self.encoding)
         except LookupError:

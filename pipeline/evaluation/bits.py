@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pipeline.data.alphabet import SPECIALS
-from pipeline.data.batching import PADDING, Lanes, Window, spread
+from pipeline.data.batching import PADDING, ContiguousStreams, Window, excerpt_segments
 from pipeline.data.corpus import Corpus
 
 EVALUATION_LANES = 256
@@ -96,23 +96,27 @@ class Tally:
         }
 
 
-def evaluation_lanes(corpus: Corpus, subset: str, most: int | None = None) -> Lanes:
+def evaluation_lanes(corpus: Corpus, subset: str, most: int | None = None) -> ContiguousStreams:
     """The windows of a split, never cut: every symbol has all its context.
 
     Of a split of more than `most` symbols, stretches that are spread evenly over it.
     """
-    segments = corpus.segments_of(subset)
+    segments = corpus.subset_segments(subset)
     if most is not None:
-        segments = spread(segments, most)
-    return Lanes(corpus.codes, segments, EVALUATION_LANES, EVALUATION_TIME)
+        segments = excerpt_segments(segments, most)
+    return ContiguousStreams(corpus.codes, segments, EVALUATION_LANES, EVALUATION_TIME)
 
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, corpus: Corpus, subset: str, device: str | torch.device = "cpu") -> Tally:
     """Bits of `model` over one of the corpus's splits, the state carried over every segment."""
-    lanes, tally, state = evaluation_lanes(corpus, subset), Tally(corpus, corpus.segments_of(subset)), None
+    streams, tally, state = (
+        evaluation_lanes(corpus, subset),
+        Tally(corpus, corpus.subset_segments(subset)),
+        None,
+    )
     model = model.to(device).eval()
-    for window in lanes.windows(lanes.waves(None)):
+    for window in streams.windows(streams.buckets(None)):
         targets = torch.from_numpy(window.targets).to(device)
         state = None if window.fresh else state
         logits, state = model(torch.from_numpy(window.inputs).to(device), state)

@@ -46,7 +46,7 @@ def strongest(baselines: Sequence[Baseline]) -> Baseline:
 def choose_for(corpus: Corpus, domain: Domain, orders: Sequence[int] = ORDERS) -> MarkovChoice:
     """The Markov models of the training split; the order is chosen on the validation split."""
     return choose_markov(
-        corpus.codes, corpus.segments_of("train"), corpus.segments_of("validation"),
+        corpus.codes, corpus.subset_segments("train"), corpus.subset_segments("validation"),
         len(corpus.alphabet), orders, complement=corpus.complement_codes(domain), start_code=BOS,
     )  # fmt: skip
 

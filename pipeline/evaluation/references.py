@@ -57,7 +57,7 @@ class ReferenceMaker:
         spans has that hold half of the test symbols. Of short records none may be as long as a sample."""
         if not self.domain.open_ended:
             return None
-        spans = self.corpus.segments_of("test")
+        spans = self.corpus.subset_segments("test")
         lengths = np.sort(spans[:, 1] - spans[:, 0])[::-1]
         return int(lengths[np.searchsorted(lengths.cumsum(), lengths.sum() / 2)])
 
@@ -154,7 +154,7 @@ class ReferenceMaker:
     @property
     def block_size(self) -> int:
         """Symbols of a block of the training split: the median of those of the test blocks."""
-        spans = self.corpus.segments_of("test")
+        spans = self.corpus.subset_segments("test")
         return max(1, int(np.median(spans[:, 1] - spans[:, 0])))
 
 
@@ -162,7 +162,7 @@ def order_cap(corpus: Corpus, domain: Domain) -> int:
     """The highest order at which each context has been seen `MIN_SEEN` times on average in the training data:
     log(N / MIN_SEEN) / log(perplexity) for N symbols, both strands counted, of the perplexity of their
     composition."""
-    spans = corpus.segments_of("train")
+    spans = corpus.subset_segments("train")
     total = int((spans[:, 1] - spans[:, 0]).sum())
     share = min(1.0, MAX_COUNTED / max(total, 1))
     counts = np.zeros(len(corpus.alphabet), np.int64)

@@ -87,7 +87,7 @@ def _held_out(domain: Domain, settings: SampleSettings, corpus: Corpus) -> list[
 
 
 def _stretches(domain: Domain, corpus: Corpus, length: int, count: int) -> Iterator[Symbols]:
-    spans = corpus.segments_of("test")
+    spans = corpus.subset_segments("test")
     long_enough = spans[spans[:, 1] - spans[:, 0] >= length]
     if not len(long_enough):
         raise ConfigError(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.config.schema import build
+from pipeline.config.build import build
 from pipeline.data.alphabet import Alphabet
 from pipeline.errors import DataError, PipelineError
 from pipeline.models.model import Model, ModelSettings

@@ -19,7 +19,7 @@ from numba import njit
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from pipeline.config.checks import between
+from pipeline.config.checks import check_range
 from pipeline.data.alphabet import BOS, SPECIALS
 from pipeline.errors import ConfigError, DataError
 from pipeline.runtime.numba_options import BARE, INNER
@@ -117,12 +117,12 @@ def check_phrases(phrases: Phrases) -> None:
     """Raises ConfigError for what is no role, for lengths that are no numbers or beyond `LONGEST`, and for
     distances that are too many, or not from 1 to `FARTHEST`."""
     for role in phrases.roles:
-        between("model.phrases.roles", role, min(Role), max(Role))
+        check_range("model.phrases.roles", role, min(Role), max(Role))
     for length in phrases.lengths:
-        between("model.phrases.lengths", length, -LONGEST, LONGEST)
-    between("the number of model.phrases.distances", len(phrases.distances), 1, MAX_DISTANCES)
+        check_range("model.phrases.lengths", length, -LONGEST, LONGEST)
+    check_range("the number of model.phrases.distances", len(phrases.distances), 1, MAX_DISTANCES)
     for distance in phrases.distances:
-        between("model.phrases.distances", distance, 1, FARTHEST)
+        check_range("model.phrases.distances", distance, 1, FARTHEST)
 
 
 @njit(**INNER)

@@ -77,10 +77,16 @@ class MarkovModel(Model):
 
     def prepare(self, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> None:
         """Count the training split, and fit the escape weights on the validation split."""
-        settings, train = self.settings, corpus.segments_of("train")
+        settings, train = self.settings, corpus.subset_segments("train")
         orders = range(settings.max_order + 1) if settings.order is None else (settings.order,)
         choice = choose_markov(
-            corpus.codes, train, corpus.segments_of("validation"), self.vocab_size, orders, complement, BOS
+            corpus.codes,
+            train,
+            corpus.subset_segments("validation"),
+            self.vocab_size,
+            orders,
+            complement,
+            BOS,
         )
         best = choice.best
         parts = [corpus.codes[a:b] for a, b in counted_part(train, best.both_strands)]

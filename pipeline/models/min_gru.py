@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from pipeline.config.checks import model_sizes
+from pipeline.config.checks import check_model_sizes
 from pipeline.models.kernels.bf16_linear import Linear
 from pipeline.models.kernels.linear_scan import gated_scan
 from pipeline.models.model import Model
@@ -40,7 +40,7 @@ class MinGru:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        model_sizes(self, "hidden_size", "num_layers", "expansion")
+        check_model_sizes(self, "hidden_size", "num_layers", "expansion")
 
     def __str__(self) -> str:
         return f"min_gru {self.num_layers}x{self.hidden_size}"

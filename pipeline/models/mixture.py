@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.config.checks import model_sizes, one_of
+from pipeline.config.checks import check_choice, check_model_sizes
 from pipeline.data.alphabet import SPECIALS
 from pipeline.data.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
@@ -53,8 +53,8 @@ class Mixture:
     """Units of the network that weighs the sources."""
 
     def __post_init__(self) -> None:
-        one_of("model.cell", self.cell, ("lstm", "gru"))
-        model_sizes(self, "hidden_size", "num_layers", "gate_size")
+        check_choice("model.cell", self.cell, ("lstm", "gru"))
+        check_model_sizes(self, "hidden_size", "num_layers", "gate_size")
         for order in [*self.orders, self.copy_after, self.repeat_after]:
             if not 1 <= order <= 32:
                 raise ConfigError(f"model.orders, copy_after, repeat_after: {order} is not between 1 and 32")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding
 
-from pipeline.config.checks import model_sizes, one_of
+from pipeline.config.checks import check_choice, check_model_sizes
 from pipeline.models.model import Model
 from pipeline.models.state import State
 from pipeline.segments import Phrases
@@ -46,8 +46,8 @@ class Recurrent:
     """What a phrase is: filled in by the domain."""
 
     def __post_init__(self) -> None:
-        one_of("model.cell", self.cell, CELLS)
-        model_sizes(self, "hidden_size", "num_layers")
+        check_choice("model.cell", self.cell, CELLS)
+        check_model_sizes(self, "hidden_size", "num_layers")
 
     def __str__(self) -> str:
         looking = " with lookback" if self.phrases_seen else ""
@@ -151,8 +151,8 @@ class RecurrentModel(Model):
             if self.settings.residual:
                 first = inputs if codes is None else embedding(codes, inputs)
                 out = out + (first if hidden is None else hidden)
-            between = self.training and layer + 1 < self.settings.num_layers
-            hidden = dropout(out, self.settings.dropout, between)
+            between_layers = self.training and layer + 1 < self.settings.num_layers
+            hidden = dropout(out, self.settings.dropout, between_layers)
             lasts.append(last)
         state = tuple(torch.stack(part) for part in zip(*lasts, strict=True))
         return hidden, state if self.settings.cell == "lstm" else state[0]

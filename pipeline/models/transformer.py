@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, silu
 
-from pipeline.config.checks import model_sizes
+from pipeline.config.checks import check_model_sizes
 from pipeline.errors import ConfigError
 from pipeline.models.kernels.bf16_linear import Linear
 from pipeline.models.model import Model
@@ -40,7 +40,7 @@ class Transformer:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        model_sizes(self, "hidden_size", "num_layers", "heads", "context")
+        check_model_sizes(self, "hidden_size", "num_layers", "heads", "context")
         if self.hidden_size % (2 * self.heads):
             raise ConfigError(
                 f"model.hidden_size={self.hidden_size} is not a multiple of twice model.heads={self.heads}: "

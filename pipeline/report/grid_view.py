@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.report.sample_grid import Shown, read_sheet
+from pipeline.report.sample_grid import GridCell, read_grid
 
 BLOCK = 10
 """Letters of a small alphabet stand in blocks, as in GenBank's flat files."""
@@ -31,7 +31,7 @@ class Cell:
     """One sample: its head, its text, of which `whole` is folded away, and the blocks of its files."""
 
     label: str
-    shown: Shown
+    shown: GridCell
     text: Text
     whole: Text | None
     files: Sequence[Any]
@@ -47,7 +47,7 @@ def bands(path: Path, files_of: Callable[[str], Sequence[Any]]) -> list[tuple[st
 
     `files_of` gives what was made of a record. Raises ValueError where the file is no sheet.
     """
-    sheet = read_sheet(path)
+    sheet = read_grid(path)
     rows, columns, cells, letters = (sheet[name] for name in ("rows", "columns", "cells", "letters"))
     if len(columns) == 1:
         rows, columns, cells = list(columns), list(rows), [[row[0] for row in cells]]
@@ -58,7 +58,7 @@ def bands(path: Path, files_of: Callable[[str], Sequence[Any]]) -> list[tuple[st
     return found
 
 
-def _cell(label: str, shown: Shown, letters: str, files_of: Callable[[str], Sequence[Any]]) -> Cell:
+def _cell(label: str, shown: GridCell, letters: str, files_of: Callable[[str], Sequence[Any]]) -> Cell:
     start, length = len(shown.prime), len(shown.prime) + len(shown.text)
     # Of a prime longer than what is shown, its end, where the model takes over.
     before = shown.prime[max(0, start - AT_ONCE // 2) :]

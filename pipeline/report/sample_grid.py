@@ -26,7 +26,7 @@ MAX_LETTERS = 8
 
 
 @dataclass(frozen=True)
-class Shown:
+class GridCell:
     """A sample on the sheet: `record` is its name after the domain's check, or `why` it has none."""
 
     number: int
@@ -44,7 +44,7 @@ class Shown:
                 raise TypeError(f"{name} is {value!r}")
 
 
-def write_sheet(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> ReportSection:
+def write_grid(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> ReportSection:
     """Write the sheet of finished samples, one JSON line each as in `samples.jsonl`."""
     count, grid = drawing.settings.count, drawing.settings.grid
     across = len(grid.temperatures) or 1
@@ -68,7 +68,7 @@ def _tried(samples: Path, count: int) -> Iterator[list[Sample]]:
         yield [sample for number, sample in cell if number % count < TRIED]
 
 
-def _first_kept(tried: Sequence[Sample], domain: Domain) -> Shown:
+def _first_kept(tried: Sequence[Sample], domain: Domain) -> GridCell:
     finished = [(each, domain.finish(each)) for each in tried[:1]]
     for each in tried[1:]:
         if isinstance(finished[-1][1], Record):
@@ -78,14 +78,14 @@ def _first_kept(tried: Sequence[Sample], domain: Domain) -> Shown:
     begun, stop = sample.prime_length, sample.prime_length + MAX_SYMBOLS
     name, reason = ("", found.reason) if isinstance(found, Rejection) else (found.id, "")
     shown = domain.separator.join
-    return Shown(
+    return GridCell(
         sample.index + 1, round(sample.bits_per_symbol, 3), shown(sample.symbols[:begun]),
         shown(sample.symbols[begun:stop]), max(0, len(sample.symbols) - stop),
         name, reason,
     )  # fmt: skip
 
 
-def cells_in_turn(records: Sequence[Record], settings: SampleSettings) -> Sequence[Record]:
+def interleave_cells(records: Sequence[Record], settings: SampleSettings) -> Sequence[Record]:
     """The records of a grid, of each cell one and then of each the next, so that the first few, which renders
     take, are of all cells; without a grid as they are. Within a cell they keep their order."""
     if not (settings.grid.temperatures or settings.grid.primes):
@@ -98,11 +98,11 @@ def cells_in_turn(records: Sequence[Record], settings: SampleSettings) -> Sequen
     return [records[number] for number in order]
 
 
-def read_sheet(path: Path) -> dict[str, Any]:
+def read_grid(path: Path) -> dict[str, Any]:
     """The sheet as it was written; ValueError where it is none."""
     try:
         sheet = load_json(path.read_text(encoding="utf-8"))
-        cells = [[Shown(**cell) for cell in row] for row in sheet["cells"]]
+        cells = [[GridCell(**cell) for cell in row] for row in sheet["cells"]]
         across = {len(row) for row in cells}
         if across != {len(sheet["columns"])} or len(cells) != len(sheet["rows"]):
             raise ValueError("rows and columns do not fit the cells")

@@ -18,7 +18,7 @@ CLEARLY = 0.95
 """More threads must take less than this share of the time of fewer, since others may want the cores."""
 
 
-def best_threads(step: Callable[[], object], most: int) -> int:
+def find_fastest_threads(step: Callable[[], object], most: int) -> int:
     """The number of torch's threads, at most `most`, with which `step`, a training step, is fastest.
 
     Tries powers of two and `most`, in turns, and takes the fastest turn of each. Torch is left with as many

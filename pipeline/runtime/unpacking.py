@@ -12,7 +12,7 @@ FREE_BYTES = 2**26
 """Unpacked bytes that are read whatever the ratio."""
 
 
-class Unpacking(io.RawIOBase):
+class BoundedStream(io.RawIOBase):
     """A stream of unpacked bytes that raises DataError once they are too many for the size of their file."""
 
     def __init__(self, stream: BinaryIO, path: Path) -> None:
@@ -43,4 +43,4 @@ def open_unpacked(path: Path, **options: Any) -> io.BufferedReader:
     from xopen import xopen
 
     # In this thread: a second thread waits for its turn longer than it takes to decompress.
-    return io.BufferedReader(Unpacking(xopen(path, "rb", threads=0, **options), path), 2**18)
+    return io.BufferedReader(BoundedStream(xopen(path, "rb", threads=0, **options), path), 2**18)

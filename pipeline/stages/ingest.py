@@ -13,11 +13,11 @@ import numpy as np
 from pipeline.config.schema import SplitSettings
 from pipeline.data.alphabet import Alphabet
 from pipeline.data.corpus import SUBSETS, Corpus, CorpusWriter
-from pipeline.data.deduplication import Duplicates
-from pipeline.data.split_file import PrescribedSplit, split_files
+from pipeline.data.deduplication import DuplicateFinder
+from pipeline.data.pretrained_held_out import PretrainedHeldOut
+from pipeline.data.split_file import PrescribedSplit, resolve_split_files
 from pipeline.data.split_policy import Split, Splitter
-from pipeline.data.unique_names import Names
-from pipeline.data.unlearned import Unlearned
+from pipeline.data.unique_names import UniqueNames
 from pipeline.domain import Domain
 from pipeline.errors import DataError
 from pipeline.records import Notice, Record, Rejection, ReportSection, StageResult
@@ -37,7 +37,7 @@ REASONS_SHOWN = 3
 
 def ingest(
     files: Sequence[Path], domain: Domain, split: SplitSettings, unknown: str, out_dir: Path,
-    unlearned: Path | None = None,
+    held_out_list: Path | None = None,
 ) -> StageResult:  # fmt: skip
     """Read, deduplicate, encode and split the records of `files` into a corpus in `out_dir`.
 
@@ -45,14 +45,16 @@ def ingest(
     `data/unlearned.py`), held out where no other split is asked for. Raises DataError where nothing is
     left to learn from, or less than the split needs.
     """
-    prescribed = next((PrescribedSplit(path) for path in split_files(split)), None)
-    splitter = Splitter(split, prescribed, Unlearned(unlearned) if unlearned is not None else None)
+    prescribed = next((PrescribedSplit(path) for path in resolve_split_files(split)), None)
+    splitter = Splitter(
+        split, prescribed, PretrainedHeldOut(held_out_list) if held_out_list is not None else None
+    )
     rejected: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     notices: list[Notice] = []
     progress = bar("Reading", unit=domain.symbol_name)
     items = _without_notices(_read(files, domain, prescribed), notices)
-    records, names = _kept(items, domain, out_dir / "rejected.tsv", rejected), Names()
+    records, names = _kept(items, domain, out_dir / "rejected.tsv", rejected), UniqueNames()
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
         for record in map(names.own, records):
             writer.append(record)
@@ -123,7 +125,7 @@ def _change_lines(changed: Counter[str]) -> list[str]:
     return [f"records read with changes: {named}{more_text}"] if changed else []
 
 
-def _notice_lines(notices: Sequence[Notice], names: Names) -> list[str]:
+def _notice_lines(notices: Sequence[Notice], names: UniqueNames) -> list[str]:
     """What the summary says of the notices, and of records that share an id."""
     if names.renamed:
         text = f"{names.renamed:,} with the id of an earlier one got their own, such as {names.example}"
@@ -138,7 +140,7 @@ def _kept(
     items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
 ) -> Generator[Record, None, None]:
     """Records that are not duplicates; what is rejected is counted, and listed in `table`."""
-    duplicates, listed, told = Duplicates(domain), 0, 0
+    duplicates, listed, told = DuplicateFinder(domain), 0, 0
     with table.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
@@ -219,8 +221,10 @@ def _result(
     with table.open("w", encoding="utf-8") as stream:
         stream.write(f"subset\tsegments\t{domain.symbol_name}s\tshare\n")
         for name in SUBSETS:
-            size = corpus.size_of(name)
-            stream.write(f"{name}\t{len(corpus.segments_of(name))}\t{size}\t{size / len(corpus.codes):.1%}\n")
+            size = corpus.subset_size(name)
+            stream.write(
+                f"{name}\t{len(corpus.subset_segments(name))}\t{size}\t{size / len(corpus.codes):.1%}\n"
+            )
     symbols, variants = int(corpus.record_spans[records - 1, 1]), len(corpus.record_spans) - records
     added = len(corpus.codes) - symbols
     beside = f", {variants:,} variants for training with {added:,} more" if variants else ""

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.config.build import build
 from pipeline.config.sampling import SampleSettings
-from pipeline.config.schema import build
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain, Render
 from pipeline.evaluation.references import MAX_SEQUENCES, ReferenceMaker, write_references
@@ -21,7 +21,7 @@ from pipeline.records import (
     outputs_to_result,
     read_samples,
 )
-from pipeline.report.sample_grid import cells_in_turn
+from pipeline.report.sample_grid import interleave_cells
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
         outputs.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
         compared = [_first_symbols(each, maker.cap) for each in records]
         outputs += [DomainOutput(files=files), inputs.domain.compare(compared, references, out_dir)]
-        in_turn = cells_in_turn(inputs.domain.rank(records), inputs.sample)
+        in_turn = interleave_cells(inputs.domain.rank(records), inputs.sample)
         outputs += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
     outputs.insert(0, _tally(raw, len(records), out_dir))
     _write_rejections(outputs, out_dir / "rejected.tsv")

@@ -17,7 +17,7 @@ from pipeline.generation.prompts import parse_primes
 from pipeline.generation.requests import Drawing
 from pipeline.models.checkpoint import load
 from pipeline.records import ReportSection, Sample, StageResult, read_samples
-from pipeline.report.sample_grid import write_sheet
+from pipeline.report.sample_grid import write_grid
 from pipeline.runtime.progress import bar
 
 SHOWN = 3
@@ -67,7 +67,7 @@ def sample(
         ReportSection("As the model wrote them", (shown,), f"The first {len(tally.first)}, unchanged.")
     ]
     if several:
-        sections.insert(0, write_sheet(drawing, domain, path, out_dir / "sample_grid.json"))
+        sections.insert(0, write_grid(drawing, domain, path, out_dir / "sample_grid.json"))
     unit = domain.symbol_name
     line = f"{tally.count} sequences of {tally.symbols:,} {unit}s in all, at {speed:,.0f} {unit}s a second"
     return StageResult(

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pipeline.config.schema import build
+from pipeline.config.build import build
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
 from pipeline.evaluation.bits import evaluate
@@ -83,7 +83,7 @@ def _count(inputs: TrainInputs, out_dir: Path) -> list[str]:
     held_out = corpus.digest("test")
     about = describe(inputs.model, corpus.alphabet, symbol_name=domain.symbol_name, held_out=held_out)
     save(out_dir / "best.ckpt", model, about)
-    return [f"{settings}: fitted by counting {corpus.size_of('train'):,} training {domain.symbol_name}s"]
+    return [f"{settings}: fitted by counting {corpus.subset_size('train'):,} training {domain.symbol_name}s"]
 
 
 def _with_phrases(inputs: TrainInputs) -> Mapping[str, Any]:
@@ -129,7 +129,7 @@ def _told(path: Path, loaded: Loaded, corpus: Corpus) -> list[str]:
 def _size_line(inputs: TrainInputs) -> str:
     model = build(inputs.model, "model")
     parameters = sum(p.numel() for p in model.build(len(inputs.corpus.alphabet)).parameters())
-    symbols = inputs.corpus.size_of("train")
+    symbols = inputs.corpus.subset_size("train")
     ratio = parameters / symbols
     advice = "of one order, as the rule of thumb asks"
     if ratio > 10:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.config.schema import build
+from pipeline.config.build import build
 from pipeline.data.corpus import Corpus
 from pipeline.evaluation.bits import Tally
 from pipeline.evaluation.markov_baseline import Baseline, strongest
@@ -106,7 +106,7 @@ def _verdict(difference: Difference, blocks: str) -> str:
 def _blocks(corpus: Corpus) -> str:
     """What the parts of the test split are: whole records, or blocks of them."""
     whole = {(start, stop) for start, stop in corpus.record_spans.tolist()}
-    segments = corpus.segments_of("test").tolist()
+    segments = corpus.subset_segments("test").tolist()
     return "records" if all(tuple(each) in whole for each in segments) else "blocks"
 
 
@@ -256,7 +256,7 @@ def _on_validation(rows: Sequence[Mapping[str, float]], measured: Measured) -> s
 
 def _advice(inputs: TrainInputs, rows: Sequence[Mapping[str, float]]) -> str | None:
     per_step = inputs.settings.batch_size * inputs.settings.bptt_steps
-    return advise(rows, per_step / inputs.corpus.size_of("train"))
+    return advise(rows, per_step / inputs.corpus.subset_size("train"))
 
 
 def _rows(path: Path) -> list[dict[str, float]]:

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.config.schema import build
+from pipeline.config.build import build
 from pipeline.errors import ConfigError
 from pipeline.runtime.files import reading_back, write_atomically
 from pipeline.runtime.plain_data import build_checked, load_json
-from pipeline.runtime.threads import best_threads
+from pipeline.runtime.threads import find_fastest_threads
 from pipeline.training.inputs import TrainInputs, resolve_device
 from pipeline.training.lr_finder import find
 from pipeline.training.step_timing import fastest, stepper
@@ -170,7 +170,7 @@ class Trial:
     def _best_threads(self, step: Callable[[], float], operations: int) -> int:
         if self.device != "cpu" or self.most_threads == 1:
             return self.most_threads
-        return 1 if operations < TINY_STEP else best_threads(step, self.most_threads)
+        return 1 if operations < TINY_STEP else find_fastest_threads(step, self.most_threads)
 
 
 def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
@@ -184,7 +184,7 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
         for batch, time in SHAPES
     )
     free = "hidden_size" in inputs.model and "model.hidden_size" not in explicit
-    symbols = inputs.corpus.size_of("train")
+    symbols = inputs.corpus.subset_size("train")
     enough = SYMBOLS_PER_PARAMETER[len(inputs.corpus.alphabet.symbols) <= FEW_SYMBOLS]
     best, refused = None, None
     for size in SIZES if free else (None,):
@@ -219,7 +219,7 @@ def _no_size(refused: ConfigError, free: bool) -> str:
 
 def _shaped(inputs: TrainInputs, trial: Trial, size: int | None, shapes: list[tuple[int, int]]) -> Plan:
     """The plan of one size in the largest shape that leaves enough steps and makes a symbol cheaper."""
-    best, most = None, MAX_EPOCHS * inputs.corpus.size_of("train")
+    best, most = None, MAX_EPOCHS * inputs.corpus.subset_size("train")
     for shape in shapes:
         plan = trial.timed(size, *shape)
         few = plan.step_s * MIN_STEPS > inputs.budget_s * TRAINING_SHARE
@@ -241,7 +241,7 @@ def _line(inputs: TrainInputs, trial: Trial, plan: Plan) -> str:
     speed = plan.batch_size * plan.bptt_steps / plan.step_s
     threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
     where = threads if trial.device == "cpu" else trial.device
-    epochs = _read(inputs, plan) / inputs.corpus.size_of("train")
+    epochs = _read(inputs, plan) / inputs.corpus.subset_size("train")
     return (
         f"budget {_duration(inputs.budget_s)}: {kind}, batch {plan.batch_size} x {plan.bptt_steps}, "
         f"{speed / 1000:,.0f}k {inputs.domain.symbol_name}s/s on {where}, {epochs:.2g} epochs expected"

@@ -116,9 +116,9 @@ class Watch(Callback):
 
     def _every(self, module: CharModel) -> int:
         """A preview after every so many rounds."""
-        schedule, lanes = module.schedule, module.feed.lanes
+        schedule, streams = module.schedule, module.feed.streams
         cost = COST * BLOCK * sum(LENGTH + len(prime) for prime in self.primes.values())
-        rounds = math.ceil(cost / (SHARE * schedule.steps_per_round * lanes.batch * lanes.time))
+        rounds = math.ceil(cost / (SHARE * schedule.steps_per_round * streams.batch * streams.time))
         return min(rounds, schedule.expected_rounds)
 
 

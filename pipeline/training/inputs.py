@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pipeline.config.schema import TrainSettings
-from pipeline.data.batching import Lanes
+from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError
@@ -33,11 +33,11 @@ class TrainInputs:
     """A checkpoint to begin with."""
 
 
-def contiguous_streams(inputs: TrainInputs) -> Lanes:
-    """The lanes of the training split."""
+def contiguous_streams(inputs: TrainInputs) -> ContiguousStreams:
+    """The streams of the training split."""
     corpus, settings = inputs.corpus, inputs.settings
-    return Lanes.for_training(
-        corpus.codes, corpus.segments_of("train"), settings.batch_size, settings.bptt_steps,
+    return ContiguousStreams.for_training(
+        corpus.codes, corpus.subset_segments("train"), settings.batch_size, settings.bptt_steps,
         corpus.complement_codes(inputs.domain) if settings.reverse_complement else None,
     )  # fmt: skip
 

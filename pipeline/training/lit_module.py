@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipeline.config.schema import TrainSettings
-from pipeline.data.batching import PADDING, Lanes, Window
+from pipeline.data.batching import PADDING, ContiguousStreams, Window
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
 from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_lanes
@@ -76,9 +76,18 @@ class Feed:
     """
 
     def __init__(
-        self, lanes: Lanes, seed: int, steps_per_round: int, evidence: TrainingEvidence | None = None
+        self,
+        streams: ContiguousStreams,
+        seed: int,
+        steps_per_round: int,
+        evidence: TrainingEvidence | None = None,
     ) -> None:
-        self.lanes, self.seed, self.steps_per_round, self.evidence = lanes, seed, steps_per_round, evidence
+        self.streams, self.seed, self.steps_per_round, self.evidence = (
+            streams,
+            seed,
+            steps_per_round,
+            evidence,
+        )
         self.start_at(0)
 
     def start_at(self, step: int) -> None:
@@ -91,16 +100,16 @@ class Feed:
     def __iter__(self) -> Iterator[Window]:
         return itertools.islice(self._stream, self.steps_per_round)
 
-    def waves(self, epoch: int) -> list[np.ndarray]:
-        """The waves of an epoch, shuffled by the seed and its number."""
-        return self.lanes.waves(np.random.default_rng([self.seed, epoch]))
+    def buckets(self, epoch: int) -> list[np.ndarray]:
+        """The buckets of an epoch, shuffled by the seed and its number."""
+        return self.streams.buckets(np.random.default_rng([self.seed, epoch]))
 
     def _windows(self, skip: int) -> Iterator[Window]:
         for epoch in itertools.count():
-            waves = self.waves(epoch)
-            steps = self.lanes.steps(waves)
+            buckets = self.buckets(epoch)
+            steps = self.streams.steps(buckets)
             if skip < steps:
-                yield from map(self._complete, self.lanes.windows(waves, skip))
+                yield from map(self._complete, self.streams.windows(buckets, skip))
             skip = max(0, skip - steps)
 
     def _complete(self, window: Window) -> Window:
@@ -112,13 +121,13 @@ class Feed:
 class ValidationFeed:
     """The windows of the validation split, always the same in the same order."""
 
-    lanes: Lanes
+    streams: ContiguousStreams
 
     def __len__(self) -> int:
-        return self.lanes.steps(self.lanes.waves(None))
+        return self.streams.steps(self.streams.buckets(None))
 
     def __iter__(self) -> Iterator[Window]:
-        return map(_as_tensors, self.lanes.windows(self.lanes.waves(None)))
+        return map(_as_tensors, self.streams.windows(self.streams.buckets(None)))
 
 
 class CharModel(pl.LightningModule):

@@ -1,4 +1,4 @@
-"""The training itself: a Lightning trainer over the lanes of a corpus, resumed where it was killed."""
+"""The training itself: a Lightning trainer over the streams of a corpus; a killed training resumes."""
 
 import io
 import logging
@@ -18,8 +18,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
-from pipeline.config.schema import build
-from pipeline.data.batching import Lanes
+from pipeline.config.build import build
+from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
 from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, evaluation_lanes
@@ -57,16 +57,16 @@ def fit(inputs: TrainInputs, out_dir: Path) -> str | None:
     model = build(inputs.model, "model").build(len(corpus.alphabet))
     if inputs.start is not None:
         model.load_start(load(inputs.start).model.state_dict())
-    lanes = contiguous_streams(inputs)
+    streams = contiguous_streams(inputs)
     last = out_dir / "last.ckpt"
-    schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, lanes), 0, False)
+    schedule, first_step, finished = _resumed(last) or (_schedule(inputs, model, streams), 0, False)
     if finished:
         return None
     about = describe(
         inputs.model, corpus.alphabet, symbol_name=inputs.domain.symbol_name, held_out=corpus.digest("test")
     )
     evidence = model.prepare(corpus, corpus.complement_codes(inputs.domain), out_dir)
-    feed = Feed(lanes, inputs.seed, schedule.steps_per_round, evidence)
+    feed = Feed(streams, inputs.seed, schedule.steps_per_round, evidence)
     module = CharModel(model, corpus, settings, schedule, feed, about)
     trainer = _trainer(inputs, schedule, out_dir, first_step)
     try:
@@ -171,9 +171,9 @@ class ProgressBar(Callback):
         self.symbol_name = symbol_name
 
     def on_train_start(self, trainer: pl.Trainer, module: CharModel) -> None:
-        schedule, lanes = module.schedule, module.feed.lanes
+        schedule, streams = module.schedule, module.feed.streams
         # Windows of short records are narrow, and padded: the mean of the first epoch, not batch x time.
-        self.per_step = int(np.diff(lanes.segments, axis=1).sum()) / lanes.steps(module.feed.waves(0))
+        self.per_step = int(np.diff(streams.segments, axis=1).sum()) / streams.steps(module.feed.buckets(0))
         total = round(schedule.rounds * schedule.steps_per_round * self.per_step)
         self.bar = bar("Training", None if schedule.budget_s else total, self.symbol_name)
         self.bar.update(round(trainer.global_step * self.per_step))
@@ -196,17 +196,17 @@ class ProgressBar(Callback):
             self.bar.close()
 
 
-def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
+def _schedule(inputs: TrainInputs, model: nn.Module, streams: ContiguousStreams) -> Schedule:
     """All epochs in rounds, or as many steps as a short trial says that the budget allows."""
     rng = np.random.default_rng([inputs.seed, 0])
-    per_epoch = lanes.steps(lanes.waves(rng))
+    per_epoch = streams.steps(streams.buckets(rng))
     total = per_epoch * inputs.settings.max_epochs
     if inputs.budget_s is not None:
         copy, device = deepcopy(model), resolve_device(inputs.settings)
-        step = stepper(copy, len(inputs.corpus.alphabet), lanes.batch, lanes.time, device)
+        step = stepper(copy, len(inputs.corpus.alphabet), streams.batch, streams.time, device)
         total = max(1, int(inputs.budget_s / fastest(step)))
     validated = _validation_cost(inputs.corpus) * VALIDATION_SHARE
-    per_round = max(total / ROUNDS, min(validated / (lanes.batch * lanes.time), total / 4), 1)
+    per_round = max(total / ROUNDS, min(validated / (streams.batch * streams.time), total / 4), 1)
     rounds = max(1, round(total / per_round))
     return Schedule(
         rounds * (SPARE if inputs.budget_s else 1), max(1, round(total / rounds)), inputs.budget_s
@@ -215,8 +215,8 @@ def _schedule(inputs: TrainInputs, model: nn.Module, lanes: Lanes) -> Schedule:
 
 def _validation_cost(corpus: Corpus) -> int:
     """Symbols of a validation, those of a narrow batch counted as if it were wide: they take as long."""
-    lanes = evaluation_lanes(corpus, "validation", MAX_VALIDATED_SYMBOLS)
-    return sum(max(len(w), NARROW) * int((w[:, 1] - w[:, 0]).max()) for w in lanes.waves(None))
+    streams = evaluation_lanes(corpus, "validation", MAX_VALIDATED_SYMBOLS)
+    return sum(max(len(w), NARROW) * int((w[:, 1] - w[:, 0]).max()) for w in streams.buckets(None))
 
 
 def _resumed(last: Path) -> tuple[Schedule, int, bool] | None:

@@ -8,19 +8,17 @@ from omegaconf.errors import OmegaConfBaseException
 from tiny import compose_config, run_pipeline
 
 from pipeline.__main__ import _known_keys, _reject_undeclared
+from pipeline.config.build import build, find_target
+from pipeline.config.checks import parse_duration
 from pipeline.config.schema import (
-    RENAMED,
     STAGES,
     Config,
     DatasetSettings,
     SampleSettings,
     TrainSettings,
-    build,
     check_stages,
-    find_target,
-    parse_duration,
-    unknown_key,
 )
+from pipeline.config.unknown_keys import RENAMED, describe_unknown_key
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
 from pipeline.models.recurrent import Recurrent
@@ -152,7 +150,7 @@ def test_every_file_of_a_group_shows_all_of_its_settings(group):
         ("render=midi", "render: this one is for music, but the data set is text; leave render out"),
         ("blast=local", "blast: this one is for genome, but the data set is text; leave blast out"),
         ("checkpoint=nowhere.ckpt", "nowhere.ckpt: no such checkpoint"),
-        ("domain._target_=os.system", "domain._target_='os.system' is not a kind that this pipeline has"),
+        ("domain._target_=os.system", "domain._target_='os.system' names no class of this program"),
     ],
 )
 def test_a_value_out_of_range_is_told_before_anything_is_made(text_file, tmp_path, override, message):
@@ -195,8 +193,8 @@ def test_a_value_of_the_wrong_type_in_a_built_object():
 )
 def test_other_names_of_settings_lead_to_them(key, meant):
     known = ["domain.dance", "domain.transpose", "sample.beam", "sample.length", "sample.prime"]
-    assert unknown_key(key, known) == f"{key}: there is no such setting; did you mean {meant}?"
-    assert meant not in unknown_key(key, [name for name in known if name != meant])
+    assert describe_unknown_key(key, known) == f"{key}: there is no such setting; did you mean {meant}?"
+    assert meant not in describe_unknown_key(key, [name for name in known if name != meant])
 
 
 @pytest.mark.parametrize(("earlier", "present"), RENAMED.items())
@@ -225,7 +223,7 @@ def test_an_unknown_key_of_a_built_object_names_the_nearest():
     ],
 )
 def test_only_our_own_kinds_can_be_built(target):
-    with pytest.raises(ConfigError, match="is not a kind that this pipeline has"):
+    with pytest.raises(ConfigError, match="names no class of this program"):
         build({"_target_": target}, "model")
 
 
@@ -248,9 +246,11 @@ def test_stages_come_in_their_order():
 
 
 def test_the_nearest_key_is_named():
-    assert "did you mean train.lr" in unknown_key("train.rl", ["train.lr", "seed"])
-    assert "did you mean sample.temperature" in unknown_key("temperature", ["sample.temperature", "seed"])
-    assert "see --help" in unknown_key("xyzzy", ["sample.temperature", "seed"])
+    assert "did you mean train.lr" in describe_unknown_key("train.rl", ["train.lr", "seed"])
+    assert "did you mean sample.temperature" in describe_unknown_key(
+        "temperature", ["sample.temperature", "seed"]
+    )
+    assert "see --help" in describe_unknown_key("xyzzy", ["sample.temperature", "seed"])
 
 
 def test_defaults_are_in_range():

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data.alphabet import BOS
-from pipeline.data.batching import PADDING, STRETCH, Lanes, spread
+from pipeline.data.batching import EXCERPT_SYMBOLS, PADDING, ContiguousStreams, excerpt_segments
 from pipeline.data.corpus import Corpus
 from pipeline.training.lit_module import Feed
 
 CODES = np.arange(3, 10_003, dtype=np.uint16)  # every code once, so that a code tells its place
 
 
-def segments_of(lengths: list[int], gap: int = 2) -> np.ndarray:
+def make_segments(lengths: list[int], gap: int = 2) -> np.ndarray:
     """Segments of these lengths with something between them that belongs to none."""
     starts = np.cumsum([0, *(length + gap for length in lengths[:-1])])
     return np.column_stack([starts, starts + lengths])
@@ -27,10 +27,10 @@ settings.load_profile("busy")
 
 @given(lengths, sizes, sizes, st.integers(0, 5))
 def test_every_code_is_a_target_once_an_epoch(lengths, batch, time, seed):
-    segments = segments_of(lengths)
-    lanes = Lanes.for_training(CODES, segments, batch, time)
+    segments = make_segments(lengths)
+    streams = ContiguousStreams.for_training(CODES, segments, batch, time)
     seen = Counter()
-    for window in lanes.windows(lanes.waves(np.random.default_rng(seed))):
+    for window in streams.windows(streams.buckets(np.random.default_rng(seed))):
         seen.update(window.targets[window.targets != PADDING].tolist())
     assert seen == Counter(code for start, stop in segments for code in CODES[start:stop].tolist())
 
@@ -38,10 +38,10 @@ def test_every_code_is_a_target_once_an_epoch(lengths, batch, time, seed):
 @given(lengths, sizes, sizes)
 def test_inputs_are_the_targets_one_step_later(lengths, batch, time):
     """Along each row of a wave: the begin symbol, or what stands before the piece, then the target before."""
-    segments = segments_of(lengths)
-    lanes = Lanes.for_training(CODES, segments, batch, time)
+    segments = make_segments(lengths)
+    streams = ContiguousStreams.for_training(CODES, segments, batch, time)
     before = None
-    for window in lanes.windows(lanes.waves(np.random.default_rng(0))):
+    for window in streams.windows(streams.buckets(np.random.default_rng(0))):
         if window.fresh:
             starts = window.positions[:, 0]
             before = np.where(np.isin(starts, segments[:, 0]), BOS, CODES[starts - 1])
@@ -54,10 +54,10 @@ def test_inputs_are_the_targets_one_step_later(lengths, batch, time):
 
 @given(lengths, st.integers(0, 60))
 def test_the_first_windows_can_be_left_out(lengths, skip):
-    lanes = Lanes.for_training(CODES, segments_of(lengths), 4, 7)
-    waves = lanes.waves(np.random.default_rng(3))
-    whole, rest = list(lanes.windows(waves)), list(lanes.windows(waves, skip))
-    assert lanes.steps(waves) == len(whole)
+    streams = ContiguousStreams.for_training(CODES, make_segments(lengths), 4, 7)
+    buckets = streams.buckets(np.random.default_rng(3))
+    whole, rest = list(streams.windows(buckets)), list(streams.windows(buckets, skip))
+    assert streams.steps(buckets) == len(whole)
     assert len(rest) == max(0, len(whole) - skip)
     for expected, found in zip(whole[skip:], rest, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
@@ -65,17 +65,19 @@ def test_the_first_windows_can_be_left_out(lengths, skip):
 
 @pytest.mark.parametrize("step", [0, 1, 7, 23, 60])
 def test_a_feed_started_at_any_step_goes_on_as_an_unbroken_one(step):
-    lanes = Lanes.for_training(CODES, segments_of([90, 50, 300, 7]), 4, 7, np.arange(len(CODES) + 3))
-    unbroken, resumed = Feed(lanes, 5, 80), Feed(lanes, 5, 10)
+    streams = ContiguousStreams.for_training(
+        CODES, make_segments([90, 50, 300, 7]), 4, 7, np.arange(len(CODES) + 3)
+    )
+    unbroken, resumed = Feed(streams, 5, 80), Feed(streams, 5, 10)
     resumed.start_at(step)
     for expected, found in zip(list(unbroken)[step : step + 10], resumed, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
 def test_epochs_differ_and_depend_on_the_seed():
-    lanes = Lanes.for_training(CODES, segments_of([50] * 20), 4, 10)
+    streams = ContiguousStreams.for_training(CODES, make_segments([50] * 20), 4, 10)
     orders = [
-        np.concatenate(Feed(lanes, s, 1).waves(e)).tolist() for s, e in ((0, 0), (0, 1), (1, 0), (0, 0))
+        np.concatenate(Feed(streams, s, 1).buckets(e)).tolist() for s, e in ((0, 0), (0, 1), (1, 0), (0, 0))
     ]
     assert orders[0] == orders[3]
     assert orders[0] != orders[1]
@@ -83,46 +85,49 @@ def test_epochs_differ_and_depend_on_the_seed():
 
 
 def test_long_segments_are_cut_elsewhere_each_epoch():
-    lanes = Lanes.for_training(CODES, segments_of([5_000]), 8, 20)
+    streams = ContiguousStreams.for_training(CODES, make_segments([5_000]), 8, 20)
     cuts = [
-        {int(start) for wave in Feed(lanes, 0, 1).waves(epoch) for start in wave[:, 0]} for epoch in (0, 1)
+        {int(start) for bucket in Feed(streams, 0, 1).buckets(epoch) for start in bucket[:, 0]}
+        for epoch in (0, 1)
     ]
     assert cuts[0] & cuts[1] <= {0}
 
 
 def test_evaluation_never_cuts():
-    segments = segments_of([300, 5, 80, 80])
-    waves = Lanes(CODES, segments, 2, 10).waves(None)
-    assert sorted(map(tuple, np.concatenate(waves).tolist())) == sorted(map(tuple, segments.tolist()))
+    segments = make_segments([300, 5, 80, 80])
+    buckets = ContiguousStreams(CODES, segments, 2, 10).buckets(None)
+    assert sorted(map(tuple, np.concatenate(buckets).tolist())) == sorted(map(tuple, segments.tolist()))
 
 
-@given(st.lists(st.integers(1, 100_000), min_size=1, max_size=20), st.integers(STRETCH, 300_000))
+@given(st.lists(st.integers(1, 100_000), min_size=1, max_size=20), st.integers(EXCERPT_SYMBOLS, 300_000))
 def test_stretches_are_spread_evenly_over_the_segments(lengths, most):
-    segments = segments_of(lengths)
-    chosen, total = spread(segments, most), sum(lengths)
+    segments = make_segments(lengths)
+    chosen, total = excerpt_segments(segments, most), sum(lengths)
     if total <= most:
         assert chosen is segments
         return
     assert np.all(chosen[:, 0] < chosen[:, 1])
     assert np.all(chosen[1:, 0] >= chosen[:-1, 1])
-    assert np.all(chosen[:, 1] - chosen[:, 0] <= STRETCH)
+    assert np.all(chosen[:, 1] - chosen[:, 0] <= EXCERPT_SYMBOLS)
     assert all(((segments[:, 0] <= a) & (b <= segments[:, 1])).any() for a, b in chosen)
 
 
 def test_about_as_much_is_read_as_asked_for():
-    chosen = spread(segments_of([100_000] * 70), 500_000)
+    chosen = excerpt_segments(make_segments([100_000] * 70), 500_000)
     assert (chosen[:, 1] - chosen[:, 0]).sum() == pytest.approx(500_000, rel=0.05)
     assert chosen[-1, 1] > 6_800_000
 
 
 def test_lanes_become_fewer_where_the_data_would_not_fill_them():
-    assert Lanes.for_training(CODES, segments_of([40]), 128, 64).batch == 1
-    assert Lanes.for_training(CODES, segments_of([5_120]), 128, 16).batch == 10
+    assert ContiguousStreams.for_training(CODES, make_segments([40]), 128, 64).batch == 1
+    assert ContiguousStreams.for_training(CODES, make_segments([5_120]), 128, 16).batch == 10
 
 
 def test_padding_is_small_on_real_tunes(tunes_corpus: Corpus):
-    lanes = Lanes.for_training(tunes_corpus.codes, tunes_corpus.segments_of("train"), 32, 64)
-    windows = list(lanes.windows(lanes.waves(np.random.default_rng(0))))
+    streams = ContiguousStreams.for_training(
+        tunes_corpus.codes, tunes_corpus.subset_segments("train"), 32, 64
+    )
+    windows = list(streams.windows(streams.buckets(np.random.default_rng(0))))
     padded = sum(int((window.targets == PADDING).sum()) for window in windows)
     assert padded / sum(window.targets.size for window in windows) < 0.15
 
@@ -145,20 +150,20 @@ def tunes_corpus(tmp_path_factory) -> Corpus:
 def test_a_row_read_backwards_is_that_of_the_reverse_complement(lengths, batch, time, seed):
     """Row for row equal to the forward row of a text whose strand was turned round by hand."""
     complement = np.concatenate([[0, 1, 2], np.arange(len(CODES) + 2, 2, -1)])
-    segments, last = segments_of(lengths), len(CODES) - 1
+    segments, last = make_segments(lengths), len(CODES) - 1
     turned, turned_segments = complement[CODES[::-1]], len(CODES) - segments[:, ::-1]
-    lanes = Lanes.for_training(CODES, segments, batch, time, complement)
-    mirror = Lanes(turned, turned_segments, lanes.batch, time)
+    streams = ContiguousStreams.for_training(CODES, segments, batch, time, complement)
+    mirror = ContiguousStreams(turned, turned_segments, streams.batch, time)
     seen = Counter()
-    waves = lanes.waves(np.random.default_rng(seed))
-    for wave in waves:
-        back = wave[:, 0] > wave[:, 1]
-        mirrored = np.where(back[:, None], last - wave, wave)
+    buckets = streams.buckets(np.random.default_rng(seed))
+    for bucket in buckets:
+        back = bucket[:, 0] > bucket[:, 1]
+        mirrored = np.where(back[:, None], last - bucket, bucket)
         expected = [
             np.where(back[:, None], b, f)
-            for f, b in zip(_inputs(lanes, mirrored), _inputs(mirror, mirrored), strict=True)
+            for f, b in zip(_inputs(streams, mirrored), _inputs(mirror, mirrored), strict=True)
         ]
-        for window, inputs in zip(lanes.windows([wave]), expected, strict=True):
+        for window, inputs in zip(streams.windows([bucket]), expected, strict=True):
             real = window.targets != PADDING
             assert np.array_equal(window.inputs[real], inputs[real])
             assert np.array_equal(window.backwards, back)
@@ -168,13 +173,15 @@ def test_a_row_read_backwards_is_that_of_the_reverse_complement(lengths, batch, 
     assert seen == Counter(p for start, stop in segments.tolist() for p in range(start, stop))
 
 
-def _inputs(lanes: Lanes, wave: np.ndarray) -> list[np.ndarray]:
-    return [window.inputs for window in lanes.windows([np.clip(wave, 0, len(CODES))])]
+def _inputs(streams: ContiguousStreams, bucket: np.ndarray) -> list[np.ndarray]:
+    return [window.inputs for window in streams.windows([np.clip(bucket, 0, len(CODES))])]
 
 
 def test_half_of_the_pieces_are_read_backwards_and_none_where_nothing_is_shuffled():
-    lanes = Lanes.for_training(CODES, segments_of([20] * 400), 8, 20, np.arange(len(CODES) + 3))
-    pieces = [np.concatenate(lanes.waves(rng)) for rng in (np.random.default_rng(0), None)]
+    streams = ContiguousStreams.for_training(
+        CODES, make_segments([20] * 400), 8, 20, np.arange(len(CODES) + 3)
+    )
+    pieces = [np.concatenate(streams.buckets(rng)) for rng in (np.random.default_rng(0), None)]
     shares = [(each[:, 0] > each[:, 1]).mean() for each in pieces]
     assert 0.4 < shares[0] < 0.6
     assert shares[1] == 0

@@ -36,7 +36,7 @@ def test_a_collected_alphabet_is_sorted_whatever_comes_first(tmp_path):
 def test_every_record_is_followed_by_an_end_code_and_nothing_else(tmp_path):
     corpus = write_corpus(tmp_path, Text(), [Record("1", "ab"), Record("2", "b")])
     assert list(corpus.codes) == [3, 4, EOS, 4, EOS]
-    assert corpus.size_of("train") == 5
+    assert corpus.subset_size("train") == 5
 
 
 def test_an_open_ended_domain_has_no_end_codes(tmp_path):

@@ -26,7 +26,7 @@ def share_in_training(corpus: Corpus) -> float:
     """The share of the minimizers of held-out data that training has."""
     sketcher = Sketcher.of(Nucleotide(), corpus.alphabet, 1)
     train, validation, test = (
-        sketcher.keys(corpus.codes, corpus.segments_of(subset))[0] >> np.uint64(32)
+        sketcher.keys(corpus.codes, corpus.subset_segments(subset))[0] >> np.uint64(32)
         for subset in ("train", "validation", "test")
     )
     return float(np.isin(np.concatenate([validation, test]), train).mean())
@@ -38,7 +38,7 @@ def test_blocks_of_a_strain_are_not_learned_from_another(tmp_path):
     turned, backwards = other[120_000:] + other[:120_000], reverse_complement(other)[:150_000]
     corpus, result = ingested(tmp_path, one, turned, backwards)
     assert share_in_training(corpus) < 0.05
-    assert corpus.size_of("train") > 0.8 * len(corpus.codes)
+    assert corpus.subset_size("train") > 0.8 * len(corpus.codes)
     assert 10_000 < result.figures["purged_symbols"] < 60_000
     assert result.figures["test_share_in_training"] < 0.02
     assert "are near-copies of held-out blocks, and are not trained on" in result.summary[1]

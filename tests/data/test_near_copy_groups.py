@@ -10,7 +10,7 @@ from tiny import some_dna
 
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS, Corpus
-from pipeline.data.near_copy_groups import Grouping
+from pipeline.data.near_copy_groups import NearCopyGrouper
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.protein.domain import Protein
@@ -112,7 +112,7 @@ def test_reads_that_all_overlap_are_not_one_giant_group(tmp_path):
     reads = {str(start): genome[start : start + 200] for start in range(0, 19_800, 40)}
     corpus, result = ingested(tmp_path, reads)
     assert result.figures["near_copy_containment"] > 0.2
-    assert corpus.size_of("test") == pytest.approx(0.2 * len(corpus.codes), rel=0.05)
+    assert corpus.subset_size("test") == pytest.approx(0.2 * len(corpus.codes), rel=0.05)
     assert "near-copies link more than 50% of the symbols" in " ".join(result.summary)
 
 
@@ -177,7 +177,7 @@ def test_of_tunes_cut_in_blocks_one_setting_is_learned(tmp_path):
 @pytest.mark.parametrize("few", [0, 4, 100])
 def test_groups_do_not_depend_on_how_many_pairs_are_compared(monkeypatch, few):
     monkeypatch.setattr("pipeline.data.near_copy_groups.FEW", few)
-    grouping, rng = Grouping(), np.random.default_rng(1)
+    grouping, rng = NearCopyGrouper(), np.random.default_rng(1)
     families = [rng.integers(0, 2**63, 40).astype(np.uint64) for _ in range(10)]
     for record in range(100):
         grouping.add_parts(record, rng.permutation(families[record % 10])[:30])
@@ -185,7 +185,7 @@ def test_groups_do_not_depend_on_how_many_pairs_are_compared(monkeypatch, few):
 
 
 def test_a_record_without_parts_is_alone():
-    grouping = Grouping()
+    grouping = NearCopyGrouper()
     grouping.add_parts(0, np.zeros(0, np.uint64))
     groups = grouping.groups(np.array([5, 5, 5]), 0.5)
     assert groups.labels.tolist() == [0, 1, 2]
@@ -193,7 +193,7 @@ def test_a_record_without_parts_is_alone():
 
 
 def test_records_without_any_part_and_a_known_group():
-    grouping = Grouping()
+    grouping = NearCopyGrouper()
     grouping.add_name(0, "g")
     grouping.add_name(2, "g")
     groups = grouping.groups(np.array([5, 5, 5, 5]), 0.6)

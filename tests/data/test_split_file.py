@@ -91,7 +91,7 @@ def test_the_fruit_flys_fourth_chromosome_is_split_as_its_file_says(shared_data,
     missing = {name: asked[name] - met[name] for name in SUBSETS}
     assert min(missing.values()) >= 0
     assert sum(missing.values()) <= 100 + 2 * 19  # the N, and what is too short between them
-    assert {name: corpus.size_of(name) for name in SUBSETS} == met
+    assert {name: corpus.subset_size(name) for name in SUBSETS} == met
 
 
 # --- records ----------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def test_whole_tunes_are_held_out_by_name(tmp_path):
     assert list(found["validation"]) == ["data.fa:9"]
     assert len(found["train"]) == 57
     assert corpus.segments[:, 1].max() == len(corpus.codes)
-    assert sum(corpus.size_of(name) for name in SUBSETS) == len(corpus.codes)  # the end codes too
+    assert sum(corpus.subset_size(name) for name in SUBSETS) == len(corpus.codes)  # the end codes too
 
 
 def test_a_whole_record_is_all_its_stretches(tmp_path):
@@ -118,7 +118,7 @@ def test_a_whole_record_is_all_its_stretches(tmp_path):
 
 def test_the_end_code_goes_with_the_last_symbol(tmp_path):
     corpus = prescribed(tmp_path, "x" * 99 + "\n", "0\t30\tvalidation\n60\t99\ttest\n", Text())
-    assert {name: corpus.size_of(name) for name in SUBSETS} == {"train": 30, "validation": 30, "test": 40}
+    assert {name: corpus.subset_size(name) for name in SUBSETS} == {"train": 30, "validation": 30, "test": 40}
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------

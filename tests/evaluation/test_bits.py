@@ -26,7 +26,7 @@ class Fixed(Model):
 def one_pass(model: nn.Module, corpus: Corpus, subset: str) -> list[tuple[int, float]]:
     """Place and surprisal in bits of every code, segment by segment, in one long forward pass each."""
     found = []
-    for start, stop in corpus.segments_of(subset):
+    for start, stop in corpus.subset_segments(subset):
         codes = torch.from_numpy(corpus.codes[start:stop].astype(np.int64))
         inputs = torch.cat([torch.tensor([BOS]), codes[:-1]])
         with torch.no_grad():
@@ -53,8 +53,8 @@ def test_end_symbols_are_context_but_not_counted(make_corpus):
     size = len(corpus.alphabet)
     uniform = evaluate(Fixed([1.0] * size), corpus, "test")
     assert uniform.bits == pytest.approx(np.log2(size))
-    ends = len(corpus.segments_of("test"))
-    assert uniform.counts.sum() == corpus.size_of("test") - ends
+    ends = len(corpus.subset_segments("test"))
+    assert uniform.counts.sum() == corpus.subset_size("test") - ends
 
 
 def test_marks_are_scored_apart(make_corpus):
@@ -88,7 +88,7 @@ def test_a_tally_begins_at_zero_again(make_corpus):
 
 def test_evaluation_reads_every_code_of_a_split(make_corpus):
     corpus = make_corpus()
-    lanes = evaluation_lanes(corpus, "validation")
-    places = np.concatenate([w.positions[w.targets >= 0] for w in lanes.windows(lanes.waves(None))])
-    spans = corpus.segments_of("validation")
+    streams = evaluation_lanes(corpus, "validation")
+    places = np.concatenate([w.positions[w.targets >= 0] for w in streams.windows(streams.buckets(None))])
+    spans = corpus.subset_segments("validation")
     assert sorted(places) == sorted(np.concatenate([np.arange(start, stop) for start, stop in spans]))

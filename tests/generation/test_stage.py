@@ -10,7 +10,7 @@ from tiny import TINY, manifest_of, run_pipeline, some_dna
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Sample
-from pipeline.report.sample_grid import read_sheet
+from pipeline.report.sample_grid import read_grid
 
 AGAIN = "stages=[sample,postprocess,report]"
 
@@ -48,7 +48,7 @@ def test_a_grid_is_laid_out_as_a_contact_sheet(again):
     alone = again(AGAIN, "sample.prime=GGG", "sample.temperature=2", "sample.count=2")
     assert [s.symbols for s in alone] == [s.symbols for s in samples[10:]]
     again(AGAIN, *grid)
-    sheet = read_sheet(again.folder / "sample" / "sample_grid.json")
+    sheet = read_grid(again.folder / "sample" / "sample_grid.json")
     assert sheet["rows"] == ["ACGT", "GGG"]
     assert sheet["columns"] == ["temperature 0", "temperature 1", "temperature 2"]
     shown = [[cell.prime + cell.text for cell in row] for row in sheet["cells"]]

@@ -9,8 +9,9 @@ import pytest
 import torch
 from tiny import compose_config
 
-from pipeline.config.schema import TrainSettings, build, plain_settings
-from pipeline.data.batching import Lanes
+from pipeline.config.build import build, plain_settings
+from pipeline.config.schema import TrainSettings
+from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import Corpus
 from pipeline.generation.compiled.export import export_model
 from pipeline.generation.compiled.sampler import Stepping
@@ -101,8 +102,8 @@ def test_rows_are_independent(family):
 def test_the_loss_over_windows_is_that_of_one_long_pass(make_corpus, family):
     corpus, totals = make_corpus(), []
     for time in (7, 100_000):
-        lanes = Lanes(corpus.codes, corpus.segments_of("train"), 4, time)
-        feed = Feed(lanes, 0, lanes.steps(Feed(lanes, 0, 1).waves(0)))
+        streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, time)
+        feed = Feed(streams, 0, streams.steps(Feed(streams, 0, 1).buckets(0)))
         module = CharModel(
             small(family, len(corpus.alphabet)), corpus, TrainSettings(), Schedule(1, 1), feed, {}
         )
@@ -182,8 +183,8 @@ def prepared(family: str, corpus: Corpus, folder: Path) -> tuple[Model, Training
 def test_the_evidence_of_a_prepared_model_is_what_its_forward_takes(make_corpus, family, tmp_path):
     corpus = make_corpus()
     model, evidence = prepared(family, corpus, tmp_path)
-    lanes = Lanes(corpus.codes, corpus.segments_of("train"), BATCH, TIME)
-    window = next(iter(Feed(lanes, 0, 1, evidence)))
+    streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), BATCH, TIME)
+    window = next(iter(Feed(streams, 0, 1, evidence)))
     found = [window.evidence] if window.evidence else []
     assert bool(found) == (evidence is not None)
     assert model(window.inputs, None, *found)[0].shape == (*window.inputs.shape, len(corpus.alphabet))

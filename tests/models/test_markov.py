@@ -77,7 +77,7 @@ def test_the_command_trains_samples_and_scores_it_as_its_baseline(text_run):
 
 def test_its_checkpoint_is_as_small_as_the_text_and_opens_again(text_run, tmp_path):
     corpus, path = Corpus.open(text_run / "ingest"), text_run / "train" / "best.ckpt"
-    assert path.stat().st_size < 2 * corpus.size_of("train") + 10_000
+    assert path.stat().st_size < 2 * corpus.subset_size("train") + 10_000
     bits = evaluate(load(path).model, corpus, "test").bits
     chosen = choose_for(corpus, Text()).best
     assert len(load(path).model.escape_weights) == chosen.order + 1

@@ -220,7 +220,7 @@ def test_a_training_learns_and_leaves_a_model_with_its_text(kind, inputs_of, tmp
     assert not list(folder.glob("evidence*"))
     model, corpus = load(folder / "best.ckpt").model, inputs.corpus
     assert (len(model.complement) > 0) == (kind == "dna")
-    train = int((corpus.codes[corpus.segments_of("train")[0, 0] :][:50] >= len(SPECIALS)).sum())
+    train = int((corpus.codes[corpus.subset_segments("train")[0, 0] :][:50] >= len(SPECIALS)).sum())
     assert len(model.text) > train
     untrained = Mixture(hidden_size=6, num_layers=1).build(len(corpus.alphabet))
     assert evaluate(model, corpus, "test").bits < evaluate(untrained, corpus, "test").bits

@@ -8,7 +8,7 @@ import pytest
 from pipeline.config.sampling import GridSettings, SampleSettings
 from pipeline.records import Record
 from pipeline.report.page import write_report
-from pipeline.report.sample_grid import Shown, cells_in_turn, read_sheet
+from pipeline.report.sample_grid import GridCell, interleave_cells, read_grid
 
 HOSTILE = "</div><script>alert(1)</script>"
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"/>'
@@ -35,8 +35,8 @@ def write_run(run, cells, columns):
 
 
 def test_what_was_made_of_a_record_stands_in_its_cell_and_nowhere_else(tmp_path):
-    kept = Shown(1, 1.5, "M:6/8\n", HOSTILE, 0, "tune_0001", "")
-    rejected = Shown(3, 2.5, "", "GAB|", 0, "", "bar too long")
+    kept = GridCell(1, 1.5, "M:6/8\n", HOSTILE, 0, "tune_0001", "")
+    rejected = GridCell(3, 2.5, "", "GAB|", 0, "", "bar too long")
     manifest = write_run(tmp_path, [kept, rejected], ["temperature 0.5", "temperature 1"])
     page = write_report(manifest, tmp_path, tmp_path / "report.html").read_text(encoding="utf-8")
     first, second = re.findall(r'<li class="cell.*?</li>', page, re.DOTALL)
@@ -48,7 +48,7 @@ def test_what_was_made_of_a_record_stands_in_its_cell_and_nowhere_else(tmp_path)
     assert HOSTILE not in page
 
 
-ODD_CELL = {**vars(Shown(1, 1.0, "", "A", 0, "a", "")), "bits": "many"}
+ODD_CELL = {**vars(GridCell(1, 1.0, "", "A", 0, "a", "")), "bits": "many"}
 ODD = {"rows": ["a"], "columns": ["b"], "letters": "", "cells": [[ODD_CELL]]}
 
 
@@ -57,7 +57,7 @@ def test_what_is_no_sheet_is_a_link(tmp_path, text):
     path = tmp_path / "sample_grid.json"
     path.write_text(text)
     with pytest.raises(ValueError):
-        read_sheet(path)
+        read_grid(path)
     section = {"title": "Sheet", "files": ["sample_grid.json"]}
     page = write_report({"stages": {"sample": {"sections": [section]}}}, tmp_path, tmp_path / "report.html")
     assert 'href="./sample_grid.json"' in page.read_text(encoding="utf-8")
@@ -66,5 +66,5 @@ def test_what_is_no_sheet_is_a_link(tmp_path, text):
 def test_renders_take_one_of_each_cell_before_the_next():
     settings = SampleSettings(count=3, grid=GridSettings(temperatures=[0.5, 1.0]))
     records = [Record(str(n), "A", {"index": str(n)}) for n in (1, 2, 3, 4, 5)]
-    assert [r.id for r in cells_in_turn(records, settings)] == ["1", "3", "2", "4", "5"]
-    assert cells_in_turn(records, SampleSettings(count=3)) == records
+    assert [r.id for r in interleave_cells(records, settings)] == ["1", "3", "2", "4", "5"]
+    assert interleave_cells(records, SampleSettings(count=3)) == records

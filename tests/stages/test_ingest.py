@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tiny import SHARED, compose_config, some_dna, some_text, some_tunes
 
-from pipeline.config.schema import SplitSettings, build
+from pipeline.config.build import build
+from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS, Corpus, CorpusWriter
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.music.abc.domain import Abc
@@ -101,10 +102,10 @@ def test_a_single_sequence_is_held_out_in_blocks_worth_measuring(tmp_path, bases
     ingested(path, tmp_path / "out", Nucleotide())
     corpus = Corpus.open(tmp_path / "out")
     for subset in ("validation", "test"):
-        spans = corpus.segments_of(subset)
-        assert corpus.size_of(subset) == pytest.approx(0.05 * bases, rel=0.01)
+        spans = corpus.subset_segments(subset)
+        assert corpus.subset_size(subset) == pytest.approx(0.05 * bases, rel=0.01)
         assert (spans[:, 1] - spans[:, 0]).min() >= min(1_600, bases // 21)
-    assert corpus.size_of("train") > 0.8 * bases
+    assert corpus.subset_size("train") > 0.8 * bases
 
 
 def test_long_records_beside_short_ones_are_split_in_blocks(tmp_path):
@@ -162,7 +163,7 @@ def test_variants_are_learned_of_training_records_and_of_no_other(abc_file, tmp_
     assert f"{len(expected)} variants for training" in result.summary[0]
 
 
-def segments_of(writer: CorpusWriter, *numbers: int) -> np.ndarray:
+def make_segments(writer: CorpusWriter, *numbers: int) -> np.ndarray:
     return np.array([[*writer.spans[number], 0, number] for number in numbers])
 
 
@@ -171,9 +172,9 @@ def test_records_are_read_back_as_they_were_written(tmp_path):
     with CorpusWriter(tmp_path, Text(), "error") as writer:
         for record in records:
             writer.append(record)
-        for record in writer.read_back(segments_of(writer, 0, 1)):
+        for record in writer.read_back(make_segments(writer, 0, 1)):
             writer.append(Record(record.id * 2, record.symbols[::-1]))
-        again = [*writer.read_back(segments_of(writer, 3, 0, 2))]
+        again = [*writer.read_back(make_segments(writer, 3, 0, 2))]
         assert again == [records[0], records[2], Record("aa", "arbez")]
         (part,) = writer.read_back(np.array([[2, 5, 0, 0]]))
         assert (part.id, part.symbols, part.metadata["start"]) == ("a/3-5", "bra", "3")
@@ -253,7 +254,7 @@ def test_a_hostile_file_ends_in_a_corpus_or_a_clear_error(dataset, file, tmp_pat
     else:
         corpus = Corpus.open(tmp_path / "out")
         assert result.kept["records"] == len(corpus.record_spans) > 0
-        assert all(corpus.size_of(subset) for subset in SUBSETS)
+        assert all(corpus.subset_size(subset) for subset in SUBSETS)
 
 
 def test_hostile_tunes_in_one_folder_are_read_together(shared_data, tmp_path):

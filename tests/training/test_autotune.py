@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny import compose_config, manifest_of, run_pipeline
 
-from pipeline.config.schema import TrainSettings, plain_settings
+from pipeline.config.build import plain_settings
+from pipeline.config.schema import TrainSettings
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError
 from pipeline.run import _explicit
@@ -47,7 +48,7 @@ class Large:
     def __init__(self, corpus, symbols: int) -> None:
         self.alphabet, self.symbols = corpus.alphabet, symbols
 
-    def size_of(self, subset: str) -> int:
+    def subset_size(self, subset: str) -> int:
         return self.symbols
 
 

@@ -59,7 +59,7 @@ def test_the_progress_bar_ends_at_all_symbols_where_lines_are_short(tmp_path, mo
         tmp_path / "run", "dataset=text", f"dataset.path={path}", "domain.records=line",
         "model.hidden_size=8", "train.max_epochs=1", "train.threads=1", "stages=[ingest,train]",
     )  # fmt: skip
-    symbols = Corpus.open(tmp_path / "run" / "ingest").size_of("train")
+    symbols = Corpus.open(tmp_path / "run" / "ingest").subset_size("train")
     assert bars[0].n == bars[0].total
     assert bars[0].total == pytest.approx(symbols, rel=0.1)  # a whole number of steps in each round
 

@@ -10,7 +10,7 @@ from power_cut import PowerCut, dying_at
 from tiny import TINY, manifest_of, run_pipeline
 
 from pipeline.config.schema import TrainSettings
-from pipeline.data.batching import Lanes
+from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import Corpus
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.bits import evaluate
@@ -120,8 +120,8 @@ def test_sizes_out_of_range(settings, message):
 def module_of(corpus: Corpus, cell: str, time: int) -> CharModel:
     torch.manual_seed(0)
     model = Recurrent(cell, 8, 1).build(len(corpus.alphabet)).double()
-    lanes = Lanes(corpus.codes, corpus.segments_of("train"), 4, time)
-    return CharModel(model, corpus, TrainSettings(), Schedule(1, 1), Feed(lanes, 0, 1), {})
+    streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, time)
+    return CharModel(model, corpus, TrainSettings(), Schedule(1, 1), Feed(streams, 0, 1), {})
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -136,9 +136,9 @@ def test_the_loss_over_windows_with_carried_state_is_that_of_one_long_pass(make_
 
 
 def one_epoch(module: CharModel) -> list:
-    lanes = module.feed.lanes
-    steps = lanes.steps(module.feed.waves(0))
-    return list(Feed(lanes, 0, steps))
+    streams = module.feed.streams
+    steps = streams.steps(module.feed.buckets(0))
+    return list(Feed(streams, 0, steps))
 
 
 def test_the_carried_state_has_no_history(make_corpus):

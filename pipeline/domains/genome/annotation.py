@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.data.unique_names import Names
+from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.features import PSEUDO, about_feature, no_features, one_word
 from pipeline.domains.genome.gff_rows import Row, Table, read_table, splicing_order
 from pipeline.domains.genome.spans import Region, Span, in_reading_order
@@ -73,7 +73,7 @@ def gff_features(
     table = read_table(path, wanted, {*JOINED, "exon"})
     if not any(table.rows[kind] for kind in kinds):
         raise DataError(no_features(path, kinds, table.there))
-    counts, names = _NoticeCounts(path), Names()
+    counts, names = _NoticeCounts(path), UniqueNames()
     regions: list[Region] = []
     left_out: list[Rejection | Notice] = []
     for kind in kinds:
@@ -212,7 +212,7 @@ def _spliced(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
             yield name, [row]
 
 
-def _region(table: Table, kind: str, name: str, rows: list[Row], names: Names) -> Region:
+def _region(table: Table, kind: str, name: str, rows: list[Row], names: UniqueNames) -> Region:
     """The rows of a feature, joined."""
     ordered = splicing_order(rows)
     strand = rows[0].span.strand

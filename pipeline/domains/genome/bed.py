@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.data.unique_names import Names
+from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.files import COMPRESSIONS, read_lines
 from pipeline.domains.genome.spans import Region, Span, in_reading_order, position
 from pipeline.errors import DataError
@@ -67,7 +67,7 @@ def bed_features(path: Path, kinds: Sequence[str]) -> list[Region]:
             f"{path}: BED has no feature {' or '.join(unknown)}; its lines give {', '.join(KINDS)} "
             "(domain.features)"
         )
-    names, found = Names(), []
+    names, found = UniqueNames(), []
     for line in _lines(path):
         for kind in kinds:
             for spans in _spans(line, kind):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import Domain, SketchSettings
 from pipeline.domains.genome.bed import is_bed
 from pipeline.domains.genome.bedgraph import write_bedgraph
@@ -128,7 +128,7 @@ class Nucleotide(Domain):
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        one_of("domain.iupac", self.iupac, POLICIES)
+        check_choice("domain.iupac", self.iupac, POLICIES)
         if not 1 <= self.min_length_bp <= self.max_length_bp:
             raise ConfigError(
                 f"domain.min_length_bp={self.min_length_bp} must lie between 1 and "
@@ -136,9 +136,9 @@ class Nucleotide(Domain):
             )
         if not 10 <= self.line_width <= 120:
             raise ConfigError(f"domain.line_width={self.line_width} must lie between 10 and 120 columns")
-        one_of("domain.fasta", self.fasta, FORMS)
-        one_of("domain.molecule", self.molecule, ("dna", "rna"))
-        one_of("domain.records", self.records, ("auto", "whole", "open"))
+        check_choice("domain.fasta", self.fasta, FORMS)
+        check_choice("domain.molecule", self.molecule, ("dna", "rna"))
+        check_choice("domain.records", self.records, ("auto", "whole", "open"))
         stop_codons(self.genetic_code)
         self._selection()
         if self.score_regions is not None:
@@ -336,4 +336,4 @@ class Nucleotide(Domain):
         found = compare_groups(groups, out_dir, references.blocks)
         if self.open_ended or not are_coding(groups.get(REAL, ()), self.genetic_code):
             return found
-        return compare_genes(groups, out_dir, self.genetic_code).followed_by(found)
+        return compare_genes(groups, out_dir, self.genetic_code).combine(found)

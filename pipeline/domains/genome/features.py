@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.unique_names import Names
+from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.fasta import ANY_LETTERS, parse_fasta
 from pipeline.domains.genome.files import MAX_LINE_BYTES, Letters, Title, printable, read_blocks
 from pipeline.domains.genome.spans import Region, Span, position
@@ -25,7 +25,7 @@ PSEUDO = "pseudo gene (domain.pseudo=true keeps it)"
 
 
 def genbank_regions(
-    record: Any, name: str, kinds: Sequence[str], names: Names, pseudo: bool
+    record: Any, name: str, kinds: Sequence[str], names: UniqueNames, pseudo: bool
 ) -> Iterator[Region | Rejection]:
     """The features of these kinds of one record of Biopython's; a rejection for each that cannot be taken.
 

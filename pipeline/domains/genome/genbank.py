@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.data.unique_names import Names
+from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
 from pipeline.domains.genome.features import genbank_regions, no_features
 from pipeline.domains.genome.files import Letters, Part, Title, printable, read_lines
@@ -46,7 +46,7 @@ def read_genbank(
     a letter that is not one of `allowed`, where no feature of the kinds is there, and where no record has a
     sequence.
     """
-    there, names, lacking, number = Counter(), Names(), 0, 0
+    there, names, lacking, number = Counter(), UniqueNames(), 0, 0
     with warnings.catch_warnings(record=True) as said:
         # Biopython's findings belong into the log, once each, not on the user's screen.
         warnings.simplefilter("always")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from pipeline.data.unique_names import Names
+from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.files import Part, Title
 from pipeline.records import Notice
 
@@ -13,7 +13,7 @@ def own_titles(parts: Iterable[Part], where: str) -> Iterator[Part]:
 
     `where` names the file.
     """
-    names, first = Names(), ""
+    names, first = UniqueNames(), ""
     for part in parts:
         if isinstance(part, Title) and (name := names.unique(part.name)) != part.name:
             at = f" (line {part.line})" if part.line else ""

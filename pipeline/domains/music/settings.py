@@ -1,6 +1,6 @@
 """Settings that all domains of music have, checked alike."""
 
-from pipeline.config.checks import between
+from pipeline.config.checks import check_range
 
 MAX_SEMITONES = 11
 """An octave leads to the same key."""
@@ -8,6 +8,6 @@ MAX_SEMITONES = 11
 
 def check_shared(transpose: int, max_copy_notes: int | None) -> None:
     """ConfigError where one is out of range."""
-    between("domain.transpose", transpose, 0, MAX_SEMITONES)
+    check_range("domain.transpose", transpose, 0, MAX_SEMITONES)
     if max_copy_notes is not None:
-        between("domain.max_copy_notes", max_copy_notes, 1, 2**31)
+        check_range("domain.max_copy_notes", max_copy_notes, 1, 2**31)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pipeline.config.checks import between
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice, check_range
 from pipeline.domain import Domain, SketchSettings
 from pipeline.domains.genome.fasta import read_fasta, remedy_for
 from pipeline.domains.genome.titles import own_titles
@@ -77,14 +76,14 @@ class Protein(Domain):
     wildcards: ClassVar[dict[str, str]] = {code: "".join(choices) for code, choices in AMBIGUOUS.items()}
 
     def __post_init__(self) -> None:
-        one_of("domain.ambiguous", self.ambiguous, POLICIES)
-        one_of("domain.rare", self.rare, RARE_POLICIES)
-        one_of("domain.inner_stop", self.inner_stop, STOP_POLICIES)
-        one_of("domain.redundancy", self.redundancy, REDUNDANCIES)
-        between("domain.max_length_aa", self.max_length_aa, 1, 10_000_000)
-        between("domain.min_length_aa", self.min_length_aa, 1, self.max_length_aa)
-        between("domain.line_width", self.line_width, 10, 120)
-        one_of("domain.fasta", self.fasta, FORMS)
+        check_choice("domain.ambiguous", self.ambiguous, POLICIES)
+        check_choice("domain.rare", self.rare, RARE_POLICIES)
+        check_choice("domain.inner_stop", self.inner_stop, STOP_POLICIES)
+        check_choice("domain.redundancy", self.redundancy, REDUNDANCIES)
+        check_range("domain.max_length_aa", self.max_length_aa, 1, 10_000_000)
+        check_range("domain.min_length_aa", self.min_length_aa, 1, self.max_length_aa)
+        check_range("domain.line_width", self.line_width, 10, 120)
+        check_choice("domain.fasta", self.fasta, FORMS)
 
     @property
     def alphabet(self) -> tuple[str, ...]:

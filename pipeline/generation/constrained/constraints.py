@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config.schema import build
+from pipeline.config.build import build
 from pipeline.data.alphabet import SPECIALS, Alphabet
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError

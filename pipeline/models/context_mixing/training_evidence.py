@@ -41,8 +41,8 @@ class Study:
         Pieces are as long as what is held out, so that they find as much as new sequences will. `complement`
         is code to code. Raises ConfigError where the split is too large.
         """
-        segments = corpus.segments_of("train")
-        size = corpus.size_of("train")
+        segments = corpus.subset_segments("train")
+        size = corpus.subset_size("train")
         if size > MAX_SYMBOLS:
             raise ConfigError(
                 f"model: this one looks things up in the training data; {size:,} symbols are more than "
@@ -83,7 +83,7 @@ class Study:
             file.close()
 
     def _fill(self, corpus: Corpus, segments: np.ndarray) -> None:
-        held_out = corpus.segments_of("validation")
+        held_out = corpus.subset_segments("validation")
         length = max(MIN_PIECE, int((held_out[:, 1] - held_out[:, 0]).mean()))
         pieces, places, at = [], [], 1
         for start, stop in segments:

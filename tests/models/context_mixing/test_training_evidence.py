@@ -9,7 +9,7 @@ from tiny import some_dna
 
 from pipeline.config.schema import SplitSettings
 from pipeline.data.alphabet import SPECIALS
-from pipeline.data.batching import Lanes, Window
+from pipeline.data.batching import ContiguousStreams, Window
 from pipeline.data.corpus import Corpus
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.text import Text
@@ -64,7 +64,7 @@ def layout_of(corpus: Corpus) -> Layout:
 def test_each_piece_has_the_evidence_of_a_library_without_it(dna, tmp_path):
     corpus = corpus_in(tmp_path, dna)
     study = study_of(corpus, tmp_path)
-    segments = corpus.segments_of("train")
+    segments = corpus.subset_segments("train")
     pieces = [letters_of(corpus.codes[a:b]) for a, b in segments]
     complement = MIRRORED if dna else None
     width = layout_of(corpus).width
@@ -89,8 +89,8 @@ def test_a_long_record_is_read_in_pieces_as_long_as_what_is_held_out(tmp_path, m
     corpus = corpus_in(tmp_path, True, ["".join(random.Random(0).choices("ACGT", k=20_000))], by="blocks")
     study, layout = study_of(corpus, tmp_path), layout_of(corpus)
     order_1 = study.values[..., layout.channels * layout.width]
-    held_out = corpus.segments_of("validation")
-    for start, stop in corpus.segments_of("train"):
+    held_out = corpus.subset_segments("validation")
+    for start, stop in corpus.subset_segments("train"):
         # Only where a piece begins there is nothing before a symbol.
         beginnings = (order_1[:, start:stop] == 0).sum(1)
         expected = (stop - start) / (held_out[:, 1] - held_out[:, 0]).mean()
@@ -105,9 +105,9 @@ def test_a_window_has_the_evidence_of_its_targets(dna, tmp_path):
     study.values[...] = (np.arange(len(corpus.codes)) % 100)[None, :, None]
     study.values[1:] += 20
     complement = corpus.complement_codes(Nucleotide()) if dna else None
-    lanes = Lanes(corpus.codes, corpus.segments_of("train"), 4, 30, complement=complement)
+    streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, 30, complement=complement)
     seen = set()
-    for window in lanes.windows(lanes.waves(np.random.default_rng(0))):
+    for window in streams.windows(streams.buckets(np.random.default_rng(0))):
         values, names = study.of_window(window)
         assert values.shape == (*window.targets.shape, layout_of(corpus).values)
         assert names.shape == ((1,) if dna else (*window.targets.shape, 2, layout_of(corpus).width))
@@ -123,7 +123,7 @@ def test_backwards_the_evidence_is_for_the_complement_of_each_symbol(tmp_path):
     study, layout = study_of(corpus, tmp_path), layout_of(corpus)
     complement = corpus.complement_codes(Nucleotide())
     first = len(layout.orders) * layout.width
-    for start, stop in corpus.segments_of("train"):
+    for start, stop in corpus.subset_segments("train"):
         forward = corpus.codes[start:stop].astype(np.int64)
         for backwards in (False, True):
             positions = np.arange(start, stop)[None, :: -1 if backwards else 1]

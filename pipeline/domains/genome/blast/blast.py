@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import Render
 from pipeline.domains.genome.blast.collect import (
     SAMPLES,
@@ -70,8 +70,8 @@ class LocalSearch(Render):
         return False
 
     def __post_init__(self) -> None:
-        one_of("blast.program", self.program, ("auto", self.blast.name, "embedded"))
-        one_of("blast.task", self._task, self.blast.tasks)
+        check_choice("blast.program", self.program, ("auto", self.blast.name, "embedded"))
+        check_choice("blast.task", self._task, self.blast.tasks)
         positive(evalue=self.evalue, max_hits=self.max_hits, timeout_s=self.timeout_s)
         if self.word_size is not None and self.word_size < self.blast.smallest_word:
             raise ConfigError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlparse
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import Render
 from pipeline.domains.genome.blast.blast import positive
 from pipeline.domains.genome.blast.collect import SAMPLES, Query, collect
@@ -63,7 +63,7 @@ class RemoteBlast(Render):
             raise ConfigError(f"blast.url={self.url!r} is not the address of a server (https://…)")
         if not self.database:
             raise ConfigError("blast.database is empty; name a database of the server")
-        one_of("blast.task", self.task, self.tasks)
+        check_choice("blast.task", self.task, self.tasks)
         positive(
             evalue=self.evalue, max_hits=self.max_hits, max_queries=self.max_queries, timeout_s=self.timeout_s
         )

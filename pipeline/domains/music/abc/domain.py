@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.abc.abc_notation import is_one_note, parse_length, split_length
 from pipeline.domains.music.abc.files import RawTune, read_tunes
@@ -97,7 +97,7 @@ class Abc(Domain):
         return {"char": "character", "token": "token"}[self.representation]
 
     def __post_init__(self) -> None:
-        one_of("domain.representation", self.representation, ("char", "token"))
+        check_choice("domain.representation", self.representation, ("char", "token"))
         check_shared(self.transpose, self.max_copy_notes)
         self.wishes  # noqa: B018  what is wrong is told now
 

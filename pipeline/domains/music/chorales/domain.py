@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.chorales.files import SUFFIXES, read_chorales
 from pipeline.domains.music.chorales.grammar import ChoraleGrammar
@@ -67,7 +67,7 @@ class Chorales(Domain):
     larger_unit: ClassVar[str] = "step"
 
     def __post_init__(self) -> None:
-        one_of("domain.representation", self.representation, ("packed", "interleaved"))
+        check_choice("domain.representation", self.representation, ("packed", "interleaved"))
         if self.step not in (16, 8, 4):
             raise ConfigError(f"domain.step={self.step} is not 16, 8 or 4: sixteenths, eighths or quarters")
         check_shared(self.transpose, self.max_copy_notes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.config.checks import between, one_of
+from pipeline.config.checks import check_choice, check_range
 from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.compare.top_voice import top_voice
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
@@ -63,15 +63,15 @@ class Performance(Domain):
     open_ended: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        one_of("domain.tokenization", self.tokenization, TOKENIZATIONS)
-        between("domain.steps_per_quarter", self.steps_per_quarter, 4, 96)
+        check_choice("domain.tokenization", self.tokenization, TOKENIZATIONS)
+        check_range("domain.steps_per_quarter", self.steps_per_quarter, 4, 96)
         if self.steps_per_quarter % 4:
             raise ConfigError(
                 f"domain.steps_per_quarter={self.steps_per_quarter} is no multiple of 4; 12 is usual"
             )
         check_shared(self.transpose, self.max_copy_notes)
-        between("domain.longest_shifts", self.longest_shifts, 1, 1000)
-        between("domain.stretch", self.stretch, 0.0, MAX_STRETCH)
+        check_range("domain.longest_shifts", self.longest_shifts, 1, 1000)
+        check_range("domain.stretch", self.stretch, 0.0, MAX_STRETCH)
 
     @property
     def events(self) -> EventTokens:

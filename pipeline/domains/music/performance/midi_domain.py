@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipeline.config.checks import one_of
+from pipeline.config.checks import check_choice
 from pipeline.data.sources import locate
 from pipeline.domain import Component, Domain
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
@@ -59,7 +59,7 @@ class Midi(Component):
 
     def __new__(cls, **settings: Any) -> Domain:
         wanted = settings.get("representation", "auto")
-        one_of("domain.representation", wanted, ("auto", *_KINDS))
+        check_choice("domain.representation", wanted, ("auto", *_KINDS))
         kind, why = _fitting(settings.get("path")) if wanted == "auto" else (wanted, "")
         domain = _KINDS[kind]()
         object.__setattr__(domain, "remark", why)  # it is frozen, and this is no setting of it

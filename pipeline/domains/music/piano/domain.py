@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipeline.config.checks import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domain import Domain
 from pipeline.domains.music.piano.files import is_piano_name, read_pieces
 from pipeline.domains.music.piano.notes import (
@@ -56,7 +56,7 @@ class Piano(Domain):
     larger_unit: ClassVar[str] = "note"
 
     def __post_init__(self) -> None:
-        one_of("domain.representation", self.representation, ("note", "char"))
+        check_choice("domain.representation", self.representation, ("note", "char"))
         check_shared(self.transpose, self.max_copy_notes)
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.config.schema import one_of
+from pipeline.config.checks import check_choice
 from pipeline.domains.music.render.base import MusicRender, count
 from pipeline.domains.music.render.live import play_aloud
 from pipeline.domains.music.render.midi import MidiRender
@@ -41,8 +41,8 @@ class AudioRender(MusicRender):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.audio_format is not None:
-            one_of("render.audio_format", self.audio_format, FORMATS)
-        one_of("render.synth", self.synth, SYNTHESIZERS)
+            check_choice("render.audio_format", self.audio_format, FORMATS)
+        check_choice("render.synth", self.synth, SYNTHESIZERS)
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.data.deduplication import Duplicates
-from pipeline.data.near_copy_groups import Grouping
+from pipeline.data.deduplication import DuplicateFinder
+from pipeline.data.near_copy_groups import NearCopyGrouper
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.compare.likeness import melody_letters, melody_words
 from pipeline.records import Record
@@ -18,12 +18,12 @@ def text(body: str, key: str = "D", meter: str = "4/4", unit: str = "1/8") -> st
 
 
 def kept(*bodies: str) -> list[bool]:
-    duplicates = Duplicates(Abc())
+    duplicates = DuplicateFinder(Abc())
     return [duplicates.find(Record(str(number), each)) is None for number, each in enumerate(bodies)]
 
 
 def groups_of(*tunes: str) -> list[int]:
-    grouping = Grouping()
+    grouping = NearCopyGrouper()
     for number, tune in enumerate(tunes):
         grouping.add_parts(number, Abc().fingerprints(Record(str(number), tune)))
     return grouping.groups(np.full(len(tunes), 100), 1.0).labels.tolist()

@@ -10,8 +10,8 @@ from tiny import compose_config
 
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS, Corpus
-from pipeline.data.sources import checkpoint_path, unlearned_path
-from pipeline.data.unlearned import Unlearned, split_unlearned
+from pipeline.data.pretrained_held_out import PretrainedHeldOut, split_by_held_out_list
+from pipeline.data.sources import checkpoint_path, held_out_list_path
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import DataError
 from pipeline.models.checkpoint import load
@@ -20,7 +20,7 @@ from pipeline.stages.ingest import ingest
 
 def test_near_copies_of_what_is_held_out_are_in_no_subset():
     listed, groups = np.array([0, 2, 0, 1, 0, 0]), np.array([0, 1, 1, 3, 4, 4])
-    segments = split_unlearned(spans_of(*[10] * 6), listed, groups)
+    segments = split_by_held_out_list(spans_of(*[10] * 6), listed, groups)
     assert segments[:, 3].tolist() == [0, 1, 3, 4, 5]
     assert segments[:, 2].tolist() == [0, 2, 1, 0, 0]
 
@@ -50,13 +50,13 @@ def test_what_is_no_list_is_one_line(tmp_path, content):
     path = tmp_path / "list.json"
     path.write_text(content)
     with pytest.raises(DataError, match=r"list.json: not a list of held-out records"):
-        Unlearned(path)
+        PretrainedHeldOut(path)
 
 
 def test_the_list_of_the_folk_tunes_is_that_of_their_checkpoint():
     dataset = compose_config("dataset=folk").dataset
     about = load(checkpoint_path("checkpoint", "pretrained", dataset)).about
-    unlearned = Unlearned(unlearned_path(dataset))
+    unlearned = PretrainedHeldOut(held_out_list_path(dataset))
     assert unlearned.digest == about["held_out"]
     assert np.bincount(list(unlearned.subsets.values())).tolist() == [0, 176, 172]
-    assert unlearned_path(compose_config("dataset=folk", "dataset.path=my.abc").dataset) is None
+    assert held_out_list_path(compose_config("dataset=folk", "dataset.path=my.abc").dataset) is None

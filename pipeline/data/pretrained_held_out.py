@@ -13,7 +13,7 @@ from pipeline.data.corpus import SUBSETS
 from pipeline.errors import DataError
 
 
-class Unlearned:
+class PretrainedHeldOut:
     """The list of one checkpoint; `subsets` has the number of the subset of each record listed, by its id.
 
     Raises DataError where the file is none.
@@ -30,7 +30,7 @@ class Unlearned:
             ) from None
 
 
-def split_unlearned(spans: np.ndarray, listed: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def split_by_held_out_list(spans: np.ndarray, listed: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Segments of whole records: those listed as validation or test, and for training all others that are
     no near-copies of these. Near-copies of a held-out record that the checkpoint may know are in no subset.
 
