@@ -1,4 +1,4 @@
-"""The settings of drawing and scoring, a sentence each."""
+"""The settings of the stages `sample` and `score`, typed and explained in a sentence each."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,14 +23,14 @@ ALTERNATIVES = {
 
 @dataclass
 class GridSettings:
-    """The same seed under several temperatures and after several primes, `sample.count` sequences each."""
+    """A grid of temperatures and primes: each cell has `sample.count` sequences, drawn with the same seed."""
 
     temperatures: list[float] = field(default_factory=list)
-    """Instead of `sample.temperature`; in a run gone on with, each takes the place of the other."""
+    """The temperatures of the columns, instead of `sample.temperature`."""
     primes: list[str] = field(default_factory=list)
-    """Instead of `sample.prime`, and written like it: a text, @FILE or heldout."""
+    """The primes of the rows, instead of `sample.prime`, each a text, @FILE or heldout."""
     rows: int = 4
-    """Records that each @FILE and heldout gives, at most."""
+    """Rows from each @FILE and heldout, at most."""
 
     def __post_init__(self) -> None:
         for temperature in self.temperatures:
@@ -40,19 +40,19 @@ class GridSettings:
 
 @dataclass
 class FillSettings:
-    """A gap between two given sides: `sample.prime` on its left, `right` on its right. Its length is given in
-    bars, where the domain's sequences have bars, or in symbols."""
+    """Infilling: `sample.prime` is the left context, `right` the right one. The length of the gap is in bars,
+    where the domain has bars, or in symbols."""
 
     right: str | None = None
-    """The right side, to the sequence's end."""
+    """The right context, to the end of the sequence."""
     shortest: int | None = None
-    """Symbols of the gap, at least; 10, where it has no bars."""
+    """Symbols of the gap, at least; 10 by default, where the gap is not in bars."""
     longest: int | None = None
-    """Symbols of the gap, at most; candidates have all lengths in turn."""
+    """Symbols of the gap, at most; the candidates take all lengths in turn."""
     candidates: int = 200
-    """Gaps that are drawn; the `sample.count` that fit both sides best are kept."""
+    """Candidates that are drawn; the `sample.count` that are likeliest between both contexts are kept."""
     bars: int | None = None
-    """Bars of the gap, for tunes; 1, if no length is given."""
+    """Bars of the gap, for tunes; 1 where no length is given."""
 
     def __post_init__(self) -> None:
         check_range("sample.fill.candidates", self.candidates, 1, 2**31)
@@ -72,58 +72,61 @@ class FillSettings:
 
 @dataclass
 class SampleSettings:
-    """How new sequences are drawn."""
+    """How new sequences are sampled."""
 
     count: int = 16
-    """How many sequences."""
+    """Number of sequences."""
     length: int | None = 500
-    """Symbols of a sequence, at most; exactly, where the domain's sequences have no end of their own. null:
-    as the domain has it, of genomes 500, of whole genes at most 10,000."""
+    """Symbols of a sequence: the maximum, or the exact number where sequences of the domain have no end.
+    null: the default of the domain, such as 500 for genomes and at most 10,000 for whole genes."""
     lead: int | None = None
-    """Symbols that the model draws before each sequence and that are discarded, so that the sequence starts
-    from a state within a genome or text, not from the empty one; not given, as the domain has it: 2000 for
-    genomes, else 0. A sequence with a prime, a filled span, and one that has a beginning have none."""
+    """Lead-in: symbols that are sampled before each sequence and discarded. The sequence then starts from a
+    state within a genome or text, not from the initial state. null: the default of the domain, 2000 for
+    genomes, else 0. Sequences with a prime, filled gaps and sequences with a start have no lead-in."""
     temperature: float = 1.0
-    """Logits are divided by it: below 1 likelier symbols, above 1 rarer ones, 0 greedy. A low temperature
-    gives loops: of tunes 38% loop at 0.5, 9% at 0.8, 3% at 1 (docs/explanation/tune-metrics.md)."""
+    """Divisor of the logits: below 1 favours likely symbols, above 1 rare ones, 0 is greedy. A low
+    temperature gives loops: 38% of tunes loop at 0.5, 9% at 0.8, 3% at 1
+    (docs/explanation/tune-metrics.md)."""
     top_k: int | None = None
-    """Draw from the k likeliest symbols only."""
+    """Sample from the k likeliest symbols only."""
     top_p: float | None = None
-    """Draw from the likeliest symbols that together hold this probability (nucleus sampling)."""
+    """Sample from the likeliest symbols whose probabilities add up to this (nucleus sampling)."""
     min_p: float | None = None
-    """Draw from symbols that are at least this share as likely as the likeliest."""
+    """Sample from the symbols with at least this share of the probability of the likeliest."""
     typical_p: float | None = None
-    """Draw from the symbols whose surprisal is nearest to the expected one, which together hold this
-    probability."""
+    """Sample from the symbols whose surprisal is closest to its expectation and whose probabilities add up to
+    this (locally typical sampling)."""
     repetition_penalty: float = 1.0
-    """Log-probabilities of symbols drawn not long ago are multiplied by it: above 1 repeats less."""
+    """Log-probabilities of the last symbols are multiplied by it: above 1, symbols repeat less."""
     repetition_window: int = 16
-    """How many of the last symbols count as drawn not long ago."""
+    """Number of last symbols to which the penalty applies."""
     copy_weight: float = 1.0
-    """Weight of long contexts and copies of the training text in a context-mixing model, from 0, none, to 1,
-    as it learned. Other models ignore it."""
+    """Weight of the copy experts in a context-mixing model, from 0 (none) to 1 (as trained). Other models
+    ignore it."""
     int8: bool = False
-    """Whether weights and states may be rounded to 8 bits where that is faster, as with large recurrent
+    """Whether weights and states may be quantised to 8 bits where that is faster, as for large recurrent
     models."""
     accelerator: str = "cpu"
-    """Where sequences are drawn and scored: cpu, gpu, or auto, a GPU if there is one. Rounding differs, so
-    that the same seed may give other sequences there."""
+    """The device for sampling and scoring: cpu, gpu, or auto (a GPU if there is one). Rounding differs
+    between devices, so the same seed may give other sequences."""
     valid: bool = True
-    """Draw only what the domain's grammar allows, where it has one: tunes whose bars and repeats add up."""
+    """Constrained decoding by the grammar of the domain, where it has one: tunes whose bars and repeats add
+    up."""
     constraints: list[Any] = field(default_factory=list)
-    """What every sequence must keep, such as {kind: motifs, never: [GAATTC]}; see sampling/constraints.py."""
+    """Constraints on every sequence, such as {kind: motifs, never: [GAATTC]}
+    (docs/how-to/constraints-and-requests.md)."""
     prime: str = ""
-    """The start of every sequence, which the model continues; @FILE takes records of a file in turn, and
+    """The start of every sequence, which the model continues. @FILE takes the records of a file in turn,
     heldout those of the test split."""
     prime_length: int | None = None
-    """Symbols taken of each record that is a prime; all of it, if not given."""
+    """Symbols that are taken from each record of @FILE or heldout; all by default."""
     primes: Any = field(default_factory=list)
-    """Several starts, taken in turn: a list of texts written like `prime`, or one @FILE."""
+    """Several primes, taken in turn: a list of texts like `prime`, or one @FILE."""
     beam: int | None = None
-    """Search instead of drawing: keep so many beginnings, and return the `count` best sequences; constraints
-    that forbid are kept."""
+    """Beam search of this width instead of sampling; it returns the `count` best sequences and keeps
+    constraints that forbid."""
     length_penalty: float = 0.7
-    """Beam search ranks by log-probability over length to this power: 0 favours short sequences."""
+    """Exponent of the length by which beam search divides log-probabilities: 0 favours short sequences."""
     grid: GridSettings = field(default_factory=GridSettings)
     fill: FillSettings = field(default_factory=FillSettings)
 
@@ -167,8 +170,8 @@ class SampleSettings:
         kinds = [line.get("kind") for line in self.constraints if isinstance(line, dict)]
         if self.beam is not None and ("weights" in kinds or self.repetition_penalty != 1):
             raise ConfigError(
-                "sample.beam ranks by the model's own log-probabilities: it keeps what forbids, not "
-                "weights or penalties; leave out one of them"
+                "sample.beam ranks by the model's own log-probabilities: it keeps "
+                "constraints that forbid, not weights or penalties; leave out one of them"
             )
 
 
@@ -177,10 +180,10 @@ class ScoreSettings:
     """Which sequences the stage `score` reads."""
 
     path: str | None = None
-    """A file, folder or 'GLOB' of sequences, in a format that the domain reads."""
+    """A file, folder or 'GLOB' of sequences to score, in a format that the domain reads."""
     context: int = 2000
-    """Where parts of sequences are scored, symbols before a part that the model reads first and that are not
-    counted; fewer where the sequence begins or has unknown letters before it."""
+    """Where parts of sequences are scored, the model reads this many symbols before a part as context, which
+    are not scored. There are fewer near the start of a sequence and after unknown letters."""
 
     def __post_init__(self) -> None:
         check_range("score.context", self.context, 0, 10**7)
