@@ -1,4 +1,4 @@
-"""Plain text, the smallest domain: what every other one has to bring, in one file."""
+"""Plain text as a domain: the smallest example of the interface `Domain`."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,24 @@ from pipeline.records import RESULTS, DomainOutput, Record, Rejection, ReportSec
 from pipeline.runtime.unpacking import open_unpacked
 
 UNITS = ("line", "paragraph", "file")
-PART_CHARACTERS = 2**22
-"""A longer record is delivered in parts, so that a file of any size is read in bounded memory."""
+MAX_RECORD_CHARACTERS = 2**22
+"""Characters of the longest record; a longer one is cut, so that any file is read in bounded memory."""
 
 
 @dataclass(frozen=True)
 class Text(Domain):
     """Text files, plain or compressed, cut into records by line, paragraph or file.
 
-    Raises ConfigError where `records` is not one of `UNITS` or the encoding is not known.
+    Raises
+    ------
+    ConfigError
+        Where `records` is not one of `UNITS`, or the encoding is not known.
     """
 
     records: str = "paragraph"
+    """One record: a line, a paragraph (up to an empty line), or a file."""
     encoding: str = "utf-8"
+    """The encoding of the files, as Python names it, such as latin-1."""
 
     family: ClassVar[str] = "text"
 
@@ -41,34 +46,40 @@ class Text(Domain):
 
     @property
     def open_ended(self) -> bool:
-        """A whole file has no end worth learning; a line or paragraph has."""
+        """Whether records have no end to learn: a file is cut somewhere, a line or paragraph is whole."""
         return self.records == "file"
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
-        """Stream records; ids are ``name:line`` of their first line. Line ends become ``\\n``."""
+        """Stream the records of a file; ids are ``name:line`` of their first line, line ends become ``\\n``.
+
+        Raises
+        ------
+        DataError
+            Where the file cannot be read, or is no text in this encoding.
+        """
         lines: list[str] = []
         start, size = 1, 0
         for number, line in enumerate(self._lines(path), start=1):
             ends = self.records == "line" or (self.records == "paragraph" and not line)
             lines.append(line)
             size += len(line)
-            if ends or size >= PART_CHARACTERS:
+            if ends or size >= MAX_RECORD_CHARACTERS:
                 yield from _record(path, start, lines)
                 lines, start, size = [], number + 1, 0
         yield from _record(path, start, lines)
 
     def duplicate_key(self, record: Record) -> bytes | None:
-        """The same line or paragraph again, whatever its case and spacing, is a duplicate."""
+        """A line or paragraph, whatever its case and spacing; files are never duplicates."""
         return None if self.records == "file" else " ".join(record.text.casefold().split()).encode()
 
     def finish(self, sample: Sample) -> Record | Rejection:
-        """Any text that is not blank is fine."""
+        """The sample as a record; a rejection for blank text."""
         if not str(sample.symbols).strip():
             return Rejection(f"sample {sample.index + 1}", "blank text")
         return Record(f"synthetic_{sample.index + 1:04d}", sample.symbols)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
-        """`samples.txt`: each sample under a line that says how it was made."""
+        """Write `samples.txt`: each sample after a line with its metadata."""
         path = out_dir / "samples.txt"
         blocks = [f"# {_origin(record)}\n{record.symbols}\n" for record in records]
         path.write_text("\n".join(blocks), encoding="utf-8")
@@ -82,13 +93,13 @@ class Text(Domain):
         )
 
     def _lines(self, path: Path) -> Iterator[str]:
-        # A byte order mark is no part of the text.
+        # utf-8-sig drops a byte order mark.
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
         number = 0
         try:
             with io.TextIOWrapper(open_unpacked(path), encoding) as stream:
-                # A line without an end is read in parts.
-                lines = iter(lambda: stream.readline(PART_CHARACTERS), "")
+                # A very long line is read in parts.
+                lines = iter(lambda: stream.readline(MAX_RECORD_CHARACTERS), "")
                 for number, line in enumerate(lines, start=1):
                     if "\x00" in line:
                         raise DataError(f"{path}:{number}: {self._not_text}")
@@ -98,10 +109,12 @@ class Text(Domain):
                 raise DataError(f"{path}: {self._not_text}") from None
             raise DataError(
                 f"{path}: after line {number}, byte 0x{error.object[error.start]:02x} is not "
-                f"{self.encoding}; set domain.encoding=latin-1, or whatever the file was written in"
+                f"{self.encoding}; set domain.encoding to that of the file, such as latin-1"
             ) from None
         except (EOFError, OSError) as error:
-            raise DataError(f"{path}: cannot be read after line {number}: {error}; is it whole?") from None
+            raise DataError(
+                f"{path}: cannot be read after line {number}: {error}; is the file complete?"
+            ) from None
 
 
 def _record(path: Path, start: int, lines: list[str]) -> Iterator[Record]:

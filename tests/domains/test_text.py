@@ -67,7 +67,7 @@ def test_a_file_as_one_record_is_its_text(tmp_path_factory, text):
 
 
 def test_parts_of_a_long_record_bound_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.domains.text.PART_CHARACTERS", 100)
+    monkeypatch.setattr("pipeline.domains.text.MAX_RECORD_CHARACTERS", 100)
     lines = [f"line {number}" for number in range(100)]
     parts = texts(read(tmp_path, "\n".join(lines).encode(), records="file"))
     assert len(parts) > 5
@@ -84,7 +84,7 @@ def test_parts_of_a_long_record_bound_the_memory(tmp_path, monkeypatch):
         (b"good\nbad \x00 byte\n", r"file\.txt:2: found a NUL byte, so this is not text in utf-8"),
         (
             gzip.compress(b"a long enough text " * 99, mtime=0)[:-12],
-            r"file\.txt: cannot be read after line \d+: .*is it whole",
+            r"file\.txt: cannot be read after line \d+: .*is the file complete",
         ),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_packed_line_without_an_end_is_refused_in_little_memory(tmp_path, name
 
 
 def test_a_long_line_of_text_is_read_whole_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.domains.text.PART_CHARACTERS", 10)
+    monkeypatch.setattr("pipeline.domains.text.MAX_RECORD_CHARACTERS", 10)
     (tmp_path / "line.txt").write_text("abcdefghijklmnopqrstuvwxy\nz\n")
     parts = [record.symbols for record in Text(records="file").read(tmp_path / "line.txt")]
     assert parts == ["abcdefghij", "klmnopqrst", "uvwxy\nz"]
