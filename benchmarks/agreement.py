@@ -98,7 +98,7 @@ def _silence() -> Iterator[None]:
 
 def classify(tune: Tune, notes: list[list[int]], bars: list[Fraction] | None) -> str:
     """In what a reading differs from ours, and what in the tune goes with it."""
-    expected = [sorted(note.pitches) for note in tune.reading.notes if note.pitches]
+    expected = [sorted(note.pitches) for note in tune.parsed.notes if note.pitches]
     if bars is None:  # repeats are played, and ties joined
         expected = [[pitch] for note in played_notes(tune) for pitch in sorted(note.pitches)]
     if len(notes) != len(expected):
@@ -109,7 +109,7 @@ def classify(tune: Tune, notes: list[list[int]], bars: list[Fraction] | None) ->
         if set("^_=") & {*tune.body} and not octave:  # music21 forgets some of them before the bar's end
             return "pitches, with accidentals"
         return f"pitches, {'an octave, ' if octave else ''}{_suspect(tune)}"
-    ours = [Fraction(bar.duration) / WHOLE for bar in tune.reading.bars if bar.duration]
+    ours = [Fraction(bar.duration) / WHOLE for bar in tune.parsed.bars if bar.duration]
     if bars is not None and bars != ours:
         return f"lengths of bars, {_suspect(tune)}"
     return "same"

@@ -93,7 +93,7 @@ def read_by_music21(record: Record, text: str, form: str) -> bool:
     """Whether music21 reads the notes that we read."""
     from music21 import converter, harmony
 
-    expected = [sorted(note.pitches) for note in parse_tune(record.text).reading.notes if note.pitches]
+    expected = [sorted(note.pitches) for note in parse_tune(record.text).parsed.notes if note.pitches]
     try:
         score = converter.parse(text, format=form)
     except Exception:  # whatever music21 raises, it does not read the tune

@@ -30,7 +30,7 @@ def headers(**requested: str) -> list[tuple[str, ...]]:
     """The header fields that may begin a tune: R: if there may be one, and M:."""
     grammar = build_grammar_guide(Abc(**requested), ALPHABET, True, TRAINING.counts).grammar
     assert isinstance(grammar, TuneGrammar)
-    return [tuple(sorted(stage)) for stage in grammar.bars.header[:2]]
+    return [tuple(sorted(stage)) for stage in grammar.components[0].automaton.header_lines[:2]]
 
 
 def test_attributes_are_those_of_the_header():

@@ -8,7 +8,7 @@ from pipeline.config.sampling import FillSettings, SampleSettings
 from pipeline.data.alphabet import Alphabet
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.music.abc.domain import Abc
-from pipeline.domains.music.abc.music_tokens import bar_ends
+from pipeline.domains.music.abc.music_tokens import find_bar_ends
 from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.errors import ConfigError
 from pipeline.generation.constrained.constraints import Language, build_constraints
@@ -43,7 +43,7 @@ def test_a_tune_gets_whole_bars_that_make_it_valid(folk, gap, bars):
     assert len(samples) == 4
     for sample in samples:
         assert isinstance(Abc().finish(sample), Record)
-        assert len(parse_tune(sample.text).reading.bars) == 3 + bars + 4
+        assert len(parse_tune(sample.text).parsed.bars) == 3 + bars + 4
         assert sample.text.endswith("dfaafd|gfge2d|fafgec|d3d2:|")
     ranks = [sample.ranked_by for sample in samples]
     assert ranks == sorted(ranks, reverse=True)
@@ -52,7 +52,7 @@ def test_a_tune_gets_whole_bars_that_make_it_valid(folk, gap, bars):
 def test_a_right_side_may_bring_the_bar_line_along(folk):
     for sample in filled(folk, LEFT + "dfa", f"|{RIGHT}"):
         assert "dfa" in sample.text and "||" not in sample.text
-        assert len(parse_tune(sample.text).reading.bars) == 3 + 1 + 4
+        assert len(parse_tune(sample.text).parsed.bars) == 3 + 1 + 4
 
 
 def test_a_tune_keeps_constraints_too(folk):
@@ -95,5 +95,5 @@ def test_a_genome_has_no_bars_and_a_length_is_given_once():
 def test_bars_end_at_their_lines_with_the_numbers_of_endings(tokens):
     domain = Abc(representation="token" if tokens else "char")
     symbols = domain._symbols("M:2/4\nL:1/8\nK:D\n|:A2B2|1cdef:|2A4|]")
-    found = ["".join(symbols[slice(*pair)]) for pair in bar_ends(symbols, 0)]
+    found = ["".join(symbols[slice(*pair)]) for pair in find_bar_ends(symbols, 0)]
     assert found == ["|:", "|1", ":|2", "|]"][-len(found) :]

@@ -75,7 +75,7 @@ def test_nothing_raises_and_what_is_written_is_right(tune):
         except DataError as error:
             assert ("not valid ABC" in str(error)) != valid, tune.text
     if valid:
-        assert len(harmonise(tune)) == len(tune.reading.bars)
+        assert len(harmonise(tune)) == len(tune.parsed.bars)
         for part in perform(tune, "1", accompanied=True).parts:
             ends = [note.onset + note.length for note in part.sounding]
             assert all(end <= after.onset for end, after in zip(ends, part.sounding[1:], strict=False))

@@ -1,1 +1,1 @@
-"""Tunes in ABC notation: read, checked, learned, drawn by a grammar, mended."""
+"""Tunes in ABC notation: files, learned form, checks, the grammar for constrained decoding, repairs."""

@@ -1,7 +1,7 @@
 """Tokens of ABC 2.1 tune bodies, without loss: the texts of the tokens, joined, are the body.
 
-Every character belongs to exactly one token, so a position in the text is a position in the music; what is
-no ABC becomes tokens of the kind "unknown". `tune` makes notes and bars of the tokens.
+Every character belongs to exactly one token, so a position in the text is a position in the music. A
+character that is no ABC becomes a token of the kind "unknown". `reader` makes notes and bars of the tokens.
 
 Source: The ABC music standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1
 """
@@ -14,19 +14,19 @@ from typing import NamedTuple
 _LENGTH = r"\d*(?:/\d+|/+)?"
 _PITCH = r"(?:\^{1,2}|_{1,2}|=)?[A-Ga-g][,']*"
 
-# A name between two ! has no blanks, but for jumps such as !D.C. al fine!, whose letters no note has. Other
-# text between two ! is music between line breaks. The plus signs are those of older standards (§9).
+# A name between two ! has no blanks, except for jumps such as !D.C. al fine!, whose letters no note has. Any
+# other text between two ! is music between line breaks. Older standards used plus signs instead (§9).
 _DECORATION = (
     r"![^!\s|\[\]]+!|![ \t]*(?:[^!\n|\[\]:]*[i-tI-SU-W][^!\n|\[\]:]*|[pmf]{1,4})[ \t]*!"
     r"|\+[a-zA-Z0-9<>().]+\+"
 )
 
-# The order matters: the first alternative that matches wins. Each is told by its group's name. Notes, which
-# are most of a tune, come as early as they may.
+# The order matters: the first alternative that matches wins, and its group's name is the kind. Most tokens
+# are notes, so that notes come as early as possible.
 _KINDS = {
     "comment": r"%[^\n]*",
-    # §3, a field alone on its line inside the body. No field is called a to g, or x, y, z as rests are. A
-    # letter from A to G or Z with a bar line in its line is a note, as in A:|
+    # §3, a field alone on its line inside the body. The letters a to g are notes and x, y, z rests. A letter
+    # from A to G, or Z, with a bar line in its line is a note, as in A:|
     "field": r"(?m:^)(?:(?![a-gxyz]|[A-GZ]:[^\n]*\|)[A-Za-z]|\+):[^\n]*",
     "note": _PITCH + _LENGTH,  # §4.1 to 4.3
     "string": r'"[^"\n]*"',  # §4.18 chord symbols, §4.19 annotations
@@ -44,22 +44,22 @@ _KINDS = {
     "broken": r">{1,3}|<{1,3}",  # §4.4
     "grace": r"\{/?[^{}\n|]*\}",  # §4.12
     "chord": r'\[(?:[^\[\]|\n"]|"[^"\n]*")*\]' + _LENGTH,  # §4.17
-    "spacer": r"y" + _LENGTH,  # §6.1.2, white space for the eye only
+    "spacer": r"y" + _LENGTH,  # §6.1.2, white space on the page
     "overlay": r"&",  # §7.4, a second voice in the same bar
     "continuation": r"\\[ \t]*\n",  # §6.1.1
     "linebreak": r"[$!*]",
-    "space": r"[ \t`]+",  # §4.7, the backquote is a space for the eye
+    "space": r"[ \t`]+",  # §4.7, a backquote counts as a space
     "newline": r"\n",
     "unknown": r"(?s:.)",
 }
-# Rests and spacers are x, y, z, X and Z: no marks, which end at w and W.
+# The letters of marks end at w and W: x, y, z, X and Z are rests and spacers.
 _TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
 _NOTE = re.compile(rf"(\^{{1,2}}|_{{1,2}}|=)?([A-Ga-g])([,']*)({_LENGTH})$")
 
 ALTERATIONS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 """Semitones by accidental sign (ABC 2.1 §4.2)."""
 SILENT_KINDS = frozenset({"space", "newline", "comment", "continuation", "linebreak", "spacer"})
-"""Kinds that change neither what is played nor what is written on the staff."""
+"""Kinds that change neither the sound nor the staff."""
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
@@ -72,13 +72,16 @@ class Token(NamedTuple):
 
 
 class WrittenNote(NamedTuple):
-    """A note as written. `accidental` is "" where none stands before it; `octave` 0 starts at middle C;
-    `length` is a multiple of the unit note length."""
+    """A note as written."""
 
     accidental: str
+    """The sign before the note, "" for none."""
     step: str
+    """A letter from A to G."""
     octave: int
+    """0 is the octave from middle C up."""
     length: Fraction
+    """A multiple of the unit note length."""
 
     @property
     def natural_pitch(self) -> int:
@@ -93,19 +96,19 @@ def tokenize(body: str) -> list[Token]:
     ['|:', '(3', 'a', 'b', 'c', ' ', 'd2', '>', 'e', '|', '1', ' ', '[CE]', 'z/', ':|']
     """
     found = _TOKEN.finditer(body)
-    # A tune book has a million tokens: made without the call of Token they take two thirds of the time.
+    # A tune book has a million tokens. Without the call of Token this takes two thirds of the time.
     new = tuple.__new__
     return [new(Token, (match.lastgroup, match.group(), match.start())) for match in found]
 
 
 @lru_cache(maxsize=65536)
 def parse_note(text: str) -> WrittenNote:
-    """Read one note token.
+    """Parse one note token.
 
     >>> parse_note("^c'3/2")
     WrittenNote(accidental='^', step='C', octave=2, length=Fraction(3, 2))
 
-    Raises ValueError where the text is not one note.
+    Raises ValueError for a text that is not one note.
     """
     match = _NOTE.match(text)
     if match is None:
@@ -122,7 +125,7 @@ def parse_length(text: str) -> Fraction:
     >>> [str(parse_length(text)) for text in ("", "3", "/", "//", "3/2", "/4")]
     ['1', '3', '1/2', '1/4', '3/2', '1/4']
 
-    Raises ValueError for a length of nothing, such as 0 or /0.
+    Raises ValueError for a length of zero, such as 0, and for a division by zero, such as /0.
     """
     numerator, slash, denominator = text.partition("/")
     below = int(denominator) if denominator.isdigit() else 2 ** (len(slash) + len(denominator))
@@ -156,9 +159,9 @@ def format_length(length: Fraction) -> str:
 
 
 def is_one_note(length: Fraction) -> bool:
-    """Whether a length, in unit note lengths, is that of one note with at most two dots.
+    """Whether one note with at most two dots has this length, in unit note lengths.
 
-    Others, such as 5 or 21/8, take a tie: abcm2ps refuses them ("too much dotted").
+    Other lengths, such as 5 or 21/8, need a tie: abcm2ps refuses them ("too much dotted").
 
     >>> [is_one_note(Fraction(text)) for text in ("6", "7/4", "5", "21/8", "2/3")]
     [True, True, False, False, False]
@@ -168,7 +171,7 @@ def is_one_note(length: Fraction) -> bool:
 
 
 def split_length(text: str) -> tuple[str, str]:
-    """What stands before the length of a note, rest or chord, and the length.
+    """Split a note, rest or chord into its head and its length.
 
     >>> split_length("[CE]3/2")
     ('[CE]', '3/2')
@@ -178,8 +181,8 @@ def split_length(text: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=65536)
-def respell(text: str, above: int, below: int, octaves: int) -> str:
-    """A note or rest so many octaves higher, its length times above / below, in its shortest spelling.
+def respell(text: str, numerator: int, denominator: int, octaves: int) -> str:
+    """The shortest spelling of a note or rest `octaves` higher, its length times numerator / denominator.
 
     >>> respell("c2", 1, 4, -1), respell("C0", 2, 1, 0)
     ('C/', 'C0')
@@ -189,16 +192,16 @@ def respell(text: str, above: int, below: int, octaves: int) -> str:
         note = parse_note(head)
         head = format_pitch(note.accidental, note.step, note.octave + octaves)
     try:
-        return head + format_length(parse_length(length) * Fraction(above, below))
+        return head + format_length(parse_length(length) * Fraction(numerator, denominator))
     except ValueError:
         return head + length
 
 
 @lru_cache(maxsize=65536)
-def note_place(text: str) -> tuple[str, int]:
-    """Step and octave of a note, whatever its accidental.
+def staff_position(text: str) -> tuple[str, int]:
+    """Step and octave of a note, whatever its accidental: its line or space on the staff.
 
-    >>> note_place("^c3/2")
+    >>> staff_position("^c3/2")
     ('C', 1)
     """
     note = parse_note(split_length(text)[0])

@@ -1,8 +1,8 @@
-"""Bar lines of ABC 2.1 §4.8 in one spelling each."""
+"""Bar lines in one spelling each: | || |] |: :| and :: (ABC 2.1 §4.8)."""
 
 
 def spell_bar_line(text: str) -> str:
-    """One spelling for each bar line (§4.8): | || |] |: :| ::
+    """The one spelling of a bar line.
 
     >>> [spell_bar_line(text) for text in ("|", ".|", "[|", "|||:", ":||:", ":|]")]
     ['|', '|', '||', '|:', '::', ':|']
@@ -17,7 +17,7 @@ def spell_bar_line(text: str) -> str:
 
 
 def join_bar_lines(first: str, second: str) -> str:
-    """One bar line for two with nothing between them, the stronger; either may be "".
+    """The bar line for two with nothing between them, the stronger one; either may be "".
 
     >>> join_bar_lines(":|", "|:"), join_bar_lines("|", "|]"), join_bar_lines("|", "|")
     ('::', '|]', '|')
@@ -25,5 +25,5 @@ def join_bar_lines(first: str, second: str) -> str:
     spelled = [spell_bar_line(text) for text in (first, second) if text]
     if any(text[0] == ":" for text in spelled):
         return "::" if any(text[-1] == ":" for text in spelled) else ":|"
-    # The rest by strength: a start of a repeat, a final, a double, a single bar line.
+    # By strength: the start of a repeat, then a final, a double, a single bar line.
     return max(spelled, key=("|", "||", "|]", "|:").index)

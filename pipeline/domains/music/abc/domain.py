@@ -1,16 +1,15 @@
-"""Tunes in ABC notation as a domain: what is learned, what can be asked for, what is written.
+"""Tunes in ABC notation as a domain: their learned form, their requests, and their files.
 
 The sequence of a tune is its rhythm where that is known, meter, unit note length and key, one a line, then
-the body on one line (see `normal_form`); its symbols are characters or musical tokens (see `music_tokens`).
-Title, source and the rest are kept beside it and not learned.
+the body on one line (see `normal_form`). Its symbols are characters or musical tokens (see `music_tokens`).
+Title, source and the rest are metadata and not learned.
 """
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,70 +17,85 @@ import numpy as np
 
 from pipeline.config.checks import check_choice
 from pipeline.domain import AttributeCounts, Domain
-from pipeline.domains.music.abc.abc_notation import is_one_note, parse_length, split_length
 from pipeline.domains.music.abc.files import RawTune, read_tunes
-from pipeline.domains.music.abc.import_tune import PIPES, Refusal, import_tune
-from pipeline.domains.music.abc.music_tokens import added_length, bar_ends, music_tokens, role_of
-from pipeline.domains.music.abc.normal_form import Keep, NotNormal, normalise_body
-from pipeline.domains.music.abc.prime import parse_prime
-from pipeline.domains.music.abc.repair import cut_to_bars, mend
-from pipeline.domains.music.abc.requested_header import Wishes, bind, requested_header
-from pipeline.domains.music.abc.transpose import NotMovable, transposed
-from pipeline.domains.music.abc.tune import Tune
-from pipeline.domains.music.abc.tune_grammar import tune_grammar
-from pipeline.domains.music.abc.tune_text import describe_problem, format_tune, parse_tune
-from pipeline.domains.music.render.base import count
-from pipeline.domains.music.settings import check_shared
-from pipeline.errors import ConfigError, DataError
-from pipeline.grammar import Grammar
-from pipeline.records import (
-    RESULTS,
-    DomainOutput,
-    Record,
-    References,
-    Rejection,
-    ReportSection,
-    Sample,
-    Symbols,
+from pipeline.domains.music.abc.finishing import finish_tune
+from pipeline.domains.music.abc.import_tune import PIPES, RejectedTune, import_tune
+from pipeline.domains.music.abc.music_tokens import (
+    count_header_symbols,
+    find_bar_ends,
+    find_segment_role,
+    length_change,
+    music_tokens,
 )
+from pipeline.domains.music.abc.normal_form_options import NormalFormOptions
+from pipeline.domains.music.abc.prime import parse_prime, parse_rest
+from pipeline.domains.music.abc.requested_header import (
+    RequestedAttributes,
+    add_related_values,
+    parse_attributes,
+    parse_requested_attributes,
+)
+from pipeline.domains.music.abc.transpose import TranspositionError, transpose_tune
+from pipeline.domains.music.abc.tune_files import write_tunes
+from pipeline.domains.music.abc.tune_grammar import build_tune_grammar
+from pipeline.domains.music.abc.tune_text import parse_tune
+from pipeline.domains.music.compare.likeness import melody_letters, melody_words
+from pipeline.domains.music.settings import check_shared
+from pipeline.errors import DataError
+from pipeline.grammar import Grammar
+from pipeline.records import DomainOutput, Record, References, Rejection, Sample, Symbols
 from pipeline.segments import Phrases
 
-_ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}
-_HEADER_LINE = re.compile(r"^([RMK]):([^\n]*)\n", re.MULTILINE)
-BEST_TUNES = 12
-"""Tunes of `best_tunes.abc`, at most."""
-BARS_BACK = (2, 4, 8)
-"""After so many bars one of them is likeliest to come again."""
+_FILE_NAME = re.compile(r"\.abc(\.(gz|bz2|xz|zst))?$")
+SEGMENT_DISTANCES = (2, 4, 8)
+"""Distances, in bars, at which a bar often comes again."""
 
 
 @dataclass(frozen=True)
 class Abc(Domain):
-    """Tunes in ABC notation, one voice each."""
+    """Tunes in ABC notation, one voice each.
+
+    Raises
+    ------
+    ConfigError
+        Where a setting has a value that is not allowed.
+
+    References
+    ----------
+    The ABC music standard 2.1, https://abcnotation.com/wiki/abc:standard:v2.1
+    """
 
     representation: str = "char"
-    """What a symbol is: char, a character, or token, a musical token."""
+    """The unit of a symbol: char, a character, or token, a musical token."""
     rhythm: bool = True
-    """Tunes of a known rhythm, such as a reel, begin with it."""
+    """Whether tunes of a known rhythm, such as a reel, begin with it."""
     ornaments: bool = True
+    """Whether rolls, trills, fermatas and staccato dots are learned."""
     grace_notes: bool = True
+    """Whether grace notes are learned."""
     chord_symbols: bool = True
+    """Whether chord symbols, such as Am7, are learned."""
     slurs: bool = False
+    """Whether slurs are learned."""
     valid_only: bool = True
+    """Whether tunes whose bars or repeats do not add up are rejected."""
     transpose: int = 0
-    """Semitones up and down by which tunes of the training split are learned in other keys, too."""
+    """Semitones, up and down, by which training tunes are also learned in other keys."""
     max_copy_notes: int | None = None
-    """Tunes with more notes in a row of a training tune are dropped; None: copies are only flagged."""
+    """The longest run of notes that a tune may share with a training tune; longer ones are dropped. None:
+    copies are only flagged."""
     repair: bool = False
-    """Tunes that are not valid as they were drawn are mended, where a few edits do it; each edit is told."""
+    """Whether tunes that are not valid are repaired where a few edits do it; each edit is listed."""
     meter: str | None = None
-    """The meter that is asked for, such as 6/8."""
+    """The requested meter, such as 6/8."""
     key: str | None = None
-    """The key that is asked for, such as D or Em."""
+    """The requested key, such as D or Em."""
     dance: str | None = None
-    """The rhythm that is asked for, such as jig."""
+    """The requested rhythm, such as jig."""
     lowest: str | None = None
-    """The lowest pitch that may be drawn, as a note in ABC, such as G, for the G below middle C."""
+    """The lowest allowed pitch as a note in ABC, such as G, for the G below middle C."""
     highest: str | None = None
+    """The highest allowed pitch as a note in ABC, such as b."""
 
     record_suffix: ClassVar[str] = ".abc"
     family: ClassVar[str] = "music"
@@ -93,18 +107,21 @@ class Abc(Domain):
 
     @property
     def symbol_name(self) -> str:
-        """What the representation's symbols are called."""
+        """The name of one symbol of the representation."""
         return {"char": "character", "token": "token"}[self.representation]
 
     def __post_init__(self) -> None:
         check_choice("domain.representation", self.representation, ("char", "token"))
         check_shared(self.transpose, self.max_copy_notes)
-        self.wishes  # noqa: B018  what is wrong is told now
+        self.request  # noqa: B018  raises where a request is not known
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
         """Stream the tunes of an ABC file, plain or compressed.
 
-        Raises DataError where the file cannot be read, is empty or binary, or holds no tune.
+        Raises
+        ------
+        DataError
+            Where the file cannot be read, is empty or binary, or holds no tune.
         """
         seen: Counter[str] = Counter()
         for raw in read_tunes(path):
@@ -114,22 +131,19 @@ class Abc(Domain):
             yield self._record(raw, f"{path.name}:{number}{again}", f"{path}:{raw.line}")
 
     def accepts_file(self, path: Path) -> bool:
-        """Whether a file is named as ABC, compressed or not."""
-        return (
-            super().accepts_file(path)
-            and re.search(r"\.abc(\.(gz|bz2|xz|zst))?$", path.name.lower()) is not None
-        )
+        """Whether the name of a file ends in .abc, compressed or not."""
+        return super().accepts_file(path) and _FILE_NAME.search(path.name.lower()) is not None
 
     def title_data(self, files: Sequence[Path]) -> str:
         """The book of the first tune (`B:`), where it names one."""
-        with suppress(DataError):  # of several files the first may be unreadable, and then was left out
-            book = next(read_tunes(files[0])).header.get("B", "").strip()
-            return book[:80] or super().title_data(files)
+        with suppress(DataError):  # an unreadable file was left out before
+            if book := next(read_tunes(files[0])).header.get("B", "").strip():
+                return book[:80]
         return super().title_data(files)
 
     def _record(self, raw: RawTune, name: str, where: str) -> Record | Rejection:
-        found = import_tune(raw, self._keep, self.rhythm, self.valid_only)
-        if isinstance(found, Refusal):
+        found = import_tune(raw, self._normal_form, self.rhythm, self.valid_only)
+        if isinstance(found, RejectedTune):
             detail = f"{name}: {found.detail}" if found.detail else name
             return Rejection(where, found.reason, detail)
         return Record(name, self._symbols(found.tune.text), found.metadata)
@@ -138,214 +152,148 @@ class Abc(Domain):
         return music_tokens(text) if self.representation == "token" else text
 
     @property
-    def _keep(self) -> Keep:
-        return Keep(self.ornaments, self.grace_notes, self.chord_symbols, self.slurs)
+    def _normal_form(self) -> NormalFormOptions:
+        return NormalFormOptions(self.ornaments, self.grace_notes, self.chord_symbols, self.slurs)
 
     def duplicate_key(self, record: Record) -> bytes | None:
         """The whole melody, whatever its key, octave, unit note length and bar lines."""
-        from pipeline.domains.music.compare.likeness import melody_letters
-
         return melody_letters(record.text).tobytes() or None
 
     def fingerprints(self, record: Record) -> np.ndarray:
-        """Words of the melody, anywhere in it, whatever its key, octave and rhythm."""
-        from pipeline.domains.music.compare.likeness import melody_words
-
+        """Hashes of short runs of the melody, whatever its key, octave and rhythm."""
         return melody_words(record.text)
 
     def count_units(self, symbols: Symbols) -> int:
-        """The notes and chords that are struck, tied ones once; none without a header."""
+        """The notes and chords of a tune, tied ones once; 0 without a header."""
         try:
-            notes = parse_tune("".join(symbols)).reading.notes
+            notes = parse_tune("".join(symbols)).parsed.notes
         except ValueError:
             return 0
-        held = [False, *(note.tied for note in notes)]
-        return sum(bool(note.pitches) and not tied for note, tied in zip(notes, held, strict=False))
+        continues = [False, *(note.tied for note in notes)]
+        return sum(bool(note.pitches) and not each for note, each in zip(notes, continues, strict=False))
 
     def variants(self, record: Record) -> Iterator[Record]:
-        """The tune in other keys, as far as it can be written and played in them; pipes have but one."""
+        """The tune in each other key that it can be written in; none for pipes, which have one key."""
         if record.metadata.get("instrument") == PIPES:
             return
         tune = parse_tune(record.text)
         for semitones in range(-self.transpose, self.transpose + 1):
-            if semitones:
-                with suppress(NotMovable):
-                    moved = transposed(tune, semitones)
-                    yield Record(f"{record.id} {semitones:+d}", self._symbols(moved.text))
+            with suppress(TranspositionError):
+                if semitones:
+                    text = transpose_tune(tune, semitones).text
+                    yield Record(f"{record.id} {semitones:+d}", self._symbols(text))
 
     @property
-    def wishes(self) -> Wishes:
-        """What is asked for. Raises ConfigError, naming what is allowed, for what is not known."""
-        return requested_header(self.meter, self.key, self.dance, self.lowest, self.highest)
+    def request(self) -> RequestedAttributes:
+        """The requested header fields and pitch range; ConfigError for a value that is not known."""
+        return parse_requested_attributes(self.meter, self.key, self.dance, self.lowest, self.highest)
 
     @property
     def has_requests(self) -> bool:
-        """Whether a meter, key, rhythm or range is asked for."""
-        return self.wishes != Wishes()
+        """Whether a meter, key, rhythm or range is requested."""
+        return self.request != RequestedAttributes()
 
     @property
     def requested(self) -> dict[str, str]:
-        """The dance, meter and key that are asked for."""
-        return {_ATTRIBUTES[name]: value for name, value in self.wishes.header}
+        """The requested dance, meter and key."""
+        return self.request.attributes
 
     def requested_attributes(self, prime: Symbols) -> dict[str, str]:
-        """What the settings ask for, and the header lines of the prime."""
-        lines = _HEADER_LINE.findall("".join(prime))
-        return {**self.requested, **{_ATTRIBUTES[name]: value for name, value in lines}}
+        """The attributes that the settings request, and those of the prime's header lines."""
+        return {**self.requested, **parse_attributes("".join(prime))}
 
     def attributes(self, record: Record) -> dict[str, str]:
         """The dance, meter and key of a tune's header; a tune without a known rhythm has no dance."""
-        header = "".join(record.symbols[: self.shuffle_start(record.symbols)])
-        lines = {line[0]: line[2:] for line in header.splitlines()}
-        return {_ATTRIBUTES[name]: value for name, value in lines.items() if name in _ATTRIBUTES}
+        return parse_attributes("".join(record.symbols[: self.shuffle_start(record.symbols)]))
 
     def grammar(self, symbols: Sequence[str], training: AttributeCounts | None = None) -> Grammar | None:
-        """Bars that fill up, repeats that pair up, ties that hold, and what is asked for: a dance brings its
-        usual meters along, and a meter its dances."""
-        wishes = self.wishes
-        return tune_grammar(tuple(symbols), bind(wishes, training) if training else wishes)
+        """The grammar by which bars fill up, repeats pair up, ties hold and requests are met.
+
+        With the attributes of the training tunes, a requested dance allows only its usual meters, and a
+        requested meter only its usual dances.
+
+        Raises
+        ------
+        ConfigError
+            Where the symbols cannot spell the request, or no training tune has both dance and meter.
+        """
+        request = add_related_values(self.request, training) if training else self.request
+        return build_tune_grammar(tuple(symbols), request)
 
     def phrases(self, symbols: Sequence[str]) -> Phrases:
         """The bars of a tune."""
-        return Phrases([*map(role_of, symbols)], [*map(added_length, symbols)], [*BARS_BACK])
+        roles: list[int] = [*map(find_segment_role, symbols)]
+        return Phrases(roles, [*map(length_change, symbols)], [*SEGMENT_DISTANCES])
 
     def shuffle_start(self, symbols: Symbols) -> int:
-        """Where the body starts, behind the header's lines; 0 where there are not three or four of them."""
-        header = re.match(r"(?:R:[^\n]*\n)?(?:[^\n]*\n){3}", "".join(symbols))
-        end = header.end() if header else 0
-        return sum(place < end for place in itertools.accumulate(map(len, symbols), initial=0))
+        """The position of the body, after a header of three or four lines; 0 without such a header."""
+        return count_header_symbols(symbols)
 
     def parse_prime(self, text: str) -> Symbols:
-        """The start of a sequence from fields on one line or several, and the notes that may follow K:.
+        """The start of a tune from header fields and any first notes, such as ``M:6/8 K:D dAF``.
 
-        Raises ConfigError, naming what is allowed, for everything else.
+        Raises
+        ------
+        ConfigError
+            For any other text; the message names the allowed fields and values.
         """
-        return self._symbols(parse_prime(text, self._keep))
+        return self._symbols(parse_prime(text, self._normal_form))
 
     def parse_rest(self, text: str) -> Symbols:
-        """The music behind a gap, to the tune's end; it may begin with the bar line that closes the gap.
+        """The music after a gap, to the end of the tune; it may begin with the bar line that closes the gap.
 
-        Raises ConfigError for what is no music in one voice.
+        Raises
+        ------
+        ConfigError
+            For a text that is not music in one voice.
         """
-        try:
-            # A bar line stays only behind music.
-            body = normalise_body(f"z{text.strip()}", "4/4", "1/8", self._keep, whole=False)
-        except NotNormal as error:
-            raise ConfigError(f"sample.fill.right: {error}; write music such as 'gfe d2B|A6:|'") from None
-        return self._symbols(body[1:])
+        return self._symbols(parse_rest(text, self._normal_form))
 
     def gap_end(self, symbols: Symbols, begun: int, units: int, right: Symbols) -> int | None:
-        """The end of the last of so many bars: before its bar line where the right side brings that along."""
-        ends = bar_ends(symbols, begun)
+        """The end of the last bar of the gap: before its bar line where the right side begins with one."""
+        ends = find_bar_ends(symbols, begun)
         if len(ends) < units:
             return None
-        before, behind = ends[units - 1]
-        return before if "".join(right[:1])[:1] in (":", "|") else behind
+        start, end = ends[units - 1]
+        return start if "".join(right[:1])[:1] in (":", "|") else end
 
     def finish(self, sample: Sample) -> Record | Rejection:
-        """A valid tune as a record, everything else as a rejection by its first problem.
+        """A valid tune as a record, any other sample as a rejection with its first problem.
 
-        A missing last bar line is added, and the record's metadata says so, as it does of repairs.
+        The metadata `repaired` lists the edits: a last bar line that was missing, and repairs.
         """
-        where = f"sample {sample.index + 1}"
-        if not sample.ended and not self.repair:
-            return Rejection(where, "reached sample.length")
-        try:
-            raw = Tune.from_text(sample.text)
-        except ValueError as error:
-            return Rejection(where, str(error), sample.text[:60])
-        if "\n" in raw.body:
-            return Rejection(where, "line break inside the body")
-        tune, edits = _close(raw) if sample.ended else cut_to_bars(raw)
-        problems = tune.check()
-        if problems:
-            mended = mend(tune) if self.repair else None
-            if mended is None:
-                return Rejection(where, problems[0].reason, describe_problem(tune, problems[0]))
-            tune, edits = mended[0], (*edits, *mended[1])
-        if length := _tied_length(tune):
-            return Rejection(where, "length that takes a tie", length)
+        found = finish_tune(sample, self.repair)
+        if isinstance(found, Rejection):
+            return found
         metadata = {"title": f"Synthetic tune {sample.index + 1}"}
-        if edits:
-            metadata["repaired"] = "; ".join(edits)
-        return Record(f"tune_{sample.index + 1:04d}", self._symbols(tune.text), metadata)
+        if found.edits:
+            metadata["repaired"] = "; ".join(found.edits)
+        return Record(f"tune_{sample.index + 1:04d}", self._symbols(found.tune.text), metadata)
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training tune of each tune; flag copies, or drop them."""
-        from pipeline.domains.music.compare.originality import audit
+        from pipeline.domains.music.compare.originality import audit  # 1.5 s: it loads matplotlib
 
         return audit(records, references, out_dir, self.max_copy_notes)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
-        """Write all tunes in the order drawn as one book, `tunes.abc`; the best ones as `best_tunes.abc`."""
-        path = out_dir / "tunes.abc"
-        _write_book(records, path)
-        best = _write_book(self.rank(records)[:BEST_TUNES], out_dir / "best_tunes.abc")
-        repaired = sum("repaired" in record.metadata for record in records)
-        as_drawn = len(records) - repaired
-        added = f", {repaired} of them repaired, {as_drawn} as they were drawn" if repaired else ""
-        said = "The best first, by simple checks that each tune states (docs/explanation/tune-metrics.md)."
-        sections = [
-            ReportSection("The best tunes", (best,), said, part=RESULTS),
-            ReportSection("All tunes as drawn", (path,), "ABC notation, for any ABC program.", part=RESULTS),
-        ]
-        files = [path, best]
-        if repaired:
-            files.append(_list_repairs(records, out_dir / "repairs.tsv"))
-            sections.append(
-                ReportSection("Repairs", (files[-1],), "What was changed where tunes were not valid.")
-            )
-        return DomainOutput(
-            sections=tuple(sections),
-            summary=(f"{count(len(records), 'tune')} in {path.name}{added}",),
-            figures={"tunes": len(records), "tunes_repaired": repaired},
-            files=tuple(files),
-        )
+        """Write `tunes.abc` in the order sampled, `best_tunes.abc`, and `repairs.tsv` of repaired tunes."""
+        return write_tunes(records, self.rank(records), out_dir)
 
     def rank(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The tunes for which most of a few simple checks hold come first; `checks` names those that fail."""
-        from pipeline.domains.music.compare.ranking import rank
+        """The tunes by how many simple checks they pass; the metadata `checks` names those that fail."""
+        from pipeline.domains.music.compare.ranking import rank  # 0.1 s: it loads numpy.random
 
         return rank(records)
 
     def format_record(self, record: Record, number: int) -> str:
-        """As a tune of an ABC file, whether it is valid or not."""
+        """A tune of an ABC file, valid or not."""
         return f"X:{number}\nT:{record.id}\n{record.text.strip()}\n\n"
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
-        """Validity, notes, pitches, intervals and note lengths beside those of the reference groups."""
-        from pipeline.domains.music.compare.statistics import compare_groups
+        """Metrics of validity, notes, pitches, intervals and lengths, next to the reference groups."""
+        from pipeline.domains.music.compare.statistics import compare_groups  # 0.1 s: it loads numpy.random
 
         return compare_groups(records, references.compared, out_dir)
-
-
-def _close(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
-    """The tune with a final bar line where its last bar has none, and whether it was added."""
-    bars = tune.reading.bars
-    if not bars or bars[-1].right:
-        return tune, ()
-    return replace(tune, body=tune.body + "|]"), ("final bar line added",)
-
-
-def _tied_length(tune: Tune) -> str | None:
-    """A note or rest as written whose length no single note has, which some programs refuse."""
-    for kind, text, _ in tune.tokens:
-        if kind in ("note", "rest", "chord") and not is_one_note(parse_length(split_length(text)[1])):
-            return text
-    return None
-
-
-def _write_book(records: Sequence[Record], path: Path) -> Path:
-    opening = "%abc-2.1\n% Synthetic tunes, made by a model; a tune ends at an empty line.\n\n"
-    book = "".join(format_tune(record, number) for number, record in enumerate(records, 1))
-    path.write_text(opening + book, encoding="utf-8")
-    return path
-
-
-def _list_repairs(records: Sequence[Record], path: Path) -> Path:
-    rows = [(r.id, each) for r in records for each in r.metadata.get("repaired", "").split("; ") if each]
-    lines = (f"{name}\t{edit}\n" for name, edit in [("tune", "edit"), *rows])
-    path.write_text("".join(lines), encoding="utf-8")
-    return path

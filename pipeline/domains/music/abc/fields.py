@@ -1,4 +1,4 @@
-"""The header fields that the music needs, in one spelling each: meter, unit note length, key, and rhythm.
+"""The header fields that the music needs, in one spelling each: meter, unit note length, key and rhythm.
 
 Source: ABC 2.1 §3.1.6 (M:), §3.1.7 (L:), §3.1.14 (K:), §3.1.16 (R:).
 """
@@ -9,14 +9,15 @@ from functools import lru_cache
 
 FREE_METER = "none"
 MODES = {"": 0, "m": -3, "Mix": -1, "Dor": -2, "Phr": -4, "Lyd": 1, "Loc": -5}
-"""Modes as we spell them, each with the sharps it has more than the major key on the same note."""
+"""Modes in the spelling of the learned form, with the sharps that each adds to the major key on its tonic."""
 
 _THREE_LETTERS = "maj|min|ion|aeo|mix|dor|phr|lyd|loc"
-# Only the first three letters of a mode count, and blanks before it do not (§3.1.14); a lone m is minor,
-# M major. No note may touch the key.
+# The first three letters name a mode, and blanks before it are allowed (§3.1.14). A single m is minor, a
+# single M major. No note may touch the key.
 _MODE = rf"(?i:{_THREE_LETTERS})[A-Za-z]*|[mM](?![A-Za-z])"
 KEY = re.compile(rf"([A-G])([#b♯♭]?)([ \t]*(?:{_MODE}))?(?![A-Za-z#b♯♭,'/0-9])")
-_AFTER_KEY = re.compile(r"[ \t]*([A-Za-z]*)(\S?)")
+_AFTER_KEY = re.compile(r"[ \t]*([A-Za-z]+)(?![A-Za-z=])")
+"""A word after a key that is no property such as clef=."""
 _CLEFS = frozenset({"treble", "bass", "alto", "tenor", "perc", "none", "auto"})
 _TONIC_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 _SHARP_ORDER = "FCGDAEB"
@@ -29,23 +30,23 @@ RHYTHMS = (
     "air", "barndance", "clog", "highland fling", "hop jig", "hornpipe", "jig", "march", "mazurka", "polka",
     "reel", "schottische", "slide", "slip jig", "strathspey", "waltz",
 )  # fmt: skip
-"""Kinds of tunes as we spell them; what is none of them is not learned."""
+"""Rhythms in the spelling of the learned form; any other rhythm is left out."""
 _RHYTHMS_ALSO = {"double jig": "jig", "single jig": "jig", "slipjig": "slip jig", "fling": "highland fling",
                  "schottisch": "schottische", "barn dance": "barndance", "hop-jig": "hop jig"}  # fmt: skip
 _ALLOWED_METERS = re.compile(r"(\d{1,2})/(1|2|4|8|16|32)")
 
 
-def plain_signs(text: str) -> str:
-    """A key with the letters of ABC for the signs of Unicode.
+def ascii_accidentals(text: str) -> str:
+    """A key with # and b instead of the sharp and flat of Unicode.
 
-    >>> plain_signs("B♭"), plain_signs("F♯m")
+    >>> ascii_accidentals("B♭"), ascii_accidentals("F♯m")
     ('Bb', 'F#m')
     """
     return text.replace("♯", "#").replace("♭", "b")
 
 
 def is_pipes(text: str) -> bool:
-    """Whether a key is one of the highland pipes, HP or Hp."""
+    """Whether a key is that of the highland pipes, HP or Hp."""
     return re.match(r"(?i:hp)\b", text.strip()) is not None
 
 
@@ -55,10 +56,10 @@ def normalise_key(text: str) -> str:
     >>> [normalise_key(text) for text in ("Dmaj", "E minr", "A Dorian", "Amin", "Hp", "EM", "F♯m")]
     ['D', 'Em', 'ADor', 'Am', 'AMix', 'E', 'F#m']
 
-    Clefs and other words after the key are dropped. Raises ValueError for what is no key, "none" included,
-    for an unknown mode, for more than seven sharps or flats, and for keys with accidentals of their own.
+    Clefs and other words after the key are dropped. Raises ValueError for a text that is no key, for "none",
+    for an unknown mode, for more than seven sharps or flats, and for a key with explicit accidentals.
     """
-    text = plain_signs(text.strip())
+    text = ascii_accidentals(text.strip())
     if is_pipes(text):
         # The highland pipes play two sharps and no G sharp: the notes of A mixolydian.
         return "AMix"
@@ -68,8 +69,8 @@ def normalise_key(text: str) -> str:
     after = text[match.end() :]
     if re.search(r"(?:^|\s)(?:exp\b|[_^=]+[a-gA-G])", after):
         raise ValueError(f"key with accidentals of its own {text!r}")
-    word = _AFTER_KEY.match(after)
-    if match[3] is None and word[1] and word[2] != "=" and word[1].lower() not in _CLEFS:
+    word = _AFTER_KEY.match(after) if match[3] is None else None
+    if word is not None and word[1].lower() not in _CLEFS:
         raise ValueError(f"unknown mode {word[1]!r} in the key {text!r}")
     key = match[1] + match[2] + _mode((match[3] or "").strip())
     if abs(sharps(key)) > 7:
@@ -86,7 +87,7 @@ def _mode(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def sharps(key: str) -> int:
-    """Sharps in the signature of a normalised key; flats count below nought.
+    """Sharps in the signature of a normalised key; flats are negative.
 
     >>> sharps("D"), sharps("Gm"), sharps("ADor")
     (2, -2, 1)
@@ -98,7 +99,7 @@ def sharps(key: str) -> int:
 
 @lru_cache(maxsize=256)
 def signature(key: str) -> dict[str, int]:
-    """Semitones by step that the signature of a normalised key alters.
+    """The signature of a normalised key: the semitones by which it alters each step.
 
     >>> signature("D")
     {'F': 1, 'C': 1}
@@ -109,7 +110,7 @@ def signature(key: str) -> dict[str, int]:
 
 
 def normalise_rhythm(text: str) -> str:
-    """One of `RHYTHMS`, or "" for what is none of them.
+    """The spelling of a rhythm in `RHYTHMS`; "" for any other rhythm.
 
     >>> [normalise_rhythm(text) for text in ("Reel", " double jig", "sonata")]
     ['reel', 'jig', '']
@@ -125,7 +126,7 @@ def normalise_meter(text: str) -> str:
     >>> [normalise_meter(text) for text in ("C", "C|", "6/8", "none", "")]
     ['4/4', '2/2', '6/8', 'none', 'none']
 
-    Raises ValueError for what is no simple fraction.
+    Raises ValueError for a text that is no fraction of an allowed beat.
     """
     text = text.strip()
     if text in ("C", "c"):
@@ -146,7 +147,7 @@ def bar_length(meter: str) -> Fraction | None:
 
 
 def is_compound(meter: str) -> bool:
-    """Whether beats fall into three: 6/8, 9/8, 12/8 and their like."""
+    """Whether a beat has three parts, as in 6/8, 9/8 and 12/8."""
     if meter == FREE_METER:
         return False
     count = int(meter.partition("/")[0])
@@ -164,14 +165,14 @@ def beat_length(meter: str) -> Fraction:
 
 
 def beats_per_minute(meter: str, rhythm: str = "") -> int:
-    """A tempo that suits such a tune, or dances in this meter, in beats of `beat_length`.
+    """A usual tempo of the rhythm, or else of the meter, in beats of `beat_length`.
 
     >>> beats_per_minute("2/2", "reel"), beats_per_minute("4/4", "reel"), beats_per_minute("6/8", "jig")
     (104, 208, 116)
     """
     if rhythm in _PULSES and meter != FREE_METER:
         count, unit = (int(part) for part in meter.split("/"))
-        # Dances in two fall on the halves of the bar, however it is written.
+        # A dance in two has two pulses a bar, however the meter is written.
         in_two, in_three = Fraction(count, 2 * unit), Fraction(1, unit)
         pulse = in_two if count in (2, 4) else in_three if count == 3 else beat_length(meter)
         return round(_PULSES[rhythm] * pulse / beat_length(meter))
@@ -179,9 +180,9 @@ def beats_per_minute(meter: str, rhythm: str = "") -> int:
 
 
 def normalise_unit(text: str, meter: str) -> str:
-    """The unit note length, such as 1/8; where the text is empty, that which the meter implies (§3.1.7).
+    """The unit note length, such as 1/8; for an empty text the default of the meter (§3.1.7).
 
-    Raises ValueError for what is no power of two from 1 to 1/64.
+    Raises ValueError for a text that is no power of two from 1 to 1/64.
     """
     text = re.sub(r"\s", "", text)
     if not text:

@@ -1,4 +1,4 @@
-"""Files of ABC tunes: where each begins, what it inherits, and its fields apart from its body.
+"""Files of ABC tunes: split into tunes, with the inherited fields, and each tune into header and body.
 
 Source: ABC 2.1 §2.2 (file structure), §3 (fields), §6.1.1 (continuations), §2.2.4 (other text).
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.domains.music.abc.folk_rnn import UNIT, is_spaced, joined
+from pipeline.domains.music.abc.folk_rnn import UNIT, is_spaced, join_tokens
 from pipeline.errors import DataError
 from pipeline.runtime.unpacking import open_unpacked
 
@@ -20,39 +20,43 @@ _MUSIC = re.compile(r"(?![A-Za-z+]:|%|\s*$)")
 _FOLK_RNN_LINE = re.compile(r"\s*(?:<s>\s*)?(M:\S+)\s+(?:(L:\S+)\s+)?(K:\S+)\s+(.*?)\s*(?:</s>\s*)?$")
 """A whole tune on one line, as folk-rnn samples it."""
 _INLINE_FIELD = re.compile(r"\s*(?:<s>\s*)?\[([A-Za-z]:[^\]\n]*)\]")
-"""A field of a header where the whole header is written so, as in later data of folk-rnn."""
+"""A header field in brackets, as in later data of folk-rnn, where all fields of the header are."""
 _INLINE_HEADER = re.compile(rf"(?:{_INLINE_FIELD.pattern})*(?<=\])\s*\[K:")
-"""A header all of whose inline fields stand in one line; without X: it is what begins a tune."""
+"""A header whose fields all stand inline in one line; it begins a tune without X:."""
 _QUOTED_ENDS = ("=", "=20", "=0D")
 _CHORD_OPEN = re.compile(r"\[[A-Ga-g^_=,'0-9/ ]*$")
 _CHORD_CLOSED = re.compile(r"[A-Ga-g^_=,'0-9/ ]*\]")
-_WIDTH = 70
+_MAIL_LINE_WIDTH = 70
+"""Characters from which on a mail program may have broken a line."""
 LINES_JOINED = "lines joined that broke inside a sign"
 _MAX_LINE_BYTES = 2**20
-_LINES_AT_MOST = 200_000
-"""Lines of one tune; a longer stretch without an empty line is no tune."""
+_MAX_TUNE_LINES = 200_000
+"""Lines of one tune; more lines without an empty one are no tune."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawTune:
-    """One tune as it stands in a file: the header's fields, and the lines after `K:` without comments.
-
-    `accidentals` is how far one reaches in its bar: pitch (all octaves), octave, or not (§11.3). `voice` has
-    what the header's field V: says of its voice. `transpose` is how many semitones a directive adds to all
-    pitches, None where it changes inside the tune. `changes` says what was mended, each in a short phrase.
-    """
+    """One tune as it stands in a file: the header's fields, and the lines after `K:` without comments."""
 
     line: int
+    """The first line of the tune in its file."""
     number: str
+    """The value of X:."""
     header: dict[str, str]
+    """Fields by letter, those of the file's header included."""
     body: str
     encoding: str = "utf-8"
     has_key: bool = True
     voices: tuple[str, ...] = ()
+    """The names that the header's fields V: give."""
     accidentals: str = "pitch"
+    """The reach of an accidental in its bar: pitch (all octaves), octave, or not (§11.3)."""
     voice: str = ""
+    """The properties that the header's first field V: gives."""
     transpose: int | None = 0
+    """Semitones that directives add to all pitches; None where they change inside the tune."""
     changes: tuple[str, ...] = ()
+    """Short phrases that say what was mended."""
 
 
 @dataclass(slots=True)
@@ -87,7 +91,7 @@ def read_tunes(path: Path) -> Iterator[RawTune]:
 
 
 def _blocks(path: Path) -> Iterator[_Block]:
-    """Runs of lines between empty lines, and from one X: line to the next."""
+    """The lines between empty lines, and from one X: line to the next."""
     block = _Block(1)
     skipping = False
     for number, (line, encoding) in enumerate(_decoded_lines(path), 1):
@@ -116,14 +120,17 @@ def _blocks(path: Path) -> Iterator[_Block]:
         block.lines.append(line)
         if encoding != "utf-8":
             block.encoding = encoding
-        if len(block.lines) > _LINES_AT_MOST:
-            raise DataError(f"{path}:{block.line}: more than {_LINES_AT_MOST:,} lines without an empty one")
+        if len(block.lines) > _MAX_TUNE_LINES:
+            raise DataError(
+                f"{path}:{block.line}: more than {_MAX_TUNE_LINES:,} lines without an empty "
+                "line; an ABC file has an empty line after each tune"
+            )
     if block.lines:
         yield block
 
 
 def _has_inline_header(lines: list[str]) -> bool:
-    """Whether the first line, if there is one, begins with a header all of whose fields are inline."""
+    """Whether the first line, if there is one, begins with a header of inline fields."""
     return bool(lines) and lines[0][:1] in "[< " and _INLINE_HEADER.match(lines[0]) is not None
 
 
@@ -132,7 +139,7 @@ def _has_tune(block: _Block) -> bool:
 
 
 def _decoded_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Lines without their ends, each with the encoding that it turned out to be in."""
+    """Lines without their ends, each with its encoding."""
     any_text = False
     try:
         with open_unpacked(path) as stream:
@@ -161,13 +168,13 @@ def _decode(line: bytes) -> tuple[str, str]:
 
 
 def strip_comment(line: str) -> str:
-    """A line without its comment and the white space before it; an escaped \\% is no comment."""
+    """A line without its comment and the white space before it; an escaped \\% begins no comment."""
     at = re.search(r"(?<!\\)%", line)
     return (line[: at.start()] if at else line).rstrip()
 
 
 def _plain_header(lines: list[str]) -> list[str]:
-    """Lines whose header, where all of it is inline fields, has them as fields, one a line."""
+    """The lines with a header of inline fields rewritten as fields, one a line."""
     first = next((number for number, line in enumerate(lines) if _MUSIC.match(line)), None)
     if first is None or not _INLINE_FIELD.match(lines[first]) or any(map(_is_key, lines)):
         return lines
@@ -183,7 +190,7 @@ def _is_key(line: str) -> bool:
 
 
 def _whole_fields(lines: list[str]) -> list[str]:
-    """Lines with continued fields, which go on in a line that starts with +: (§3.3), in one line each."""
+    """The lines with each continued field, whose next line starts with +: (§3.3), in one line."""
     if not any(line.startswith("+:") for line in lines):
         return lines
     whole: list[list[str]] = []
@@ -196,7 +203,7 @@ def _whole_fields(lines: list[str]) -> list[str]:
 
 
 def _header_fields(lines: Iterable[str]) -> dict[str, str]:
-    """Fields by letter; what stands twice is joined, but of the three of the music the last counts."""
+    """Fields by letter. A repeated field is joined; of M:, L:, K: and X: the last one counts."""
     values: dict[str, str] = {}
     for line in lines:
         match = FIELD.match(strip_comment(line))
@@ -211,15 +218,16 @@ def _header_fields(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _accidentals(lines: Iterable[str], inherited: str) -> str:
-    """What the last directive says, or what is inherited."""
+    """The reach of accidentals by the last directive, or the inherited one."""
     return next((match[1] for line in reversed([*lines]) if (match := _ACCIDENTALS.search(line))), inherited)
 
 
 def _transpose(lines: list[str], inherited: int) -> int | None:
-    """Semitones that directives add to all pitches; None where one stands after notes."""
+    """Semitones that directives add to all pitches; None where a directive stands after notes."""
     semitones, in_music = inherited, False
     for line in lines:
-        if (match := _TRANSPOSE.search(line)) if "MIDI" in line else None:
+        match = _TRANSPOSE.search(line) if "MIDI" in line else None
+        if match is not None:
             if in_music:
                 return None
             semitones = int(match[2]) + (semitones if match[1] == "rtranspose" else 0)
@@ -237,7 +245,7 @@ def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transp
     accidentals = _accidentals(block.lines, accidentals)
     body, mended = _body(block.lines[end:])
     if is_spaced(body):
-        body = joined(body)
+        body = join_tokens(body)
         header["L"] = own.get("L", UNIT)
     return RawTune(
         block.line, own.get("X", ""), header, body, block.encoding, has_key,
@@ -250,8 +258,10 @@ def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transp
 
 
 def _body(lines: Iterable[str]) -> tuple[str, bool]:
-    """Music and body fields, one a line; comments gone, continued lines joined. And whether lines were joined
-    that break inside a sign."""
+    """Music and body fields, one a line, and whether lines were joined that broke inside a sign.
+
+    Comments are left out, and continued lines joined.
+    """
     kept: list[list[str]] = []
     joins = mended = False
     for line in lines:
@@ -259,7 +269,7 @@ def _body(lines: Iterable[str]) -> tuple[str, bool]:
             continue
         text = strip_comment(line)
         is_field = FIELD.match(text) is not None
-        if text.endswith(_QUOTED_ENDS) and not is_field:  # quoted-printable of an e-mail
+        if text.endswith(_QUOTED_ENDS) and not is_field:  # quoted-printable, from an e-mail
             mended = True
             text = text[:-1] + "\\" if text.endswith("=") else text[:-3]
         continued = text.endswith("\\")
@@ -275,11 +285,11 @@ def _body(lines: Iterable[str]) -> tuple[str, bool]:
 
 
 def _breaks_inside_sign(before: str, line: str) -> bool:
-    """Whether a line goes on with a sign of the line before, as where a program broke lines at a width."""
+    """Whether a line begins inside a sign of the line before, as where a program broke lines at a width."""
     if not line or not before:
         return False
     if line[0] in "/,'":
         return True
-    if line[0].isdigit():  # the number of an ending, or a length where the line is as long as it may be
-        return before[-1] in "|:" or len(before) >= _WIDTH
+    if line[0].isdigit():  # the number of an ending, or a length after a line of full width
+        return before[-1] in "|:" or len(before) >= _MAIL_LINE_WIDTH
     return _CHORD_OPEN.search(before) is not None and _CHORD_CLOSED.match(line) is not None

@@ -1,7 +1,7 @@
-"""Tunes as folk-rnn writes them: every token apart, lengths too, the unit note length unsaid.
+"""Tunes in the format of folk-rnn: tokens and lengths separated by blanks, without a unit note length.
 
-Our normal form holds the same music; what folk-rnn's vocabulary lacks (ties, grace notes, chord symbols) is
-written in the same manner.
+The learned form holds the same music. Ties, grace notes and chord symbols, which folk-rnn's vocabulary
+lacks, are written in the same manner.
 
 Source: https://github.com/IraKorshunova/folk-rnn, data_v2
 """
@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterator
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.music_tokens import bar_and_ending, is_length, music_tokens
-from pipeline.domains.music.abc.normal_form import Keep, normalise_body
+from pipeline.domains.music.abc.music_tokens import is_length, music_tokens, split_bar_and_ending
+from pipeline.domains.music.abc.normal_form import normalise_body
+from pipeline.domains.music.abc.normal_form_options import NormalFormOptions
 from pipeline.domains.music.abc.tune import Tune
 
 UNIT = "1/8"
-"""The unit note length of all its tunes."""
+"""The unit note length of all tunes of folk-rnn."""
 _MODES = {"": "maj", "m": "min", "Mix": "mix", "Dor": "dor", "Phr": "phr", "Lyd": "lyd", "Loc": "loc"}
+_OPTIONS = NormalFormOptions(slurs=True)
 _HALVES = {"/": "/2", "//": "/4"}
 _LENGTH = re.compile(r"[0-9/]+[<>]*")
 _LONE_LENGTH = re.compile(r"(?<=[A-Ga-gzx,'\]]) [0-9/]+[<>]*(?!\S)")
@@ -32,9 +34,11 @@ def to_folk_rnn(text: str) -> str:
     Raises ValueError where the header is not the normal one.
     """
     tune = Tune.from_text(text)
-    body = normalise_body(f"[L:{tune.unit}]{tune.body}", tune.meter, UNIT, Keep(slurs=True), whole=False)
+    body = normalise_body(
+        f"[L:{tune.unit}]{tune.body}", tune.meter, UNIT, NormalFormOptions(slurs=True), whole=False
+    )
     header = (f"M:{tune.meter}", f"K:{_folk_key(tune.key)}")
-    return " ".join((*header, *_apart(music_tokens(body))))
+    return " ".join((*header, *_separate(music_tokens(body))))
 
 
 def _folk_key(key: str) -> str:
@@ -42,9 +46,9 @@ def _folk_key(key: str) -> str:
     return tonic + _MODES[key[len(tonic) :]]
 
 
-def _apart(tokens: tuple[str, ...]) -> Iterator[str]:
+def _separate(tokens: tuple[str, ...]) -> Iterator[str]:
     for token in tokens:
-        bar = bar_and_ending(token)
+        bar = split_bar_and_ending(token)
         if bar is not None and bar[1] and bar[0] != "|":
             yield from (bar[0], f"|{bar[1]}")
         elif is_length(token):
@@ -59,7 +63,7 @@ def from_folk_rnn(text: str) -> str:
     >>> from_folk_rnn("<s> M:6/8 K:Dmaj |: G E D c /2 d /2 |1 e 3 :| |2 e > d |] </s>")
     'M:6/8\nL:1/8\nK:D\n|:GEDc/d/|1e3:|2e>d|]'
 
-    Raises ValueError where meter or key is missing or unknown, or where several voices are mixed.
+    Raises ValueError where meter or key is missing or unknown, and for several voices.
     """
     header: dict[str, str] = {}
     while "K" not in header and (match := _HEADER.match(text)):
@@ -69,13 +73,13 @@ def from_folk_rnn(text: str) -> str:
         raise ValueError("no key (K:) before the notes")
     meter = fields.normalise_meter(header.get("M", ""))
     unit = fields.normalise_unit(header.get("L", UNIT), meter)
-    notes = joined(text.strip().removesuffix("</s>"))
-    body = normalise_body(notes, meter, unit, Keep(slurs=True), whole=False)
+    notes = join_tokens(text.strip().removesuffix("</s>"))
+    body = normalise_body(notes, meter, unit, _OPTIONS, whole=False)
     return Tune(meter, unit, fields.normalise_key(header["K"]), body).text
 
 
 def is_spaced(body: str) -> bool:
-    """Whether a tune body has its tokens apart, lengths too, so that ABC would lose them.
+    """Whether blanks separate the tokens of a body from their lengths, so that ABC would lose the lengths.
 
     >>> is_spaced("G 2 E E | c /2 d /2 c"), is_spaced("G2 E E | c/ d/ c")
     (True, False)
@@ -85,10 +89,10 @@ def is_spaced(body: str) -> bool:
     return all(_LENGTH.fullmatch(piece) or len(music_tokens(piece)) == 1 for piece in set(body.split()))
 
 
-def joined(body: str) -> str:
-    """A spaced body as ABC; two lengths in a row stay apart, for the checker to name.
+def join_tokens(body: str) -> str:
+    """A spaced body as ABC; two lengths in a row stay separate, so that `Tune.check` names them.
 
-    >>> joined("|: G 2 E | c /2> d /2 :| |2 e |]")
+    >>> join_tokens("|: G 2 E | c /2> d /2 :| |2 e |]")
     '|:G2E|c/2>d/2:||2e|]'
     """
     pieces = body.split()

@@ -1,4 +1,4 @@
-"""From the one-line body that is learned to a page that people read: beats apart, some bars a line."""
+"""The body of a tune as people read it: blanks between beats, a few bars a line."""
 
 import itertools
 
@@ -7,19 +7,20 @@ from pipeline.domains.music.abc.notes import WHOLE, Bar, Ticks, opens_section
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.playback import played_bars
 
-BARS_A_LINE = 4
-_PREFIXES = ("tuplet", "grace", "string", "mark", "decoration", "slur_open")  # they belong to the next note
+BARS_PER_LINE = 4
+_PREFIXES = ("tuplet", "grace", "string", "mark", "decoration", "slur_open")
+"""Kinds of tokens that belong to the next note."""
 
 
-def lay_out(tune: Tune, bars_a_line: int = BARS_A_LINE) -> str:
-    """The body with spaces between beats and line ends between phrases; what is played stays the same.
+def lay_out(tune: Tune, bars_a_line: int = BARS_PER_LINE) -> str:
+    """The body with blanks between beats and a line end after a few bars; the music stays the same.
 
-    A repeat's start is written where it was only implied, a double repeat becomes two signs on two lines,
-    and a change of key or meter a line of its own, because not every program reads them otherwise.
+    Not every program reads all signs of the learned form. So the implied start of a repeat is written, a
+    double repeat becomes two signs on two lines, and a change of key or meter gets a line of its own.
     """
-    implied = implied_repeats(tune.reading.bars)
+    implied = implied_repeats(tune.parsed.bars)
     spaced = _group_starts(tune)
-    line_ends = _line_ends(tune.reading.bars, bars_a_line)
+    line_ends = _line_ends(tune.parsed.bars, bars_a_line)
     lines, line, space, bar_start = [], "", "", 0
     for token in tune.tokens:
         if token.kind == "inline" and token.text[1] in "KML":
@@ -33,7 +34,7 @@ def lay_out(tune: Tune, bars_a_line: int = BARS_A_LINE) -> str:
                 line, space = ("|:", " ") if token.text == "::" else ("", "")
             bar_start = token.start + len(token.text)
         elif token.kind == "ending":
-            # An ending that starts a line needs its bracket; after a bar line the number is enough.
+            # At the start of a line an ending needs its bracket; after a bar line its number is enough.
             line, space = (line + token.text if line else f"[{token.text.strip('[ ')}"), " "
         else:
             if bar_start in implied and not line:
@@ -44,22 +45,22 @@ def lay_out(tune: Tune, bars_a_line: int = BARS_A_LINE) -> str:
 
 
 def line_starts(tune: Tune) -> list[int]:
-    """Numbers, from 0, of the bars that start a line."""
-    ends = _line_ends(tune.reading.bars, BARS_A_LINE)
-    return [0] + [index + 1 for index, bar in enumerate(tune.reading.bars[:-1]) if bar.end in ends]
+    """The bars that start a line, by their numbers from 0."""
+    ends = _line_ends(tune.parsed.bars, BARS_PER_LINE)
+    return [0] + [index + 1 for index, bar in enumerate(tune.parsed.bars[:-1]) if bar.end in ends]
 
 
 def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
-    """Offsets of the bar lines that end a line: at the end of each part, and every few full bars in it."""
+    """Offsets of the bar lines that end a line: at the end of each part, and after every few full bars."""
     ends: set[int] = set()
-    since: list[int] = []  # bar lines of the full bars of this part that no line end follows yet
+    since: list[int] = []  # bar lines of the part's full bars after its last line end
     for bar, following in itertools.zip_longest(bars, bars[1:]):
         if not is_pickup(bar):
             since.append(bar.end)
         between_endings = following is not None and bar.ending and following.ending
         closes = bar.right in (":|", "::", "||", "|]") or (bar.right == "|:" and since)
         if closes and not between_endings:
-            # A single bar left over joins the line before it, as a second ending joins the first.
+            # A single bar left over joins the line before it, and a second ending that of the first.
             ends.update(since[bars_a_line - 1 : -2 : bars_a_line])
             ends.add(bar.end)
             since = []
@@ -68,32 +69,34 @@ def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
 
 
 def implied_repeats(bars: tuple[Bar, ...]) -> set[int]:
-    """Offsets where the first bar of a part starts that is repeated without a sign at its start."""
+    """Offsets of the first bars of parts that are repeated without a sign at their start."""
     order = played_bars(bars)
-    # Where playing jumps back, the bar that it jumps to is the start of a repeat.
+    # A jump back leads to the start of a repeat.
     targets = {after for before, after in itertools.pairwise(order) if after <= before}
     return {bars[index].start for index in targets if not bars[index].left.endswith(":")}
 
 
 def is_pickup(bar: Bar) -> bool:
-    """Whether a bar is an upbeat: short, at the start of a part and not at its end; before the first part it
-    may stand outside of the repeat."""
+    """Whether a bar is an upbeat: short, at the start of a part and not at its end.
+
+    The upbeat of the first part may stand before the repeat.
+    """
     short = bar.full is not None and bar.duration < bar.full
     return short and opens_section(bar.left) and (bar.right in ("|", "|:") or not opens_section(bar.right))
 
 
 def beat_offset(bar: Bar, onset: Ticks) -> Ticks:
-    """Ticks from where the full bar starts, or would start; an upbeat is counted from its end."""
+    """Ticks from the start of the full bar; the empty part of an upbeat counts."""
     missing = bar.full - bar.duration if is_pickup(bar) and bar.full is not None else 0
     return onset - bar.onset + missing
 
 
 def _group_starts(tune: Tune) -> set[int]:
-    """Offsets where a beamed group starts: the first note, with what belongs to it, of every beat."""
-    bars = tune.reading.bars
+    """Offsets of beamed groups: the first note of every beat, with the signs before it."""
+    bars = tune.parsed.bars
     note_starts: set[int] = set()
     last = (-1, -1)
-    for note in tune.reading.notes:
+    for note in tune.parsed.notes:
         bar = bars[min(note.bar, len(bars) - 1)]
         beat = fields.beat_length("2/2" if bar.meter == "4/4" else bar.meter) * WHOLE
         group = (note.bar, int(beat_offset(bar, note.onset) // beat))
@@ -104,7 +107,7 @@ def _group_starts(tune: Tune) -> set[int]:
 
 
 def _with_prefixes(tune: Tune, note_starts: set[int]) -> set[int]:
-    """Move each start to before the tuplet sign, grace notes, ornaments and chord symbol of its note."""
+    """The starts moved before the tuplet sign, grace notes, ornaments and chord symbol of their notes."""
     starts: set[int] = set()
     prefix: int | None = None
     for token in tune.tokens:

@@ -1,20 +1,21 @@
-"""Bar lines that a file leaves to the ends of its lines, as the Essen folk songs do.
+"""Bar lines added where a file has only line ends, as the Essen folk songs do.
 
-ABC 2.1 §4.8 asks for a bar line there, but music whose every line ends with a full bar is plain without one.
+ABC 2.1 §4.8 requires a bar line there. A line that ends with a full bar is unambiguous without one.
 """
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import SILENT_KINDS, Token, tokenize
-from pipeline.domains.music.abc.normal_form import Keep, NotNormal, normalise_body
+from pipeline.domains.music.abc.normal_form import normalise_body
+from pipeline.domains.music.abc.normal_form_options import NormalFormError, NormalFormOptions
 from pipeline.domains.music.abc.notes import WHOLE, Ticks
 from pipeline.domains.music.abc.tune import Tune
 
-ADDED = "bar lines added at line ends"
-_PLAIN = Keep(ornaments=False, grace_notes=False, chord_symbols=False)
+BAR_LINES_ADDED = "bar lines added at line ends"
+_PLAIN = NormalFormOptions(ornaments=False, grace_notes=False, chord_symbols=False)
 
 
 def add_bar_lines(body: str, meter: str, unit: str) -> str:
-    """A body as it stands in a file, with a bar line at the end of each line where a bar is just full.
+    """The body of a file with a bar line added at the end of each line where a bar is just full.
 
     >>> add_bar_lines("CDEF\\nGABc|d4", "4/4", "1/4")
     'CDEF|\\nGABc|d4|'
@@ -40,7 +41,7 @@ def _measure(tokens: list[Token], meter: str, unit: str) -> tuple[Ticks, bool, b
     sounding = [token for token in tokens if token.kind not in SILENT_KINDS]
     ends_open = bool(sounding) and sounding[-1].kind not in ("bar", "field", "ending")
     try:
-        reading = Tune(meter, unit, "C", normalise_body(music, meter, unit, _PLAIN, whole=False)).reading
-    except NotNormal:
+        parsed = Tune(meter, unit, "C", normalise_body(music, meter, unit, _PLAIN, whole=False)).parsed
+    except NormalFormError:
         return 0, bool(bars), False
-    return sum(note.duration for note in reading.notes), bool(bars), ends_open
+    return sum(note.duration for note in parsed.notes), bool(bars), ends_open

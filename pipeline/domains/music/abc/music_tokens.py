@@ -1,8 +1,8 @@
-"""Musical tokens of a learned tune: the symbols of a model that reads music and not characters.
+"""Musical tokens of a learned tune, as the symbols of a model.
 
-A token is what a musician would name: a header field, a pitch with its accidental and octave, a length, a
-bar line with the number of the ending that it opens, a tuplet sign. A tune's tokens, joined, are its text.
-`folk_rnn` writes them apart, as that program does.
+A token is one musical sign: a header field, a pitch with its accidental and octave, a length, a bar line with
+the number of the ending that it opens, a tuplet sign. The tokens of a tune, joined, are its text. `folk_rnn`
+separates them by blanks.
 """
 
 import itertools
@@ -15,6 +15,7 @@ from pipeline.domains.music.abc.abc_notation import Token, parse_length, split_l
 from pipeline.segments import Role
 
 _HEADER = re.compile(r"[A-Z]:[^\n]*(?:\n|\Z)")
+_WHOLE_HEADER = re.compile(r"(?:R:[^\n]*\n)?(?:[^\n]*\n){3}")
 _BAR = re.compile(r"(\.?(?:\[\||:*\||::+)[|:]*\]?)( ?(?:[1-9][0-9,\-]*)?)")
 _WITH_LENGTH = ("note", "rest", "spacer")
 _SOUNDS = frozenset("ABCDEFGabcdefgz[")
@@ -24,14 +25,14 @@ _ROLES = {
 
 
 def music_tokens(text: str) -> tuple[str, ...]:
-    r"""The tokens of a tune as it is learned (see `tune.Tune.text`); of any text, as far as it is one.
+    r"""The musical tokens of a learned tune (see `tune.Tune.text`); any other text is split as far as possible.
 
     >>> music_tokens("M:6/8\nL:1/8\nK:D\nA|:^c'2d[DF]3|1{g}e>f-f3/2:|2d6|]")[3:]
     ('A', '|:', "^c'", '2', 'd', '[', 'D', 'F', ']', '3', '|1', '{', 'g', '}', 'e', '>', 'f', '-', 'f', '3/2', ':|2', 'd', '6', '|]')
     >>> music_tokens("M:6/8\nL:1/8\nK:D\n")
     ('M:6/8\n', 'L:1/8\n', 'K:D\n')
 
-    ``"".join`` of the tokens is the text, whatever it holds.
+    ``"".join`` of the tokens is the text, for any text.
     """  # noqa: E501
     found: list[str] = []
     start = 0
@@ -63,6 +64,17 @@ def _inside(text: str) -> tuple[str, ...]:
     return tuple(part for token in tokenize(text) for part in _parts(token))
 
 
+def count_header_symbols(symbols: Sequence[str]) -> int:
+    r"""The symbols of the header, which has three lines, or four with R:; 0 without such a header.
+
+    >>> count_header_symbols(("M:6/8\n", "L:1/8\n", "K:D\n", "A"))
+    3
+    """
+    header = _WHOLE_HEADER.match("".join(symbols))
+    end = header.end() if header else 0
+    return sum(place < end for place in itertools.accumulate(map(len, symbols), initial=0))
+
+
 def is_length(token: str) -> bool:
     """Whether a token is the length of the note, rest or chord before it.
 
@@ -72,40 +84,40 @@ def is_length(token: str) -> bool:
     return token[0] in "0123456789/"
 
 
-def bar_and_ending(token: str) -> tuple[str, str] | None:
+def split_bar_and_ending(token: str) -> tuple[str, str] | None:
     """The bar line of a token and the numbers of the ending that it opens; None for other tokens.
 
-    >>> bar_and_ending(":|2"), bar_and_ending("|]"), bar_and_ending("A")
+    >>> split_bar_and_ending(":|2"), split_bar_and_ending("|]"), split_bar_and_ending("A")
     ((':|', '2'), ('|]', ''), None)
     """
     match = _BAR.fullmatch(token)
     return (match[1], match[2].lstrip()) if match else None
 
 
-def role_of(symbol: str) -> Role:
-    r"""What a token, or a character of one, does for the bars of a tune.
+def find_segment_role(symbol: str) -> Role:
+    r"""The role of a token, or of a character of one, in the bars of a tune.
 
-    >>> [role_of(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A", "{")]
+    >>> [find_segment_role(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A", "{")]
     ['HEADING', 'BORDER', 'SECTION', 'SECTION_BORDER', 'BETWEEN', 'WITHIN', 'ASIDE']
     """
     if symbol in _ROLES:
         return _ROLES[symbol]
     if symbol.endswith("\n"):
         return Role.HEADING
-    if bar := bar_and_ending(symbol):
+    if bar := split_bar_and_ending(symbol):
         return Role.BORDER if bar[0] == "|" else Role.SECTION_BORDER
     return Role.BETWEEN if symbol.isdigit() else Role.WITHIN
 
 
-def added_length(symbol: str) -> float:
-    """By how many unit lengths a token, or a character of one, makes its bar longer: exact for most bars.
+def length_change(symbol: str) -> float:
+    """The unit note lengths that a token, or a character of one, adds to its bar: exact for most bars.
 
-    A note or a chord is one long, and what is written behind it changes that; the sign of a triplet takes one
-    off. What only looks like a length, as 2/0, changes nothing.
+    A note or chord adds one, and the length after it the rest. The sign of a triplet subtracts one. A length
+    that is no number, such as 2/0, adds nothing.
 
-    >>> [added_length(each) for each in ("^c'", "z", "3/2", "2", "/", "(3", ">", "0", "2/0")]
+    >>> [length_change(each) for each in ("^c'", "z", "3/2", "2", "/", "(3", ">", "0", "2/0")]
     [1.0, 1.0, 0.5, 1.0, -0.5, -1.0, 0.0, 0.0, 0.0]
-    >>> sum(map(added_length, "(3abcd2z/")), sum(map(added_length, ("(3", "a", "b", "c", "d", "2", "z", "/")))
+    >>> sum(map(length_change, "(3abcd2z/")), sum(map(length_change, ("(3", *"abcd2z/")))
     (4.5, 4.5)
     """
     if symbol == "(":
@@ -115,16 +127,17 @@ def added_length(symbol: str) -> float:
     if is_length(symbol):
         try:
             return float(parse_length(symbol)) - 1.0
-        except (ValueError, OverflowError):  # tunes may be learned that are not valid
+        except (ValueError, OverflowError):  # a tune that is not valid may be learned
             return 0.0
     return float(symbol.strip("^_=,'") in _SOUNDS)
 
 
-def bar_ends(symbols: Sequence[str], begun: int) -> list[tuple[int, int]]:
-    r"""The symbols before and behind the bar line of each bar that ends behind symbol `begun` of a tune, with
-    the number of an ending that it opens.
+def find_bar_ends(symbols: Sequence[str], begun: int) -> list[tuple[int, int]]:
+    r"""For each bar of a tune that ends after symbol `begun`, the symbols where its bar line starts and ends.
 
-    >>> bar_ends("M:2/4\nL:1/8\nK:D\nA2B2|cdef:|2A", 19)
+    The bar line includes the number of an ending that it opens.
+
+    >>> find_bar_ends("M:2/4\nL:1/8\nK:D\nA2B2|cdef:|2A", 19)
     [(20, 21), (25, 28)]
     """
     places = [*itertools.accumulate(map(len, symbols), initial=0)]

@@ -1,9 +1,10 @@
-"""What a tune is asked to begin with: fields on one line or several, and the first notes."""
+"""Parts of a tune given by the user: the prime, header fields and first notes, or the end after a gap."""
 
 import re
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.normal_form import Keep, normalise_body
+from pipeline.domains.music.abc.normal_form import normalise_body
+from pipeline.domains.music.abc.normal_form_options import NormalFormError, NormalFormOptions
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.errors import ConfigError
 
@@ -15,18 +16,18 @@ _VALUES = {
     "K": fields.KEY,
 }
 _NO_MUSIC = re.compile(r"[A-Za-z]*[h-tw][A-Za-z]*")
-"""A word after a key with a letter that is no note, rest or bow mark."""
+"""A word after a key with a letter that is no note, rest or bowing."""
 _ALLOWED = (
-    "a prime is 'M:6/8 K:Dmaj' or 'R:reel M:4/4 L:1/8 K:Em' and then, if wanted, the first notes: meters "
-    "such as C, C|, 6/8; L: 1/4, 1/8, 1/16; keys A to G with # or b and maj, min, mix, dor, phr, lyd or loc; "
-    f"rhythms {', '.join(fields.RHYTHMS)}"
+    "a prime is 'M:6/8 K:Dmaj' or 'R:reel M:4/4 L:1/8 K:Em', and any first notes; meters are "
+    "such as C, C|, 6/8; L: is 1/4, 1/8 or 1/16; keys are A to G with # or b and maj, min, mix, dor, phr, "
+    f"lyd or loc; rhythms are {', '.join(fields.RHYTHMS)}"
 )
 
 
-def parse_prime(text: str, keep: Keep) -> str:
-    """The start of a learned tune from a text such as ``M:6/8 K:Dmaj``; "" from an empty one.
+def parse_prime(text: str, options: NormalFormOptions) -> str:
+    """The start of a learned tune from a text such as ``M:6/8 K:Dmaj``; "" for an empty text.
 
-    Raises ConfigError, naming what is allowed, for everything else.
+    Raises ConfigError, naming the allowed fields and values, for any other text.
     """
     found: dict[str, str] = {}
     rest = text.strip()
@@ -41,10 +42,10 @@ def parse_prime(text: str, keep: Keep) -> str:
         found[name], rest = value[0], rest[value.end() :].lstrip()
         if name == "K" and value[3] is None and (word := _NO_MUSIC.match(rest)):
             raise ConfigError(f"sample.prime: unknown mode {word[0]!r} in K:{value[0]} {word[0]}; {_ALLOWED}")
-    return _start(found, rest, keep) if found else ""
+    return _start(found, rest, options) if found else ""
 
 
-def _start(found: dict[str, str], body: str, keep: Keep) -> str:
+def _start(found: dict[str, str], body: str, options: NormalFormOptions) -> str:
     rhythm = fields.normalise_rhythm(found.get("R", ""))
     if "R" in found and not rhythm:
         raise ConfigError(f"sample.prime: R:{found['R']} is not known; {_ALLOWED}")
@@ -52,7 +53,7 @@ def _start(found: dict[str, str], body: str, keep: Keep) -> str:
     if found.keys() == {"R"}:
         return start
     if "M" not in found:
-        raise ConfigError(f"sample.prime: M: is missing, which stands before L: and K:; {_ALLOWED}")
+        raise ConfigError(f"sample.prime: M: is missing before L: or K:; {_ALLOWED}")
     try:
         meter = fields.normalise_meter(found["M"])
         if not found.keys() & {"L", "K"}:
@@ -61,6 +62,18 @@ def _start(found: dict[str, str], body: str, keep: Keep) -> str:
         if "K" not in found:
             return f"{start}M:{meter}\nL:{unit}\n"
         header = Tune(meter, unit, fields.normalise_key(found["K"]), "", rhythm=rhythm).header
-        return header + normalise_body(body, meter, unit, keep, whole=False)
+        return header + normalise_body(body, meter, unit, options, whole=False)
     except ValueError as error:
         raise ConfigError(f"sample.prime: {error}; {_ALLOWED}") from error
+
+
+def parse_rest(text: str, options: NormalFormOptions) -> str:
+    """The music after a gap in the learned form; it may begin with the bar line that closes the gap.
+
+    Raises ConfigError for a text that is not music in one voice.
+    """
+    try:
+        # The rest before the text keeps a first bar line.
+        return normalise_body(f"z{text.strip()}", "4/4", "1/8", options, whole=False)[1:]
+    except NormalFormError as error:
+        raise ConfigError(f"sample.fill.right: {error}; write music such as 'gfe d2B|A6:|'") from None

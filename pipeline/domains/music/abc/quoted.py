@@ -1,4 +1,4 @@
-"""Words beside the notes of a tune: chord symbols, and marks of jumps such as da capo.
+"""Signs above the notes of a tune: chord symbols, ornaments, and jumps such as da capo.
 
 Source: ABC 2.1 §4.14 (decorations), §4.18 (chord symbols), §4.19 (annotations).
 """
@@ -11,8 +11,22 @@ _CHORD_SYMBOL = re.compile(
 _JUMP = re.compile(r"\b(?:d\.? ?[cs]\b|da ?capo|dal ?segno|fine\b|(?:da ?)?coda\b|segno\b)", re.IGNORECASE)
 
 
+_ORNAMENTS = {"~": "~", "T": "T", "H": "H", ".": ".", "!trill!": "T", "!roll!": "~", "!fermata!": "H"}
+"""Ornaments of the learned form, by sign: roll, trill, fermata, staccato."""
+
+
+def normalise_ornament(text: str) -> str:
+    """The one-letter sign of an ornament; "" for other signs.
+
+    >>> normalise_ornament("+trill+"), normalise_ornament("~"), normalise_ornament("u")
+    ('T', '~', '')
+    """
+    name = f"!{text.strip('!+').strip()}!" if len(text) > 1 else text
+    return _ORNAMENTS.get(name, "")
+
+
 def is_jump(text: str) -> bool:
-    """Whether words or a decoration say that the music goes on elsewhere, or where it ends then.
+    """Whether words or a decoration belong to a jump: da capo, dal segno, fine or coda.
 
     >>> is_jump("!D.C. al fine!"), is_jump('"^D.S. al Coda"'), is_jump('"Defined"')
     (True, True, False)
@@ -21,7 +35,7 @@ def is_jump(text: str) -> bool:
 
 
 def chord_symbol(text: str) -> str:
-    """A chord symbol in its shortest spelling, in quotes; "" for other words.
+    """The shortest spelling of a chord symbol, in quotes; "" for other words.
 
     >>> chord_symbol('" Am7/g "'), chord_symbol('"slowly"')
     ('"Am7/G"', '')

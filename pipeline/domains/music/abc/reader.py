@@ -1,4 +1,4 @@
-"""From the tokens of a tune to its notes and bars, one handler for each kind of token."""
+"""Parse the tokens of a tune into notes and bars, with one handler for each kind of token."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -15,47 +15,45 @@ from pipeline.domains.music.abc.abc_notation import (
 )
 from pipeline.domains.music.abc.abc_notation import split_length as _split_length
 from pipeline.domains.music.abc.bar_lines import join_bar_lines
-from pipeline.domains.music.abc.notes import WHOLE, Bar, Note, Problem, Reading, Ticks
+from pipeline.domains.music.abc.notes import WHOLE, Bar, Note, ParsedMusic, Problem, Ticks
 
-LOWEST_PITCH, HIGHEST_PITCH = 21, 108
-"""MIDI note numbers of the piano's ends: music outside them is a slip."""
-LONGEST = 16 * WHOLE
-"""Ticks of the longest note or rest; in free meter no bar bounds it."""
+MIN_PITCH, MAX_PITCH = 21, 108
+"""MIDI note numbers of the lowest and highest piano keys; pitches outside them are problems."""
+MAX_NOTE_TICKS = 16 * WHOLE
+"""Ticks of the longest note or rest; in free meter no bar limits a note."""
 
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # §4.13; 5, 7 and 9 depend on the meter
 UNCLOSED = {'"': "unclosed quote", "[": "unclosed chord", "{": "unclosed grace notes"}
-"""What a lone sign is called."""
-
-
+"""The name of the problem that a single sign is."""
 _ONE = Fraction(1)
 
 
 @lru_cache(maxsize=65536)
 def plain_ticks(length: str, unit: str) -> Ticks:
-    """Ticks of a length as written. Raises ValueError for a length of nothing."""
-    return whole(parse_length(length) * Fraction(unit) * WHOLE)
+    """Ticks of a length as written; ValueError for a length of zero."""
+    return to_int(parse_length(length) * Fraction(unit) * WHOLE)
 
 
-def whole(value: Ticks) -> Ticks:
-    """An int where the value is one: those are compared and added many times faster."""
+def to_int(value: Ticks) -> Ticks:
+    """An int wherever the value is whole: ints are compared and added many times faster than fractions."""
     return value.numerator if value.denominator == 1 else value
 
 
 @lru_cache(maxsize=65536)
 def note_parts(text: str) -> tuple[tuple[str, int], int | None, int, str]:
-    """Step and octave, the accidental's semitones if any, the natural pitch, and the length's text."""
+    """Step and octave, the accidental's semitones if any, the natural pitch, and the length as written."""
     head, length = _split_length(text)
     note = parse_note(head)
     return (note.step, note.octave), ALTERATIONS.get(note.accidental), note.natural_pitch, length
 
 
-def read_notes(tokens: Sequence[Token], meter: str, unit: str, key: str) -> Reading:
-    """The notes, bars and problems of a tune's body; never raises, whatever the body holds."""
-    return _Reader(meter, unit, key).read(tokens)
+def parse_notes(tokens: Sequence[Token], meter: str, unit: str, key: str) -> ParsedMusic:
+    """The notes, bars and problems of a tune's body; it never raises, for any body."""
+    return _Parser(meter, unit, key).read(tokens)
 
 
-class _Reader:
-    """The state while reading: where we are, what accidentals hold, what waits for the next note."""
+class _Parser:
+    """The state of the parser: position, accidentals that hold, and signs that wait for the next note."""
 
     def __init__(self, meter: str, unit: str, key: str) -> None:
         self.meter, self.unit = meter, unit
@@ -82,8 +80,8 @@ class _Reader:
             "overlay": self._unknown, "plus_chord": self._unknown, "unknown": self._unknown,
         }  # fmt: skip
 
-    def read(self, tokens: Sequence[Token]) -> Reading:
-        """Go through the tokens once."""
+    def read(self, tokens: Sequence[Token]) -> ParsedMusic:
+        """Parse all tokens of a body."""
         ignored = SILENT_KINDS | {"string", "decoration", "slur_open", "slur_close"}
         for token in tokens:
             if token.kind not in ignored:
@@ -92,12 +90,12 @@ class _Reader:
         self._expect_nothing(end, at_end=True)
         if self.now > self.bar_onset:
             self._close_bar("", end)
-        return Reading(tuple(self.notes), tuple(self.bars), tuple(self.problems), tuple(self.alterations))
+        return ParsedMusic(tuple(self.notes), tuple(self.bars), tuple(self.problems), tuple(self.alterations))
 
     @staticmethod
     def _full(meter: str) -> Ticks | None:
         length = fields.bar_length(meter)
-        return None if length is None else whole(length * WHOLE)
+        return None if length is None else to_int(length * WHOLE)
 
     def _problem(self, reason: str, token: Token) -> None:
         self.problems.append(Problem(reason, token.start, token.text[:20]))
@@ -132,20 +130,20 @@ class _Reader:
         self._sound(pitches, length, token)
 
     def _sound(self, pitches: tuple[int, ...], length: str, token: Token) -> None:
-        """Add a note, chord or rest, with what waited for it."""
+        """Add a note, chord or rest, with the signs that waited for it."""
         try:
             duration = plain_ticks(length, self.unit)
-            if duration > LONGEST:
+            if duration > MAX_NOTE_TICKS:
                 self._problem("note too long", token)
-                duration = LONGEST
+                duration = MAX_NOTE_TICKS
         except ValueError:
-            self._problem("length of nothing", token)
+            self._problem("length of zero", token)
             duration = 0
         if self.tuplet_left:
-            duration = whole(duration * self.factor)
+            duration = to_int(duration * self.factor)
             self.tuplet_left -= 1
         if self.broken is not None:
-            duration = whole(duration * self._break_rhythm(self.broken))
+            duration = to_int(duration * self._break_rhythm(self.broken))
             self.broken = None
         if self.tie_open and (not self.notes or set(self.notes[-1].pitches).isdisjoint(pitches)):
             self._problem("tie to another pitch", token)
@@ -161,21 +159,21 @@ class _Reader:
         if alteration is not None:
             self.altered[place[0]] = alteration  # for the rest of the bar (§4.2)
         elif place in self.held:
-            alteration = self.held[place]  # a tie over a bar line carries it to its second note alone
+            alteration = self.held[place]  # over a bar line a tie keeps it for its second note only
         else:
             alteration = self.altered.get(place[0], self.signature.get(place[0], 0))
         pitch = natural + alteration
         self.sounding[place] = alteration
         self.alterations.append(alteration)
-        if not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
+        if not MIN_PITCH <= pitch <= MAX_PITCH:
             self._problem("pitch out of range", token)
         return pitch, length
 
     def _break_rhythm(self, token: Token) -> Fraction:
-        """Lengthen or shorten the note before a > or <; the factor of the note after it (§4.4)."""
+        """Change the note before a > or <, and return the factor of the note after it (§4.4)."""
         before, after = broken_factors(token.text)
         last = self.notes[-1]
-        duration = whole(last.duration * before)
+        duration = to_int(last.duration * before)
         self.notes[-1] = last._replace(duration=duration)
         self.now = last.onset + duration
         return after
@@ -211,7 +209,7 @@ class _Reader:
         elif self.ending:
             self._problem("empty ending", token)
         elif token.text != self.left:
-            # Two bar lines with nothing between: the stronger one counts.
+            # Of two bar lines with nothing between them the stronger one counts.
             self.left = join_bar_lines(self.left, token.text)
             if self.bars:
                 self.bars[-1] = self.bars[-1]._replace(right=self.left)
@@ -226,7 +224,7 @@ class _Reader:
         self.altered.clear()
 
     def _expect_nothing(self, at: int, at_end: bool = False) -> None:
-        """At a bar line nothing may wait for a further note, but a tie; at the end no tie either."""
+        """Name the signs that still wait for a note at a bar line; a tie may wait until the end."""
         if self.broken is not None:
             self._problem("broken rhythm without two notes", self.broken)
         if self.tuplet_left:
@@ -253,10 +251,10 @@ class _Reader:
 
     def _grace(self, token: Token) -> None:
         sounding, held = self.sounding, self.held
-        self.held, self.sounding = {}, {}  # a tie leads from a note before to one after
+        self.held, self.sounding = {}, {}  # a tie leads past the grace notes
         for part in tokenize(token.text[1:-1]):
             if part.kind == "note":
-                self._pitch(part.text, token)  # its accidental holds for the bar as any other's
+                self._pitch(part.text, token)  # its accidental holds for the bar, too
             elif part.kind not in ("space", "unknown", "slur_open", "slur_close", "broken", "mark"):
                 self._problem("grace notes hold something else", token)
             elif part.kind == "unknown" and part.text != "/":
@@ -269,7 +267,7 @@ class _Reader:
 
 @lru_cache(maxsize=64)
 def broken_factors(text: str) -> tuple[Fraction, Fraction]:
-    """By what > and < and their like change the notes before and after (§4.4).
+    """The factors of the notes before and after >, <, >> and so on (§4.4).
 
     >>> [str(factor) for factor in broken_factors(">>")]
     ['7/4', '1/4']
@@ -279,7 +277,7 @@ def broken_factors(text: str) -> tuple[Fraction, Fraction]:
 
 
 def tuplet_ratio(text: str, meter: str) -> tuple[tuple[int, int], int]:
-    """How many notes of a tuplet stand in the time of how many, and how many notes it reaches (§4.13).
+    """A tuplet as (notes, in the time of how many), and the number of notes that it covers (§4.13).
 
     >>> tuplet_ratio("(3", "4/4"), tuplet_ratio("(5:4:6", "4/4")
     (((3, 2), 3), ((5, 4), 6))

@@ -1,7 +1,7 @@
-"""Small repairs of tunes that a model got wrong: the fewest edits that we find, each of them told.
+"""Repair of sampled tunes that are not valid, by few edits that are all listed.
 
-At the first problem that `Tune.check` names, the edits that could mend it are tried, one token each, and the
-one that leaves the fewest problems is kept; and so on, until the tune is valid or nothing helps.
+The first problem of `Tune.check` suggests edits of one token each. The edit that leaves the fewest problems
+is kept. This goes on until the tune is valid or no edit helps.
 """
 
 from collections import Counter
@@ -22,60 +22,62 @@ from pipeline.domains.music.abc.notes import WHOLE, Note, Problem
 from pipeline.domains.music.abc.tune import Tune, repeated_upbeats
 
 MAX_EDITS = 12
-_FARTHEST = 4
+_MAX_TRIED = 4
+"""Tokens that may be taken out for one problem, the nearest ones."""
 _BY_DROPPING = {
     "tie to another pitch": "tie", "tie without a second note": "tie", "tie without a note": "tie",
     "tuplet not complete": "tuplet", "tuplet inside a tuplet": "tuplet",
     "second ending missing": "ending", "endings out of order": "ending", "empty ending": "ending",
     "first ending without a repeat": "ending", "ending inside a bar": "ending",
 }  # fmt: skip
-"""The kind of token that may be taken out, the last one up to the problem, by reason."""
-_DROPS_OTHERS = frozenset({
+"""The kind of token that may be taken out, by the reason of the problem."""
+_DROP_LAST = frozenset({
     "unknown symbol", "unclosed quote", "unclosed chord", "unclosed grace notes", "chord without notes",
-    "grace notes hold something else", "broken rhythm without two notes", "length of nothing",
+    "grace notes hold something else", "broken rhythm without two notes", "length of zero",
     "unknown key, meter or unit inside", "rest of several bars", "pitch out of range",
 })  # fmt: skip
-"""Reasons that name the token that is wrong."""
+"""Reasons for which the token at the problem is taken out, of any kind."""
 _METERS = ("4/4", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "2/2", "3/2", "6/4", "4/2")
 _PLAIN_LINES = {"|:": "|", "::": ":|"}
 
 
 class Edit(NamedTuple):
-    """What stands from `start` to `end` in a body (half-open) becomes `text`."""
+    """A replacement of the text from `start` to `end` (half-open) in a body."""
 
     start: int
     end: int
     text: str
     about: str
+    """The edit in words."""
 
     def apply(self, tune: Tune) -> Tune:
         """The tune with this edit made."""
         return replace(tune, body=tune.body[: self.start] + self.text + tune.body[self.end :])
 
 
-def mend(tune: Tune) -> tuple[Tune, tuple[str, ...]] | None:
-    """A valid tune and the edits that made it; None where none is found.
+def repair_tune(tune: Tune) -> tuple[Tune, tuple[str, ...]] | None:
+    """A valid tune and the edits that made it so; None where no edits do.
 
-    >>> mended, edits = mend(Tune("2/4", "1/8", "G", "|:G2AB|cBAGG|A4-:|"))
-    >>> mended.body, edits
+    >>> repaired, edits = repair_tune(Tune("2/4", "1/8", "G", "|:G2AB|cBAGG|A4-:|"))
+    >>> repaired.body, edits
     ('|:G2AB|cBAG|A4:|', ('bar 3: - taken out', 'bar 2: the last note taken out'))
     """
-    tune, edits = _in_its_meter(tune)
+    tune, edits = _correct_meter(tune)
     problems = tune.check()
     while problems and len(edits) < MAX_EDITS:
         tried = [(edit.apply(tune), edit) for edit in _edits(tune, problems[0])]
-        ranked = [(len(mended.check()), order) for order, (mended, _) in enumerate(tried)]
+        ranked = [(len(edited.check()), order) for order, (edited, _) in enumerate(tried)]
         if not ranked or min(ranked)[0] >= len(problems) + 1:
             return None
-        mended, edit = tried[min(ranked)[1]]
+        edited, edit = tried[min(ranked)[1]]
         edits.append(f"bar {_bar_number(tune, edit.start)}: {edit.about}")
-        tune, problems = mended, mended.check()
+        tune, problems = edited, edited.check()
     return None if problems else (tune, tuple(edits))
 
 
-def _in_its_meter(tune: Tune) -> tuple[Tune, list[str]]:
-    """The tune in the meter that most of its bars have, and what was changed."""
-    lengths = Counter(Fraction(bar.duration) / WHOLE for bar in tune.reading.bars)
+def _correct_meter(tune: Tune) -> tuple[Tune, list[str]]:
+    """The tune in the meter of most of its bars, and the change."""
+    lengths = Counter(Fraction(bar.duration) / WHOLE for bar in tune.parsed.bars)
     if not lengths:
         return tune, []
     length, bars = lengths.most_common(1)[0]
@@ -88,8 +90,8 @@ def _in_its_meter(tune: Tune) -> tuple[Tune, list[str]]:
     return changed, [f"M:{tune.meter} made M:{meter}"]
 
 
-def cut_to_bars(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
-    """The tune up to its last bar line, and that it was cut."""
+def cut_after_last_bar(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
+    """The tune up to its last bar line, and the edit."""
     ends = [token.start + len(token.text) for token in tune.tokens if token.kind == "bar"]
     if not ends:
         return tune, ()
@@ -97,7 +99,7 @@ def cut_to_bars(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
 
 
 def _bar_number(tune: Tune, place: int) -> int:
-    return 1 + sum(bar.end <= place for bar in tune.reading.bars)
+    return 1 + sum(bar.end <= place for bar in tune.parsed.bars)
 
 
 def _edits(tune: Tune, problem: Problem) -> Iterator[Edit]:
@@ -105,8 +107,8 @@ def _edits(tune: Tune, problem: Problem) -> Iterator[Edit]:
     reach = _reach(tune, problem)
     before = [token for token in tune.tokens if token.start <= reach]
     if kind is not None:
-        yield from [_drop(token) for token in before[::-1] if token.kind == kind][:_FARTHEST]
-    elif problem.reason in _DROPS_OTHERS and before:
+        yield from [_drop(token) for token in before[::-1] if token.kind == kind][:_MAX_TRIED]
+    elif problem.reason in _DROP_LAST and before:
         yield _drop(before[-1])
     if problem.reason in ("bar too long", "bar too long with its upbeat", "bar too short"):
         yield from _new_lengths(tune, problem)
@@ -117,8 +119,8 @@ def _edits(tune: Tune, problem: Problem) -> Iterator[Edit]:
 
 
 def _reach(tune: Tune, problem: Problem) -> int:
-    """Up to where the cause of a problem may stand: where a whole bar is meant, its end."""
-    ends = [bar.end for bar in tune.reading.bars if bar.start == problem.start]
+    """The last offset where the cause of a problem may stand: the end of the bar for repeats and endings."""
+    ends = [bar.end for bar in tune.parsed.bars if bar.start == problem.start]
     return ends[0] if ends and ("repeat" in problem.reason or "ending" in problem.reason) else problem.start
 
 
@@ -127,7 +129,7 @@ def _drop(token: Token) -> Edit:
 
 
 def _new_lines(lines: list[Token], reach: int) -> Iterator[Edit]:
-    """The last bar line closes a repeat, or one that opens one does not."""
+    """The last bar line becomes the end of a repeat, or a start of a repeat becomes a plain bar line."""
     for token in [*lines[-1:], *(line for line in lines[:-1] if line.start <= reach + 2)]:
         others = (_PLAIN_LINES.get(token.text),) if ":" in token.text else (":|", "::")
         for text in filter(None, others):
@@ -136,17 +138,19 @@ def _new_lines(lines: list[Token], reach: int) -> Iterator[Edit]:
 
 
 def _new_lengths(tune: Tune, problem: Problem) -> Iterator[Edit]:
-    """The bar's last note becomes longer or shorter, goes, or has a rest after it."""
-    number = next((n for n, bar in enumerate(tune.reading.bars) if bar.start == problem.start), None)
+    """A note of the bar becomes longer or shorter, the last one is taken out, or a rest is added."""
+    number = next((n for n, bar in enumerate(tune.parsed.bars) if bar.start == problem.start), None)
     if number is None:
         return
-    bar = tune.reading.bars[number]
-    notes = [note for note in tune.reading.notes if note.bar == number]
+    bar = tune.parsed.bars[number]
+    if bar.full is None:
+        return
+    notes = [note for note in tune.parsed.notes if note.bar == number]
     wanted = bar.full - bar.duration
     if problem.reason == "bar too long with its upbeat":
-        wanted -= repeated_upbeats(tune.reading.bars)[number]
+        wanted -= repeated_upbeats(tune.parsed.bars)[number]
     for note in notes[::-1]:
-        yield from _as_long(tune, note, Fraction(note.duration + wanted))
+        yield from _change_length(tune, note, Fraction(note.duration + wanted))
     if wanted > 0:
         length = Fraction(wanted) / WHOLE / Fraction(tune.unit)
         yield Edit(bar.end, bar.end, "z" + format_length(length), f"a rest of {length} added")
@@ -155,7 +159,7 @@ def _new_lengths(tune: Tune, problem: Problem) -> Iterator[Edit]:
         yield Edit(token.start, token.start + len(token.text), "", "the last note taken out")
 
 
-def _as_long(tune: Tune, note: Note, duration: Fraction) -> Iterator[Edit]:
+def _change_length(tune: Tune, note: Note, duration: Fraction) -> Iterator[Edit]:
     token = _token_at(tune, note)
     head, text = split_length(token.text)
     if duration <= 0 or not note.duration:

@@ -1,7 +1,9 @@
-"""Repeats as files have them: parts played more than twice are written out, repeats left open are closed.
+"""Repeats of files: parts played more than twice are written out, and open repeats are closed.
 
-The normal form plays a part once or twice, with a first and a second ending. What is written out plays the
-same notes. Source: ABC 2.1 §4.8 (repeats), §4.9 and §4.10 (endings).
+The normal form plays a part once or twice, with a first and a second ending. A part written out plays the
+same notes.
+
+Source: ABC 2.1 §4.8 (repeats), §4.9 and §4.10 (endings).
 """
 
 import re
@@ -10,30 +12,34 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from pipeline.domains.music.abc.abc_notation import SILENT_KINDS, Token, tokenize
-from pipeline.domains.music.abc.normal_form import NotNormal
+from pipeline.domains.music.abc.normal_form_options import NormalFormError
 from pipeline.domains.music.abc.tune import Tune
 
 WRITTEN_OUT = "repeats written out"
 LAST_CLOSED, SECOND_CLOSED = "missing last :| added", "missing :| before a second |: added"
-MAX_TIMES = 9
+MAX_PASSES = 9
 _UNUSUAL = re.compile(r"::\||\|::|:::|[\[|:] ?(?:[3-9]|[12]\d*[,-])")
 _SPAN = re.compile(r"(\d)(?:-(\d))?")
 
 
 @dataclass(slots=True)
 class _Part:
-    """What is played together: how many colons open it, the text of its bars, its endings with their numbers,
-    the bar line after it, and how often it is played where it has no endings."""
+    """A part of a tune, which its repeat signs and endings play together."""
 
     opened: int = 0
+    """Colons of the bar line before it."""
     body: str = ""
     endings: list[tuple[frozenset[int], str]] = field(default_factory=list)
+    """The numbers and the music of each ending."""
     closing: str = ""
+    """The bar line after it."""
     times: int = 1
-    changes: bool = False  # of key, meter or unit inside
+    """How often it is played, where it has no endings."""
+    changes: bool = False
+    """Whether key, meter or unit change inside it."""
 
     def add(self, text: str) -> None:
-        """Text after what there is."""
+        """Append text to the last ending, or to the body."""
         if self.endings:
             numbers, music = self.endings[-1]
             self.endings[-1] = numbers, music + text
@@ -48,29 +54,29 @@ class _Part:
 
 
 def write_out_repeats(body: str) -> str:
-    """A body as it stands in a file, without parts that are played more than twice.
+    """The body of a file, with the parts that are played more than twice written out.
 
     >>> write_out_repeats("|::CD::|"), write_out_repeats("|:CD|1,2 E:|3 F||")
     ('|::|:CD:|CD||', '|:|:CD| E:|CD| F||')
 
-    Raises NotNormal where an ending is missing, where the signs of a repeat disagree, and where the part
-    changes its key, meter or unit.
+    Raises NormalFormError where an ending is missing, where the signs of a repeat disagree, and where a part
+    to be written out changes its key, meter or unit.
     """
     if not _UNUSUAL.search(body):
         return body
     parts = list(_parts([token for token in tokenize(body) if not _is_words(token)]))
     if not any(part.is_unusual for part in parts):
         return body
-    return "".join(map(_written, parts))
+    return "".join(map(_write_part, parts))
 
 
 def _is_words(token: Token) -> bool:
-    """Whether it is a field that says nothing of the notes: no bar line may stand in its line."""
+    """Whether it is a comment, or a field without music, whose line no bar line may join."""
     return token.kind == "comment" or (token.kind == "field" and token.text[0] not in "KLMV")
 
 
 def _parts(tokens: list[Token]) -> Iterator[_Part]:
-    """The parts of a body: one ends where a repeat begins or ends, or at a double bar."""
+    """The parts of a body; a part ends where a repeat begins or ends, or at a double bar."""
     part = _Part()
     sounding = [number for number, token in enumerate(tokens) if token.kind not in SILENT_KINDS]
     after = dict(pairwise(sounding))
@@ -82,7 +88,7 @@ def _parts(tokens: list[Token]) -> Iterator[_Part]:
                 continue  # the next ending is of the same part
             left, right = _colons(token.text)
             if max(left, part.opened) > 1 and left != part.opened and left and part.opened:
-                raise NotNormal("signs of a repeat disagree", f"|{':' * part.opened} and {token.text}")
+                raise NormalFormError("signs of a repeat disagree", f"|{':' * part.opened} and {token.text}")
             part.times, part.closing = left + 1, token.text
             yield part
             part = _Part(opened=right)
@@ -93,7 +99,7 @@ def _parts(tokens: list[Token]) -> Iterator[_Part]:
 
 
 def _colons(line: str) -> tuple[int, int]:
-    """How many colons a bar line has on its left and on its right; those of :: stand on both.
+    """The colons on the left and on the right of a bar line; those of :: are shared out.
 
     >>> _colons("::|"), _colons("|:"), _colons("::")
     ((2, 0), (0, 1), (1, 1))
@@ -110,7 +116,7 @@ def _ends_part(part: _Part, line: str) -> bool:
 
 
 def _numbers(ending: str) -> frozenset[int]:
-    """The numbers of an ending, a list or a span.
+    """The numbers of an ending, which may be a list or a span.
 
     >>> sorted(_numbers("[1,3")), sorted(_numbers("[1-3"))
     ([1, 3], [1, 2, 3])
@@ -119,13 +125,13 @@ def _numbers(ending: str) -> frozenset[int]:
     return frozenset(number for first, last in spans for number in range(first, last + 1))
 
 
-def _written(part: _Part) -> str:
-    """A part that the normal form can play."""
+def _write_part(part: _Part) -> str:
+    """The text of a part, written out where the normal form needs it."""
     endings = [(f"[{','.join(map(str, sorted(numbers)))}", music) for numbers, music in part.endings]
     if not part.is_unusual:
         return part.body + ":|".join(f"{start}{music}" for start, music in endings) + part.closing
     if part.changes:
-        raise NotNormal("repeat with a change of key or meter")
+        raise NormalFormError("repeat with a change of key or meter")
     passes = list(_passes(part))
     text = ""
     for first, second in zip(passes[::2], [*passes[1::2], None], strict=False):
@@ -139,28 +145,28 @@ def _written(part: _Part) -> str:
 
 
 def _passes(part: _Part) -> Iterator[str]:
-    """The endings in the order in which they are played, "" where there are none."""
+    """The endings in the order in which they are played; "" for a part without endings."""
     if not part.endings:
-        yield from [""] * min(part.times, MAX_TIMES)
+        yield from [""] * min(part.times, MAX_PASSES)
         return
     for number in range(1, max(max(numbers) for numbers, _ in part.endings) + 1):
         found = [music for numbers, music in part.endings if number in numbers]
         if len(found) != 1:
-            raise NotNormal("endings out of order", f"ending {number} stands {len(found)} times")
+            raise NormalFormError("endings out of order", f"ending {number} stands {len(found)} times")
         yield found[0]
 
 
 def close_repeats(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
-    """The tune with repeats that are left open closed: before a second start of a repeat, and at the end.
+    """The tune with its open repeats closed, before a second start of a repeat and at the end.
 
-    The tune as it is, and no changes, where it has no such repeat, or one whose end is not plain: a double
-    bar or an ending stands inside it, or nothing but an upbeat.
+    The tune stays as it is where no repeat is open, or where the end of one is ambiguous: a double bar or an
+    ending stands inside it, or only an upbeat.
 
     >>> mended, changes = close_repeats(Tune("4/4", "1/4", "C", "|:CDEF|:GABc|]"))
     >>> mended.body, changes[0]
     ('|:CDEF::GABc:|', 'missing :| before a second |: added')
     """
-    full_ends = {bar.end for bar in tune.reading.bars if bar.full is None or bar.duration >= bar.full}
+    full_ends = {bar.end for bar in tune.parsed.bars if bar.full is None or bar.duration >= bar.full}
     edits: list[tuple[int, int, str]] = []
     changes: dict[str, None] = {}
     is_open = is_plain = has_full_bar = False

@@ -1,45 +1,65 @@
-"""What may be asked of the tunes that are drawn: meter, key, rhythm and range."""
+"""The attributes that settings request of sampled tunes: meter, key, rhythm and pitch range."""
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pipeline.domain import AttributeCounts
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import ALTERATIONS, parse_note
 from pipeline.errors import ConfigError
 
-_MIN_RANGE = 12
-USUAL = 0.05
-"""The share of a dance's tunes; fewer are named or written otherwise than the dance is."""
+_MIN_RANGE_SEMITONES = 12
+MIN_USUAL_SHARE = 0.05
+"""A meter is usual for a dance that has it in this share of its tunes; the others are often mislabelled."""
+
+
+_ATTRIBUTES = {"R": "dance", "M": "meter", "K": "key"}
+_HEADER_LINE = re.compile(r"^([RMK]):([^\n]*)\n", re.MULTILINE)
+
+
+def parse_attributes(header: str) -> dict[str, str]:
+    r"""The attributes that header lines give, by the names of their settings.
+
+    >>> parse_attributes("M:6/8\nL:1/8\nK:D\n")
+    {'meter': '6/8', 'key': 'D'}
+    """
+    return {_ATTRIBUTES[name]: value for name, value in _HEADER_LINE.findall(header)}
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """Header fields by name (R, M, K), and the lowest and the highest pitch as MIDI note numbers."""
+class RequestedAttributes:
+    """The requested header fields and pitch range of all sampled tunes."""
 
-    header: tuple[tuple[str, str], ...] = field(default=())
+    header: tuple[tuple[str, str], ...] = ()
+    """Values of header fields, by letter (R, M, K)."""
     lowest: int | None = None
+    """The lowest pitch, as a MIDI note number."""
     highest: int | None = None
-    bound: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """The values of fields that go with those asked for, by name; "" for a field that is left out."""
+    related: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Values that go with the requested ones, by field; "" for a field left out."""
 
     @property
-    def allowed(self) -> dict[str, frozenset[str]]:
-        """The values that each field may have, for those that may not have all."""
-        asked = {name: frozenset([value]) for name, value in self.header}
-        return asked | {name: frozenset(values) for name, values in self.bound}
+    def attributes(self) -> dict[str, str]:
+        """The requested values by the names of their settings."""
+        return {_ATTRIBUTES[name]: value for name, value in self.header}
+
+    @property
+    def header_values(self) -> dict[str, frozenset[str]]:
+        """The values that each restricted field may have."""
+        requested = {name: frozenset([value]) for name, value in self.header}
+        return requested | {name: frozenset(values) for name, values in self.related}
 
 
-def requested_header(
+def parse_requested_attributes(
     meter: str | None, key: str | None, dance: str | None, lowest: str | None, highest: str | None
-) -> Wishes:
-    """The wishes of settings.
+) -> RequestedAttributes:
+    """The requested attributes from the settings.
 
-    >>> requested_header("C|", "D major", None, "G,", "b")
-    Wishes(header=(('M', '2/2'), ('K', 'D')), lowest=55, highest=83, bound=())
+    >>> parse_requested_attributes("C|", "D major", None, "G,", "b")
+    RequestedAttributes(header=(('M', '2/2'), ('K', 'D')), lowest=55, highest=83, related=())
 
-    Raises ConfigError, naming what is allowed, for what is not known.
+    Raises ConfigError, naming the allowed values, for a value that is not known.
     """
     header = []
     if dance is not None:
@@ -57,45 +77,53 @@ def requested_header(
         raise ConfigError(
             f"domain.key={key!r} is not a key: A to G with # or b, then maj, min, mix, dor, phr, lyd or loc"
         ) from None
-    low, high = _pitch("lowest", lowest), _pitch("highest", highest)
-    if (high if high is not None else 127) - (low or 0) < _MIN_RANGE:
+    low, high = _parse_pitch("lowest", lowest), _parse_pitch("highest", highest)
+    if (high if high is not None else 127) - (low or 0) < _MIN_RANGE_SEMITONES:
         raise ConfigError(
             f"domain.lowest={lowest} and domain.highest={highest} leave less than an octave; widen the range"
         )
-    return Wishes(tuple(header), low, high)
+    return RequestedAttributes(tuple(header), low, high)
 
 
-def bind(wishes: Wishes, training: AttributeCounts) -> Wishes:
-    """With the usual meters of a dance that is asked for, or the dances of a meter, in the training tunes.
+def add_related_values(request: RequestedAttributes, training: AttributeCounts) -> RequestedAttributes:
+    """The request with the usual meters of its dance, or the usual dances of its meter, in the training data.
 
-    A meter is usual for a dance that has it in at least `USUAL` of its tunes. Tunes of no known dance are
-    drawn for a meter where at least half of its training tunes are such. Raises ConfigError where dance and
-    meter do not occur together.
+    A tune without a known dance is allowed where at least half of the training tunes in the meter have none.
+    Raises ConfigError where no training tune has both dance and meter.
     """
-    asked = dict(wishes.header)
+    requested = dict(request.header)
     pairs: Counter[tuple[str, str]] = Counter()
     for attributes, number in training.items():
         found = dict(attributes)
         pairs[found.get("dance", ""), found.get("meter", "")] += number
-    dance, meter = asked.get("R"), asked.get("M")
-    meters, dances = _paired(pairs, 0, dance), _paired(pairs, 1, meter)
+    dance, meter = requested.get("R"), requested.get("M")
+    meters, dances = _count_partners(pairs, 0, dance), _count_partners(pairs, 1, meter)
     if dance and meter and meters and dances and meter not in meters:
         raise ConfigError(
             f"domain.dance={dance!r}, domain.meter={meter}: no training tune is both; meters of this dance: "
             f"{_listed(meters)}; dances in this meter: {_listed(dances)}; leave one of the two out"
         )
     if dance and meters and not meter:
-        usual = [name for name, number in meters.items() if number >= USUAL * meters.total()]
-        return replace(wishes, bound=(("M", tuple(sorted(usual))),))
+        usual = [name for name, number in meters.items() if number >= MIN_USUAL_SHARE * meters.total()]
+        return replace(request, related=(("M", tuple(sorted(usual))),))
     if meter and dances and not dance:
-        usual = [n for n, number in dances.items() if n and number >= USUAL * _paired(pairs, 0, n).total()]
-        unnamed = 2 * dances[""] >= dances.total() or not usual
-        return replace(wishes, bound=(("R", (*sorted(usual), *([""] if unnamed else []))),))
-    return wishes
+        return replace(request, related=(("R", _usual_dances(pairs, dances)),))
+    return request
 
 
-def _paired(pairs: Counter[tuple[str, str]], place: int, value: str | None) -> Counter[str]:
-    """Of the pairs that have a value at a place, how often each has which other value."""
+def _usual_dances(pairs: Counter[tuple[str, str]], dances: Counter[str]) -> tuple[str, ...]:
+    """Of the dances in a meter those for which it is usual, and "" where most tunes have none."""
+    usual = [
+        name
+        for name, number in dances.items()
+        if name and number >= MIN_USUAL_SHARE * _count_partners(pairs, 0, name).total()
+    ]
+    unnamed = 2 * dances[""] >= dances.total() or not usual
+    return (*sorted(usual), *([""] if unnamed else []))
+
+
+def _count_partners(pairs: Counter[tuple[str, str]], place: int, value: str | None) -> Counter[str]:
+    """Of the pairs with a value at a place, how often each has which other value."""
     found: Counter[str] = Counter()
     for pair, number in pairs.items():
         if pair[place] == value:
@@ -107,13 +135,13 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name or 'no known dance'} ({number})" for name, number in counts.most_common())
 
 
-def _pitch(name: str, note: str | None) -> int | None:
+def _parse_pitch(setting: str, note: str | None) -> int | None:
     if note is None:
         return None
     if not re.fullmatch(r"(\^\^?|__?|=)?([A-G],*|[a-g]'*)", note):
         raise ConfigError(
-            f"domain.{name}={note!r} is not a note in ABC: C is middle C, c an octave higher, C, an octave "
-            "lower, ^F is F sharp"
+            f"domain.{setting}={note!r} is not a note in ABC: C is middle C, c an octave higher, C, an "
+            "octave lower, ^F is F sharp"
         )
     written = parse_note(note)
     return written.natural_pitch + ALTERATIONS.get(written.accidental, 0)

@@ -1,9 +1,9 @@
-"""Tunes in other keys: every note, key and chord symbol moved by one interval, exactly.
+"""Transposition of tunes: every note, key and chord symbol moves by one interval, exactly.
 
-An interval is a number of semitones and a number of fifths up the line … Bb F C G D A E B F# …, which says
-how it is spelled. Moving by fifths takes the steps of one key to the steps of the other, one to one, and
-every accidental to that which stands as far from its key; so a note without an accidental stays one, and
-what accidentals reach, in their bar and over ties, stays as it was, without being looked at.
+An interval is a number of semitones, and a number of fifths on the line … Bb F C G D A E B F# …, which
+determines its spelling. Moving by fifths maps the steps of one key to the steps of the other, one to one, and
+keeps the distance of each accidental from its key. So a note without an accidental stays without one, and the
+reach of accidentals, in their bar and over ties, does not change.
 """
 
 import re
@@ -21,12 +21,13 @@ from pipeline.domains.music.abc.abc_notation import (
     split_length,
     tokenize,
 )
-from pipeline.domains.music.abc.normal_form import Keep, normalise_body
+from pipeline.domains.music.abc.normal_form import normalise_body
+from pipeline.domains.music.abc.normal_form_options import NormalFormOptions
 from pipeline.domains.music.abc.tune import Tune
 
-LOWEST, HIGHEST = 55, 88
-"""MIDI note numbers that a fiddle plays easily, G3 to E6: a tune is moved no further, but for what it has."""
-MAX_SIGNS = 6
+MIN_PITCH, MAX_PITCH = 55, 88
+"""MIDI note numbers that a fiddle plays easily, G3 to E6: the range of a moved tune, or its own range."""
+MAX_KEY_SIGNS = 6
 """Sharps or flats of the tune's key; keys inside it may have one more."""
 
 _FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
@@ -36,20 +37,20 @@ _TONIC_SIGNS = {-1: "b", 0: "", 1: "#"}
 _SYMBOL = re.compile(r'"([A-G])([#b]?)([^/"]*)(?:/([A-G])([#b]?))?"')
 
 
-class NotMovable(ValueError):
-    """A tune that cannot be written in the other key; the message says why."""
+class TranspositionError(ValueError):
+    """A tune that cannot be written in the other key; the message names the reason."""
 
 
 class Interval(NamedTuple):
-    """So many semitones, spelled as so many fifths; ``semitones - 7 * fifths`` is whole octaves."""
+    """Semitones, and the fifths that spell them; ``semitones - 7 * fifths`` are whole octaves."""
 
     semitones: int
     fifths: int
 
-    def moved(self, step: str, alteration: int) -> tuple[str, int]:
-        """The step and alteration that a note lands on, its octave aside.
+    def apply(self, step: str, alteration: int) -> tuple[str, int]:
+        """The step and alteration of a note after the move, without its octave.
 
-        >>> Interval(2, 2).moved("F", 0), Interval(1, -5).moved("E", 0)
+        >>> Interval(2, 2).apply("F", 0), Interval(1, -5).apply("E", 0)
         (('G', 0), ('F', 0))
         """
         place = _FIFTHS[step] + self.fifths + 1
@@ -57,36 +58,36 @@ class Interval(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Steps of the staff that it goes up."""
+        """The interval in steps of the staff."""
         return 4 * self.fifths + 7 * ((self.semitones - 7 * self.fifths) // 12)
 
 
-def transposed(tune: Tune, semitones: int) -> Tune:
-    """The tune so many semitones higher (lower below 0), in a key of the same mode with few signs.
+def transpose_tune(tune: Tune, semitones: int) -> Tune:
+    """The tune moved by semitones, in a key of the same mode with few sharps or flats.
 
-    Raises NotMovable where that leaves the range, or takes more accidentals than ABC can write.
+    Raises TranspositionError where it leaves the range, or needs more accidentals than ABC can write.
     """
-    pitches = [pitch for note in tune.reading.notes for pitch in note.pitches]
+    pitches = [pitch for note in tune.parsed.notes for pitch in note.pitches]
     if pitches:
         low, high = min(pitches), max(pitches)
-        if low + semitones < min(low, LOWEST) or high + semitones > max(high, HIGHEST):
-            raise NotMovable("out of range")
-    return _Mover(tune, semitones).run()
+        if low + semitones < min(low, MIN_PITCH) or high + semitones > max(high, MAX_PITCH):
+            raise TranspositionError("out of range")
+    return _Transposer(tune, semitones).run()
 
 
-def at_sounding_pitch(tune: Tune, semitones: int) -> Tune:
-    """A tune written as it sounds, whatever its range: so many semitones higher. Raises NotMovable."""
-    return _Mover(tune, semitones).run()
+def transpose_to_sounding_pitch(tune: Tune, semitones: int) -> Tune:
+    """The tune moved by semitones, without regard to its range; TranspositionError as `transpose_tune`."""
+    return _Transposer(tune, semitones).run()
 
 
-class _Mover:
+class _Transposer:
     def __init__(self, tune: Tune, semitones: int) -> None:
         self.tune = tune
         inside = [token.text[3:-1] for token in tune.tokens if token.text.startswith("[K:")]
         try:
             signs = [fields.sharps(key) for key in (tune.key, *inside)]
         except (KeyError, IndexError) as error:
-            raise NotMovable(f"unknown key {error}") from error
+            raise TranspositionError(f"unknown key {error}") from error
         self.interval = Interval(semitones, _fifths(semitones, signs))
 
     def run(self) -> Tune:
@@ -97,8 +98,8 @@ class _Mover:
 
     def _token(self, token: Token) -> str:
         kind, text = token.kind, token.text
-        if kind in ("unknown", "field"):  # a lone accidental, say, would join that of the next note
-            raise NotMovable(f"unknown symbol {text!r}")
+        if kind in ("unknown", "field"):  # a single accidental, for example, would join that of the next note
+            raise TranspositionError(f"unknown symbol {text!r}")
         if kind == "note":
             return _note(text, self.interval)
         if kind in ("chord", "grace"):
@@ -112,17 +113,17 @@ class _Mover:
 
 
 def _fifths(semitones: int, signs: Sequence[int]) -> int:
-    """The spelling that leaves few sharps or flats, of `signs` in the tune's key and in those inside it."""
+    """The fifths that leave few sharps or flats; `signs` has those of all keys, the tune's key first."""
 
     def cost(fifths: int) -> tuple[bool, int, bool]:
         moved = [count + fifths for count in signs]
-        # Of six sharps and six flats, those that the tune is used to.
-        return abs(moved[0]) > MAX_SIGNS, max(map(abs, moved)), (moved[0] > 0) != (signs[0] >= 0)
+        # Of six sharps and six flats the kind that the tune has already.
+        return abs(moved[0]) > MAX_KEY_SIGNS, max(map(abs, moved)), (moved[0] > 0) != (signs[0] >= 0)
 
     nearest = 7 * semitones % 12
     best = min((nearest - 24, nearest - 12, nearest, nearest + 12), key=cost)
-    if max(abs(count + best) for count in signs) > MAX_SIGNS + 1:
-        raise NotMovable("a key inside it has too many sharps or flats")
+    if max(abs(count + best) for count in signs) > MAX_KEY_SIGNS + 1:
+        raise TranspositionError("a key inside it has too many sharps or flats")
     return best
 
 
@@ -130,12 +131,12 @@ def _fifths(semitones: int, signs: Sequence[int]) -> int:
 def _note(text: str, interval: Interval) -> str:
     head, length = split_length(text)
     note = parse_note(head)
-    step, change = interval.moved(note.step, 0)
+    step, change = interval.apply(note.step, 0)
     sign = ""
     if note.accidental:
         alteration = ALTERATIONS[note.accidental] + change
         if alteration not in _SIGNS:
-            raise NotMovable("more than two sharps or flats on a note")
+            raise TranspositionError("more than two sharps or flats on a note")
         sign = _SIGNS[alteration]
     octave = (7 * note.octave + _STEPS.index(note.step) + interval.steps) // 7
     return format_pitch(sign, step, octave) + length
@@ -145,18 +146,18 @@ def _note(text: str, interval: Interval) -> str:
 def _key(key: str, interval: Interval) -> str:
     match = re.match(r"([A-G])([#b]?)", key)
     if match is None:
-        raise NotMovable(f"unknown key {key!r}")
-    step, alteration = interval.moved(match[1], {"": 0, "#": 1, "b": -1}[match[2]])
+        raise TranspositionError(f"unknown key {key!r}")
+    step, alteration = interval.apply(match[1], {"": 0, "#": 1, "b": -1}[match[2]])
     if alteration not in _TONIC_SIGNS:
-        raise NotMovable(f"no name for the key in place of {key}")
+        raise TranspositionError(f"no name for the key in place of {key}")
     return step + _TONIC_SIGNS[alteration] + key[match.end() :]
 
 
 @lru_cache(maxsize=65536)
 def _symbol(text: str, interval: Interval) -> str:
-    """A chord symbol moved; other words in quotes stay."""
+    """A chord symbol after the move; other words in quotes stay."""
     match = _SYMBOL.fullmatch(text)
-    if match is None or normalise_body(text, "4/4", "1/8", Keep(), whole=False) != text:
+    if match is None or normalise_body(text, "4/4", "1/8", NormalFormOptions(), whole=False) != text:
         return text
     root = _named(match[1], match[2], interval)
     bass = f"/{_named(match[4], match[5], interval)}" if match[4] else ""
@@ -164,8 +165,8 @@ def _symbol(text: str, interval: Interval) -> str:
 
 
 def _named(step: str, sign: str, interval: Interval) -> str:
-    """A note's name, by another one that sounds the same where it would need two signs."""
-    step, alteration = interval.moved(step, {"": 0, "#": 1, "b": -1}[sign])
+    """The name of a chord's root or bass; a name with two signs becomes its enharmonic equivalent."""
+    step, alteration = interval.apply(step, {"": 0, "#": 1, "b": -1}[sign])
     if abs(alteration) > 1:
-        step, alteration = Interval(0, -12 if alteration > 0 else 12).moved(step, alteration)
+        step, alteration = Interval(0, -12 if alteration > 0 else 12).apply(step, alteration)
     return step + _TONIC_SIGNS[alteration]

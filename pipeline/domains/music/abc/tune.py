@@ -1,8 +1,8 @@
-"""A tune in our normal form, its notes and bars with exact times, and a checker that names every problem.
+"""A tune in its learned form, with its notes and bars, and a check that names every problem.
 
-What passes `check` is safe to hand to music21 and verovio, which raise, fall silent or abort on some of
-what does not. Times are in ticks, `WHOLE` to a whole note: integers where they can be, so that bars are
-compared exactly and fast, else fractions.
+A tune that passes `check` is safe for music21 and verovio; other tunes make them raise, abort or fall silent.
+Times are in ticks, `WHOLE` to a whole note: integers wherever possible, for exact and fast comparison, else
+fractions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,19 +15,18 @@ from pipeline.domains.music.abc.abc_notation import Token, tokenize
 from pipeline.domains.music.abc.notes import (
     WHOLE,
     Bar,
+    ParsedMusic,
     Problem,
-    Reading,
     Ticks,
     ending_numbers,
     opens_section,
 )
-from pipeline.domains.music.abc.reader import read_notes
+from pipeline.domains.music.abc.reader import parse_notes
 
 
 @dataclass(frozen=True)
 class Tune:
-    """A tune: normalised meter, unit note length and key (see `fields`), and a body in one voice; `rhythm`,
-    such as reel or jig, where it is known."""
+    """A tune in one voice; meter, unit note length, key and rhythm are normalised (see `fields`)."""
 
     meter: str
     unit: str
@@ -35,16 +34,17 @@ class Tune:
     body: str
     metadata: dict[str, str] = field(default_factory=dict, compare=False)
     rhythm: str = ""
+    """Such as reel or jig; "" where it is not known."""
 
     @property
     def header(self) -> str:
-        """The fields in their fixed order, one a line: three, or four where the rhythm is known."""
+        """The header fields in their order, one a line: three, or four with a rhythm."""
         rhythm = f"R:{self.rhythm}\n" if self.rhythm else ""
         return f"{rhythm}M:{self.meter}\nL:{self.unit}\nK:{self.key}\n"
 
     @property
     def text(self) -> str:
-        """The sequence that is learned: header and body."""
+        """The learned sequence: header and body."""
         return self.header + self.body
 
     @cached_property
@@ -53,26 +53,26 @@ class Tune:
         return tokenize(self.body)
 
     @cached_property
-    def reading(self) -> Reading:
+    def parsed(self) -> ParsedMusic:
         """Notes, bars and problems."""
-        return read_notes(self.tokens, self.meter, self.unit, self.key)
+        return parse_notes(self.tokens, self.meter, self.unit, self.key)
 
     def check(self) -> tuple[Problem, ...]:
-        """All that keeps the tune from being played and engraved as written; empty for a valid tune."""
-        reading = self.reading
+        """The problems that keep a tune from being played and engraved as written; none for a valid tune."""
+        parsed = self.parsed
         found = [
-            *reading.problems,
-            *_bar_problems(reading),
-            *_upbeat_problems(reading),
-            *_repeat_problems(reading),
-            *_ending_problems(reading),
+            *parsed.problems,
+            *_bar_problems(parsed),
+            *_upbeat_problems(parsed),
+            *_repeat_problems(parsed),
+            *_ending_problems(parsed),
         ]
-        if not any(note.pitches for note in reading.notes):
+        if not any(note.pitches for note in parsed.notes):
             found.insert(0, Problem("no notes", 0))
-        elif not reading.bars or not reading.bars[-1].right:
+        elif not parsed.bars or not parsed.bars[-1].right:
             found.append(Problem("no final bar line", len(self.body)))
-        elif all(bar.full is not None and bar.duration < bar.full for bar in reading.bars):
-            # Each short bar alone could be an upbeat or its complement; a tune of nothing else is none.
+        elif all(bar.full is not None and bar.duration < bar.full for bar in parsed.bars):
+            # A short bar may be an upbeat, or may complete one; a tune needs other bars, too.
             found.append(Problem("no full bar", 0))
         return tuple(found)
 
@@ -98,7 +98,7 @@ class Tune:
 
 
 def _rhythm(text: str) -> tuple[str, str]:
-    """What R: says in the first line, if that is there, and the other lines."""
+    """The rhythm of a first line R:, "" without one, and the other lines."""
     if not text.startswith("R:"):
         return "", text
     first, _, rest = text.partition("\n")
@@ -109,22 +109,22 @@ def _rhythm(text: str) -> tuple[str, str]:
 
 
 def _is_edge(bar: Bar) -> bool:
-    """Whether the bar may be short: a pick-up, the end of a part, or a half of a bar split between them."""
+    """Whether the bar may be short: an upbeat, the end of a part, or half of a bar between two parts."""
     return opens_section(bar.left) or opens_section(bar.right) or bool(bar.ending)
 
 
-def _bar_problems(reading: Reading) -> Iterator[Problem]:
-    for index, bar in enumerate(reading.bars):
+def _bar_problems(parsed: ParsedMusic) -> Iterator[Problem]:
+    for index, bar in enumerate(parsed.bars):
         if bar.full is None:
             continue
         if bar.duration > bar.full:
             yield Problem("bar too long", bar.start, f"bar {index + 1}: {_fraction(bar.duration)}")
-        elif bar.duration < bar.full and not _is_edge(bar) and not _next_is_ending(reading.bars, index):
+        elif bar.duration < bar.full and not _is_edge(bar) and not _next_is_ending(parsed.bars, index):
             yield Problem("bar too short", bar.start, f"bar {index + 1}: {_fraction(bar.duration)}")
 
 
 def repeated_upbeats(bars: Sequence[Bar]) -> list[Ticks]:
-    """For each bar the upbeat that begins its section, which a repeat sign plays again; 0 for none."""
+    """For each bar the length of the upbeat of its section, which a repeat plays again; 0 for none."""
     found: list[Ticks] = []
     upbeat: Ticks = 0
     for bar in bars:
@@ -135,9 +135,9 @@ def repeated_upbeats(bars: Sequence[Bar]) -> list[Ticks]:
     return found
 
 
-def _upbeat_problems(reading: Reading) -> Iterator[Problem]:
-    """A bar before a repeat sign is short by the upbeat that the repeat plays again."""
-    for index, (bar, upbeat) in enumerate(zip(reading.bars, repeated_upbeats(reading.bars), strict=True)):
+def _upbeat_problems(parsed: ParsedMusic) -> Iterator[Problem]:
+    """A bar before a repeat sign leaves room for the upbeat that the repeat plays again."""
+    for index, (bar, upbeat) in enumerate(zip(parsed.bars, repeated_upbeats(parsed.bars), strict=True)):
         if upbeat and bar.right.startswith(":") and bar.full is not None:
             both = bar.duration + upbeat
             if bar.duration <= bar.full < both:
@@ -153,10 +153,10 @@ def _fraction(ticks: Ticks) -> str:
     return f"{Fraction(ticks) / WHOLE} of a whole note"
 
 
-def _repeat_problems(reading: Reading) -> Iterator[Problem]:
-    """Repeats pair up: what `|:` opens is closed before the next opens."""
+def _repeat_problems(parsed: ParsedMusic) -> Iterator[Problem]:
+    """Each `|:` is closed before the next one."""
     open_at: int | None = None
-    for bar in reading.bars:
+    for bar in parsed.bars:
         if bar.left.endswith(":"):
             if open_at is not None:
                 yield Problem("repeat opened twice", bar.start)
@@ -167,10 +167,10 @@ def _repeat_problems(reading: Reading) -> Iterator[Problem]:
         yield Problem("repeat not closed", open_at)
 
 
-def _ending_problems(reading: Reading) -> Iterator[Problem]:
-    """First endings close with a repeat sign, second endings follow at once."""
+def _ending_problems(parsed: ParsedMusic) -> Iterator[Problem]:
+    """A first ending ends with a repeat sign, and its second ending follows at once."""
     inside = awaited = 0
-    for bar in reading.bars:
+    for bar in parsed.bars:
         numbers = ending_numbers(bar.ending)
         if numbers:
             if inside == 1 or numbers[0] != (awaited or 1):
@@ -187,4 +187,4 @@ def _ending_problems(reading: Reading) -> Iterator[Problem]:
                 yield Problem("first ending without a repeat", bar.start)
             inside = 0
     if inside == 1 or awaited:
-        yield Problem("second ending missing", reading.bars[-1].start)
+        yield Problem("second ending missing", parsed.bars[-1].start)

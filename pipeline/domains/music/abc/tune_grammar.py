@@ -1,8 +1,8 @@
-"""The grammar by which tunes are drawn that can be played, engraved and repeated as they are written.
+"""The grammar of tunes, for constrained decoding: whatever it allows can be played, engraved and repeated.
 
-Three strands watch a tune: `bars.Bars` its bars, `strands.Pitches` ties and the range, `strands.Parts`
-repeats, endings and the number of bars. Each is spelled by the symbols of a model (see `lexicon`), so that
-the same grammar serves characters and musical tokens.
+It has three component automata: `MeterAutomaton` for bars, `PitchAutomaton` for ties and the range, and
+`RepeatAutomaton` for repeats, endings and the number of bars. `lexicon` spells each of them by the symbols of
+a model, so that one grammar serves characters and musical tokens.
 """
 
 import itertools
@@ -10,23 +10,24 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from pipeline.domains.music.abc import fields
-from pipeline.domains.music.abc.abc_notation import is_one_note
-from pipeline.domains.music.abc.filling import Filling
-from pipeline.domains.music.abc.grammar_meter import (
+from pipeline.domains.music.abc.abc_notation import format_length, is_one_note
+from pipeline.domains.music.abc.filling import BarFilling
+from pipeline.domains.music.abc.grammar_meter import MeterAutomaton
+from pipeline.domains.music.abc.grammar_rules import PitchAutomaton, RepeatAutomaton
+from pipeline.domains.music.abc.lexicon import SpellingTrie, SymbolAutomaton, Symbols, TokenAutomaton
+from pipeline.domains.music.abc.requested_header import RequestedAttributes
+from pipeline.domains.music.abc.token_kinds import (
     BAR_LINES,
-    BROKEN,
-    ENDS,
-    MARKS,
-    MAX_LENGTH,
+    BROKEN_RHYTHMS,
+    END_LINES,
+    MAX_LENGTH_UNITS,
+    ORNAMENTS,
     TUPLETS,
-    Bars,
-    kind_of,
+    classify_token,
 )
-from pipeline.domains.music.abc.grammar_rules import Parts, Pitches
-from pipeline.domains.music.abc.lexicon import Letters, Lexicon, Spelled, Strand
-from pipeline.domains.music.abc.requested_header import Wishes
 from pipeline.errors import ConfigError
 from pipeline.grammar import Grammar
 
@@ -38,121 +39,143 @@ _QUALITIES = ("", "m", "7", "m7", "maj7", "maj", "min", "dim", "dim7", "aug", "+
 
 
 class TuneGrammar(Grammar):
-    """The grammar for models of these symbols. `asked` are the values that header fields may have, by name
-    (R, M, L, K), "" for one that is left out; `lowest` and `highest` MIDI note numbers.
+    """The grammar of tunes for models of these symbols.
 
-    Raises ValueError where the symbols cannot spell a tune, or not one that is asked for.
+    Parameters
+    ----------
+    symbols : sequence of str
+        The alphabet: characters or musical tokens.
+    header_values : mapping of str to frozenset of str
+        The values that a header field may have, by its letter (R, M, L, K); "" for a field left out. A field
+        that is missing here may have any value.
+    lowest, highest : int or None
+        The pitch range as MIDI note numbers, both allowed.
+
+    Raises
+    ------
+    ValueError
+        Where the symbols cannot spell a tune, or no tune with these values.
     """
 
     tries = 4
 
     def __init__(
-        self, symbols: Sequence[str], asked: Mapping[str, frozenset[str]],
+        self, symbols: Sequence[str], header_values: Mapping[str, frozenset[str]],
         lowest: int | None = None, highest: int | None = None,
     ) -> None:  # fmt: skip
-        self.words = dict(_words(symbols))
-        tokens = frozenset(self.words)
-        kinds = frozenset(kind for kind in map(kind_of, tokens) if kind is not None)
-        lengths = {kind: 1 + len(self.words[kind]) for kind in kinds if kind[0] in "0123456789/"}
-        self.filling = Filling({"": 1, **lengths})
-        self.bars = Bars(kinds, self.filling, dict(asked))
-        self._check(kinds)
-        self.parts = Parts(tokens)
-        others: list[Strand] = [Pitches(tokens, lowest, highest), self.parts]
-        bars = Spelled(self.bars, self._lexicon(self.bars, _any_marks(symbols)))
-        self.strands = [bars, *(Spelled(strand, self._lexicon(strand)) for strand in others)]
-        self.start = tuple(strand.start for strand in self.strands)
+        self.spellings = dict(_spell_tokens(symbols))
+        tokens = frozenset(self.spellings)
+        kinds = frozenset(kind for kind in map(classify_token, tokens) if kind is not None)
+        lengths = {kind: 1 + len(self.spellings[kind]) for kind in kinds if kind[0] in "0123456789/"}
+        meter = MeterAutomaton(kinds, BarFilling({"": 1, **lengths}), header_values)
+        _check_spellings(meter)
+        self.components: list[SymbolAutomaton[Any]] = [
+            SymbolAutomaton(meter, self._build_trie(meter, _spell_octave_marks(symbols)))
+        ]
+        for automaton in (PitchAutomaton(tokens, lowest, highest), RepeatAutomaton(tokens)):
+            self.components.append(SymbolAutomaton(automaton, self._build_trie(automaton)))
+        self.start = tuple(component.start for component in self.components)
 
-    def _check(self, kinds: frozenset[str]) -> None:
-        for name, stage in (("M", 1), ("L", 2), ("K", 3), ("R", 0)):
-            if not self.bars.header[stage]:
-                known = sorted(kind for kind in kinds if kind.startswith(f"{name}:"))
-                raise ValueError(f"of {name}: it knows {', '.join(known) or 'none'}")
-        if "note" not in kinds or not ENDS & kinds:
-            raise ValueError("it has no notes or no bar lines")
+    def _build_trie(
+        self, automaton: TokenAutomaton[Any], more: Mapping[str, Symbols] = MappingProxyType({})
+    ) -> SpellingTrie:
+        spellings = {**more, **self.spellings}.items()
+        spelled = ((symbols, automaton.kind(token)) for token, symbols in spellings)
+        return SpellingTrie((symbols, kind) for symbols, kind in spelled if kind is not None)
 
-    def _lexicon(self, strand: Strand, more: Mapping[str, Letters] = MappingProxyType({})) -> Lexicon:
-        words = {**more, **self.words}.items()
-        spelled = ((letters, strand.kind(token)) for token, letters in words)
-        return Lexicon((letters, kind) for letters, kind in spelled if kind is not None)
+    def step(self, component: int, state: Any, symbol: int) -> Hashable:
+        return self.components[component].step(state, symbol)
 
-    def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
-        return self.strands[strand].step(state, letter)
+    def alike(self, component: int, state: Any, symbol: int) -> Symbols:
+        return self.components[component].alike(state, symbol)
 
-    def alike(self, strand: int, state: Hashable, letter: int) -> Letters:
-        return self.strands[strand].alike(state, letter)
+    def allowed(self, component: int, state: Any) -> tuple[frozenset[int], bool]:
+        return self.components[component].allowed(state)
 
-    def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
-        return self.strands[strand].allowed(state)
+
+def _check_spellings(meter: MeterAutomaton) -> None:
+    """Raise ValueError where no tune can be spelled."""
+    for name, number in (("M", 1), ("L", 2), ("K", 3), ("R", 0)):
+        if not meter.header_lines[number]:
+            known = sorted(kind for kind in meter.kinds if kind.startswith(f"{name}:"))
+            raise ValueError(f"for {name}: it knows {', '.join(known) or 'none'}")
+    if "note" not in meter.kinds or not END_LINES & meter.kinds:
+        raise ValueError("it has no notes or no bar lines")
 
 
 @lru_cache(maxsize=8)
-def tune_grammar(symbols: tuple[str, ...], wishes: Wishes) -> TuneGrammar | None:
+def build_tune_grammar(symbols: tuple[str, ...], request: RequestedAttributes) -> TuneGrammar | None:
     """The grammar for models of these symbols; None where they cannot spell a tune.
 
-    Raises ConfigError where they cannot spell what is asked for.
+    Raises ConfigError where they cannot spell the requested attributes.
     """
     try:
-        return TuneGrammar(symbols, wishes.allowed, wishes.lowest, wishes.highest)
+        return TuneGrammar(symbols, request.header_values, request.lowest, request.highest)
     except ValueError as error:
-        if wishes == Wishes():
+        if request == RequestedAttributes():
             return None
         raise ConfigError(
-            f"domain.meter, key, dance: the model cannot write what is asked for: {error}"
+            f"domain.meter, key, dance: the model cannot write what is requested: {error}"
         ) from None
 
 
-def _words(symbols: Sequence[str]) -> Iterator[tuple[str, Letters]]:
-    """The tokens that the symbols can spell, and how."""
-    letters = {symbol: number for number, symbol in enumerate(symbols)}
-    if any(len(symbol) > 1 for symbol in symbols):
-        for symbol, number in letters.items():
-            if kind_of(symbol) is not None:
+def _spell_tokens(symbols: Sequence[str]) -> Iterator[tuple[str, Symbols]]:
+    """The tokens that the symbols can spell, each with its symbols."""
+    numbers = {symbol: number for number, symbol in enumerate(symbols)}
+    if _are_tokens(symbols):
+        for symbol, number in numbers.items():
+            if classify_token(symbol) is not None:
                 yield symbol, (number,)
         return
-    for token in itertools.chain(_notes(), _lengths(), _signs(), _chord_symbols(letters), _fields()):
-        if all(character in letters for character in token):
-            yield token, tuple(letters[character] for character in token)
+    for token in itertools.chain(_notes(), _lengths(), _signs(), _chord_symbols(numbers), _fields()):
+        if all(character in numbers for character in token):
+            yield token, tuple(numbers[character] for character in token)
+
+
+def _are_tokens(symbols: Sequence[str]) -> bool:
+    """Whether the symbols are musical tokens, not characters."""
+    return any(len(symbol) > 1 for symbol in symbols)
 
 
 def _notes() -> Iterator[str]:
-    # Not the highest and lowest of all: with any accidental, all of these lie on the piano.
-    places = [letter.upper() + "," * n for letter in "abcdefg" for n in range(4)]
-    places += [letter + "'" * n for letter in "abcdefg" for n in range(3)]
+    # The piano has all of these, with any accidental.
+    plain = [step.upper() + "," * n for step in "abcdefg" for n in range(4)]
+    plain += [step + "'" * n for step in "abcdefg" for n in range(3)]
     for accidental in ("", "^", "_", "="):
-        yield from (accidental + place for place in places)
+        yield from (accidental + note for note in plain)
 
 
-def _any_marks(symbols: Sequence[str]) -> dict[str, Letters]:
-    """Notes with any marks of the octave, which those who do not look at pitches need not tell apart."""
-    letters = {symbol: number for number, symbol in enumerate(symbols)}
-    if any(len(symbol) > 1 for symbol in symbols):
+def _spell_octave_marks(symbols: Sequence[str]) -> dict[str, Symbols]:
+    """Notes with up to three marks of either octave, for an automaton that ignores pitches.
+
+    With these its trie has fewer different nodes.
+    """
+    numbers = {symbol: number for number, symbol in enumerate(symbols)}
+    if _are_tokens(symbols):
         return {}
     parts = itertools.product(("", "^", "_", "="), "ABCDEFGabcdefg", ",'", range(4))
-    words = (accidental + step + mark * number for accidental, step, mark, number in parts)
+    notes = (accidental + step + mark * number for accidental, step, mark, number in parts)
     return {
-        word: tuple(letters[character] for character in word) for word in words if letters.keys() >= {*word}
+        note: tuple(numbers[character] for character in note) for note in notes if numbers.keys() >= {*note}
     }
 
 
 def _lengths() -> Iterator[str]:
-    from pipeline.domains.music.abc.abc_notation import format_length
-
     for below in (1, 2, 4, 8):
-        most = MAX_LENGTH if below == 1 else 2 * below + below - 1
-        for above in range(1, most + 1):
+        last = MAX_LENGTH_UNITS if below == 1 else 2 * below + below - 1
+        for above in range(1, last + 1):
             length = Fraction(above, below)
             if length.denominator == below and length != 1 and is_one_note(length):
                 yield format_length(length)
 
 
 def _signs() -> Iterator[str]:
-    yield from sorted(BAR_LINES | TUPLETS | BROKEN | MARKS)
+    yield from sorted(BAR_LINES | TUPLETS | BROKEN_RHYTHMS | ORNAMENTS)
     yield from ("z", "-", "[", "]", "{", "}")
 
 
-def _chord_symbols(letters: Mapping[str, int]) -> Iterator[str]:
-    if '"' not in letters:
+def _chord_symbols(numbers: Mapping[str, int]) -> Iterator[str]:
+    if '"' not in numbers:
         return
     roots = [step + sign for step in "ABCDEFG" for sign in ("", "#", "b")]
     basses = ["", *(f"/{root}" for root in roots)]

@@ -23,13 +23,13 @@ _PART_ENDS = ("||", "|]", ":|", "::", "|:", ":||:")
 
 def ends_on_tonic(tune: Tune) -> tuple[float, float]:
     """100 where the last note is the tonic of the key, else 0."""
-    notes = [note for note in tune.reading.notes if note.pitches]
+    notes = [note for note in tune.parsed.notes if note.pitches]
     return (100.0 * ((max(notes[-1].pitches) - tonic_of(tune.key)) % 12 == 0), 1) if notes else (0, 0)
 
 
 def parts(tune: Tune) -> list[list[int]]:
     """The indices of the bars of each part, as written: double bars and repeat signs end a part."""
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     found: list[list[int]] = [[]]
     for index in range(len(bars)):
         found[-1].append(index)
@@ -43,7 +43,7 @@ def part_lengths(tune: Tune) -> list[int]:
 
     A pick-up and the short bar that it completes are one bar together.
     """
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     lengths = []
     for part in parts(tune):
         first = takewhile(lambda bar: not _is_later_ending(bar), (bars[index] for index in part))
@@ -85,7 +85,7 @@ def form_letters(tune: Tune) -> str:
 def _sections(tune: Tune) -> Iterator[np.ndarray]:
     """The pitch at each time step of every eight bars of every part as played; shorter parts are joined to
     eight bars. Of what is left over, four bars or more count as eight."""
-    bar = next((bar for bar in tune.reading.bars if bar.full and bar.duration == bar.full), None)
+    bar = next((bar for bar in tune.parsed.bars if bar.full and bar.duration == bar.full), None)
     if bar is None:
         return
     quarters = float(in_quarters([bar.full])[0]) * PART_BARS
@@ -104,7 +104,7 @@ def _sections(tune: Tune) -> Iterator[np.ndarray]:
 
 def _played_parts(tune: Tune) -> Iterator[float]:
     """Quarters of each part in the order of playing; one that is repeated comes twice."""
-    bars, length = tune.reading.bars, 0.0
+    bars, length = tune.parsed.bars, 0.0
     order = played_bars(bars)
     for index, following in zip(order, [*order[1:], -1], strict=True):
         length += float(in_quarters([bars[index].duration])[0])

@@ -32,7 +32,7 @@ def melody_letters(text: str) -> np.ndarray:
     np.True_
     """
     try:
-        notes = [note for note in parse_tune(text).reading.notes if note.pitches]
+        notes = [note for note in parse_tune(text).parsed.notes if note.pitches]
     except ValueError:
         return np.zeros(0, np.uint8)
     pitches, lengths, held = [], [], False

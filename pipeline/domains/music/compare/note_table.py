@@ -101,7 +101,7 @@ class TuneNotes(NoteTable):
     def of_tune(cls, tune: Tune) -> "TuneNotes":
         """The notes as written, repeats not played, tied ones joined."""
         onsets, durations, pitches, held = [], [], [], ()
-        for note in tune.reading.notes:
+        for note in tune.parsed.notes:
             struck = tuple(sorted(note.pitches))
             if struck and struck == held:
                 for place in range(1, len(held) + 1):
@@ -113,7 +113,7 @@ class TuneNotes(NoteTable):
             held = struck if note.tied else ()
         bar_quarters, bars = _commonest([
             (bar.onset, bar.full)
-            for bar in tune.reading.bars
+            for bar in tune.parsed.bars
             if bar.full and bar.duration <= bar.full and not is_pickup(bar)
         ])  # fmt: skip
         return cls(

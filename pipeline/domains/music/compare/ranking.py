@@ -44,7 +44,7 @@ def _whole_phrases(tune: Tune) -> bool:
 
 
 def _playable(tune: Tune) -> bool:
-    pitches = [pitch for note in tune.reading.notes for pitch in note.pitches]
+    pitches = [pitch for note in tune.parsed.notes for pitch in note.pitches]
     inside = bool(pitches) and min(pitches) >= LOWEST and max(pitches) <= HIGHEST
     return inside and max(pitches) - min(pitches) <= MAX_RANGE
 
@@ -82,7 +82,7 @@ def _checked(record: Record) -> tuple[Record, int, float | None]:
 
 
 def _bits(record: Record, tune: Tune) -> float | None:
-    struck = sum(bool(note.pitches) for note in tune.reading.notes)
+    struck = sum(bool(note.pitches) for note in tune.parsed.notes)
     if "log_probability" not in record.metadata or not struck:
         return None
     return -float(record.metadata["log_probability"]) / math.log(2) / struck

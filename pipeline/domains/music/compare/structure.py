@@ -80,9 +80,9 @@ def bar_contents(tune: Tune) -> np.ndarray:
 
     Bars are equal where the same pitches start at the same times and last as long; ornaments do not count.
     """
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     notes: list[list[tuple]] = [[] for _ in bars]
-    for note in tune.reading.notes:
+    for note in tune.parsed.notes:
         if note.bar < len(bars):
             notes[note.bar].append((note.pitches, note.onset - bars[note.bar].onset, note.duration))
     numbers: dict[tuple, int] = {}
@@ -117,12 +117,12 @@ def loops(tune: Tune) -> bool:
 
 def written_bars(tune: Tune) -> int:
     """Bars as written, pick-ups not counted."""
-    return sum(not is_pickup(bar) for bar in tune.reading.bars)
+    return sum(not is_pickup(bar) for bar in tune.parsed.bars)
 
 
 def whole_parts(tune: Tune) -> list[list[int]]:
     """The bars of each part of `MIN_PART_BARS` or more, pick-ups left out."""
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     kept = ([index for index in part if not is_pickup(bars[index])] for part in parts(tune))
     return [part for part in kept if len(part) >= MIN_PART_BARS]
 
@@ -140,7 +140,7 @@ def parts_end_on_tonic(tune: Tune) -> bool:
 
 def _last_note(tune: Tune, part: Sequence[int]) -> Note | None:
     inside = set(part)
-    return next((n for n in reversed(tune.reading.notes) if n.pitches and n.bar in inside), None)
+    return next((n for n in reversed(tune.parsed.notes) if n.pitches and n.bar in inside), None)
 
 
 def ends_alike(tune: Tune) -> bool:
@@ -156,7 +156,7 @@ def has_accidental(tune: Tune) -> bool:
 
 def has_endings(tune: Tune) -> bool:
     """Whether a part has a first and a second ending."""
-    return any(bar.ending for bar in tune.reading.bars)
+    return any(bar.ending for bar in tune.parsed.bars)
 
 
 def leaps(piece: NoteTable) -> tuple[float, float]:

@@ -18,7 +18,7 @@ Strike = tuple[Ticks, Ticks, tuple[int, ...], float]
 
 def accompany(tune: Tune) -> Iterator[Strike]:
     """What is struck to a valid tune as it is played; before the first full bar, nothing."""
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     chords = harmonise(tune)
     order = played_bars(bars)
     onset: Ticks = 0

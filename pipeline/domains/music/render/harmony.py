@@ -85,7 +85,7 @@ def parse_chord(text: str) -> Chord | None:
 
 def _named_chords(tune: Tune) -> list[Chord | None]:
     """The first chord named in each bar."""
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     found: list[Chord | None] = [None] * len(bars)
     index = 0
     for token in tune.tokens:
@@ -97,11 +97,11 @@ def _named_chords(tune: Tune) -> list[Chord | None]:
 
 
 def _best_chords(tune: Tune) -> tuple[Chord, ...]:
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     tonic, degrees = _tonic_and_degrees(tune.key)
     chords = {Chord((tonic + degree) % 12, third): welcome for (degree, third), welcome in degrees.items()}
     by_bar: list[list[Note]] = [[] for _ in bars]
-    for note in tune.reading.notes:
+    for note in tune.parsed.notes:
         by_bar[note.bar].append(note)
     fits = []
     for index, bar in enumerate(bars):

@@ -155,7 +155,7 @@ def settle(text: str) -> str:
 def _struck_as_written(tune: Tune) -> list[int]:
     struck: list[int] = []
     held: set[int] = set()
-    for note in tune.reading.notes:
+    for note in tune.parsed.notes:
         struck += sorted(pitch for pitch in note.pitches if pitch not in held)
         held = set(note.pitches) if note.tied else set()
     return struck

@@ -62,7 +62,7 @@ class Performance:
 def perform(tune: Tune, seed: str, accompanied: bool = False) -> Performance:
     """Play a valid tune, repeats and all; `seed` is that of the slight unevenness of a human hand, and
     names the tune, so that the hand differs from one to the next."""
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     order = [bars[index] for index in played_bars(bars)]
     beat = fields.beat_length(tune.meter)
     tempo = fields.beats_per_minute(tune.meter, tune.rhythm) * float(beat) * 4

@@ -48,11 +48,11 @@ def _leaves_endings(bar: Bar) -> bool:
 
 def played_notes(tune: Tune, join_ties: bool = True) -> list[Note]:
     """Notes and rests with onsets in playing time, tied notes joined to one."""
-    reading = tune.reading
-    by_bar: list[list[Note]] = [[] for _ in reading.bars]
-    for note in reading.notes:
+    parsed = tune.parsed
+    by_bar: list[list[Note]] = [[] for _ in parsed.bars]
+    for note in parsed.notes:
         by_bar[note.bar].append(note)
-    notes = _in_time(reading.bars, by_bar, played_bars(reading.bars))
+    notes = _in_time(parsed.bars, by_bar, played_bars(parsed.bars))
     return list(_join_ties(notes) if join_ties else notes)
 
 
@@ -96,7 +96,7 @@ def played_measures(bars: Sequence[Bar]) -> Iterator[tuple[Ticks, Bar, Ticks]]:
 def played_meters(tune: Tune) -> Iterator[tuple[Ticks, str]]:
     """The meters as played, each with its onset; a short measure has one of its own, so that the bar lines
     of other programs fall where ours do."""
-    bars = tune.reading.bars
+    bars = tune.parsed.bars
     last = ""
     for onset, bar, length in played_measures([bars[index] for index in played_bars(bars)]):
         meter = bar.meter if length == bar.full or bar.full is None else _short_meter(bar.meter, length)
@@ -116,7 +116,7 @@ def _short_meter(meter: str, length: Ticks) -> str:
 
 def grace_pitches(tune: Tune) -> dict[int, tuple[int, ...]]:
     """The pitches of the grace notes before a note or chord, by its offset in the body."""
-    alterations = iter(tune.reading.alterations)
+    alterations = iter(tune.parsed.alterations)
     found: dict[int, tuple[int, ...]] = {}
     waiting: tuple[int, ...] = ()
     for token in tune.tokens:

@@ -83,7 +83,7 @@ def _key_signature(text: str) -> "key.KeySignature":
 
 def _clef(tune: Tune) -> "clef.Clef":
     """Treble, or bass for what would stand far below that staff."""
-    pitches = sorted(pitch for read in tune.reading.notes for pitch in read.pitches)
+    pitches = sorted(pitch for read in tune.parsed.notes for pitch in read.pitches)
     return clef.BassClef() if pitches and pitches[len(pitches) // 2] < 55 else clef.TrebleClef()
 
 
@@ -92,9 +92,9 @@ class _Page:
 
     def __init__(self, tune: Tune) -> None:
         self.tune = tune
-        self.bars = tune.reading.bars
-        self.notes = iter(tune.reading.notes)
-        self.alterations = iter(tune.reading.alterations)
+        self.bars = tune.parsed.bars
+        self.notes = iter(tune.parsed.notes)
+        self.alterations = iter(tune.parsed.alterations)
         self.measures = [stream.Measure() for _ in self.bars]
         self.symbols: list[str] = []
         self.graces: list[tuple[str, list[Any]]] = []

@@ -148,7 +148,7 @@ def _bits(record: Record, events: Sequence[Event]) -> str:
     if isinstance(record, PieceRecord):
         struck = len(record.piece.notes)
     else:
-        notes = parse_tune(record.text).reading.notes
+        notes = parse_tune(record.text).parsed.notes
         struck = sum(bool(note.pitches) for note in notes) - sum(note.tied for note in notes)
     bits = -float(record.metadata["log_probability"]) / math.log(2)
     return f"{bits / struck:.2f}" if struck > 0 else ""
@@ -192,7 +192,7 @@ def events_of(record: Record, moments: Moments) -> list[Event]:
 
 
 def _tune_events(tune: Tune, moments: Moments) -> list[Event]:
-    written = {note.start: float(note.onset) * 4 / WHOLE for note in tune.reading.notes}
+    written = {note.start: float(note.onset) * 4 / WHOLE for note in tune.parsed.notes}
     beat = float(fields.beat_length(tune.meter) * WHOLE)
     second = beat * fields.beats_per_minute(tune.meter, tune.rhythm) / 60  # in ticks
     return [

@@ -82,7 +82,7 @@ def test_accidentals_by_another_rule_are_rejected(tmp_path, line):
         (rejection,) = Abc().read(write(tmp_path, text))
         assert rejection.reason == "accidentals by another rule"
     (record,) = Abc().read(write(tmp_path, f"%%propagate-accidentals pitch\n\n{tune}"))
-    assert parse_tune(record.symbols).reading.notes[1].pitches == (66,)
+    assert parse_tune(record.symbols).parsed.notes[1].pitches == (66,)
 
 
 def test_irregular_tunes_are_kept_where_asked(tmp_path):
@@ -169,7 +169,7 @@ def test_a_tune_book_is_read_back(tmp_path, tunes):
     back = list(Abc().read(tmp_path / "tunes.abc"))
     assert [record.metadata["title"] for record in back] == [f"Synthetic tune {i}" for i in range(1, 41)]
     for old, new in zip(records, back, strict=True):
-        before, after = parse_tune(old.symbols).reading.notes, parse_tune(new.symbols).reading.notes
+        before, after = parse_tune(old.symbols).parsed.notes, parse_tune(new.symbols).parsed.notes
         assert [(n.pitches, n.onset, n.duration) for n in before] == [
             (n.pitches, n.onset, n.duration) for n in after
         ]
@@ -181,7 +181,7 @@ def test_a_shuffle_starts_after_the_header():
     assert Abc().shuffle_start("nonsense\nK:C\n") == 0
 
 
-def test_one_tune_is_told_of_as_one(tmp_path, tunes):
+def test_a_single_tune_is_counted_in_the_singular(tmp_path, tunes):
     assert Abc().write(tunes[:1], tmp_path).summary == ("1 tune in tunes.abc",)
 
 
@@ -196,7 +196,7 @@ def test_broken_reference_groups_are_no_error(tmp_path, tunes):
     Abc().compare([], References({}, lambda: iter(())), tmp_path)
 
 
-def test_notes_are_counted_that_are_struck():
+def test_tied_notes_are_counted_once():
     header = "M:4/4\nL:1/8\nK:C\n"
     assert Abc().count_units(header + "C2 z2 [CE]2 D-D|]") == 3
     assert Abc().count_units("C2 D2|]") == 0

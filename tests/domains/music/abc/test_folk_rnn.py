@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.domains.music.abc.domain import Abc
-from pipeline.domains.music.abc.folk_rnn import from_folk_rnn, is_spaced, joined, to_folk_rnn
+from pipeline.domains.music.abc.folk_rnn import from_folk_rnn, is_spaced, join_tokens, to_folk_rnn
 from pipeline.domains.music.abc.tune import Tune
 
 SPACED = """M:6/8
@@ -15,7 +15,7 @@ A e > d | c /2 d /2 e 3 | [ A c e ] 4 |]
 
 
 def same_music(first: Tune, second: Tune) -> bool:
-    return [note[:3] for note in first.reading.notes] == [note[:3] for note in second.reading.notes]
+    return [note[:3] for note in first.parsed.notes] == [note[:3] for note in second.parsed.notes]
 
 
 def test_every_tune_of_a_book_goes_both_ways(tunes):
@@ -50,7 +50,7 @@ def test_tunes_for_people_are_not_taken_for_spaced(book):
 
 
 def test_two_lengths_in_a_row_are_a_problem():
-    assert Tune("4/4", "1/8", "C", joined("G 2 3 A 3 |]")).check()
+    assert Tune("4/4", "1/8", "C", join_tokens("G 2 3 A 3 |]")).check()
 
 
 @pytest.mark.parametrize("text", ["", "G 2 E", "M:6/8 G 2", "M:6/8 K:H G 2 |"])

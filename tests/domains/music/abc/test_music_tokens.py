@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domains.music.abc.music_tokens import bar_and_ending, is_length, music_tokens
+from pipeline.domains.music.abc.music_tokens import is_length, music_tokens, split_bar_and_ending
 
 
 def test_each_token_carries_one_thing(tunes):
@@ -29,4 +29,4 @@ def test_any_text_is_kept(text):
      ("|1", ("|", "1")), (":|2", (":|", "2")), ("A", None), ("[", None), ("2", None)],
 )  # fmt: skip
 def test_bars_and_their_endings(token, parts):
-    assert bar_and_ending(token) == parts
+    assert split_bar_and_ending(token) == parts

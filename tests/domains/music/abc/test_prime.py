@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domains.music.abc.normal_form import Keep
+from pipeline.domains.music.abc.normal_form_options import NormalFormOptions
 from pipeline.domains.music.abc.prime import parse_prime
 from pipeline.errors import ConfigError
 
@@ -17,15 +17,15 @@ from pipeline.errors import ConfigError
     ],
 )
 def test_key_mode_and_first_notes(text, start):
-    assert parse_prime(text, Keep()) == start
+    assert parse_prime(text, NormalFormOptions()) == start
 
 
 @pytest.mark.parametrize("text", ["K:D mnor", "M:6/8 K:D mnor dAF", "M:6/8 K:D\nmnor"])
 def test_an_unknown_mode_is_named(text):
     with pytest.raises(ConfigError, match="unknown mode 'mnor' in K:D mnor"):
-        parse_prime(text, Keep())
+        parse_prime(text, NormalFormOptions())
 
 
 def test_a_word_of_note_letters_and_others_is_an_unknown_mode():
     with pytest.raises(ConfigError, match="unknown mode 'freygish'"):
-        parse_prime("M:6/8 K:D freygish", Keep())
+        parse_prime("M:6/8 K:D freygish", NormalFormOptions())

@@ -1,4 +1,4 @@
-"""Repairs: few edits, each of them told, and what they make is valid."""
+"""Repairs: few edits, all of them listed, and a valid tune."""
 
 import random
 from collections import Counter
@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domains.music.abc.domain import Abc
-from pipeline.domains.music.abc.repair import mend
+from pipeline.domains.music.abc.repair import repair_tune
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.records import Record, Rejection, Sample
 
-MENDING = Abc(repair=True)
+REPAIRING = Abc(repair=True)
 
 
 @pytest.mark.parametrize(
-    ("body", "mended", "edit"),
+    ("body", "repaired", "edit"),
     [
         ("|:GABc|dBGF|G4|AGFE:|", None, None),
         ("GABc|dBGFE|G4|]", "GABc|dBGF|G4|]", "bar 2: the last note taken out"),
@@ -30,21 +30,21 @@ MENDING = Abc(repair=True)
         ("M", None, None),
     ],
 )  # fmt: skip
-def test_one_edit_mends_one_slip(body, mended, edit):
+def test_one_edit_repairs_one_mistake(body, repaired, edit):
     tune = Tune("2/4", "1/8", "G", body)
-    found = mend(tune)
-    if mended is None:
+    found = repair_tune(tune)
+    if repaired is None:
         assert found is None or found[1] == ()
     else:
-        assert found is not None and found[0].body == mended and found[1] == (edit,)
+        assert found is not None and found[0].body == repaired and found[1] == (edit,)
 
 
 def test_bars_that_agree_with_each_other_have_their_own_meter():
-    tune, edits = mend(Tune("3/4", "1/8", "G", "GABc|dBGF|A2c2|G4|]"))
+    tune, edits = repair_tune(Tune("3/4", "1/8", "G", "GABc|dBGF|A2c2|G4|]"))
     assert tune.meter == "2/4" and edits == ("M:3/4 made M:2/4",)
 
 
-def test_most_tunes_with_a_token_lost_or_doubled_are_mended(tunes):
+def test_most_tunes_with_a_token_lost_or_doubled_are_repaired(tunes):
     rng, found = random.Random(1), Counter()
     for record in tunes:
         tune = Tune.from_text(record.text)
@@ -54,7 +54,7 @@ def test_most_tunes_with_a_token_lost_or_doubled_are_mended(tunes):
         broken = Tune(tune.meter, tune.unit, tune.key, body)
         if not broken.check():
             continue
-        result = mend(broken)
+        result = repair_tune(broken)
         found[result is not None] += 1
         if result is not None:
             assert not result[0].check() and result[1]
@@ -69,11 +69,11 @@ def test_repairs_are_only_made_when_wanted_and_are_listed(tmp_path):
     text = "M:2/4\nL:1/8\nK:G\nGABc|dBG|G4|]"
     refused = Abc().finish(sample(text))
     assert isinstance(refused, Rejection) and refused.reason == "bar too short"
-    record = MENDING.finish(sample(text))
+    record = REPAIRING.finish(sample(text))
     assert isinstance(record, Record) and record.metadata["repaired"] == "bar 2: G made G2"
-    unfinished = MENDING.finish(sample("M:2/4\nL:1/8\nK:G\nGABc|dBGB|G", ended=False))
+    unfinished = REPAIRING.finish(sample("M:2/4\nL:1/8\nK:G\nGABc|dBGB|G", ended=False))
     assert isinstance(unfinished, Record) and unfinished.text.endswith("dBGB|")
-    outputs = MENDING.write([record, unfinished], tmp_path)
+    outputs = REPAIRING.write([record, unfinished], tmp_path)
     assert outputs.figures["tunes_repaired"] == 2
     assert (tmp_path / "repairs.tsv").read_text().splitlines()[1] == "tune_0001\tbar 2: G made G2"
     assert "% repaired: bar 2: G made G2\n" in (tmp_path / "tunes.abc").read_text()
@@ -84,13 +84,13 @@ BODIES = st.text(alphabet="ABcd23/|:[]()\"'^_=<>-{}!zx~. 1%&KM\n", max_size=80) 
 
 @settings(max_examples=150, deadline=None)
 @given(BODIES, st.sampled_from(["4/4", "6/8", "none"]))
-def test_whatever_stands_in_a_body_it_is_mended_or_refused(body, meter):
-    found = mend(Tune(meter, "1/8", "D", body))
+def test_any_body_is_repaired_or_refused(body, meter):
+    found = repair_tune(Tune(meter, "1/8", "D", body))
     assert found is None or not found[0].check()
 
 
 @settings(max_examples=100, deadline=None)
 @given(BODIES, st.booleans())
-def test_whatever_is_drawn_is_a_tune_or_a_rejection(body, ended):
-    finished = MENDING.finish(sample(f"M:4/4\nL:1/8\nK:D\n{body}", ended))
+def test_any_sample_is_a_tune_or_a_rejection(body, ended):
+    finished = REPAIRING.finish(sample(f"M:4/4\nL:1/8\nK:D\n{body}", ended))
     assert isinstance(finished, Rejection) or not Tune.from_text(finished.text).check()

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.domain import Abc
-from pipeline.domains.music.abc.transpose import HIGHEST, LOWEST, NotMovable, transposed
+from pipeline.domains.music.abc.transpose import MAX_PITCH, MIN_PITCH, TranspositionError, transpose_tune
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.render.streams import written_part
@@ -13,16 +13,16 @@ from pipeline.records import Record
 
 def moved(body: str, semitones: int, key: str = "C") -> tuple[str, str]:
     """Key and body of a tune that was moved."""
-    tune = transposed(Tune("4/4", "1/8", key, body), semitones)
+    tune = transpose_tune(Tune("4/4", "1/8", key, body), semitones)
     return tune.key, tune.body
 
 
-def pitches_of(tune: Tune, up: int = 0) -> list[tuple[int, ...]]:
-    return [tuple(pitch + up for pitch in note.pitches) for note in tune.reading.notes]
+def list_pitches(tune: Tune, up: int = 0) -> list[tuple[int, ...]]:
+    return [tuple(pitch + up for pitch in note.pitches) for note in tune.parsed.notes]
 
 
-def rhythm_of(tune: Tune) -> list[tuple]:
-    return [(note.onset, note.duration, note.bar, note.tied, note.marks) for note in tune.reading.notes]
+def list_rhythm(tune: Tune) -> list[tuple]:
+    return [(note.onset, note.duration, note.bar, note.tied, note.marks) for note in tune.parsed.notes]
 
 
 # --- by hand ----------------------------------------------------------------------------------------------
@@ -72,23 +72,23 @@ def test_every_key_keeps_its_mode_and_has_at_most_six_signs(key):
 
 def test_a_tune_is_moved_no_further_than_a_fiddle_plays():
     low, high = Tune("4/4", "1/8", "C", "G,A,|]"), Tune("4/4", "1/8", "C", "d'e'|]")
-    assert (low.reading.notes[0].pitches, high.reading.notes[1].pitches) == ((LOWEST,), (HIGHEST,))
+    assert (low.parsed.notes[0].pitches, high.parsed.notes[1].pitches) == ((MIN_PITCH,), (MAX_PITCH,))
     for tune, semitones in ((low, -1), (high, 1), (Tune("4/4", "1/8", "C", "C,e'|]"), 1)):
-        with pytest.raises(NotMovable, match="out of range"):
-            transposed(tune, semitones)
-        assert transposed(low, 1) and transposed(high, -1)
+        with pytest.raises(TranspositionError, match="out of range"):
+            transpose_tune(tune, semitones)
+        assert transpose_tune(low, 1) and transpose_tune(high, -1)
 
 
 def test_what_cannot_be_written_is_not_moved():
-    with pytest.raises(NotMovable, match="more than two sharps"):
+    with pytest.raises(TranspositionError, match="more than two sharps"):
         moved("^^B|]", 6)
-    with pytest.raises(NotMovable, match="a key inside it"):
+    with pytest.raises(TranspositionError, match="a key inside it"):
         moved("c[K:C#]c[K:Cb]c|]", 1)
-    with pytest.raises(NotMovable, match="unknown key"):
+    with pytest.raises(TranspositionError, match="unknown key"):
         moved("c[K:none]c|]", 1)
-    with pytest.raises(NotMovable, match="unknown symbol"):
+    with pytest.raises(TranspositionError, match="unknown symbol"):
         moved("^^^F|]", 2)
-    with pytest.raises(NotMovable, match="unknown symbol"):
+    with pytest.raises(TranspositionError, match="unknown symbol"):
         moved("K:D\nF|]", 2)
 
 
@@ -101,8 +101,8 @@ def test_real_tunes_sound_the_interval_higher_note_for_note(tunes):
         for variant in Abc(transpose=6).variants(record):
             semitones = int(variant.id.removeprefix(record.id))
             found = Tune.from_text(str(variant.symbols))
-            assert pitches_of(found) == pitches_of(tune, semitones)
-            assert rhythm_of(found) == rhythm_of(tune)
+            assert list_pitches(found) == list_pitches(tune, semitones)
+            assert list_rhythm(found) == list_rhythm(tune)
             assert found.check() == () and found.meter == tune.meter and found.unit == tune.unit
 
 
@@ -111,10 +111,10 @@ def test_there_and_back_is_the_same_tune(tunes):
         tune = Tune.from_text(str(record.symbols))
         for semitones in (-5, 1, 3):
             try:
-                there = transposed(tune, semitones)
-            except NotMovable:
+                there = transpose_tune(tune, semitones)
+            except TranspositionError:
                 continue
-            assert transposed(there, -semitones) == tune
+            assert transpose_tune(there, -semitones) == tune
 
 
 def music21_notes(score, up: int = 0) -> list[tuple]:
@@ -127,7 +127,7 @@ def music21_notes(score, up: int = 0) -> list[tuple]:
 
 
 def test_music21_agrees(tunes):
-    """With the accidentals as they are written, and as our reading of them is spelled out."""
+    """With the accidentals as written, and with all of them spelled out by our parser."""
     from music21 import converter
 
     rng = random.Random(1)

@@ -58,9 +58,9 @@ def test_valid(body):
         ("(3(3GABcde fg|]", "tuplet inside a tuplet"),
         ("G>|G8|]", "broken rhythm without two notes"),
         ("G8-|A8|]", "tie to another pitch"),
-        ("G0|]", "length of nothing"),
+        ("G0|]", "length of zero"),
         ("C,,,,,8|]", "pitch out of range"),
-        ("[M:none]G" + 5000 * "9" + "|]", "length of nothing"),
+        ("[M:none]G" + 5000 * "9" + "|]", "length of zero"),
         ("[M:none]G999|]", "note too long"),
         ("(3:" + 5000 * "9" + "GAB|]", "unknown symbol"),
         ("G8&A8|]", "unknown symbol"),
@@ -71,12 +71,12 @@ def test_problems_have_names(body, reason):
 
 
 def test_a_very_long_tune_is_read_in_time():
-    assert len(tune("GABc dedB|" * 20_000).reading.notes) == 160_000
+    assert len(tune("GABc dedB|" * 20_000).parsed.notes) == 160_000
     assert reasons("[" * 50_000 + '"' * 50_001)
 
 
 def test_lengths_are_exact():
-    notes = tune("(3GAB c>d e<<f|]").reading.notes
+    notes = tune("(3GAB c>d e<<f|]").parsed.notes
     assert [Fraction(note.duration) / WHOLE for note in notes] == [
         Fraction(1, 12), Fraction(1, 12), Fraction(1, 12), Fraction(3, 16), Fraction(1, 16),
         Fraction(1, 32), Fraction(7, 32),
@@ -84,22 +84,22 @@ def test_lengths_are_exact():
 
 
 def test_accidentals_hold_to_the_bar_line():
-    notes = tune("F^FF=F|F|]", key="D").reading.notes
+    notes = tune("F^FF=F|F|]", key="D").parsed.notes
     assert [note.pitches[0] for note in notes] == [66, 66, 66, 65, 66]
 
 
 def test_accidentals_hold_in_all_octaves_and_over_a_tie():
-    notes = tune("^fF c4-|c2 ^f6-|f2{f}fF [fa]4|]").reading.notes
+    notes = tune("^fF c4-|c2 ^f6-|f2{f}fF [fa]4|]").parsed.notes
     assert [note.pitches[0] for note in notes] == [78, 66, 72, 72, 78, 78, 77, 65, 77]
 
 
 def test_repeats_and_endings_are_played_out():
-    bars = tune("|:A8|1B8:|2c8||d8:|").reading.bars
+    bars = tune("|:A8|1B8:|2c8||d8:|").parsed.bars
     assert played_bars(bars) == [0, 1, 0, 2, 3, 3]
 
 
 def test_a_repeat_opened_by_a_sign_reaches_over_a_double_bar():
-    bars = tune("|:A8|B8||c8:|").reading.bars
+    bars = tune("|:A8|B8||c8:|").parsed.bars
     assert played_bars(bars) == [0, 1, 2, 0, 1, 2]
 
 

@@ -111,9 +111,9 @@ def test_meters_that_change_stand_before_their_bars(tmp_path):
     (record,) = MidiTunes().read(path)
     bars = record.text.split("\n")[-1].split("|")
     assert [bar[:7] for bar in bars[1:3]] == ["[M:3/4]", "[M:6/8]"]
-    assert len(parse_tune(record.text).reading.bars) == 3 and not parse_tune(record.text).check()
+    assert len(parse_tune(record.text).parsed.bars) == 3 and not parse_tune(record.text).check()
 
 
 def test_the_case_of_changing_meters(shared):
     (record,) = MidiTunes().read(shared / "cases/22-meters-that-change-in-a-tune/meter_change.mid")
-    assert [bar.meter for bar in parse_tune(record.text).reading.bars[:4]] == ["4/4", "3/4", "3/4", "6/8"]
+    assert [bar.meter for bar in parse_tune(record.text).parsed.bars[:4]] == ["4/4", "3/4", "3/4", "6/8"]

@@ -183,7 +183,7 @@ def test_music21_reads_the_page_back_with_the_same_notes(tunes):
     from music21 import converter
 
     for record in tunes[5:30:8]:
-        read = parse_tune(record.text).reading.notes
+        read = parse_tune(record.text).parsed.notes
         score = converter.parseData(musicxml_text(record, 73), format="musicxml")
         found = [
             (sorted(pitch.midi for pitch in note.pitches), Fraction(note.duration.quarterLength))

@@ -1,4 +1,4 @@
-"""What of ABC files is read, mended or refused: small tunes, and the notes that are played."""
+"""ABC files that are read, mended or rejected: small tunes, and the notes that they play."""
 
 import pytest
 
