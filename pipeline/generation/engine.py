@@ -10,7 +10,7 @@ that belong to no sample, so that the sample starts from a state within a sequen
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +37,10 @@ LEAD_TIME = 512
 LEAD_SEED = 0x9E3779B97F4A7C15
 """Combined with the seed by exclusive or, so that lead-ins and samples have different random numbers."""
 MAX_RESAMPLES = 30
-"""By the grammar alone, of a sequence that is to keep constraints, too."""
+"""Draws by the grammar alone of a sequence that is to keep constraints, too. `Request.tries` + 1 draws by
+the grammar and the constraints follow; then it is refused, so that all draws of a sequence are bounded."""
+SELDOM = 0.1
+"""Where fewer first draws keep the constraints, one sequence is drawn to its end before all others."""
 THREADS = torch.get_num_threads()
 """As many as torch has at first."""
 
@@ -126,7 +129,8 @@ def draw(
         indices = range(start, min(start + block, request.count))
         kept = {}
         if rejects:
-            kept = _kept_by_chance(net, alphabet, request, primes, leads, indices, threads)
+            chance = _Rejection(net, alphabet, request, primes, leads, indices, threads, plan)
+            kept = chance.draw()
         for sample in plan.draw(indices, kept):
             if sample.index >= first:
                 yield sample
@@ -167,7 +171,7 @@ def _stepping(net: "Net", length: int) -> Callable:
 
 def _draw_compiled(
     net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray,
-    indices: range, threads: int,
+    indices: Sequence[int], threads: int,
 ) -> Iterator[Sample]:  # fmt: skip
     from pipeline.generation.compiled import sampler, token_choice
 
@@ -191,26 +195,68 @@ def _draw_compiled(
         yield _sample(alphabet, request, np.concatenate([prime, codes]), len(prime), nats, index)
 
 
-def _kept_by_chance(
-    net: "Net", alphabet: Alphabet, request: Request, primes: list[np.ndarray], leads: np.ndarray,
-    indices: range, threads: int,
-) -> dict[int, Sample]:  # fmt: skip
+@dataclass
+class _Rejection:
     """By row, the samples that the grammar alone gives, resampled until they keep the constraints, too.
 
-    That is rejection sampling: to choose only among what constraints allow goes on where the model ends.
+    That is rejection sampling: to choose only among what constraints allow goes on where the model ends. A
+    row keeps its first draw that is good: how many rows are drawn together changes no sample.
     """
-    free, kept = replace(request, controls=None), {}
-    for attempt in range(MAX_RESAMPLES):
+
+    net: "Net"
+    alphabet: Alphabet
+    request: Request
+    primes: list[np.ndarray]
+    leads: np.ndarray
+    indices: range
+    threads: int
+    blocks: "_Blocks"
+    kept: dict[int, Sample] = field(default_factory=dict)
+    draws: int = 0
+    good: int = 0
+
+    def draw(self) -> dict[int, Sample]:
+        """The samples that are kept; rows that have none are left out.
+
+        Raises ConfigError where constraints are seldom kept and the first row without a sample gets none,
+        by whatever draws.
+        """
+        self._attempt(range(len(self.indices)), range(1))
+        missing = self._missing()
+        if missing and self.good < SELDOM * self.draws:
+            row, attempts = missing[0], range(1, MAX_RESAMPLES)
+            self._attempt([row], attempts)
+            if row not in self.kept:
+                self.blocks.rejected = self.draws, self.good
+                self.kept[row] = self.blocks.draw_rows(self.indices, [row])[row]
+        attempt = 1
+        while attempt < MAX_RESAMPLES and (missing := self._missing()):
+            # As many draws at a time as in a whole block.
+            several = min(max(1, BLOCK // len(missing)), MAX_RESAMPLES - attempt)
+            self._attempt(missing, range(attempt, attempt + several))
+            attempt += several
+        self.blocks.rejected = self.draws, self.good
+        return self.kept
+
+    def _missing(self) -> list[int]:
+        return [row for row in range(len(self.indices)) if row not in self.kept]
+
+    def _attempt(self, rows: Sequence[int], attempts: range) -> None:
+        """Draw these rows once for each of the attempts; a row keeps the first that is good."""
+        request, given = self.request, [(row, attempt) for attempt in attempts for row in rows]
         # Other indices have other random numbers, and the same primes.
-        offset = (attempt << 32) * len(primes) * len(leads)
-        shifted = range(indices.start + offset, indices.stop + offset)
-        for row, sample in enumerate(_draw_compiled(net, alphabet, free, primes, leads, shifted, threads)):
-            codes = alphabet.encode(sample.symbols)
-            if row not in kept and sample.ended and not request.controls.problem(codes, sample.prime_length):
-                kept[row] = replace(sample, index=indices[row])
-        if len(kept) == len(indices):
-            break
-    return kept
+        step = len(self.primes) * len(self.leads) << 32
+        numbers = [self.indices[row] + attempt * step for row, attempt in given]
+        free = replace(request, controls=None)
+        drawn = _draw_compiled(
+            self.net, self.alphabet, free, self.primes, self.leads, numbers, self.threads
+        )  # fmt: skip
+        for (row, _), sample in zip(given, drawn, strict=True):
+            codes = self.alphabet.encode(sample.symbols)
+            good = sample.ended and not request.controls.problem(codes, sample.prime_length)
+            self.draws, self.good = self.draws + 1, self.good + good
+            if good and row not in self.kept:
+                self.kept[row] = replace(sample, index=self.indices[row])
 
 
 def uniforms(seed: int, index: int, count: int) -> np.ndarray:
@@ -219,7 +265,7 @@ def uniforms(seed: int, index: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Blocks:
     """Draws blocks of rows side by side, with what stays the same for all of them."""
 
@@ -230,6 +276,8 @@ class _Blocks:
     leads: np.ndarray
     block: int
     where: torch.device
+    rejected: tuple[int, int] = (0, 0)
+    """Earlier draws of these rows by the grammar alone, and how many of them kept the constraints."""
 
     def draw(self, indices: range, kept: Mapping[int, Sample]) -> list[Sample]:
         """The samples of one block, of which some rows are `kept` as they are; those that do not keep what is
@@ -239,14 +287,26 @@ class _Blocks:
         """
         samples = dict(kept)
         rows = [row for row in range(len(indices)) if row not in kept]
-        for attempt in range(self.request.tries + 1 if rows else 0):
-            samples |= self._attempt(indices, rows, attempt)
-            rows = [row for row in rows if self._fails(samples[row])]
-            if not rows:
-                break
-        for row in rows:
-            self._refuse(samples[row])
+        # Where earlier draws have failed, more are likely to fail: the first row shows it soon.
+        for part in (rows[:1], rows[1:]) if self.rejected[0] else (rows,):
+            samples |= self.draw_rows(indices, part)
         return [samples[row] for row in range(len(indices))]
+
+    def draw_rows(self, indices: range, rows: Sequence[int]) -> dict[int, Sample]:
+        """The samples of some rows of a block, resampled where they do not keep what is asked for.
+
+        Raises ConfigError where one never does.
+        """
+        samples: dict[int, Sample] = {}
+        failing = list(rows)
+        for attempt in range(self.request.tries + 1 if failing else 0):
+            samples |= self._attempt(indices, failing, attempt)
+            failing = [row for row in failing if self._fails(samples[row])]
+            if not failing:
+                break
+        for row in failing:
+            self._refuse(samples[row])
+        return samples
 
     def _fails(self, sample: Sample) -> bool:
         unfinished = self.request.guide is not None and not (sample.ended or self.request.open_ended)
@@ -259,10 +319,13 @@ class _Blocks:
 
     def _refuse(self, sample: Sample) -> None:
         if problem := self._problem(sample):
+            draws, good = self.rejected
+            tries = self.request.tries + 1 + (MAX_RESAMPLES if draws else 0)
+            seen = f" ({good} of {draws} draws without it do)" if draws else ""
             raise ConfigError(
-                f"sample.constraints: sample {sample.index} does not keep {problem} within sample.length="
-                f"{self.request.length} by the domain's grammar, after resampling; loosen it, raise "
-                "sample.length, or set sample.valid=false"
+                f"sample.constraints: none of {tries} tries of sample {sample.index} keeps {problem} within "
+                f"sample.length={self.request.length} by the domain's grammar{seen}; ask for what "
+                "the training data has more often, raise sample.length, or set sample.valid=false"
             )
 
     def _attempt(self, indices: range, wanted: Sequence[int], attempt: int) -> dict[int, Sample]:

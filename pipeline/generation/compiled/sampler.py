@@ -13,7 +13,7 @@ model gives little probability (Park et al., "Grammar-aligned decoding", 2024). 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -101,7 +101,7 @@ def starts_after(net: Net, leads: Array, length: int, guide: Guide | None = None
 
 
 def draw(
-    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, threads: int,
+    net: Net, starts: Starts, rule: Rule, seed: int, indices: Sequence[int], threads: int,
     guide: Guide | None = None,
 ) -> Iterator[tuple[int, Array, float]]:  # fmt: skip
     """Draw the samples with these indices, in their order.
@@ -124,21 +124,27 @@ def draw(
             yield from _each(*waiting.popleft())
 
 
-def _each(indices: range, drawn: Future) -> Iterator[tuple[int, Array, float]]:
+def _each(indices: Sequence[int], drawn: Future) -> Iterator[tuple[int, Array, float]]:
     codes, lengths, nats = drawn.result()
     for at, index in enumerate(indices):
         yield index, codes[at, : lengths[at]], float(nats[at])
 
 
 def draw_chunk(
-    net: Net, starts: Starts, rule: Rule, seed: int, indices: range, rows: int, guide: Guide | None = None
+    net: Net,
+    starts: Starts,
+    rule: Rule,
+    seed: int,
+    indices: Sequence[int],
+    rows: int,
+    guide: Guide | None = None,
 ) -> tuple[Array, Array, Array]:
     """Draw the samples with these indices, `rows` at a time.
 
     Returns codes ``(samples, steps)``, how many of them were drawn, the end included, and their
     log-probabilities in nats, both ``(samples,)``.
     """
-    samples = len(indices)
+    samples, numbers = len(indices), np.array(indices, np.int64)
     rows = whole_tiles(min(rows, samples))
     codes = np.empty((samples, starts.steps.max()), np.uint16)
     lengths, nats = np.zeros(samples, np.int64), np.zeros(samples)
@@ -149,12 +155,10 @@ def draw_chunk(
     )  # fmt: skip
     places = Places.of(rows, starts.places.shape[1])
     carried, space = state(net, rows, starts.length), room(net, rows)
-    number = np.uint64(seed & (2**64 - 1))
+    key = np.uint64(seed & (2**64 - 1))
     tables = NO_TABLES if guide is None else guide.tables
-    _begin(starts, indices.start, carried, desk, places, min(rows, samples))
-    while _draw(
-        net, starts, rule, number, indices.start, carried, space, desk, tables, places, codes, lengths, nats
-    ):
+    _begin(starts, numbers, carried, desk, places, min(rows, samples))
+    while _draw(net, starts, rule, key, numbers, carried, space, desk, tables, places, codes, lengths, nats):
         tables = guide.settle(places, desk.codes, int(desk.progress[0]))
     return codes, lengths, nats
 
@@ -197,16 +201,16 @@ def _keep_state(one: Array, states: Array, at: int) -> None:
 
 @njit(**BARE)
 def _begin(
-    starts: Starts, first: int, carried: Array, desk: Desk, places: Places, count: int
+    starts: Starts, indices: Array, carried: Array, desk: Desk, places: Places, count: int
 ) -> None:  # fmt: skip
     for row in range(count):
-        _start(starts, first + row, row, carried, desk, places)
+        _start(starts, indices[row], row, carried, desk, places)
     desk.progress[0] = desk.progress[1] = count
 
 
 @njit(**BARE)
 def _draw(
-    net: Net, starts: Starts, rule: Rule, seed: np.uint64, first: int, carried: Array, space: Room,
+    net: Net, starts: Starts, rule: Rule, seed: np.uint64, indices: Array, carried: Array, space: Room,
     desk: Desk, tables: Tables, places: Places, drawn: Array, lengths: Array, nats: Array,
 ) -> bool:  # fmt: skip
     """Draw until all samples are whole; True where it must be gone on with, after the tables have grown."""
@@ -220,7 +224,7 @@ def _draw(
         for row in range(count - 1, -1, -1):
             sample = desk.owner[row]
             step = lengths[sample]
-            logits, number = space.logits[row, :size], _next_number(seed, first + sample, row, desk)
+            logits, number = space.logits[row, :size], _next_number(seed, indices[sample], row, desk)
             free = rule.freely and desk.tries[row] > 0
             if not free:
                 _allow(rule, tables, places.states[row], desk.allowed)
@@ -230,9 +234,9 @@ def _draw(
                 _allow(rule, tables, places.states[row], desk.allowed)
                 if share_of(desk.weights, desk.allowed) < rule.lost:
                     lengths[sample], nats[sample] = 0, 0.0
-                    _start_anew(starts, first + sample, row, carried, desk, places)
+                    _start_anew(starts, indices[sample], row, carried, desk, places)
                     continue
-                number = _next_number(seed, first + sample, row, desk)
+                number = _next_number(seed, indices[sample], row, desk)
                 code, log_probability = choose(logits, rule, desk.allowed, number, desk.weights)
             drawn[sample, step], desk.codes[row] = code, code
             nats[sample] += log_probability
@@ -243,11 +247,11 @@ def _draw(
                 continue
             if code != EOS and rule.allowed[EOS] and desk.tries[row] > 0:
                 lengths[sample], nats[sample] = 0, 0.0
-                _start_anew(starts, first + sample, row, carried, desk, places)
+                _start_anew(starts, indices[sample], row, carried, desk, places)
                 continue
             if desk.progress[1] < samples:
                 desk.owner[row], desk.used[row], desk.tries[row] = desk.progress[1], 0, rule.tries
-                _start(starts, first + desk.progress[1], row, carried, desk, places)
+                _start(starts, indices[desk.progress[1]], row, carried, desk, places)
                 desk.progress[1] += 1
                 continue
             desk.progress[0] -= 1

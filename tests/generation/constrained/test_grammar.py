@@ -1,12 +1,17 @@
 """A grammar lets what a model draws by itself stand, where it is good, and keeps to what it allows."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
+import numpy as np
+import pytest
 import torch
 
 from pipeline.data.alphabet import Alphabet
+from pipeline.errors import ConfigError
+from pipeline.generation import engine
 from pipeline.generation.constrained.grammar import Guide
+from pipeline.generation.constrained.logits_processor import Controls, Steering
 from pipeline.generation.engine import Request, draw
 from pipeline.grammar import Grammar
 from pipeline.models.recurrent import Recurrent
@@ -76,3 +81,60 @@ def test_what_is_drawn_anew_has_seen_nothing_of_what_was_dropped():
 def test_neither_rows_nor_threads_change_what_is_drawn_anew():
     guide = Guide(InPairs(), ALPHABET, 3)
     assert drawn(guide, count=700)[650:] == drawn(guide, count=4000)[650:700]
+
+
+class HasLength(Controls):
+    """What rejection sampling is tested with: a sequence has exactly so many letters."""
+
+    checks_all = True
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def problem(self, codes: np.ndarray, begun: int) -> str | None:
+        return None if len(codes) == self.length else f"length {self.length}"
+
+    def begin(self, starts: Sequence[np.ndarray], indices: range) -> Steering:
+        return Unsteered()
+
+
+class Unsteered(Steering):
+    def adjust(self, logits: torch.Tensor, drawing: torch.Tensor) -> torch.Tensor:
+        return logits
+
+    def advance(self, codes: torch.Tensor, drawing: torch.Tensor) -> None:
+        pass
+
+
+def count_draws(monkeypatch) -> list[int]:
+    """The indices of all draws from now on."""
+    draws, compiled = [], engine._draw_compiled
+
+    def counted(*arguments):
+        draws.extend(arguments[5])
+        return compiled(*arguments)
+
+    monkeypatch.setattr(engine, "_draw_compiled", counted)
+    return draws
+
+
+def test_rejection_sampling_gives_the_same_samples_however_many_are_drawn(monkeypatch):
+    monkeypatch.setattr(engine, "MAX_RESAMPLES", 300)  # one draw in ten is good
+    guide = Guide(InPairs(), ALPHABET, 3)
+    samples = drawn(guide, count=150, controls=HasLength(4))
+    assert all(len(sample.text) == 4 and is_good(sample) for sample in samples)
+    assert samples[:9] == drawn(guide, count=9, controls=HasLength(4))
+    assert [sample.index for sample in samples] == list(range(150))
+
+
+def test_rejection_sampling_draws_again_only_what_is_missing(monkeypatch):
+    draws = count_draws(monkeypatch)
+    drawn(Guide(InPairs(), ALPHABET, 3), count=64, controls=HasLength(2))
+    assert len(draws) == len(set(draws)) < 8 * 64
+
+
+def test_what_is_never_kept_is_refused_after_the_tries_of_one_sample(monkeypatch):
+    draws = count_draws(monkeypatch)
+    with pytest.raises(ConfigError, match=r"none of 34 tries of sample 0 keeps length 3 .*\(0 of 93 draws"):
+        drawn(Guide(InPairs(), ALPHABET, 3), count=640, controls=HasLength(3))
+    assert len(draws) == engine.BLOCK + engine.MAX_RESAMPLES - 1
