@@ -109,7 +109,7 @@ class Text(Domain):
                 raise DataError(f"{path}: {self._not_text}") from None
             raise DataError(
                 f"{path}: after line {number}, byte 0x{error.object[error.start]:02x} is not "
-                f"{self.encoding}; set domain.encoding to that of the file, such as latin-1"
+                f"{self.encoding}; set domain.encoding=latin-1, or the encoding of the file"
             ) from None
         except (EOFError, OSError) as error:
             raise DataError(
