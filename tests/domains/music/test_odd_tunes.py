@@ -9,7 +9,7 @@ from pipeline.domains.music.abc.fields import bar_length
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.render.harmony import harmonise
-from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
+from pipeline.domains.music.render.notation import export_midi, export_musicxml
 from pipeline.domains.music.render.phrasing import perform
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
@@ -68,7 +68,7 @@ def tunes(draw) -> Tune:
 def test_nothing_raises_and_what_is_written_is_right(tune):
     record = Record("tune_0001", tune.text)
     valid = not tune.check()
-    for write in (midi_bytes, musicxml_text):  # both compare the notes in what they write with the tune's
+    for write in (export_midi, export_musicxml):  # both compare the notes in what they write with the tune's
         try:
             write(record, 73)
             assert valid

@@ -2,10 +2,11 @@
 
 import pytest
 
-from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, PieceRecord, Tempo
+from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Pedal, Piece, Tempo
 from pipeline.domains.music.render.midi import MidiRender
-from pipeline.domains.music.render.notation import musicxml_text
-from pipeline.domains.music.render.staves import piano_score, quantised
+from pipeline.domains.music.render.notation import export_musicxml
+from pipeline.domains.music.render.piece_record import PieceRecord
+from pipeline.domains.music.render.staves import piano_score, quantise
 from pipeline.errors import DataError
 from pipeline.records import References
 
@@ -18,20 +19,20 @@ def test_seconds_follow_the_tempo():
 
 def test_a_pedal_holds_notes_until_it_is_up_or_they_are_struck_again():
     notes = (NoteEvent(0, 60, 100), NoteEvent(50, 64, 100), NoteEvent(200, 60, 50), NoteEvent(500, 60, 50))
-    held = Piece(notes, pedals=(Pedal(20, 380),)).pedalled()
+    held = Piece(notes, pedals=(Pedal(20, 380),)).without_pedals()
     assert [note.end for note in held.notes] == [200, 400, 400, 550]
     assert held.pedals == ()
 
 
 def test_a_pedal_holds_the_notes_of_its_own_part_only():
     notes = (NoteEvent(0, 60, 100, part=0), NoteEvent(0, 64, 100, part=1))
-    held = Piece(notes, parts=(Part("a"), Part("b")), pedals=(Pedal(0, 300, part=1),)).pedalled()
+    held = Piece(notes, parts=(Part("a"), Part("b")), pedals=(Pedal(0, 300, part=1),)).without_pedals()
     assert [note.end for note in held.notes] == [100, 300]
 
 
 def test_each_quarter_is_written_at_sixteenths_or_triplets():
     notes = [NoteEvent(onset, 60, 100) for onset in (2, 118, 240, 480, 640, 801)]
-    onsets = [onset for onset, _ in quantised(notes, 480)]
+    onsets = [onset for onset, _ in quantise(notes, 480)]
     assert onsets == [0, 3, 6, 12, 16, 20]
 
 
@@ -59,7 +60,7 @@ def test_what_is_only_drums_has_no_score():
 
 
 def test_renders_take_polyphonic_records(record, tmp_path):
-    assert musicxml_text(record, program=73).count("<part id=") == 2
+    assert export_musicxml(record, program=73).count("<part id=") == 2
     found = MidiRender()([record], References({}, lambda: iter(())), tmp_path, seed=0)
     assert [path.name for path in found.files] == ["piece_1.mid"]
     assert not found.rejections

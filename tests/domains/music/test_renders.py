@@ -8,7 +8,7 @@ from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render.all_renders import AllRenders
 from pipeline.domains.music.render.audio import AudioRender
 from pipeline.domains.music.render.midi import MidiRender
-from pipeline.domains.music.render.notation import struck_pitches
+from pipeline.domains.music.render.notation import read_midi_pitches
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
@@ -28,7 +28,7 @@ def test_midi_has_the_notes_of_the_tune(records, tmp_path):
     assert [path.name for path in outputs.files] == ["tune_0001.mid", "tune_0002.mid", "tune_0003.mid"]
     for record, path in zip(records, outputs.files, strict=True):
         notes = sounding_notes(Tune.from_text(record.symbols))
-        assert struck_pitches(path.read_bytes()) == [pitch for note in notes for pitch in note.pitches]
+        assert read_midi_pitches(path.read_bytes()) == [pitch for note in notes for pitch in note.pitches]
 
 
 def test_a_tune_that_is_not_valid_is_a_rejection(tmp_path):
@@ -81,7 +81,7 @@ def test_midi_has_the_pitches_that_we_read():
     body = "=c>dcB D2HD2|(3d{e}dc A4 d>d|1F8:|2F8|]"
     tune = Tune("4/4", "1/8", "D", body)
     ((_, data),) = MidiRender().convert(iter([Record("tune_0001", tune.text)]))
-    assert struck_pitches(data) == [pitch for note in sounding_notes(tune) for pitch in note.pitches]
+    assert read_midi_pitches(data) == [pitch for note in sounding_notes(tune) for pitch in note.pitches]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_accidentals_are_those_of_the_standard(body, pitches):
     record = Record("tune_0001", Tune("4/4", "1/8", "C", body).text)
     ((_, data),) = MidiRender().convert(iter([record]))
     assert isinstance(data, bytes), data
-    assert struck_pitches(data) == pitches
+    assert read_midi_pitches(data) == pitches
 
 
 def test_a_triplet_as_upbeat_is_performed(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.domains.music.abc.tune_text import format_tune
-from pipeline.domains.music.render.base import count
+from pipeline.domains.music.plural import format_count
 from pipeline.records import RESULTS, DomainOutput, Record, ReportSection
 
 MAX_BEST_TUNES = 12
@@ -32,7 +32,7 @@ def write_tunes(records: Sequence[Record], ranked: Sequence[Record], out_dir: Pa
         sections.append(ReportSection("Repairs", (files[-1],), "The edits that made tunes valid."))
     return DomainOutput(
         sections=tuple(sections),
-        summary=(f"{count(len(records), 'tune')} in {path.name}{added}",),
+        summary=(f"{format_count(len(records), 'tune')} in {path.name}{added}",),
         figures={"tunes": len(records), "tunes_repaired": repaired},
         files=tuple(files),
     )

@@ -22,7 +22,7 @@ from pipeline.domains.music.chorales.voices import (
     split_symbols,
     to_symbols,
 )
-from pipeline.domains.music.render.base import count
+from pipeline.domains.music.plural import format_count
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError
 from pipeline.grammar import Grammar
@@ -178,7 +178,7 @@ class Chorales(Domain):
                     "Chorales", (path,), "Soprano, alto, tenor and bass, a step a word.", part=RESULTS
                 ),
             ),
-            summary=(f"{count(len(records), 'chorale')} in {path.name}",),
+            summary=(f"{format_count(len(records), 'chorale')} in {path.name}",),
             figures={"chorales": len(records)},
             files=(path,),
         )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.domains.music.bombs import refuse_bombs
 from pipeline.domains.music.chorales.voices import (
     HIGHEST_PITCH,
     SILENT,
@@ -26,6 +25,7 @@ from pipeline.domains.music.chorales.voices import (
     from_text,
     held_by_pitch,
 )
+from pipeline.domains.music.unpacking_limits import check_score_file
 from pipeline.errors import DataError
 from pipeline.records import Rejection
 
@@ -192,7 +192,7 @@ def _read_words(words: list[str], name: str, step: int, where: str) -> Found | R
 def _from_score(path: Path) -> Iterator[Found | Rejection]:
     from music21 import converter
 
-    refuse_bombs(path)
+    check_score_file(path)
     try:
         score = converter.parse(str(path), forceSource=True, storePickle=False)
         if any(part.atSoundingPitch is False for part in score.parts):  # of a part that transposes

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.domains.music.chorales.bars import Bars, guess_bars
 from pipeline.domains.music.chorales.voices import NAMES, VOICES, Chorale, VoiceNote, from_text
-from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Piece, PieceRecord, Tempo
+from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Piece, Tempo
 from pipeline.domains.music.render.phrasing import Performance
 from pipeline.domains.music.render.piece_playing import perform_piece
+from pipeline.domains.music.render.piece_record import PieceRecord
 
 if TYPE_CHECKING:
     from music21.stream import Measure, Score, Voice
@@ -41,7 +42,7 @@ class ChoraleRecord(PieceRecord):
         metadata = {**metadata, "step": str(step)}
         return cls(name, symbols, metadata, piece=to_piece(chorale, step // 4), step=step)
 
-    def score(self) -> "Score":
+    def to_score(self) -> "Score":
         """A choir score on two staves, in the key that music21 hears."""
         return choir_score(from_text(self.text), self.step // 4)
 

@@ -21,8 +21,9 @@ from pipeline.domains.music.performance.event_tokens import (
     TOKENIZATIONS,
     EventTokens,
 )
-from pipeline.domains.music.piece import Piece, PieceRecord
-from pipeline.domains.music.render.base import count
+from pipeline.domains.music.piece import Piece
+from pipeline.domains.music.plural import format_count
+from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError, DataError
 from pipeline.grammar import Grammar
@@ -168,7 +169,7 @@ class Performance(Domain):
             return Rejection(where, "no notes", " ".join(symbols[:20]))
         metadata = {"title": f"Synthetic performance {sample.index + 1}"}
         if hanging:
-            metadata["repaired"] = f"{count(hanging, 'key')} let go at the end"
+            metadata["repaired"] = f"{format_count(hanging, 'key')} let go at the end"
         name = f"performance_{sample.index + 1:04d}"
         made = PerformedRecord if self.events.in_seconds else PieceRecord
         return made(name, symbols, metadata, piece=piece)
@@ -207,11 +208,11 @@ class Performance(Domain):
             for record in records:
                 made = ", ".join(f"{name} {value}" for name, value in record.metadata.items())
                 stream.write(f"# {record.id}: {made}\n{' '.join(record.symbols)}\n")
-        length_s = sum(float(record.piece.seconds(record.piece.end)) for record in records)
+        length_s = sum(record.piece.length_s for record in records)
         notes = sum(len(record.piece.notes) for record in records)
         return DomainOutput(
             summary=(
-                f"{count(len(records), 'performance')} of {length_s / len(records):.0f} s and "
+                f"{format_count(len(records), 'performance')} of {length_s / len(records):.0f} s and "
                 f"{notes / len(records):.0f} notes on average, as events in {path.name}",
             ),
             figures={"performances": len(records), "notes": notes, "seconds": round(length_s, 1)},
@@ -223,7 +224,7 @@ class Performance(Domain):
 class PerformedRecord(PieceRecord):
     """A performance, whose beats must be found before it is written down."""
 
-    def score(self) -> "Score":
+    def to_score(self) -> "Score":
         """A piano score on the beats that are found; where its bars begin is not known."""
         from pipeline.domains.music.render.staves import piano_score
 

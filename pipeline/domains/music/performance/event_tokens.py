@@ -113,7 +113,7 @@ def on_grid(piece: Piece, steps: int, in_seconds: bool) -> list[NoteEvent]:
         if not piece.parts[note.part].is_drum and LOWEST <= note.pitch <= HIGHEST
     )
     pedals = tuple(pedal._replace(part=0) for pedal in piece.pedals)
-    keys = Piece(tuple(notes), piece.ticks_per_quarter, tempos=piece.tempos, pedals=pedals).pedalled()
+    keys = Piece(tuple(notes), piece.ticks_per_quarter, tempos=piece.tempos, pedals=pedals).without_pedals()
     onsets, ends = (
         _steps(keys, [getattr(note, name) for note in keys.notes], steps, in_seconds)
         for name in ("onset", "end")

@@ -12,7 +12,7 @@ from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.files import RawTune
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.piece import Meter, NoteEvent, Piece
-from pipeline.domains.music.render.staves import key_of
+from pipeline.domains.music.render.staves import detect_key
 from pipeline.records import Record, Rejection
 
 SIXTEENTHS = 4
@@ -57,7 +57,7 @@ def written_tune(piece: Piece, title: str, in_meters: bool = False) -> RawTune:
     voice = _voice(piece)
     bars, meters = _bars(piece, voice[-1][1])
     meter = meters[0] if in_meters else Counter(meters).most_common(1)[0][0]
-    sharps, minor = key_of(piece)
+    sharps, minor = detect_key(piece)
     key = f"{(_MINOR if minor else _MAJOR)[sharps + 7]}{'m' if minor else ''}"
     header = {"T": title, "M": meter, "L": "1/8", "K": key}
     written = _body(voice, bars, key)

@@ -21,10 +21,10 @@ from pipeline.domains.music.piano.notes import (
     parse_notes,
 )
 from pipeline.domains.music.piano.playing import to_piece
-from pipeline.domains.music.piece import PieceRecord
-from pipeline.domains.music.render.base import count
+from pipeline.domains.music.plural import format_count
 from pipeline.domains.music.render.phrasing import Performance
 from pipeline.domains.music.render.piece_playing import perform_piece
+from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import ConfigError
 from pipeline.records import (
@@ -158,7 +158,7 @@ class Piano(Domain):
                 ReportSection("Pieces", (text,), "Notes as MIDI numbers, a piece a line.", part=RESULTS),
                 ReportSection("How they were made", (table,)),
             ),
-            summary=(f"{count(len(records), 'piece')} in {text.name}",),
+            summary=(f"{format_count(len(records), 'piece')} in {text.name}",),
             figures={"pieces": len(records)},
             files=(text, table),
         )

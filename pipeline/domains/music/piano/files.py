@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.domains.music.bombs import refuse_bombs
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.piano.notes import NotNotes, parse_notes
+from pipeline.domains.music.unpacking_limits import check_score_file
 from pipeline.errors import DataError
 from pipeline.records import Rejection
 from pipeline.runtime.unpacking import open_unpacked
@@ -76,7 +76,7 @@ def _of_midi(path: Path) -> tuple[int, ...]:
 def _of_score(path: Path) -> Found | Rejection:
     from music21 import converter
 
-    refuse_bombs(path)
+    check_score_file(path)
     if path.stat().st_size > MAX_SCORE_BYTES:
         raise DataError(f"{path}: more than the {MAX_SCORE_BYTES:,} bytes allowed; is it a score?")
     try:

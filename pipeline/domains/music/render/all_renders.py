@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
-from pipeline.domains.music.render.audio import AudioRender, join_outputs
+from pipeline.domains.music.render.audio import AudioRender
+from pipeline.domains.music.render.base import check_accompaniment
 from pipeline.domains.music.render.midi import MidiRender
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.domains.music.render.score import ScoreRender
@@ -13,10 +15,22 @@ from pipeline.records import DomainOutput, Record, References
 
 @dataclass(frozen=True)
 class AllRenders(AudioRender):
-    """The four renders, where the sound is that of the SCAMP performance."""
+    """The four renders, where the sound is that of the SCAMP performance.
+
+    Parameters
+    ----------
+    accompaniment : str, int or None
+        The instrument that accompanies tunes, as in `ScampRender`.
+    lilypond : bool
+        Whether LilyPond engraves the scores, too, as in `ScoreRender`.
+    """
 
     accompaniment: str | int | None = None
     lilypond: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_accompaniment(self.accompaniment)
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -29,7 +43,7 @@ class AllRenders(AudioRender):
             self.max_tunes, self.instrument, accompaniment=self.accompaniment, sound=False
         )
         scamp = performer(records, references, out_dir, seed)
-        # What SCAMP does not perform, such as a performance, sounds as it is.
+        # SCAMP does not perform a performance: its sound is that of its own MIDI file.
         played = [path for path in scamp.files or midi.files[: self.max_tunes] if path.suffix == ".mid"]
-        audio = self.sound_of([(path.stem, path.read_bytes()) for path in played], out_dir)
-        return join_outputs([midi, score, audio, scamp])
+        audio = self.synthesise_all([(path.stem, path.read_bytes()) for path in played], out_dir)
+        return reduce(DomainOutput.combine, [midi, score, audio, scamp])

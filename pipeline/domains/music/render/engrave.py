@@ -1,148 +1,60 @@
-"""Engraving by verovio and printing by typst: native code, called in a child process of its own."""
+"""Engraving in child processes, because a strange score may crash the native code of verovio and typst.
+
+Read next: `engrave_child.py` and `tunebook_child.py`, which the child processes run.
+"""
 
 import base64
-import html
-import json
-import re
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-PAGE_HEIGHT = 2600
-"""The most music on a page of A4 below a header, in verovio's units of a tenth of a millimetre."""
+from pipeline.errors import ToolError
+from pipeline.runtime.subprocess_call import call_isolated
 
-# A page as wide as A4, as high as its music.
-OPTIONS = {
-    "pageWidth": 2100,
-    "pageHeight": 60000,
-    "adjustPageHeight": True,
-    "pageMarginLeft": 90,
-    "pageMarginRight": 90,
-    "pageMarginTop": 30,
-    "pageMarginBottom": 60,
-    "scale": 40,
-    "breaks": "encoded",
-    "header": "none",  # `add_header` writes it, which verovio places by a font that may be missing
-    "footer": "none",
-    "svgViewBox": True,
-    "xmlIdSeed": 1,  # same picture, same bytes
-}
-_HEADER_HEIGHT = 72
-_MARGIN = 36  # as the engraver's margins
-_FONTS = "Libertinus Serif, Times New Roman, Liberation Serif, DejaVu Serif, serif"
-_SIGNS = {"\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\ued60": "♭", "\ued61": "♮", "\ued62": "♯"}
-_SIGN = re.compile(rf'<tspan font-family="Leipzig" font-size="\d+px">([{"".join(_SIGNS)}])</tspan>')
-_FONT_FACE = re.compile(r"<style[^>]*>\s*@font-face.*?</style>", re.DOTALL)
-# verovio prints the note of a metronome mark in a font that no printer has; the header tells the tempo.
-METRONOME = re.compile(r"<direction\b(?:(?!</direction>).)*<metronome.*?</direction>", re.DOTALL)
+TIME_LIMIT_S = 60.0
+"""Of one child process. A PDF gets one second more for each tune."""
+_BATCH_SIZE = 8
+"""Scores that one child process engraves."""
 
-_PICTURE = """
-#set page(width: 840pt, height: auto, margin: 0pt)
-#image(bytes(sys.inputs.svg), width: 100%)
-"""
-_BOOK = """
-#let book = json(bytes(sys.inputs.book))
-#set document(title: book.title, date: none)
-#set page(paper: "a4", margin: (x: 8mm, top: 12mm, bottom: 15mm), numbering: "1")
-#set text(font: "Libertinus Serif")
-#show heading: it => []
-#if book.tunes.len() > 1 {
-  align(center)[#v(2cm) #text(28pt, book.title) #v(4mm) #text(12pt, book.subtitle) #v(1cm)]
-  pad(x: 2cm, outline(title: none))
-  pagebreak()
-}
-#for tune in book.tunes {
-  for (number, page) in tune.pages.enumerate() {
-    block(breakable: false, width: 100%)[
-      #if number == 0 { heading(tune.title) }
-      #image(bytes(page), width: 100%)
-    ]
-  }
-}
-"""
+Score = dict[str, str]
+"""Input of the engraver: the MusicXML `source` of a tune, and `title`, `left` and `right` of its header."""
 
 
-def engrave(scores: list[dict[str, str]]) -> list[dict[str, Any] | None]:
-    """Pictures of MusicXML: an SVG, the same as PNG (base64), and SVGs of the pages of a book; None for what
-    verovio refuses. A score has its source, and title, left and right of the header."""
-    import verovio
+def engrave_all(
+    scores: Mapping[str, Score], target: str = "pipeline.domains.music.render.engrave_child:engrave"
+) -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """Engrave scores in batches, one child process a batch.
 
-    verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
-    return [_engrave(toolkit, **score) for score in scores]
+    Where a batch crashes its process, each score of it is tried again in a process of its own.
 
+    Parameters
+    ----------
+    scores : mapping of str to Score
+        The input of the engraver by the id of the record.
+    target : str
+        The function that the child process calls, as ``module:function``.
 
-def _engrave(toolkit: Any, source: str, title: str, left: str, right: str) -> dict[str, Any] | None:
-    toolkit.setOptions(OPTIONS)
-    if not toolkit.loadData(METRONOME.sub("", source)):
-        return None
-    svg = add_header(plain(toolkit.renderToSVG(1)), title, left, right)
-    pages = [svg]
-    if _size(svg)[1] > PAGE_HEIGHT * OPTIONS["scale"] / 100 + _HEADER_HEIGHT:
-        toolkit.setOptions({**OPTIONS, "pageHeight": PAGE_HEIGHT, "breaks": "auto"})
-        toolkit.redoLayout()
-        pages = [plain(toolkit.renderToSVG(number + 1)) for number in range(toolkit.getPageCount())]
-        pages[0] = add_header(pages[0], title, left, right)
-    png = _typeset(_PICTURE, {"svg": svg}, "png")
-    return {"svg": svg, "png": base64.b64encode(png).decode(), "pages": pages}
-
-
-def bind_book(title: str, subtitle: str, tunes: list[dict[str, Any]]) -> str:
-    """A PDF (base64) of tunes given as title and pages, with a table of contents where there are several."""
-    book = {"title": title, "subtitle": subtitle, "tunes": tunes}
-    return base64.b64encode(_typeset(_BOOK, {"book": json.dumps(book)}, "pdf")).decode()
-
-
-def _typeset(source: str, inputs: dict[str, str], form: str) -> bytes:
-    import matplotlib
-    import typst
-
-    # Typst brings a text font, matplotlib one with the notes of a tempo; those of the machine would differ.
-    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return typst.compile(
-        source.encode(),
-        format=form,
-        ppi=137,
-        sys_inputs=inputs,
-        font_paths=[str(fonts)],
-        ignore_system_fonts=True,
-    )
+    Yields
+    ------
+    tuple of str and dict or str
+        The id, and the engraving; in place of the engraving a text that says why there is none.
+    """
+    all_names = list(scores)
+    for start in range(0, len(all_names), _BATCH_SIZE):
+        names = all_names[start : start + _BATCH_SIZE]
+        arguments = {"scores": [scores[name] for name in names]}
+        try:
+            made = call_isolated(target, arguments, TIME_LIMIT_S)
+            yield from ((name, each or "verovio refused it") for name, each in zip(names, made, strict=True))
+        except ToolError as error:
+            if len(names) == 1:
+                yield names[0], str(error)
+            else:
+                for name in names:
+                    yield from engrave_all({name: scores[name]}, target)
 
 
-def add_header(svg: str, title: str, left: str, right: str) -> str:
-    """The picture with its title above, centred, and under it a line as on printed music: on the left what
-    kind of tune and how fast, on the right who made it. Raises ValueError where the picture has no size."""
-    width, height = _size(svg)
-    inner = svg[svg.index("<svg") :].replace(
-        "<svg", f'<svg y="{_HEADER_HEIGHT}" width="{width}" height="{height}"', 1
-    )
-    size = min(22.0, 1.6 * width / max(len(title), 1))
-    texts = (
-        _text(title, width / 2, 36, size, "middle"),
-        _text(left, _MARGIN, 62, 13, "start"),
-        _text(right, width - _MARGIN, 62, 13, "end"),
-    )
-    box = f'viewBox="0 0 {width:g} {height + _HEADER_HEIGHT:g}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>\n{"".join(texts)}{inner}</svg>\n'
-
-
-def _size(svg: str) -> tuple[float, float]:
-    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    if match is None:
-        raise ValueError("the engraving has no size")
-    return float(match[1]), float(match[2])
-
-
-def _text(text: str, x: float, y: float, size: float, anchor: str) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size:g}" '
-        f'font-family="{_FONTS}">{html.escape(text)}</text>\n'
-    )
-
-
-def plain(svg: str) -> str:
-    """Words in fonts that viewers have, and sharps and flats of chord symbols in any but verovio's own."""
-    svg = _SIGN.sub(
-        lambda match: f'<tspan font-family="DejaVu Sans" font-size="405px">{_SIGNS[match[1]]}</tspan>', svg
-    )
-    svg = svg.replace('font-family="Times, serif"', f'font-family="{_FONTS}"')
-    return svg if '"Leipzig"' in svg else _FONT_FACE.sub("", svg)
+def print_book(title: str, subtitle: str, tunes: Sequence[Mapping[str, Any]]) -> bytes:
+    """The PDF of engraved tunes, each with its `title` and `pages`. Raises ToolError where typst fails."""
+    target = "pipeline.domains.music.render.engrave_child:print_book"
+    arguments = {"title": title, "subtitle": subtitle, "tunes": list(tunes)}
+    return base64.b64decode(call_isolated(target, arguments, TIME_LIMIT_S + len(tunes)))

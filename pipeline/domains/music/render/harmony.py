@@ -1,9 +1,13 @@
-"""Chords for a tune: those that it names, else a chord for each bar by what its notes, its key and its
-cadences ask for, the best of all ways through the tune (Viterbi)."""
+"""Chords for a tune: the chord symbols that it has, or one chord for each bar by its notes, key and cadences.
+
+Without chord symbols the sequence of chords with the highest sum of scores is found (Viterbi, IEEE
+Transactions on Information Theory 13 (1967) 260).
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import beat_offset, is_pickup
@@ -32,7 +36,7 @@ class Chord:
 
     @property
     def name(self) -> str:
-        """As written above a staff.
+        """The chord symbol.
 
         >>> Chord(9, 3).name
         'Am'
@@ -41,7 +45,7 @@ class Chord:
         return NAMES[self.root] + kinds.get((self.third, self.fifth), "")
 
 
-# Degrees in semitones above the tonic with the third of their triad, and how welcome each is by itself.
+# For each mode the score of each chord: a degree in semitones above the tonic, with the third of its triad.
 _MAJOR = {(0, 4): 0.08, (2, 3): -0.04, (5, 4): 0.02, (7, 4): 0.04, (9, 3): -0.03, (10, 4): -0.12}
 _MINOR = {(0, 3): 0.08, (3, 4): 0.0, (5, 3): 0.0, (7, 3): -0.03, (7, 4): 0.0, (8, 4): -0.03, (10, 4): 0.02}
 _DORIAN = {(0, 3): 0.08, (3, 4): -0.03, (5, 4): -0.01, (7, 3): -0.03, (10, 4): 0.04}
@@ -50,19 +54,23 @@ _LYDIAN = {(0, 4): 0.08, (2, 4): 0.02, (7, 4): 0.02, (9, 3): -0.03, (11, 3): -0.
 _PHRYGIAN = {(0, 3): 0.08, (1, 4): 0.03, (3, 4): -0.02, (5, 3): 0.0, (8, 4): -0.02, (10, 3): 0.0}
 _MODES = {"": _MAJOR, "Lyd": _LYDIAN, "Mix": _MIXOLYDIAN, "m": _MINOR, "Phr": _PHRYGIAN, "Loc": _MINOR,
           "Dor": _DORIAN}  # fmt: skip
-# From one degree to the next; what is not named is neither sought nor shunned.
+# The score of a step from one degree to the next; other steps have 0.
 _STEPS = {(7, 0): 0.10, (5, 0): 0.04, (10, 0): 0.05, (0, 7): 0.03, (0, 5): 0.03, (5, 7): 0.05, (2, 7): 0.07,
           (7, 5): -0.06, (9, 2): 0.03, (0, 10): 0.02}  # fmt: skip
-_FIT = (1.0, 0.9, 0.8)
-_STRANGE = -0.45
-_PART_BARS = 8
+_CHORD_TONES = (1.0, 0.9, 0.8)
+"""Scores of notes that are the root, third and fifth of the chord."""
+_OTHER_TONE = -0.45
+_PHRASE_BARS = 8
 
 
 def harmonise(tune: Tune) -> tuple[Chord, ...]:
-    """One chord for each bar of a valid tune as written: that named in it or before it, else the best."""
-    named = _named_chords(tune)
+    """One chord for each bar of a valid tune as notated.
+
+    In a tune with chord symbols it is the symbol of the bar, or the last one before it.
+    """
+    named = _find_symbols(tune)
     if not any(named):
-        return _best_chords(tune)
+        return _find_best_chords(tune)
     chords: list[Chord] = []
     for chord in named:
         chords.append(chord or (chords[-1] if chords else next(filter(None, named))))
@@ -70,7 +78,7 @@ def harmonise(tune: Tune) -> tuple[Chord, ...]:
 
 
 def parse_chord(text: str) -> Chord | None:
-    """The triad of a chord symbol, None for what is none.
+    """The triad of a chord symbol; None for other texts.
 
     >>> parse_chord("F#m7").name, parse_chord("D7/F#").name, parse_chord("slowly")
     ('F#m', 'D', None)
@@ -83,8 +91,8 @@ def parse_chord(text: str) -> Chord | None:
     return Chord(root, _THIRDS.get(kind, 4), _FIFTHS.get(kind, 7))
 
 
-def _named_chords(tune: Tune) -> list[Chord | None]:
-    """The first chord named in each bar."""
+def _find_symbols(tune: Tune) -> list[Chord | None]:
+    """The first chord symbol of each bar."""
     bars = tune.parsed.bars
     found: list[Chord | None] = [None] * len(bars)
     index = 0
@@ -96,33 +104,34 @@ def _named_chords(tune: Tune) -> list[Chord | None]:
     return found
 
 
-def _best_chords(tune: Tune) -> tuple[Chord, ...]:
+def _find_best_chords(tune: Tune) -> tuple[Chord, ...]:
     bars = tune.parsed.bars
-    tonic, degrees = _tonic_and_degrees(tune.key)
-    chords = {Chord((tonic + degree) % 12, third): welcome for (degree, third), welcome in degrees.items()}
+    tonic, degrees = _parse_key(tune.key)
+    chords = {Chord((tonic + degree) % 12, third): score for (degree, third), score in degrees.items()}
     by_bar: list[list[Note]] = [[] for _ in bars]
     for note in tune.parsed.notes:
         by_bar[note.bar].append(note)
-    fits = []
+    scores = []
     for index, bar in enumerate(bars):
-        weights = _weights(bar, by_bar[index])
-        fits.append([_fit(weights, chord) + welcome for chord, welcome in chords.items()])
-    places = _places(bars)
-    for index, row in enumerate(fits):
+        weights = _weigh_pitch_classes(bar, by_bar[index])
+        scores.append([_score_notes(weights, chord) + score for chord, score in chords.items()])
+    phrases = _find_phrases(bars)
+    for index, row in enumerate(scores):
         for number, (degree, _) in enumerate(degrees):
-            row[number] += _cadence(places[index], degree, last=index + 1 == len(bars))
+            row[number] += _score_cadence(phrases[index], degree, last=index + 1 == len(bars))
     choices = tuple(chords)
-    return tuple(choices[number] for number in _viterbi(fits, [degree for degree, _ in degrees]))
+    return tuple(choices[number] for number in _viterbi(scores, [degree for degree, _ in degrees]))
 
 
-def _tonic_and_degrees(key: str) -> tuple[int, dict[tuple[int, int], float]]:
+def _parse_key(key: str) -> tuple[int, dict[tuple[int, int], float]]:
+    """The pitch class of the tonic, and the chords of the mode with their scores."""
     accidental = key[1:2] if key[1:2] in ("#", "b") else ""
     tonic = (_SEMITONES[key[0]] + {"#": 1, "b": -1, "": 0}[accidental]) % 12
     return tonic, _MODES[key[1 + len(accidental) :]]
 
 
-def _weights(bar: Bar, notes: Sequence[Note]) -> dict[int, float]:
-    """How much each pitch class counts: by its length, more on a beat, most on the first."""
+def _weigh_pitch_classes(bar: Bar, notes: Sequence[Note]) -> dict[int, float]:
+    """The weight of each pitch class: the lengths of its notes, more on a beat, most on the first one."""
     beat = fields.beat_length(bar.meter) * WHOLE
     weights: dict[int, float] = {}
     for note in notes:
@@ -133,18 +142,27 @@ def _weights(bar: Bar, notes: Sequence[Note]) -> dict[int, float]:
     return weights
 
 
-def _fit(weights: dict[int, float], chord: Chord) -> float:
-    """From -0.45, where no note is of the chord, to 1, where all are its root."""
+def _score_notes(weights: dict[int, float], chord: Chord) -> float:
+    """The score of a chord for the notes of a bar, from -0.45 (no chord tone) to 1 (all are its root)."""
     total = sum(weights.values())
     if not total:
         return 0.0
-    worth = dict(zip(chord.pitch_classes, _FIT, strict=True))
-    return sum(weight * worth.get(pitch, _STRANGE) for pitch, weight in weights.items()) / total
+    tones = dict(zip(chord.pitch_classes, _CHORD_TONES, strict=True))
+    return sum(weight * tones.get(pitch, _OTHER_TONE) for pitch, weight in weights.items()) / total
 
 
-def _places(bars: Sequence[Bar]) -> list[tuple[int, bool, bool]]:
-    """Of each bar its number in its part, from 0, -1 for an upbeat; whether it ends a phrase of eight bars or
-    the part; and whether the next one does."""
+class _PhraseBar(NamedTuple):
+    """The number of a bar in its part, from 0 (-1: an upbeat); whether it, or the next one, ends a phrase.
+
+    A phrase ends after eight bars, or with the part.
+    """
+
+    number: int
+    ends_phrase: bool
+    is_before_end: bool
+
+
+def _find_phrases(bars: Sequence[Bar]) -> list[_PhraseBar]:
     numbers: list[int] = []
     number = 0
     for bar in bars:
@@ -152,31 +170,30 @@ def _places(bars: Sequence[Bar]) -> list[tuple[int, bool, bool]]:
             number = 0
         numbers.append(-1 if is_pickup(bar) else number)
         number += not is_pickup(bar)
-    ends = [index + 1 == len(bars) or opens_section(bar.right) or (number + 1) % _PART_BARS == 0
+    ends = [index + 1 == len(bars) or opens_section(bar.right) or (number + 1) % _PHRASE_BARS == 0
             for index, (bar, number) in enumerate(zip(bars, numbers, strict=True))]  # fmt: skip
-    before = [*ends[1:], False]
-    return list(zip(numbers, ends, before, strict=True))
+    return [_PhraseBar(*each) for each in zip(numbers, ends, [*ends[1:], False], strict=True)]
 
 
-def _cadence(place: tuple[int, bool, bool], degree: int, last: bool) -> float:
-    number, ends, before_end = place
-    if number == 0 and degree == 0:
+def _score_cadence(bar: _PhraseBar, degree: int, last: bool) -> float:
+    """The score of a degree for a bar's place in its phrase; `last` says that the tune ends with the bar."""
+    if bar.number == 0 and degree == 0:
         return 0.15
-    if ends:
+    if bar.ends_phrase:
         return (0.4 if last else 0.15) if degree == 0 else 0.0
-    if before_end and degree in (7, 10):
+    if bar.is_before_end and degree in (7, 10):
         return 0.08
-    return 0.06 if number % _PART_BARS == 3 and degree == 7 else 0.0
+    return 0.06 if bar.number % _PHRASE_BARS == 3 and degree == 7 else 0.0
 
 
-def _viterbi(fits: Sequence[Sequence[float]], degrees: Sequence[int]) -> list[int]:
-    """The way through the bars of the highest sum of fits and steps; the first of equals."""
-    if not fits:
+def _viterbi(scores: Sequence[Sequence[float]], degrees: Sequence[int]) -> list[int]:
+    """The chord of each bar with the highest sum of scores and steps; of equal sequences the first."""
+    if not scores:
         return []
     steps = [[0.02 if a == b else _STEPS.get((a, b), 0.0) for b in degrees] for a in degrees]
-    best = list(fits[0])
+    best = list(scores[0])
     back: list[list[int]] = []
-    for row in fits[1:]:
+    for row in scores[1:]:
         sources = [max(range(len(best)), key=lambda a, b=b: best[a] + steps[a][b]) for b in range(len(row))]
         best = [best[a] + steps[a][b] + row[b] for b, a in enumerate(sources)]
         back.append(sources)

@@ -1,4 +1,4 @@
-"""The instruments of General MIDI, by the names that people type."""
+"""The instruments of General MIDI by their usual names."""
 
 from pipeline.errors import ConfigError
 
@@ -24,31 +24,31 @@ NAMES = (
     "steel drums", "woodblock", "taiko", "melodic tom", "synth drum", "reverse cymbal", "fret noise",
     "breath noise", "seashore", "bird", "telephone", "helicopter", "applause", "gunshot",
 )  # fmt: skip
-_SHORT = ("piano", "guitar", "fiddle", "flute", "whistle", "accordion", "banjo", "harp", "bagpipe")
+_EXAMPLES = ("piano", "guitar", "fiddle", "flute", "whistle", "accordion", "banjo", "harp", "bagpipe")
 
 
-def program_of(instrument: object, setting: str) -> int:
-    """The General MIDI number, from 0, of an instrument by its name or number.
+def parse_instrument(instrument: object, setting: str) -> int:
+    """The General MIDI number, from 0, of an instrument given by its name or number.
 
     >>> program_of("Flute", "render.instrument"), program_of(110, "render.instrument")
     (73, 110)
 
-    Raises ConfigError, naming the setting, for what is neither.
+    Raises ConfigError, which names the setting, for anything else.
     """
     if isinstance(instrument, int) and not isinstance(instrument, bool) and 0 <= instrument < len(NAMES):
         return instrument
     name = " ".join(instrument.lower().replace("_", " ").split()) if isinstance(instrument, str) else ""
     if name in NAMES:
         return NAMES.index(name)
-    near = [known for known in NAMES if name and name in known] or list(_SHORT)
+    near = [known for known in NAMES if name and name in known] or list(_EXAMPLES)
     raise ConfigError(
-        f"{setting}: {instrument!r} is no General MIDI instrument; give a name, such as "
+        f"{setting}: {instrument!r} is not a General MIDI instrument; give a name, such as "
         f"{', '.join(near[:9])}, or a number from 0 to {len(NAMES) - 1}"
     )
 
 
 def instrument_name(program: int) -> str:
-    """What stands before a staff.
+    """The name of an instrument as printed before a staff.
 
     >>> instrument_name(73), instrument_name(65)
     ('Flute', 'Alto saxophone')
@@ -57,7 +57,7 @@ def instrument_name(program: int) -> str:
 
 
 def is_sustained(program: int) -> bool:
-    """Whether its player can let a note grow and fade: organs, bowed strings, voices and winds can.
+    """Whether a note can swell and fade, as on organs, bowed strings, winds and in voices.
 
     >>> is_sustained(73), is_sustained(24)
     (True, False)

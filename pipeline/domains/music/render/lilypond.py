@@ -1,8 +1,8 @@
-"""LilyPond, where it stands on PATH: a source to go on with by hand, and its engraving as PDF.
+"""Scores by LilyPond, where it is on PATH: a source to edit by hand, and its engraving as PDF.
 
-LilyPond runs what its input says, as Scheme, and recent versions have no safe mode. So titles and words can
-say nothing to it: quotes and backslashes are replaced before `musicxml2ly` sees them. It runs in a folder of
-its own, which is its home too, and what it makes is copied from there.
+LilyPond runs Scheme code in its input, and recent versions have no safe mode. Therefore the characters that
+could start code are replaced in titles and words before `musicxml2ly` gets them. LilyPond runs in a temporary
+folder, which is its home folder, too, and its files are copied from there.
 """
 
 import os
@@ -15,52 +15,53 @@ from pipeline.errors import ToolError
 from pipeline.runtime.programs import run_program
 
 _TIME_LIMIT_S = 60.0
-_LAST_SAFE = (2, 23, 12)
-"""The version that dropped the option -dsafe."""
-_MEANT = str.maketrans({'"': "”", "\\": "⧵", "#": "♯", "$": "＄"})
-"""What LilyPond would take for the end of a text, a command or Scheme, and what looks like it."""
+"""Of each program."""
+_NO_SAFE_MODE = (2, 23, 12)
+"""The first version without the option -dsafe."""
+_REPLACEMENTS = str.maketrans({'"': "”", "\\": "⧵", "#": "♯", "$": "＄"})
+"""Characters that end a text, or start a command or Scheme, and similar ones that do not."""
 
 
 def missing_programs() -> list[str]:
-    """Those of LilyPond's programs that are not on PATH; both come with it."""
+    """The programs of LilyPond that are not on PATH."""
     return [name for name in ("musicxml2ly", "lilypond") if shutil.which(name) is None]
 
 
 def engrave_by_lilypond(musicxml: Path) -> tuple[Path, Path]:
-    """Write `<name>.ly` and `<name>.lilypond.pdf` beside a MusicXML file.
+    """Write `<name>.ly` and `<name>.lilypond.pdf` into the folder of a MusicXML file.
 
-    Raises ToolError, with what the program said last, where there is no result in time.
+    Raises ToolError, with the last line of the program's errors, where it fails or takes too long.
     """
     source, printed = musicxml.with_suffix(".ly"), musicxml.with_suffix(".lilypond.pdf")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "tune.musicxml").write_text(
-            harmless(musicxml.read_text(encoding="utf-8")), encoding="utf-8"
+            escape_text(musicxml.read_text(encoding="utf-8")), encoding="utf-8"
         )
         _run(["musicxml2ly", "--output", "tune.ly", "tune.musicxml"], folder)
-        safe = ["-dsafe"] if _version(folder) < _LAST_SAFE else []
+        safe = ["-dsafe"] if _find_version(folder) < _NO_SAFE_MODE else []
         _run(["lilypond", "--silent", "-dno-point-and-click", *safe, "--output", "tune", "tune.ly"], folder)
         made = folder / "tune.ly", folder / "tune.pdf"
         if not all(path.exists() for path in made):
-            raise ToolError("lilypond ended well, but wrote no PDF")
+            raise ToolError("lilypond ended without an error, but wrote no PDF")
         for path, target in zip(made, (source, printed), strict=True):
             shutil.copyfile(path, target)
     return source, printed
 
 
-def harmless(musicxml: str) -> str:
-    """The MusicXML with no text in it that would mean anything to LilyPond."""
+def escape_text(musicxml: str) -> str:
+    """Replace in the texts of MusicXML all characters that are syntax to LilyPond."""
 
-    def mend(match: re.Match[str]) -> str:
+    def escape(match: re.Match[str]) -> str:
         text = match[1].replace("&quot;", "”").replace("&#34;", "”").replace("&#92;", "⧵")
-        return f">{text.translate(_MEANT)}<"
+        return f">{text.translate(_REPLACEMENTS)}<"
 
-    return re.sub(r">([^<>]*)<", mend, musicxml)
+    return re.sub(r">([^<>]*)<", escape, musicxml)
 
 
-def _version(folder: Path) -> tuple[int, ...]:
+def _find_version(folder: Path) -> tuple[int, ...]:
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", _run(["lilypond", "--version"], folder))
-    return tuple(map(int, found.groups())) if found else _LAST_SAFE
+    return tuple(map(int, found.groups())) if found else _NO_SAFE_MODE
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Sound files through the speakers, where there are some, by the player of the system."""
+"""Plays sound files through the loudspeakers, where there are any, by the player of the system."""
 
 import shutil
 import wave
@@ -9,12 +9,13 @@ from pipeline.errors import ToolError
 from pipeline.runtime.programs import run_program
 
 _PLAYERS = {"afplay": [], "pw-play": [], "paplay": [], "aplay": ["-q"]}
-"""Of macOS, PipeWire, PulseAudio and ALSA, with their options."""
-_PATIENCE_S = 10.0
+"""The players of macOS, PipeWire, PulseAudio and ALSA, with their options."""
+_EXTRA_TIME_S = 10.0
+"""A player may take so much longer than its music lasts."""
 
 
 def play_aloud(paths: Sequence[Path]) -> str:
-    """Play WAV files one after the other; one line on how it went. It takes as long as the music."""
+    """Play WAV files one after the other, in real time, and return a line for the summary of the run."""
     player = next((name for name in _PLAYERS if shutil.which(name)), None)
     if player is None:
         return f"not played aloud: none of {', '.join(_PLAYERS)} is on PATH"
@@ -31,9 +32,9 @@ def _play(player: str, path: Path) -> str:
         length_s = stream.getnframes() / stream.getframerate()
     try:
         command = [player, *_PLAYERS[player], str(path)]
-        done = run_program(command, length_s + _PATIENCE_S)
+        done = run_program(command, length_s + _EXTRA_TIME_S)
     except ToolError:
-        return f"not done {_PATIENCE_S:g} s after the music"
+        return f"not done {_EXTRA_TIME_S:g} s after the music"
     if done.returncode == 0:
         return ""
     return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1][:120]

@@ -1,10 +1,10 @@
-"""What belongs to whole measures of a page: their numbers, their beams, and where endings end."""
+"""Properties of whole measures of a score: their numbers, their beams, and the ends of endings."""
 
 import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from music21 import harmony, meter, stream
+from music21 import harmony, meter, note, stream
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.layout import beat_offset, is_pickup
@@ -14,17 +14,17 @@ QUARTER = WHOLE // 4
 
 
 def quarters(ticks: Ticks) -> Fraction:
-    """Ticks as quarters, exactly."""
+    """Ticks in quarters, exactly."""
     return Fraction(ticks) / QUARTER
 
 
 def time_signature(text: str) -> "meter.TimeSignature":
-    """That of a meter other than free."""
+    """The time signature of a meter other than free meter."""
     return meter.TimeSignature(text)
 
 
 def hidden_meter(length: Ticks) -> "meter.TimeSignature":
-    """A meter that holds a bar of free meter, which a page does not show."""
+    """A time signature as long as a bar of free meter, which the page does not show."""
     share = Fraction(length) / WHOLE
     below = share.denominator
     while below & (below - 1):
@@ -41,7 +41,7 @@ def ends_ending(bars: Sequence[Bar], index: int) -> bool:
 
 
 def number_measures(bars: Sequence[Bar], measures: Sequence["stream.Measure"]) -> None:
-    """Number the bars from 1; an upbeat, the second half of a bar, takes no number of its own."""
+    """Number the measures from 1. A pick-up, which completes a short bar, has no number of its own."""
     number = 0
     for index, (bar, measure) in enumerate(zip(bars, measures, strict=True)):
         missing = float(quarters(bar.full - bar.duration)) if bar.full is not None else 0.0
@@ -57,7 +57,7 @@ def number_measures(bars: Sequence[Bar], measures: Sequence["stream.Measure"]) -
 
 
 def beam_notes(bar: Bar, measure: "stream.Measure", rhythm: str) -> None:
-    """Beam the notes of every beat; four eighths together where a bar of 4/4 has nothing shorter."""
+    """Beam the notes of each beat; in bars of 4/4 without notes shorter than eighths, of each half bar."""
     notes = [
         one
         for one in measure.notesAndRests
@@ -78,6 +78,7 @@ def beam_notes(bar: Bar, measure: "stream.Measure", rhythm: str) -> None:
     joined = False
     for one, beams in zip(notes, groups.getBeams(notes, measureStartOffset=start), strict=True):
         kind = None if beams is None or not len(beams) else beams.getTypeByNumber(1)
-        if kind == "start" or joined:  # music21 ends a beam, alone in a short bar, that never began
+        # In a short bar music21 may end a beam that has no start.
+        if isinstance(one, note.NotRest) and beams is not None and (kind == "start" or joined):
             one.beams = beams
         joined = kind in ("start", "continue")

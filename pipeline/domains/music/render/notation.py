@@ -1,6 +1,6 @@
-"""Files of notation by music21: a standard MIDI file of a tune, and MusicXML, each checked against the tune.
+"""MIDI and MusicXML of tunes by music21, each checked against the notes of the tune.
 
-Bytes depend on the tune and its metadata alone: no dates, no random names.
+The bytes depend on the tune and its metadata alone: they hold no dates and no random names.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.midi_files import write_midi
-from pipeline.domains.music.piece import PieceRecord
 from pipeline.domains.music.render.instruments import instrument_name
+from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.errors import DataError
 from pipeline.records import Record
@@ -27,8 +27,8 @@ DOCTYPE = (
 )
 
 
-def valid_tune(record: Record) -> Tune:
-    """The tune of a record. Raises DataError, starting with a short countable reason, for one not valid."""
+def parse_valid_tune(record: Record) -> Tune:
+    """The tune of a record. Raises DataError, starting with a countable reason, where it is not valid."""
     try:
         tune = parse_tune(record.text)
     except ValueError as error:
@@ -39,13 +39,13 @@ def valid_tune(record: Record) -> Tune:
     return tune
 
 
-def title_of(record: Record) -> str:
-    """The title, or the name where there is none."""
+def find_title(record: Record) -> str:
+    """The title of a record, or its id where it has none."""
     return record.metadata.get("title") or record.id
 
 
-def how_made(record: Record) -> str:
-    """The line where a composer's name would stand.
+def describe_generation(record: Record) -> str:
+    """The line that takes the place of the composer: the model, and how the record was sampled.
 
     >>> how_made(Record("tune_0001", "", {"model": "lstm", "temperature": "0.7", "seed": "1"}))
     'Synthetic (lstm, temperature 0.7, seed 1)'
@@ -56,26 +56,44 @@ def how_made(record: Record) -> str:
     return f"Synthetic ({', '.join(facts)})" if facts else "Synthetic"
 
 
-def midi_bytes(record: Record, program: int) -> bytes:
-    """A standard MIDI file of a tune, melody and grace notes, repeats played, at a tempo that suits its kind;
-    a polyphonic piece has instruments and a tempo of its own.
+def export_midi(record: Record, program: int) -> bytes:
+    """Write a record as a Standard MIDI File.
 
-    Raises DataError where the tune is not valid, music21 fails, or other notes are in the file.
+    A tune is written with its grace notes and repeats, at the usual tempo of its kind. A piece has a tempo
+    and instruments of its own.
+
+    Parameters
+    ----------
+    record : Record
+        A tune in ABC, or a piece.
+    program : int
+        The General MIDI instrument of a tune, from 0.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Raises
+    ------
+    DataError
+        Where the tune is not valid, music21 fails, or the file has other notes than the tune.
     """
     if isinstance(record, PieceRecord):
         return write_midi(record.piece)
-    tune = valid_tune(record)
-    data = _quietly(lambda: _midi_bytes(tune, title_of(record), program), "music21 cannot write it")
+    tune = parse_valid_tune(record)
+    data = _run_music21(lambda: _write_midi(tune, find_title(record), program), "music21 cannot write it")
     expected = [pitch for note in sounding_notes(tune) for pitch in sorted(note.pitches)]
-    found = struck_pitches(data)
+    found = read_midi_pitches(data)
     if found != expected:
         raise DataError(f"other notes are struck: {len(found)} instead of {len(expected)}")
     return data
 
 
-def _midi_bytes(tune: Tune, title: str, program: int) -> bytes:
+def _write_midi(tune: Tune, title: str, program: int) -> bytes:
     from music21.midi.translate import streamToMidiFile
 
+    # Loads music21, which takes a second.
     from pipeline.domains.music.render.streams import played_part
 
     part = played_part(tune)
@@ -83,39 +101,55 @@ def _midi_bytes(tune: Tune, title: str, program: int) -> bytes:
     return streamToMidiFile(part).writestr()
 
 
-def musicxml_text(record: Record, program: int) -> str:
-    """MusicXML of a tune as written, repeats, endings and all; a polyphonic piece engraves itself.
+def export_musicxml(record: Record, program: int) -> str:
+    """Write a record as MusicXML 4.0: a tune as notated, with its repeats and endings; a piece by its score.
 
-    Raises DataError where the tune is not valid, music21 fails, or other notes are in the score.
+    Parameters
+    ----------
+    record : Record
+        A tune in ABC, or a piece.
+    program : int
+        The General MIDI instrument of a tune, from 0.
+
+    Returns
+    -------
+    str
+        The text of the file.
+
+    Raises
+    ------
+    DataError
+        Where the tune is not valid, music21 fails, or the score has other notes than the tune.
     """
     if isinstance(record, PieceRecord):
-        return _quietly(lambda: _exported(record, record.score()), "MusicXML export failed")
-    tune = valid_tune(record)
-    text = _quietly(lambda: _musicxml_text(record, tune, program), "MusicXML export failed")
-    expected = _struck_as_written(tune)
-    found = written_pitches(text)
+        return _run_music21(lambda: _export(record, record.to_score()), "MusicXML export failed")
+    tune = parse_valid_tune(record)
+    text = _run_music21(lambda: _export_tune(record, tune, program), "MusicXML export failed")
+    expected = _list_notated_pitches(tune)
+    found = read_musicxml_pitches(text)
     if found != expected:
         raise DataError(f"other notes are in the score: {len(found)} instead of {len(expected)}")
     return text
 
 
-def _musicxml_text(record: Record, tune: Tune, program: int) -> str:
+def _export_tune(record: Record, tune: Tune, program: int) -> str:
     from music21.stream import Score
 
+    # Loads music21, which takes a second.
     from pipeline.domains.music.render.streams import written_part
 
     part = written_part(tune)
     _add_instrument(part, program, instrument_name(program))
-    return _exported(record, Score([part]))
+    return _export(record, Score([part]))
 
 
-def _exported(record: Record, score: "Score") -> str:
+def _export(record: Record, score: "Score") -> str:
     from music21.metadata import Metadata
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    title = title_of(record)
-    score.metadata = Metadata(title=title, composer=how_made(record))
-    return settle(GeneralObjectExporter(score).parse().decode("utf-8"))
+    title = find_title(record)
+    score.metadata = Metadata(title=title, composer=describe_generation(record))
+    return normalise_musicxml(GeneralObjectExporter(score).parse().decode("utf-8"))
 
 
 def _add_instrument(part: "Part", program: int, name: str) -> None:
@@ -129,17 +163,17 @@ def _add_instrument(part: "Part", program: int, name: str) -> None:
     part.partName = name
 
 
-def settle(text: str) -> str:
-    """MusicXML without what differs from one run to the next, its parts numbered from P1, and the names of
-    instruments kept from the page where there is but one."""
+def normalise_musicxml(text: str) -> str:
+    """Remove dates and random names from MusicXML, number its parts from P1, and hide the name of a single
+    instrument from the page."""
     root = ElementTree.fromstring(text)
     for encoding in root.iter("encoding"):
         for child in encoding.findall("encoding-date"):
             encoding.remove(child)
-    for double in root.findall("movement-title"):  # some programs print it below the title
-        root.remove(double)
+    for repeated in root.findall("movement-title"):  # some programs print it below the title
+        root.remove(repeated)
     for ornaments in root.iter("ornaments"):
-        for sign in ornaments.findall("accidental-mark"):  # of notes that a player chooses
+        for sign in ornaments.findall("accidental-mark"):  # the player chooses the note of an ornament
             ornaments.remove(sign)
     parts = root.findall("part-list/score-part")
     if len(parts) == 1:
@@ -152,26 +186,30 @@ def settle(text: str) -> str:
     return f"{DOCTYPE}{text}\n"
 
 
-def _struck_as_written(tune: Tune) -> list[int]:
-    struck: list[int] = []
-    held: set[int] = set()
+def _list_notated_pitches(tune: Tune) -> list[int]:
+    """The pitches of a tune as notated, without those that a tie prolongs."""
+    pitches: list[int] = []
+    tied: set[int] = set()
     for note in tune.parsed.notes:
-        struck += sorted(pitch for pitch in note.pitches if pitch not in held)
-        held = set(note.pitches) if note.tied else set()
-    return struck
+        pitches += sorted(pitch for pitch in note.pitches if pitch not in tied)
+        tied = set(note.pitches) if note.tied else set()
+    return pitches
 
 
-def written_pitches(text: str) -> list[int]:
-    """The notes that are struck in a MusicXML text, repeats not played, in their order, those of a chord from
-    below: no grace notes, and none that a tie leads to."""
+def read_musicxml_pitches(text: str) -> list[int]:
+    """The pitches of a MusicXML text as notated, chords from their lowest note upwards.
+
+    Grace notes, and notes that a tie prolongs, are left out.
+    """
     steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
     found: list[list[int]] = []
     for note in ElementTree.fromstring(text).iter("note"):
-        place = note.find("pitch")
-        if place is None or note.find("grace") is not None:
+        element = note.find("pitch")
+        if element is None or note.find("grace") is not None:
             continue
-        alter = round(float(place.findtext("alter", "0")))
-        pitch = 12 * (int(place.findtext("octave", "4")) + 1) + steps[place.findtext("step", "C")] + alter
+        alter = round(float(element.findtext("alter", "0")))
+        octave, step = int(element.findtext("octave", "4")), element.findtext("step", "C")
+        pitch = 12 * (octave + 1) + steps[step] + alter
         if note.find("chord") is None:
             found.append([])
         if not any(tie.get("type") == "stop" for tie in note.findall("tie")):
@@ -179,9 +217,10 @@ def written_pitches(text: str) -> list[int]:
     return [pitch for chord in found for pitch in sorted(chord)]
 
 
-def _quietly(action: Callable[[], Any], reason: str) -> Any:
+def _run_music21(action: Callable[[], Any], reason: str) -> Any:
+    """Call a function that uses music21. Raises DataError, starting with the reason, where it fails."""
     try:
-        # music21 warns, on standard error, of rhythms that it splits otherwise than written.
+        # music21 warns, on standard error, of rhythms that it splits in another way than notated.
         with contextlib.redirect_stderr(io.StringIO()):
             return action()
     except DataError:
@@ -190,8 +229,8 @@ def _quietly(action: Callable[[], Any], reason: str) -> Any:
         raise DataError(f"{reason}: {type(error).__name__}: {error}") from error
 
 
-def struck_pitches(data: bytes) -> list[int]:
-    """The notes struck in a MIDI file, in their order, those of a chord from below."""
+def read_midi_pitches(data: bytes) -> list[int]:
+    """The pitches of a MIDI file in the order of their onsets, chords from their lowest note upwards."""
     from music21.midi import MidiFile
 
     midi = MidiFile()
@@ -202,6 +241,6 @@ def struck_pitches(data: bytes) -> list[int]:
         for event in track.events:
             if event.isDeltaTime():
                 now += event.time
-            elif event.isNoteOn() and event.velocity > 0:
+            elif event.isNoteOn() and event.velocity and event.pitch is not None:
                 struck.append((now, event.pitch))
     return [pitch for _, pitch in sorted(struck)]

@@ -1,7 +1,7 @@
-"""Ornaments as they are played: cuts, rolls, trills and grace notes, out of the notes of the key.
+"""Ornaments as played: cuts, rolls, trills and grace notes, on the notes of the key.
 
-A cut is a quick note above, a tap one below; a roll is a note parted by both (G. Larsen, The Essential Guide
-to Irish Flute and Tin Whistle, 2003).
+A cut is a quick note above the main note, a tap one below. A roll is a note that both divide (G. Larsen,
+The Essential Guide to Irish Flute and Tin Whistle, 2003).
 """
 
 import random
@@ -13,12 +13,13 @@ from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.tune import Tune
 
 ORNAMENTED = frozenset({"reel", "jig", "slip jig", "hop jig", "slide"})
-"""Kinds of tunes whose players put in ornaments that nobody wrote."""
+"""Kinds of tunes in which players add ornaments to those that are notated."""
 _CUT_REPEATED, _CUT_DOWNBEAT, _ROLL_LONG = 0.8, 0.15, 0.6
+"""Probabilities of a cut on a repeated note and on a downbeat, and of a roll on a long note."""
 
 
-class Sound(NamedTuple):
-    """One pitch from an onset on for a length, both in quarters."""
+class TimedPitch(NamedTuple):
+    """A MIDI pitch with its onset and length in quarters."""
 
     pitch: int
     onset: float
@@ -26,9 +27,12 @@ class Sound(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a note stands for its player: its marks and grace notes, whether the note before had its pitch,
-    whether a bar starts, and how many eighths it lasts."""
+class NoteContext:
+    """The properties of a note on which its ornament depends.
+
+    They are its marks and grace notes, whether it repeats the pitch of the note before, whether it is on a
+    downbeat, and its length in eighths.
+    """
 
     marks: str
     graces: tuple[int, ...]
@@ -38,38 +42,38 @@ class Place:
 
 
 class Ornamenter:
-    """Plays single notes of one tune with the ornaments of its kind; `quick` is the length of a cut."""
+    """Plays single notes of a tune with the ornaments of its kind; a cut lasts `cut_quarters`."""
 
-    def __init__(self, tune: Tune, quick: float, hand: random.Random) -> None:
+    def __init__(self, tune: Tune, cut_quarters: float, rng: random.Random) -> None:
         altered = fields.signature(tune.key)
         steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
         self.scale = {(pitch + altered.get(step, 0)) % 12 for step, pitch in steps.items()}
-        self.quick, self.hand = quick, hand
-        self.free = tune.rhythm in ORNAMENTED
+        self.cut_quarters, self.rng = cut_quarters, rng
+        self.adds_ornaments = tune.rhythm in ORNAMENTED
 
-    def play(self, sound: Sound, place: Place) -> list[Sound]:
-        """The notes that are heard for one that is written, within its time."""
-        # Where a note is too short for an ornament, it stays plain.
-        room = sound.length / self.quick
-        if place.graces and room > 1.5 * len(place.graces):
-            return self._before(sound, place.graces)
-        if "T" in place.marks and room > 4:
+    def play(self, sound: TimedPitch, context: NoteContext) -> list[TimedPitch]:
+        """The notes that sound in the time of one notated note."""
+        # A note that is too short for its ornament is played without it.
+        length_in_cuts = sound.length / self.cut_quarters
+        if context.graces and length_in_cuts > 1.5 * len(context.graces):
+            return self._play_graces(sound, context.graces)
+        if "T" in context.marks and length_in_cuts > 4:
             return self._trill(sound)
-        chosen = self._choose(place)
-        if chosen is not None and room > 4:
-            return chosen(sound)
+        ornament = self._choose(context)
+        if ornament is not None and length_in_cuts > 4:
+            return ornament(sound)
         return [sound]
 
-    def _choose(self, place: Place) -> Callable[[Sound], list[Sound]] | None:
-        # A hand draws for every note, so that one choice does not move all later ones.
-        draw = self.hand.random()
-        if "~" in place.marks:
-            return self._roll if place.eighths >= 3 else self._short_roll
-        if not self.free or "." in place.marks:
+    def _choose(self, context: NoteContext) -> Callable[[TimedPitch], list[TimedPitch]] | None:
+        # Each note draws one number, so that a choice does not change those of later notes.
+        draw = self.rng.random()
+        if "~" in context.marks:
+            return self._roll if context.eighths >= 3 else self._short_roll
+        if not self.adds_ornaments or "." in context.marks:
             return None
-        if place.eighths >= 3 and draw < _ROLL_LONG:
+        if context.eighths >= 3 and draw < _ROLL_LONG:
             return self._roll
-        if (place.repeated and draw < _CUT_REPEATED) or (place.downbeat and draw < _CUT_DOWNBEAT):
+        if (context.repeated and draw < _CUT_REPEATED) or (context.downbeat and draw < _CUT_DOWNBEAT):
             return self._cut
         return None
 
@@ -77,30 +81,35 @@ class Ornamenter:
         near, far = pitch + step, pitch + 2 * step
         return near if near % 12 in self.scale else far
 
-    def _before(self, sound: Sound, graces: tuple[int, ...]) -> list[Sound]:
-        made = [Sound(pitch, sound.onset + i * self.quick, self.quick) for i, pitch in enumerate(graces)]
-        taken = len(graces) * self.quick
-        return [*made, Sound(sound.pitch, sound.onset + taken, sound.length - taken)]
+    def _play_graces(self, sound: TimedPitch, graces: tuple[int, ...]) -> list[TimedPitch]:
+        cut = self.cut_quarters
+        made = [TimedPitch(pitch, sound.onset + i * cut, cut) for i, pitch in enumerate(graces)]
+        taken = len(graces) * cut
+        return [*made, TimedPitch(sound.pitch, sound.onset + taken, sound.length - taken)]
 
-    def _cut(self, sound: Sound) -> list[Sound]:
-        return self._before(sound, (self._neighbour(sound.pitch, 1),))
+    def _cut(self, sound: TimedPitch) -> list[TimedPitch]:
+        return self._play_graces(sound, (self._neighbour(sound.pitch, 1),))
 
-    def _roll(self, sound: Sound) -> list[Sound]:
+    def _roll(self, sound: TimedPitch) -> list[TimedPitch]:
         third = sound.length / 3
         starts = [sound.onset + number * third for number in range(3)]
-        first, second, last = (Sound(sound.pitch, start, third) for start in starts)
+        first, second, last = (TimedPitch(sound.pitch, start, third) for start in starts)
         tap = self._neighbour(sound.pitch, -1)
-        return [first, *self._cut(second), *self._before(last, (tap,))]
+        return [first, *self._cut(second), *self._play_graces(last, (tap,))]
 
-    def _short_roll(self, sound: Sound) -> list[Sound]:
+    def _short_roll(self, sound: TimedPitch) -> list[TimedPitch]:
         half = sound.length / 2
         tap = self._neighbour(sound.pitch, -1)
-        first, last = Sound(sound.pitch, sound.onset, half), Sound(sound.pitch, sound.onset + half, half)
-        return [*self._cut(first), *self._before(last, (tap,))]
+        first, last = (
+            TimedPitch(sound.pitch, sound.onset, half),
+            TimedPitch(sound.pitch, sound.onset + half, half),
+        )
+        return [*self._cut(first), *self._play_graces(last, (tap,))]
 
-    def _trill(self, sound: Sound) -> list[Sound]:
-        count = min(int(0.7 * sound.length / self.quick), 24) // 2 * 2
+    def _trill(self, sound: TimedPitch) -> list[TimedPitch]:
+        cut = self.cut_quarters
+        count = min(int(0.7 * sound.length / cut), 24) // 2 * 2
         pitches = (sound.pitch, self._neighbour(sound.pitch, 1))
-        made = [Sound(pitches[i % 2], sound.onset + i * self.quick, self.quick) for i in range(count)]
-        taken = count * self.quick
-        return [*made, Sound(sound.pitch, sound.onset + taken, sound.length - taken)]
+        made = [TimedPitch(pitches[i % 2], sound.onset + i * cut, cut) for i in range(count)]
+        taken = count * cut
+        return [*made, TimedPitch(sound.pitch, sound.onset + taken, sound.length - taken)]

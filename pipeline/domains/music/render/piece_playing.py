@@ -1,6 +1,6 @@
-"""How a piece of several parts is played: arches over phrases, accents, an uneven hand, notes let go early.
+"""Performs a piece of several parts: phrases swell, downbeats are louder, times and loudness vary a little.
 
-For pieces whose notes were written or put together, not for those that were played by someone.
+For notated or generated pieces; a performance already has its own timing and loudness.
 """
 
 import itertools
@@ -12,30 +12,31 @@ from pipeline.domains.music.piece import Meter, NoteEvent, Piece, Tempo
 from pipeline.domains.music.render.phrasing import Performance, PlayedNote, PlayedPart
 
 _PHRASE_BARS = 4
-_ARCH, _DOWNBEAT, _HUMAN = 0.08, 0.05, 0.015
-_HAND_QUARTERS = 0.012
-_KEPT = 0.96
-"""Share of a note's length that it sounds."""
+_ARCH, _DOWNBEAT, _VARIATION = 0.08, 0.05, 0.015
+"""Loudness, as a share of full loudness: added in the middle of a phrase, on a downbeat, and at random."""
+_DELAY_QUARTERS = 0.012
+"""Standard deviation of the delay of a note."""
+_ARTICULATION = 0.96
+"""Share of its length that a note sounds."""
 
 
 def perform_piece(piece: Piece, seed: str) -> Performance:
-    """Play every part of a piece; `seed` is that of the slight unevenness of a human hand, and names the
-    piece, so that the hand differs from one to the next."""
-    hand = random.Random(seed)
+    """Perform every part of a piece. `seed` sets the random variation; it should differ between pieces."""
+    rng = random.Random(seed)
     meter = (piece.meters or (Meter(0),))[-1]
     parts = []
     for number in range(len(piece.parts)):
-        written = tuple(_written(piece, meter, number))
-        parts.append(PlayedPart(written, tuple(_sounding(note, hand) for note in written)))
+        written = tuple(_group_notes(piece, meter, number))
+        parts.append(PlayedPart(written, tuple(_vary(note, rng) for note in written)))
     tempo = 60e6 / (piece.tempos or (Tempo(0),))[0].us_per_quarter
-    return Performance(tuple(parts), tuple(_bar_lines(piece, meter)), tempo)
+    return Performance(tuple(parts), tuple(_find_bar_lines(piece, meter)), tempo)
 
 
-def _written(piece: Piece, meter: Meter, part: int) -> Iterator[PlayedNote]:
-    """The notes of a part, those of one onset and length as one chord."""
+def _group_notes(piece: Piece, meter: Meter, part: int) -> Iterator[PlayedNote]:
+    """Yield the notes of a part, those with the same onset and length as one chord."""
     bar = _bar_quarters(meter)
     notes = (note for note in piece.notes if note.part == part)
-    for (onset, length), together in itertools.groupby(sorted(notes, key=_place), key=_place):
+    for (onset, length), together in itertools.groupby(sorted(notes, key=_get_span), key=_get_span):
         struck = list(together)
         start = (onset - meter.tick) / piece.ticks_per_quarter
         loudness = max(note.velocity for note in struck) / 127
@@ -47,16 +48,17 @@ def _written(piece: Piece, meter: Meter, part: int) -> Iterator[PlayedNote]:
         )  # fmt: skip
 
 
-def _place(note: NoteEvent) -> tuple[int, int]:
+def _get_span(note: NoteEvent) -> tuple[int, int]:
     return note.onset, note.duration
 
 
-def _sounding(note: PlayedNote, hand: random.Random) -> PlayedNote:
-    late = abs(hand.gauss(0, _HAND_QUARTERS))
-    loudness = min(max(note.loudness + hand.uniform(-_HUMAN, _HUMAN), 0.05), 1.0)
+def _vary(note: PlayedNote, rng: random.Random) -> PlayedNote:
+    """Delay a note, shorten it and change its loudness, each a little."""
+    delay = abs(rng.gauss(0, _DELAY_QUARTERS))
+    loudness = min(max(note.loudness + rng.uniform(-_VARIATION, _VARIATION), 0.05), 1.0)
     return PlayedNote(
-        note.pitches, round(note.onset + late, 4), round(max(note.length * _KEPT - late, 0.05), 4),
-        round(loudness, 4),
+        note.pitches, round(note.onset + delay, 4),
+        round(max(note.length * _ARTICULATION - delay, 0.05), 4), round(loudness, 4),
     )  # fmt: skip
 
 
@@ -64,8 +66,8 @@ def _bar_quarters(meter: Meter) -> float:
     return meter.beats * 4 / meter.beat_type
 
 
-def _bar_lines(piece: Piece, meter: Meter) -> Iterator[float]:
-    """Ends of bars in quarters: of the upbeat, if there is one, and of all others."""
+def _find_bar_lines(piece: Piece, meter: Meter) -> Iterator[float]:
+    """Yield the ends of bars in quarters, from that of the upbeat if there is one."""
     bar, start = _bar_quarters(meter), meter.tick / piece.ticks_per_quarter
     if start:
         yield start

@@ -1,4 +1,4 @@
-"""What sounds when a tune is played: bars in played order, repeats and endings followed, ties joined."""
+"""A tune as played: bars in the order of playing, with repeats and endings, and notes with ties joined."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,15 +11,15 @@ from pipeline.domains.music.abc.tune import Tune
 
 
 def played_bars(bars: Sequence[Bar]) -> list[int]:
-    """Indices of the bars in the order they are played.
+    """Indices of the bars in the order of playing.
 
-    A repeat without a start goes back to where the part starts, as musicians read it (ABC 2.1 §4.8, §4.9).
+    A repeat without a start goes back to the start of the part, as is usual (ABC 2.1 §4.8, §4.9).
     """
     order: list[int] = []
     part: list[int] = []  # the bars of the part so far, without its endings
     ending: list[int] = []
     in_ending = False
-    opened = False  # by a sign: a double bar then ends no part
+    opened = False  # by a repeat sign: then a double bar does not end the part
     for index, bar in enumerate(bars):
         if bar.left.endswith(":") or (not in_ending and not part) or (in_ending and _leaves_endings(bar)):
             part, ending, in_ending, opened = [], [], False, bar.left.endswith(":")
@@ -47,17 +47,17 @@ def _leaves_endings(bar: Bar) -> bool:
 
 
 def played_notes(tune: Tune, join_ties: bool = True) -> list[Note]:
-    """Notes and rests with onsets in playing time, tied notes joined to one."""
+    """Notes and rests as played: onsets are in playing time, and tied notes are one note."""
     parsed = tune.parsed
     by_bar: list[list[Note]] = [[] for _ in parsed.bars]
     for note in parsed.notes:
         by_bar[note.bar].append(note)
-    notes = _in_time(parsed.bars, by_bar, played_bars(parsed.bars))
+    notes = _play_bars(parsed.bars, by_bar, played_bars(parsed.bars))
     return list(_join_ties(notes) if join_ties else notes)
 
 
-def _in_time(bars: Sequence[Bar], by_bar: list[list[Note]], order: list[int]) -> Iterator[Note]:
-    now = 0
+def _play_bars(bars: Sequence[Bar], by_bar: list[list[Note]], order: list[int]) -> Iterator[Note]:
+    now: Ticks = 0
     for index in order:
         for note in by_bar[index]:
             yield note._replace(onset=now + note.onset - bars[index].onset)
@@ -78,8 +78,10 @@ def _join_ties(notes: Iterator[Note]) -> Iterator[Note]:
 
 
 def played_measures(bars: Sequence[Bar]) -> Iterator[tuple[Ticks, Bar, Ticks]]:
-    """Onset, first bar and length of each measure of bars in played order: two halves of a bar that a
-    repeat has split are one measure, but an upbeat at the start is one of its own."""
+    """Yield onset, first bar and length of each measure of bars in the order of playing.
+
+    Two halves of a bar that a repeat sign divides are one measure. An upbeat at the start is one by itself.
+    """
     onset: Ticks = 0
     length: Ticks = 0
     first: Bar | None = None
@@ -94,8 +96,10 @@ def played_measures(bars: Sequence[Bar]) -> Iterator[tuple[Ticks, Bar, Ticks]]:
 
 
 def played_meters(tune: Tune) -> Iterator[tuple[Ticks, str]]:
-    """The meters as played, each with its onset; a short measure has one of its own, so that the bar lines
-    of other programs fall where ours do."""
+    """Yield the meters as played, each with its onset.
+
+    A short measure has a meter of its own, so that other programs have the same bar lines.
+    """
     bars = tune.parsed.bars
     last = ""
     for onset, bar, length in played_measures([bars[index] for index in played_bars(bars)]):
@@ -138,8 +142,10 @@ def grace_pitches(tune: Tune) -> dict[int, tuple[int, ...]]:
 
 
 def written_keys(tune: Tune) -> Iterator[tuple[int, str]]:
-    """The key of the header at offset -1, then each change of key in the body at its own; a change to
-    an unknown key is left out."""
+    """Yield the key of the header with offset -1, then each change of key with its offset in the body.
+
+    A change to an unknown key is left out.
+    """
     yield -1, tune.key
     for token in tune.tokens:
         if token.kind in ("inline", "field") and token.text.strip("[]").startswith("K:"):
@@ -148,21 +154,21 @@ def written_keys(tune: Tune) -> Iterator[tuple[int, str]]:
 
 
 def key_at(keys: Sequence[tuple[int, str]], start: int) -> str:
-    """The key of `written_keys` in force at an offset of the body."""
+    """The key that holds at an offset of the body, of those that `written_keys` gives."""
     return next(key for since, key in reversed(keys) if since <= start)
 
 
 def sounding_notes(tune: Tune) -> list[Note]:
-    """Played notes, with each grace note as a note of its own on the beat.
+    """Notes as played, with each grace note as a note on the beat.
 
-    As abc2midi plays them, a grace note lasts a quarter of the unit note length, which it takes from the note
-    after it; all before one note take three quarters of that note, at most.
+    As in abc2midi, a grace note lasts a quarter of the unit note length, and the note after it is shorter by
+    that. All grace notes of a note take at most three quarters of it.
     """
     graces, usual = grace_pitches(tune), Fraction(tune.unit) * WHOLE / 4
-    return [part for note in played_notes(tune) for part in _with_graces(note, graces, usual)]
+    return [part for note in played_notes(tune) for part in _add_graces(note, graces, usual)]
 
 
-def _with_graces(note: Note, graces: Mapping[int, tuple[int, ...]], usual: Ticks) -> Iterator[Note]:
+def _add_graces(note: Note, graces: Mapping[int, tuple[int, ...]], usual: Ticks) -> Iterator[Note]:
     before = graces.get(note.start, ()) if note.pitches else ()
     length = min(usual, Fraction(note.duration) * 3 / 4 / len(before)) if before else 0
     for number, pitch in enumerate(before):
@@ -172,7 +178,7 @@ def _with_graces(note: Note, graces: Mapping[int, tuple[int, ...]], usual: Ticks
 
 
 def played_keys(tune: Tune) -> Iterator[tuple[Ticks, str]]:
-    """The keys as played, each with the onset from where it holds."""
+    """Yield the keys as played, each with its onset."""
     keys = list(written_keys(tune))
     last = ""
     for played in played_notes(tune, join_ties=False) if len(keys) > 1 else ():

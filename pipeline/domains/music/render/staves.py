@@ -1,6 +1,7 @@
-"""Pieces as piano scores: two staves, one voice of chords each, by music21.
+"""Pieces as piano scores by music21: two staves, each with one voice of chords.
 
-What overlaps in a hand is cut at its next note: a pedalled performance has no other voices to tell apart.
+A note that overlaps the next one of its hand ends there, because a performance does not say which notes
+form a voice.
 """
 
 import itertools
@@ -17,53 +18,70 @@ if TYPE_CHECKING:
 
 MIDDLE_C = 60
 UNITS_PER_QUARTER = 12
-"""Positions on the page are whole numbers of these: sixteenths and triplet eighths are."""
+"""Times in a score are whole numbers of these, as sixteenths and triplets of eighths are."""
 _SIXTEENTH, _TRIPLET = 3, 4
-_HEARD_NOTES = 500
+_MAX_ANALYSED_NOTES = 500
+"""Notes by which music21 finds the key."""
 _TIES = {0: "start"}
 _SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _TRIPLET_GAIN = 0.5
-"""A quarter is written as a triplet where its notes are off the sixteenths by twice as much."""
+"""A quarter has triplets where its notes are off them by less than this share of their distance from
+sixteenths."""
 
 
 def piano_score(piece: Piece, triplets: bool = True) -> "Score":
-    """The piece on two staves, at sixteenths or, if wanted, triplets of its quarter notes, in its key or the
-    one that music21 hears.
+    """Write a piece on two staves, in its key or the one that music21 finds.
 
-    Raises DataError, starting with a countable reason, where there is no note to write.
+    Parameters
+    ----------
+    piece : Piece
+        The piece; its drums are left out.
+    triplets : bool
+        Whether a quarter note may be divided in triplets; otherwise it has sixteenths only.
+
+    Returns
+    -------
+    music21.stream.Score
+        The score, with clefs, bars, rests, ties and beams.
+
+    Raises
+    ------
+    DataError
+        Starting with a countable reason, where the piece has no pitched notes.
     """
     from music21 import instrument, layout, stream
 
     pitched = [note for note in piece.notes if not piece.parts[note.part].is_drum]
     if not pitched:
         raise DataError("no notes: only drums or nothing at all")
-    columns = quantised(pitched, piece.ticks_per_quarter, triplets)
+    columns = quantise(pitched, piece.ticks_per_quarter, triplets)
     upper = _is_upper(piece)
     score = stream.Score()
-    sharps, _ = key_of(piece)
-    staves = [_staff(_chords(columns, pitched, upper, wanted), piece, sharps) for wanted in (True, False)]
+    sharps, _ = detect_key(piece)
+    hands = [_group_chords(columns, pitched, upper, is_right) for is_right in (True, False)]
+    staves = [_make_staff(chords, piece, sharps) for chords in hands]
     for staff in staves:
         player = instrument.Piano()
         player.partName = player.partAbbreviation = ""  # a brace needs no name before each staff
         staff.insert(0, player)
         score.insert(0, staff)
-    _write_down(staves)
+    _add_notation(staves)
     score.insert(0, layout.StaffGroup(list(score.parts), symbol="brace", barTogether=True))
     return score
 
 
-def quantised(
+def quantise(
     notes: Sequence[NoteEvent], ticks_per_quarter: int, triplets: bool = True
 ) -> list[tuple[int, int]]:
-    """Onset and end of each note in units of a quarter, each quarter at sixteenths or triplets."""
+    """Round onset and end of each note to the sixteenths or triplets of its quarter, in units of a score."""
     per_unit = ticks_per_quarter / UNITS_PER_QUARTER
     grids: dict[int, int] = {}
     by_quarter = itertools.groupby(notes, key=lambda note: note.onset // ticks_per_quarter)
     for quarter, members in by_quarter:
-        places = {note.onset / per_unit for note in members}
-        off = {grid: sum(abs(x - grid * round(x / grid)) for x in places) for grid in (_SIXTEENTH, _TRIPLET)}
-        in_three = triplets and off[_TRIPLET] < _TRIPLET_GAIN * off[_SIXTEENTH]
-        grids[quarter] = _TRIPLET if in_three else _SIXTEENTH
+        onsets = {note.onset / per_unit for note in members}
+        off = {grid: sum(abs(x - grid * round(x / grid)) for x in onsets) for grid in (_SIXTEENTH, _TRIPLET)}
+        is_triplet = triplets and off[_TRIPLET] < _TRIPLET_GAIN * off[_SIXTEENTH]
+        grids[quarter] = _TRIPLET if is_triplet else _SIXTEENTH
     rounded = []
     for note in notes:
         grid = grids[note.onset // ticks_per_quarter]
@@ -73,7 +91,7 @@ def quantised(
 
 
 def _is_upper(piece: Piece) -> list[bool] | None:
-    """For each part whether it is the right hand's, where two parts are the hands; else None."""
+    """For each part whether the right hand plays it; None where the piece does not have two parts."""
     pitches = [[note.pitch for note in piece.notes if note.part == part] for part in range(len(piece.parts))]
     if len(pitches) != 2 or not all(pitches):
         return None
@@ -81,13 +99,13 @@ def _is_upper(piece: Piece) -> list[bool] | None:
     return [mean == max(means) for mean in means] if means[0] != means[1] else [True, False]
 
 
-def _chords(
-    columns: Iterable[tuple[int, int]], notes: Iterable[NoteEvent], upper: list[bool] | None, wanted: bool
+def _group_chords(
+    columns: Iterable[tuple[int, int]], notes: Iterable[NoteEvent], upper: list[bool] | None, is_right: bool
 ) -> list[tuple[int, int, list[int]]]:
-    """Onset, end and pitches of one hand, each chord until the next one at most."""
+    """Onset, end and pitches of the chords of one hand; each ends when the next one begins at the latest."""
     struck: dict[int, dict[int, int]] = {}
     for (onset, end), note in zip(columns, notes, strict=True):
-        if (note.pitch >= MIDDLE_C if upper is None else upper[note.part]) == wanted:
+        if (note.pitch >= MIDDLE_C if upper is None else upper[note.part]) == is_right:
             struck.setdefault(onset, {})[note.pitch] = end
     onsets = sorted(struck)
     return [
@@ -96,25 +114,38 @@ def _chords(
     ]
 
 
-def key_of(piece: Piece) -> tuple[int, bool]:
-    """Sharps, and whether it is minor: the piece's first key, else the one that music21 hears."""
-    from music21 import note, stream
-
+def detect_key(piece: Piece) -> tuple[int, bool]:
+    """The first key of the piece, or else the one that music21 finds: its sharps, and whether it is minor."""
     if piece.keys:
         return piece.keys[0].sharps, piece.keys[0].minor
     pitched = [each for each in piece.notes if not piece.parts[each.part].is_drum]
-    heard = stream.Stream([note.Note(each.pitch) for each in pitched[:_HEARD_NOTES]]).analyze("key")
-    return heard.sharps, heard.mode == "minor"
+    return analyse_key((each.pitch, 1) for each in pitched[:_MAX_ANALYSED_NOTES])
 
 
-def _spelled(number: int, flats: bool) -> str:
-    """A pitch by its name, black keys as the key signature would have them."""
+def analyse_key(notes: Iterable[tuple[int, float]]) -> tuple[int, bool]:
+    """The key that music21 finds for MIDI pitches with lengths in quarters: its sharps, and whether minor.
+
+    Source: the key profiles of C. Krumhansl, Cognitive Foundations of Musical Pitch (1990).
+    """
+    from music21 import key, note, stream
+
+    melody = stream.Stream()
+    for pitch, quarters in notes:
+        melody.append(note.Note(pitch, quarterLength=quarters))
+    found = melody.analyze("key")
+    if not isinstance(found, key.Key):
+        raise DataError(f"no key: music21 found {found!r}")
+    return found.sharps, found.mode == "minor"
+
+
+def _spell(number: int, flats: bool) -> str:
+    """The name of a MIDI pitch for music21, with black keys as flats or as sharps."""
     names = ("C", "D-", "D", "E-", "E", "F", "G-", "G", "A-", "A", "B-", "B") if flats else _SHARP_NAMES
     return f"{names[number % 12]}{number // 12 - 1}"
 
 
-def _staff(chords: Iterable[tuple[int, int, list[int]]], piece: Piece, sharps: int) -> "Staff":
-    """One hand, without rests and bars yet."""
+def _make_staff(chords: Iterable[tuple[int, int, list[int]]], piece: Piece, sharps: int) -> "Staff":
+    """The staff of one hand, still without rests and bars."""
     from music21 import chord, key, meter, note, stream, tie
 
     staff = stream.Part()
@@ -122,8 +153,8 @@ def _staff(chords: Iterable[tuple[int, int, list[int]]], piece: Piece, sharps: i
     signature = (piece.meters or (Meter(0),))[0]
     staff.insert(0, meter.TimeSignature(f"{signature.beats}/{signature.beat_type}"))
     for onset, end, pitches in chords:
-        names = [_spelled(number, sharps < 0) for number in pitches]
-        spans = _spans(onset, end)
+        names = [_spell(number, sharps < 0) for number in pitches]
+        spans = _split_note(onset, end)
         for number, (start, stop) in enumerate(spans):
             made = note.Note(names[0]) if len(names) == 1 else chord.Chord(names)
             made.quarterLength = Fraction(stop - start, UNITS_PER_QUARTER)
@@ -133,9 +164,11 @@ def _staff(chords: Iterable[tuple[int, int, list[int]]], piece: Piece, sharps: i
     return staff
 
 
-def _spans(onset: int, end: int) -> list[tuple[int, int]]:
-    """The note values of a note: its quarters apart where it begins or ends at a triplet, for no single
-    value lasts from a triplet to a sixteenth."""
+def _split_note(onset: int, end: int) -> list[tuple[int, int]]:
+    """Split a note that begins or ends at a triplet at its whole quarters.
+
+    No single note value lasts from a triplet to a sixteenth.
+    """
     first, last = (
         -(-onset // UNITS_PER_QUARTER) * UNITS_PER_QUARTER,
         end // UNITS_PER_QUARTER * UNITS_PER_QUARTER,
@@ -145,8 +178,8 @@ def _spans(onset: int, end: int) -> list[tuple[int, int]]:
     return [(a, b) for a, b in itertools.pairwise((onset, first, last, end)) if a < b]
 
 
-def _write_down(staves: Sequence["Staff"]) -> None:
-    """Clefs, bars, rests, ties and beams."""
+def _add_notation(staves: Sequence["Staff"]) -> None:
+    """Add clefs, bars, rests, ties and beams."""
     from music21 import clef
 
     longest = max(staff.highestTime for staff in staves)

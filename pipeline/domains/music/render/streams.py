@@ -1,10 +1,10 @@
-"""Tunes as music21 scores of our own reading: as a page shows them, and as they are played.
+"""Tunes as parts of music21: as notated, and as played.
 
-music21's own reader of ABC is not asked, which misreads some of what the standard allows.
+The parts are built by our own ABC parser, because music21 misreads some of what the standard allows.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from music21 import bar as m21bar
 from music21 import (
@@ -42,14 +42,17 @@ from pipeline.domains.music.render.playback import played_keys, played_meters, s
 
 if TYPE_CHECKING:
     from music21.base import Music21Object
+    from music21.common.types import StepName
 
 _ORNAMENTS = {"~": expressions.Turn, "T": expressions.Trill, "H": expressions.Fermata}
 _BAR_LINES = {"||": "double", "|]": "double", "[|": "double"}
 
 
 def played_part(tune: Tune) -> "stream.Part":
-    """The notes with ties joined and repeats played out, under every meter and key as it sets in, and grace
-    notes before their note; ornaments and chord symbols, which have no time of their own, are left out."""
+    """A tune as played: repeats followed, ties joined, grace notes as notes, each change of meter and key.
+
+    Ornaments and chord symbols have no time of their own and are left out.
+    """
     part = stream.Part()
     part.insert(0, metronome(tune))
     for onset, text in played_meters(tune):
@@ -59,19 +62,20 @@ def played_part(tune: Tune) -> "stream.Part":
         part.insert(quarters(onset), _key_signature(text))
     for played in sounding_notes(tune):
         if played.pitches:
-            made = chord.Chord(played.pitches) if len(played.pitches) > 1 else note.Note(played.pitches[0])
+            pitches = list(played.pitches)
+            made = chord.Chord(pitches) if len(pitches) > 1 else note.Note(pitches[0])
             made.duration = duration.Duration(quarters(played.duration))
             part.insert(quarters(played.onset), made)
     return part
 
 
 def written_part(tune: Tune) -> "stream.Part":
-    """The measures of the page: repeats, endings, beams, ornaments, grace notes, chord symbols, slurs."""
-    return _Page(tune).part()
+    """A tune as notated: repeats, endings, beams, ornaments, grace notes, chord symbols and slurs."""
+    return _PartWriter(tune).write()
 
 
 def metronome(tune: Tune) -> "m21tempo.MetronomeMark":
-    """The tempo of the tune's kind, counted in its beats."""
+    """The usual tempo of the tune's kind, in its beats a minute."""
     beat = fields.beat_length(tune.meter)
     number = fields.beats_per_minute(tune.meter, tune.rhythm)
     return m21tempo.MetronomeMark(number=number, referent=duration.Duration(beat * 4))
@@ -82,13 +86,13 @@ def _key_signature(text: str) -> "key.KeySignature":
 
 
 def _clef(tune: Tune) -> "clef.Clef":
-    """Treble, or bass for what would stand far below that staff."""
+    """The treble clef, or the bass clef for tunes whose median pitch is below G3."""
     pitches = sorted(pitch for read in tune.parsed.notes for pitch in read.pitches)
     return clef.BassClef() if pitches and pitches[len(pitches) // 2] < 55 else clef.TrebleClef()
 
 
-class _Page:
-    """The state while the tokens are set, one measure for each bar of the reading."""
+class _PartWriter:
+    """Writes the tokens of a tune into measures, one for each bar. Its fields are the state on the way."""
 
     def __init__(self, tune: Tune) -> None:
         self.tune = tune
@@ -101,18 +105,18 @@ class _Page:
         self.changes: list[Music21Object] = [_clef(tune), _key_signature(tune.key)]
         self.tuplet: tuple[int, int] | None = None
         self.tuplet_left = self.tuplet_reach = 0
-        self.tied: set[int] = set()  # pitches that a tie leads to
-        self.slurs: list[list[Any]] = []  # the first and last note of each
-        self.opening = 0
+        self.tied: set[int] = set()  # pitches that a tie prolongs
+        self.slurs: list[list[Any]] = []  # the first and last note of each closed slur
+        self.opening = 0  # slurs that the next note opens
         self.open_slurs: list[list[Any]] = []
         self._change(f"M:{tune.meter}")
 
-    def part(self) -> "stream.Part":
-        """Set all tokens, then what belongs to whole bars."""
+    def write(self) -> "stream.Part":
+        """Write all tokens, then the properties of whole bars."""
         for token in self.tune.tokens:
-            self._set(token)
+            self._write_token(token)
         part = stream.Part()
-        self._bar_lines()
+        self._add_bar_lines()
         number_measures(self.bars, self.measures)
         for place in line_starts(self.tune):
             if 0 < place < len(self.measures):
@@ -121,7 +125,7 @@ class _Page:
             part.append(measure)
         if self.measures:
             self.measures[0].insert(0, metronome(self.tune))
-        for bracket in self._endings():
+        for bracket in self._make_endings():
             part.insert(0, bracket)
         for first, last in self.slurs:
             if first is not last:
@@ -132,14 +136,14 @@ class _Page:
             beam_notes(bar, measure, self.tune.rhythm)
         return part
 
-    def _set(self, token: Token) -> None:
+    def _write_token(self, token: Token) -> None:
         kind, text = token.kind, token.text
         if kind in ("note", "rest", "chord"):
-            self._sound(token)
+            self._write_note(token)
         elif kind == "string":
             self.symbols.append(text.strip('"'))
         elif kind == "grace":
-            self._grace(text)
+            self._add_graces(text)
         elif kind == "tuplet":
             self.tuplet, self.tuplet_reach = tuplet_ratio(text, self.meter)
             self.tuplet_left = self.tuplet_reach
@@ -158,8 +162,8 @@ class _Page:
             if self.meter != fields.FREE_METER:
                 self.changes.append(time_signature(self.meter))
 
-    def _sound(self, token: Token) -> None:
-        """Set a note, chord or rest, with what waited for it."""
+    def _write_note(self, token: Token) -> None:
+        """Write a note, chord or rest, and before it the changes, chord symbols and grace notes that wait."""
         read = next(self.notes)
         bar, measure = self.bars[read.bar], self.measures[read.bar]
         offset = quarters(read.onset - bar.onset)
@@ -168,21 +172,21 @@ class _Page:
         for symbol in self.symbols:
             measure.insert(offset, _chord_symbol(symbol))
         for text, pitches in self.graces:
-            for number, place in enumerate(pitches):
-                measure.insert(offset, _grace_note(place, "/" in text[:2], number, len(pitches)))
+            for number, grace in enumerate(pitches):
+                measure.insert(offset, _grace_note(grace, "/" in text[:2], number, len(pitches)))
         self.changes, self.symbols, self.graces = [], [], []
-        made = self._element(token, read)
-        made.duration = self._duration(read.duration)
+        made = self._make_element(token, read)
+        made.duration = self._make_duration(read.duration)
         measure.insert(offset, made)
-        self._slur(made)
+        self._extend_slurs(made)
 
-    def _element(self, token: Token, read: Note) -> Any:
+    def _make_element(self, token: Token, read: Note) -> Any:
         if token.kind == "rest":
             rest = note.Rest()
             rest.style.hideObjectOnPrint = token.text[0] in "xX"
             return rest
         parts = tokenize(token.text[1 : token.text.rindex("]")]) if token.kind == "chord" else [token]
-        made = [note.Note(self._pitch(part.text)) for part in parts if part.kind == "note"]
+        made = [note.Note(self._parse_pitch(part.text)) for part in parts if part.kind == "note"]
         for one in made:
             held, holds = one.pitch.midi in self.tied, read.tied
             if held or holds:
@@ -192,26 +196,26 @@ class _Page:
         for mark in read.marks:
             if mark in _ORNAMENTS:
                 sign = _ORNAMENTS[mark]()
-                if mark != "H":  # MusicXML lets a fermata stand where it will
+                if mark != "H":  # a fermata of MusicXML has no placement
                     sign.placement = "above"
                 whole.expressions.append(sign)
             elif mark == ".":
                 whole.articulations.append(Staccato())
         return whole
 
-    def _pitch(self, text: str) -> "pitch.Pitch":
+    def _parse_pitch(self, text: str) -> "pitch.Pitch":
         written = parse_note(text)
         alteration = next(self.alterations)
-        made = pitch.Pitch(step=written.step, octave=4 + written.octave)
+        made = pitch.Pitch(step=cast("StepName", written.step), octave=4 + written.octave)
         if alteration or written.accidental:
             made.accidental = pitch.Accidental(alteration)
         return made
 
-    def _grace(self, text: str) -> None:
+    def _add_graces(self, text: str) -> None:
         inside = [part.text for part in tokenize(text[1:-1]) if part.kind == "note"]
-        self.graces.append((text, [self._pitch(part) for part in inside]))
+        self.graces.append((text, [self._parse_pitch(part) for part in inside]))
 
-    def _duration(self, ticks: Ticks) -> "duration.Duration":
+    def _make_duration(self, ticks: Ticks) -> "duration.Duration":
         if not self.tuplet_left or self.tuplet is None:
             return duration.Duration(quarters(ticks))
         count, time = self.tuplet
@@ -225,13 +229,13 @@ class _Page:
         made.appendTuplet(bracket)
         return made
 
-    def _slur(self, made: Any) -> None:
+    def _extend_slurs(self, made: Any) -> None:
         self.open_slurs += [[made, made] for _ in range(self.opening)]
         self.opening = 0
         for slur in self.open_slurs:
             slur[1] = made
 
-    def _bar_lines(self) -> None:
+    def _add_bar_lines(self) -> None:
         implied = implied_repeats(self.bars)
         for index, (bar, measure) in enumerate(zip(self.bars, self.measures, strict=True)):
             last = index + 1 == len(self.bars)
@@ -244,7 +248,7 @@ class _Page:
             elif bar.right in _BAR_LINES:
                 measure.rightBarline = m21bar.Barline(_BAR_LINES[bar.right])
 
-    def _endings(self) -> Iterator["spanner.RepeatBracket"]:
+    def _make_endings(self) -> Iterator["spanner.RepeatBracket"]:
         for index, bar in enumerate(self.bars):
             if not bar.ending:
                 continue
@@ -255,9 +259,11 @@ class _Page:
             yield spanner.RepeatBracket(self.measures[index : end + 1], number=number)
 
 
-def _grace_note(place: "pitch.Pitch", slashed: bool, number: int, count: int) -> "note.Note":
-    made = note.Note(place, type="eighth" if count == 1 else "16th").getGrace()
-    made.duration.slash = slashed
+def _grace_note(at: "pitch.Pitch", slashed: bool, number: int, count: int) -> "note.Note":
+    """Grace note `number`, from 0, of `count` that stand together."""
+    made = note.Note(at, type="eighth" if count == 1 else "16th")
+    made.getGrace(inPlace=True)
+    cast("duration.GraceDuration", made.duration).slash = slashed
     if count > 1:
         kind = "start" if number == 0 else ("stop" if number + 1 == count else "continue")
         made.beams.fill("16th", kind)
@@ -265,7 +271,7 @@ def _grace_note(place: "pitch.Pitch", slashed: bool, number: int, count: int) ->
 
 
 def _chord_symbol(text: str) -> "Music21Object":
-    """A chord symbol that programs can read, or its words where music21 does not know it."""
+    """A chord symbol that other programs can parse, or plain text where music21 does not know it."""
     root = text[:1] + text[1:].replace("b", "-", 1) if text[1:2] == "b" else text
     try:
         symbol = harmony.ChordSymbol(root)

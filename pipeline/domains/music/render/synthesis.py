@@ -1,37 +1,35 @@
-"""From MIDI files to sound, run in a child process: a soundfont is any file that a user hands in."""
+"""From MIDI files to sound. It runs in a child process, because a user's soundfont may crash native code."""
 
 import io
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 
 from pipeline.runtime.programs import run_program
-
-if TYPE_CHECKING:
-    from symusic.core import ScoreTick
 
 RATE = 48_000
 """Samples a second."""
 PEAK = 0.89
 """The loudest sample, as a share of full scale: one decibel below it, so that no encoder clips."""
 _RING_S = 4.0
+"""Time for the reverberation after the last note."""
 _FADE_S = 0.03
 _SILENCE = 0.001
-"""Peaks below this share of full scale are silence: a soundfont without the instrument. Of the loudest sample
-this share, 60 decibels below it, ends what is heard of a reverberation."""
+"""Silence: a sound whose peak is below this share of full scale, from a soundfont without the instrument. The
+end of a sound: where it stays below this share of its loudest sample, 60 decibels."""
 _FLUIDSYNTH_LIMIT_S = 120.0
 
 
 def synthesise(soundfont: str, fluidsynth: bool, sources: list[str], targets: list[list[str]]) -> list[str]:
-    """Play MIDI files into sound files, their kinds told by suffixes; "" or what went wrong for each."""
+    """Play MIDI files into sound files, whose suffixes say the formats. Returns "" or an error for each."""
     font = b"" if fluidsynth else Path(soundfont).read_bytes()
     jobs = zip(sources, targets, strict=True)
-    return [_try(soundfont, font, Path(source), files) for source, files in jobs]
+    return [_play_file(soundfont, font, Path(source), files) for source, files in jobs]
 
 
-def _try(soundfont: str, font: bytes, source: Path, files: list[str]) -> str:
+def _play_file(soundfont: str, font: bytes, source: Path, files: list[str]) -> str:
     import soundfile
 
     try:
@@ -48,13 +46,13 @@ def _try(soundfont: str, font: bytes, source: Path, files: list[str]) -> str:
 
 
 def try_soundfont(soundfont: str) -> str:
-    """ "" where the built-in synthesizer takes the soundfont, else why not."""
+    """Play one note with the built-in synthesizer. Returns "" or the error."""
     import midirenderer
-    from symusic import Note, Score, Track
+    from symusic.core import NoteTick, ScoreTick, TrackTick
 
-    score = cast("ScoreTick", Score(480))
-    score.tracks.append(Track())
-    score.tracks[0].notes.append(Note(0, 48, 60, 80))
+    score = ScoreTick(480)
+    score.tracks.append(TrackTick())
+    score.tracks[0].notes.append(NoteTick(0, 48, 60, 80))
     try:
         midirenderer.render_wave_from(Path(soundfont).read_bytes(), score.dumps_midi())
     except BaseException as error:
@@ -65,14 +63,14 @@ def try_soundfont(soundfont: str) -> str:
 
 
 def _with_ring(midi: bytes) -> bytes:
-    """The file with an empty event some seconds after its last note, up to which synthesizers go on."""
-    from symusic import ControlChange, Score
+    """Add an event without effect `_RING_S` after the last note, up to which synthesizers continue."""
+    from symusic.core import ControlChangeTick, ScoreTick
 
-    score = cast("ScoreTick", Score.from_midi(midi))
-    quickest = max((tempo.qpm for tempo in score.tempos), default=120.0)
-    end = score.end() + int(_RING_S * quickest / 60 * score.tpq)
+    score = ScoreTick.from_midi(midi)
+    fastest = max((tempo.qpm for tempo in score.tempos), default=120.0)
+    end = score.end() + int(_RING_S * fastest / 60 * score.tpq)
     for track in score.tracks[:1]:
-        track.controls.append(ControlChange(end, 3, 0))  # an undefined controller
+        track.controls.append(ControlChangeTick(end, 3, 0))  # an undefined controller
     return score.dumps_midi()
 
 
@@ -92,7 +90,7 @@ def _by_fluidsynth(soundfont: str, midi: bytes) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "tune.mid", Path(folder) / "tune.wav"
         source.write_bytes(midi)
-        # Samples as numbers with a point: whatever is too loud is made softer by us, not clipped.
+        # Floating-point samples are not clipped where they are too loud; `finish` scales them.
         options = ["-ni", "-q", "-r", str(RATE), "-T", "wav", "-O", "float", "-F", str(target)]
         command = ["fluidsynth", *options, str(Path(soundfont).absolute()), str(source)]
         done = run_program(command, _FLUIDSYNTH_LIMIT_S)
@@ -103,14 +101,14 @@ def _by_fluidsynth(soundfont: str, midi: bytes) -> np.ndarray:
 
 
 def finish(samples: np.ndarray) -> np.ndarray:
-    """Sound ``(time, channels)`` at one loudness, its reverberation whole, its end faded out.
+    """Scale sound ``(time, channels)`` to `PEAK`, cut it after its reverberation, and fade it out.
 
-    Raises ValueError where nothing is heard.
+    Raises ValueError where it is silent.
     """
     loudness = np.abs(samples).max(axis=1) if len(samples) else np.zeros(0)
     loudest = float(loudness.max(initial=0.0))
     if loudest < _SILENCE:
-        raise ValueError(f"nothing is heard: the loudest sample is {loudest:.4f} of full scale")
+        raise ValueError(f"the sound is silent: the loudest sample is {loudest:.4f} of full scale")
     fade = int(_FADE_S * RATE)
     end = min(int(np.flatnonzero(loudness > _SILENCE * loudest)[-1]) + fade, len(samples))
     made = samples[:end] * np.float32(PEAK / loudest)

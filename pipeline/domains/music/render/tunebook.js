@@ -1,7 +1,7 @@
 "use strict";
-// A player of our own: notes are set to sound a little ahead of the clock of the sound device, so that the
-// page may be busy, and those that sound are lit up in the score. One tune plays at a time.
-const AHEAD_S = 0.25;
+// The player. It schedules notes a little before they sound, on the clock of the sound device, so that a busy
+// page does not delay them. Notes that sound are lit up in the score. One tune plays at a time.
+const LOOKAHEAD_S = 0.25;
 const RELEASE_S = 0.06;
 const PARTIALS = [0, 1, 0.42, 0.2, 0.09, 0.05];
 let sound = null;
@@ -22,7 +22,7 @@ function startSound() {
   return sound.context.resume();
 }
 
-function strike(pitch, at, seconds) {
+function startNote(pitch, at, seconds) {
   const { context, out, wave } = sound;
   const voice = context.createOscillator();
   const loudness = context.createGain();
@@ -46,7 +46,7 @@ class Player {
     this.events = JSON.parse(tune.dataset.events);
     this.seconds = Number(tune.dataset.seconds);
     this.button = tune.querySelector(".play");
-    this.slider = tune.querySelector(".place");
+    this.slider = tune.querySelector(".position");
     this.clock = tune.querySelector(".clock");
     this.tempo = tune.querySelector(".tempo");
     this.notes = new Map();
@@ -56,7 +56,7 @@ class Player {
     }
     this.lit = new Set();
     this.voices = [];
-    this.place = 0;
+    this.position = 0;
     this.show();
   }
 
@@ -68,8 +68,8 @@ class Player {
     this.button.textContent = "❚❚";
     await startSound();
     if (playing !== this) return;
-    if (this.place >= this.seconds) this.place = 0;
-    this.goFrom(this.place);
+    if (this.position >= this.seconds) this.position = 0;
+    this.playFrom(this.position);
     this.timer = setInterval(() => this.feed(), 50);
     const frame = () => {
       if (playing !== this) return;
@@ -79,22 +79,22 @@ class Player {
     requestAnimationFrame(frame);
   }
 
-  // The tune's time is a line through the device's time, drawn anew where place or tempo change.
-  goFrom(place) {
+  // Time in the tune is a linear function of the device's time; a new position or tempo gives a new function.
+  playFrom(position) {
     this.silence();
-    this.place = place;
+    this.position = position;
     if (playing !== this || !sound) { this.show(); return; }
-    this.from = place;
-    this.origin = sound.context.currentTime + 0.05 - place / this.speed;
-    this.next = this.events.findIndex(([onset]) => onset >= place - 1e-6);
+    this.from = position;
+    this.origin = sound.context.currentTime + 0.05 - position / this.speed;
+    this.next = this.events.findIndex(([onset]) => onset >= position - 1e-6);
     if (this.next < 0) this.next = this.events.length;
     this.feed();
     this.show();
   }
 
-  heard() {
-    const place = (sound.context.currentTime - this.origin) * this.speed;
-    return Math.min(Math.max(place, this.from), this.seconds);
+  currentPosition() {
+    const position = (sound.context.currentTime - this.origin) * this.speed;
+    return Math.min(Math.max(position, this.from), this.seconds);
   }
 
   feed() {
@@ -102,25 +102,25 @@ class Player {
     for (; this.next < this.events.length; this.next += 1) {
       const [onset, seconds, pitches] = this.events[this.next];
       const at = this.origin + onset / this.speed;
-      if (at > now + AHEAD_S) break;
-      for (const pitch of pitches) this.voices.push(strike(pitch, Math.max(at, now), seconds / this.speed));
+      if (at > now + LOOKAHEAD_S) break;
+      for (const pitch of pitches) this.voices.push(startNote(pitch, Math.max(at, now), seconds / this.speed));
     }
     this.voices = this.voices.slice(-64);
-    this.place = this.heard();
-    if (this.place >= this.seconds) { this.stop(); this.place = 0; this.show(); }
+    this.position = this.currentPosition();
+    if (this.position >= this.seconds) { this.stop(); this.position = 0; this.show(); }
   }
 
   show() {
     if (playing === this && sound && this.origin !== undefined) {
-      this.place = this.heard();
+      this.position = this.currentPosition();
     }
-    this.slider.value = String(this.place);
-    this.clock.textContent = `${clockText(this.place)} / ${clockText(this.seconds)}`;
+    this.slider.value = String(this.position);
+    this.clock.textContent = `${clockText(this.position)} / ${clockText(this.seconds)}`;
     const names = new Set();
     if (playing === this) {
       for (const [onset, seconds, , ids] of this.events) {
-        if (onset > this.place) break;
-        if (this.place < onset + seconds) for (const id of ids) names.add(id);
+        if (onset > this.position) break;
+        if (this.position < onset + seconds) for (const id of ids) names.add(id);
       }
     }
     for (const id of this.lit) if (!names.has(id)) this.light(id, false);
@@ -151,20 +151,20 @@ class Player {
 const players = new Map();
 for (const tune of document.querySelectorAll(".tune")) players.set(tune, new Player(tune));
 
-// The order on the page is the best first; a click shows the order drawn, another the best first again.
+// The button switches between two orders: the best first, and the order in which the tunes were sampled.
 const ranked = [".contents", "main"].map((name) => {
   const parent = document.querySelector(name);
-  return { parent, entries: [...parent.querySelectorAll(":scope > [data-drawn]")], last: parent.querySelector("footer") };
+  return { parent, entries: [...parent.querySelectorAll(":scope > [data-index]")], last: parent.querySelector("footer") };
 });
 
 function showOrder(button) {
-  const drawn = button.getAttribute("aria-pressed") !== "true";
+  const bySample = button.getAttribute("aria-pressed") !== "true";
   for (const { parent, entries, last } of ranked) {
-    const shown = drawn ? [...entries].sort((a, b) => a.dataset.drawn - b.dataset.drawn) : entries;
+    const shown = bySample ? [...entries].sort((a, b) => a.dataset.index - b.dataset.index) : entries;
     for (const entry of shown) parent.insertBefore(entry, last);
   }
-  button.setAttribute("aria-pressed", String(drawn));
-  button.textContent = drawn ? "Show the best first" : "Show in the order drawn";
+  button.setAttribute("aria-pressed", String(bySample));
+  button.textContent = bySample ? "Show the best first" : "Show in the order sampled";
 }
 
 document.addEventListener("click", (event) => {
@@ -177,17 +177,17 @@ document.addEventListener("click", (event) => {
   if (!note) return;
   const found = player.events.find(([, , , ids]) => ids.includes(note.dataset.id));
   if (!found) return;
-  player.place = found[0];
-  if (playing === player) player.goFrom(found[0]); else player.play();
+  player.position = found[0];
+  if (playing === player) player.playFrom(found[0]); else player.play();
 });
 
 document.addEventListener("input", (event) => {
   const player = players.get(event.target.closest(".tune"));
   if (!player) return;
-  if (event.target === player.slider) player.goFrom(Number(player.slider.value));
+  if (event.target === player.slider) player.playFrom(Number(player.slider.value));
   if (event.target === player.tempo) {
     player.tempo.nextElementSibling.textContent = `${player.tempo.value}%`;
-    if (playing === player) player.goFrom(player.place);
+    if (playing === player) player.playFrom(player.position);
   }
 });
 

@@ -1,7 +1,8 @@
-"""The tune book as one page for a browser: every tune with its score, a player that lights up the notes, how
-likely and how new it is, and its files. It needs nothing but itself.
+"""The tune book: a web page with a score, a player and the files of every tune.
 
-Read next: `tunebook_child.py` (the engraving), `tunebook.html.jinja`, `tunebook.js` (the player).
+The page also says how likely each tune was and how near it is to a training tune. It needs no network and
+no other file. Read next: `tunebook_child.py` (the engraving), `tunebook.html.jinja`, `tunebook.js` (the
+player).
 """
 
 import base64
@@ -17,34 +18,40 @@ from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.notes import WHOLE
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
-from pipeline.domains.music.piece import PieceRecord
-from pipeline.domains.music.render.base import count, noun
-from pipeline.domains.music.render.notation import midi_bytes, title_of
+from pipeline.domains.music.plural import format_count
+from pipeline.domains.music.render.base import name_records
+from pipeline.domains.music.render.engrave import engrave_all
+from pipeline.domains.music.render.notation import export_midi, find_title
+from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.domains.music.render.playback import sounding_notes
-from pipeline.domains.music.render.score import engrave_all
 from pipeline.errors import DataError
 from pipeline.records import RESULTS, DomainOutput, Record, Rejection, ReportSection
 from pipeline.report.page import content_policy
 from pipeline.runtime.files import write_atomically
 
 _ENGRAVER = "pipeline.domains.music.render.tunebook_child:engrave"
-_TYPES = {"abc": "text/vnd.abc", "mid": "audio/midi", "musicxml": "application/vnd.recordare.musicxml+xml"}
-_ROOM = Path(__file__).parent
-_REPORT = Path(__file__).parents[3] / "report"
+_MEDIA_TYPES = {
+    "abc": "text/vnd.abc", "mid": "audio/midi", "musicxml": "application/vnd.recordare.musicxml+xml",
+}  # fmt: skip
+_TEMPLATES = Path(__file__).parent
+_REPORT_TEMPLATES = Path(__file__).parents[3] / "report"
 _MODES = {"": "major", "m": "minor", "Mix": "mixolydian", "Dor": "dorian", "Phr": "phrygian", "Lyd": "lydian",
           "Loc": "locrian"}  # fmt: skip
-_CLOSE_QUARTERS, _NEAR_QUARTERS = 0.002, 0.13
-"""Moments of a tune and of its score are the same where they differ by no more; those of a piece that was
-played, by half a sixteenth."""
+_TUNE_TOLERANCE, _PIECE_TOLERANCE = 0.002, 0.13
+"""Quarters by which the onset of a note and that in the score may differ: of a piece half a sixteenth, since
+the score rounds."""
 
 Event = tuple[float, float, tuple[int, ...], tuple[str, ...]]
-"""What sounds: onset and duration in seconds, MIDI pitches, and the names of the notes in the score."""
+"""A sound: onset and duration in seconds, MIDI pitches, and the ids of its notes in the score."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A tune as the page shows it; `wide` and `narrow` are SVGs, empty where `problem` says why, and `files`
-    are names and data addresses."""
+class TunebookEntry:
+    """A tune on the page.
+
+    `wide` and `narrow` are SVGs; where they are empty, `problem` says why. `files` holds the label, the name
+    and the data URL of each file. `events` is a JSON list of `Event`.
+    """
 
     id: str
     title: str
@@ -61,15 +68,16 @@ class Entry:
     narrow: str = ""
     problem: str = ""
     checks: str = ""
-    drawn: int = 0
+    index: int = 0
 
 
 def write_tunebook(
     records: Sequence[Record], sources: Mapping[str, str], program: int, out_dir: Path
 ) -> DomainOutput:
-    """Write `tunebook.html`; `sources` has the MusicXML of each record by its id, where there is some.
+    """Write `tunebook.html`.
 
-    What cannot be engraved, or written as MIDI, is missing in its entry, and a rejection.
+    `sources` has the MusicXML of records by their ids. A score or file that fails is a rejection, and its
+    entry goes without it.
     """
     scores = {name: {"source": text, "seed": str(number)} for number, (name, text) in
               enumerate(sources.items(), 1)}  # fmt: skip
@@ -86,12 +94,12 @@ def write_tunebook(
             continue
         entries.append(entry)
         rejections += failed
-    kind = noun(records)
+    kind = name_records(records)
     path = _write_page(entries, kind, out_dir / "tunebook.html")
-    caption = "Scores to look at and listen to, with files to take; it opens anywhere, without a network."
+    caption = "Scores to look at and listen to, with files to download. It opens without a network."
     return DomainOutput(
         sections=(ReportSection("Tune book", (path,), caption, part=RESULTS),),
-        summary=(f"{count(len(entries), kind)} to see, hear and take along, in {path.name}",),
+        summary=(f"{format_count(len(entries), kind)} to look at and listen to in {path.name}",),
         files=(path,),
         rejections=tuple(rejections),
     )
@@ -99,41 +107,41 @@ def write_tunebook(
 
 def _entry(
     record: Record, source: str | None, program: int, made: Mapping[str, Any] | str
-) -> tuple[Entry, list[Rejection]]:
-    """A record's place in the book, and what could not be made for it."""
+) -> tuple[TunebookEntry, list[Rejection]]:
+    """A record's entry, and rejections for the files that failed."""
     files, failed = [], []
     if not isinstance(record, PieceRecord):
-        files.append(_file(record, "ABC", "abc", format_tune(record, 1).encode()))
+        files.append(_embed_file(record, "ABC", "abc", format_tune(record, 1).encode()))
     try:
-        files.append(_file(record, "MIDI", "mid", midi_bytes(record, program)))
+        files.append(_embed_file(record, "MIDI", "mid", export_midi(record, program)))
     except DataError as error:
         failed.append(Rejection(record.id, "no MIDI in the tune book", str(error)))
     if source is not None:
-        files.append(_file(record, "MusicXML", "musicxml", source.encode()))
+        files.append(_embed_file(record, "MusicXML", "musicxml", source.encode()))
     facts = record.metadata
-    events = events_of(record, Moments() if isinstance(made, str) else Moments(made["times"]))
-    entry = Entry(
-        id=record.id, title=title_of(record), facts=_kind(record), bits=_bits(record, events),
+    events = list_events(record, ScoreTimeline() if isinstance(made, str) else ScoreTimeline(made["times"]))
+    entry = TunebookEntry(
+        id=record.id, title=find_title(record), facts=_describe(record), bits=_format_bits(record),
         nearest=facts.get("nearest", ""), distance=facts.get("nearest_distance", ""),
         copied=facts.get("copied", ""), events=json.dumps(events, separators=(",", ":")),
         seconds=max((onset + duration for onset, duration, _, _ in events), default=0.0), files=tuple(files),
         abc="" if isinstance(record, PieceRecord) else format_tune(record, 1).strip(),
-        checks=facts.get("checks", ""), drawn=int(facts.get("index", 0)),
+        checks=facts.get("checks", ""), index=int(facts.get("index", 0)),
     )  # fmt: skip
     if isinstance(made, str):
         return replace(entry, problem=made), failed
     return replace(entry, wide=made["wide"], narrow=made["narrow"]), failed
 
 
-def _file(record: Record, label: str, suffix: str, data: bytes) -> tuple[str, str, str]:
+def _embed_file(record: Record, label: str, suffix: str, data: bytes) -> tuple[str, str, str]:
     encoded = base64.b64encode(data).decode()
-    return label, f"{record.id}.{suffix}", f"data:{_TYPES[suffix]};base64,{encoded}"
+    return label, f"{record.id}.{suffix}", f"data:{_MEDIA_TYPES[suffix]};base64,{encoded}"
 
 
-def _kind(record: Record) -> tuple[str, ...]:
-    """Rhythm, meter and key, in words."""
+def _describe(record: Record) -> tuple[str, ...]:
+    """Rhythm, meter and key of a tune; of a piece the number of its notes."""
     if isinstance(record, PieceRecord):
-        return (count(len(record.piece.notes), "note"),)
+        return (format_count(len(record.piece.notes), "note"),)
     tune = parse_tune(record.text)
     tonic = tune.key[:2] if tune.key[1:2] in ("#", "b") else tune.key[:1]
     key = f"{tonic.replace('#', '♯').replace('b', '♭')} {_MODES[tune.key[len(tonic) :]]}"
@@ -141,8 +149,8 @@ def _kind(record: Record) -> tuple[str, ...]:
     return tuple(filter(None, (tune.rhythm, meter, key)))
 
 
-def _bits(record: Record, events: Sequence[Event]) -> str:
-    """Bits per note, "" where the record does not say how likely it was."""
+def _format_bits(record: Record) -> str:
+    """Bits per note, "" where the log-likelihood of the record is not known."""
     if "log_probability" not in record.metadata:
         return ""
     if isinstance(record, PieceRecord):
@@ -154,27 +162,27 @@ def _bits(record: Record, events: Sequence[Event]) -> str:
     return f"{bits / struck:.2f}" if struck > 0 else ""
 
 
-class Moments:
-    """The moments of a score at which notes start, in quarters as written, and the names of these notes."""
+class ScoreTimeline:
+    """The onsets in a score, in quarters as notated, each with the ids of its notes."""
 
     def __init__(self, times: Sequence[Sequence[Any]] = ()) -> None:
         self._quarters = [float(quarters) for quarters, _ in times]
-        self._names = [tuple(names) for _, names in times]
+        self._ids = [tuple(ids) for _, ids in times]
 
-    def names_at(self, quarters: float, tolerance: float = _CLOSE_QUARTERS) -> tuple[str, ...]:
-        """The names at the nearest moment, none where that is too far."""
+    def note_ids_at(self, quarters: float, tolerance: float = _TUNE_TOLERANCE) -> tuple[str, ...]:
+        """The ids at the nearest onset, or none where it is farther than the tolerance."""
         after = bisect(self._quarters, quarters)
         near = range(max(after - 1, 0), min(after + 1, len(self._quarters)))
         best = min(near, key=lambda at: abs(self._quarters[at] - quarters), default=None)
         if best is None or abs(self._quarters[best] - quarters) > tolerance:
             return ()
-        return self._names[best]
+        return self._ids[best]
 
 
-def events_of(record: Record, moments: Moments) -> list[Event]:
-    """What sounds when a record is played, repeats and all."""
+def list_events(record: Record, timeline: ScoreTimeline) -> list[Event]:
+    """The sounds of a record as played, repeats included."""
     if isinstance(record, PieceRecord):
-        piece = record.on_score(record.piece.pedalled())
+        piece = record.on_score(record.piece.without_pedals())
         onsets = piece.seconds([note.onset for note in piece.notes])
         ends = piece.seconds([note.end for note in piece.notes])
         starts = [note.onset / piece.ticks_per_quarter for note in piece.notes]
@@ -184,37 +192,37 @@ def events_of(record: Record, moments: Moments) -> list[Event]:
                 round(float(onset), 3),
                 round(float(end - onset), 3),
                 (note.pitch,),
-                moments.names_at(start, _NEAR_QUARTERS),
+                timeline.note_ids_at(start, _PIECE_TOLERANCE),
             )
             for note, onset, end, start in found
         ]
-    return list(_tune_events(parse_tune(record.text), moments))
+    return _list_tune_events(parse_tune(record.text), timeline)
 
 
-def _tune_events(tune: Tune, moments: Moments) -> list[Event]:
+def _list_tune_events(tune: Tune, timeline: ScoreTimeline) -> list[Event]:
     written = {note.start: float(note.onset) * 4 / WHOLE for note in tune.parsed.notes}
     beat = float(fields.beat_length(tune.meter) * WHOLE)
     second = beat * fields.beats_per_minute(tune.meter, tune.rhythm) / 60  # in ticks
     return [
         (
             round(float(note.onset) / second, 3), round(float(note.duration) / second, 3), note.pitches,
-            moments.names_at(written[note.start]),
+            timeline.note_ids_at(written[note.start]),
         )
         for note in sounding_notes(tune) if note.pitches
     ]  # fmt: skip
 
 
-def _write_page(entries: Sequence[Entry], kind: str, path: Path) -> Path:
+def _write_page(entries: Sequence[TunebookEntry], kind: str, path: Path) -> Path:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=FileSystemLoader(_ROOM), autoescape=True, undefined=StrictUndefined,
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    style = "".join((room / name).read_text(encoding="utf-8") for room, name in
-                    ((_REPORT, "report.css"), (_ROOM, "tunebook.css")))  # fmt: skip
-    script = (_ROOM / "tunebook.js").read_text(encoding="utf-8")
+    style = "".join((folder / name).read_text(encoding="utf-8") for folder, name in
+                    ((_REPORT_TEMPLATES, "report.css"), (_TEMPLATES, "tunebook.css")))  # fmt: skip
+    script = (_TEMPLATES / "tunebook.js").read_text(encoding="utf-8")
     text = environment.get_template("tunebook.html.jinja").render(
         entries=[replace(entry, wide=Markup(entry.wide), narrow=Markup(entry.narrow)) for entry in entries],
         kind=kind, policy=content_policy(style, script), style=Markup(style), script=Markup(script),

@@ -8,7 +8,7 @@ from pipeline.domains.music.performance.beats import find_beats, on_beats
 from pipeline.domains.music.performance.domain import PerformedRecord
 from pipeline.domains.music.performance.event_tokens import EventTokens
 from pipeline.domains.music.piece import NoteEvent, Piece
-from pipeline.domains.music.render.staves import quantised
+from pipeline.domains.music.render.staves import quantise
 
 
 @pytest.mark.parametrize("period_s", [0.4, 0.5, 0.75])
@@ -51,10 +51,10 @@ def test_a_played_prelude_is_written_in_its_own_bars(shared):
     """Chopin's prelude in C minor: a chord on every quarter, four to a bar, and the third is dotted."""
     piece = read_midi(shared / "piano_midi" / "piano-midi.de" / "Chopin_chpn-p20.mid")
     played = EventTokens().decode(EventTokens().encode(piece))
-    columns = quantised(on_beats(played).notes, 480, triplets=False)
+    columns = quantise(on_beats(played).notes, 480, triplets=False)
     onsets = sorted({onset - columns[0][0] for onset, _ in columns})
     assert onsets[:12] == [0, 12, 24, 33, 36, 48, 60, 72, 81, 84, 96, 108]
-    upper, lower = PerformedRecord("prelude", (), piece=played).score().parts
+    upper, lower = PerformedRecord("prelude", (), piece=played).to_score().parts
     assert upper.recurse().getElementsByClass("KeySignature").first().sharps == -3
     first = lower.getElementsByClass("Measure").first()
     assert [note.quarterLength for note in first.notes] == [1, 1, 1, 1]

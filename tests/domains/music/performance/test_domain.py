@@ -7,7 +7,7 @@ from tiny import TINY, run_pipeline, some_performance
 
 from pipeline.domains.music.midi_files import read_midi
 from pipeline.domains.music.performance.domain import Performance, closed, stretched, transposed
-from pipeline.domains.music.piece import PieceRecord
+from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import References, Rejection, Sample
 

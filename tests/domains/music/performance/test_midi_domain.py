@@ -12,7 +12,7 @@ from pipeline.domains.music.performance.domain import Performance
 from pipeline.domains.music.performance.midi_domain import Midi, on_grid_share, one_voice_share
 from pipeline.domains.music.performance.midi_tunes import MidiTunes, written_tune
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Piece
-from pipeline.domains.music.render.notation import midi_bytes
+from pipeline.domains.music.render.notation import export_midi
 from pipeline.domains.music.render.playback import played_notes
 from pipeline.errors import ConfigError
 from pipeline.records import Record, Rejection
@@ -25,7 +25,7 @@ def tunes(tmp_path_factory) -> dict[str, Record]:
     (folder / "reels.abc").write_text(some_tunes(12))
     records = {}
     for number, record in enumerate(Abc().read(folder / "reels.abc")):
-        (folder / f"tune_{number}.mid").write_bytes(midi_bytes(record, 73))
+        (folder / f"tune_{number}.mid").write_bytes(export_midi(record, 73))
         records[str(folder / f"tune_{number}.mid")] = record
     return records
 

@@ -54,7 +54,7 @@ def test_silence_is_cut_and_refused():
     assert len(made) == pytest.approx(RATE // 2 + 0.03 * RATE, abs=2) and made.max() == pytest.approx(PEAK)
     assert len(finish(np.full((10, 2), 0.5, np.float32))) <= 10
     for silent in (np.zeros((RATE, 2), np.float32), np.zeros((0, 2), np.float32)):
-        with pytest.raises(ValueError, match="nothing is heard"):
+        with pytest.raises(ValueError, match="the sound is silent"):
             finish(silent)
 
 
@@ -75,8 +75,8 @@ def not_a_soundfont(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is no SoundFont 2 file"),
-        (b"\x89PNG and so on, for long", "is no SoundFont 2 file"),
+        (b"", "is not a SoundFont 2 file"),
+        (b"\x89PNG and so on, for long", "is not a SoundFont 2 file"),
         (b"RIFF\x10\0\0\0sfbk" + b"\0" * 40, "the built-in synthesizer cannot read"),
     ],
 )
@@ -105,7 +105,7 @@ def test_an_error_without_a_message_is_a_refusal(monkeypatch, tmp_path):
 
 def test_a_soundfont_that_is_missing_or_a_folder_is_told_at_once(tmp_path):
     for soundfont in ("nowhere.sf2", str(tmp_path)):
-        with pytest.raises(ConfigError, match=r"render\.soundfont: .* is no file; name an \.sf2 file"):
+        with pytest.raises(ConfigError, match=r"render\.soundfont: .* is not a file; name an \.sf2 file"):
             AudioRender(soundfont=soundfont)
 
 

@@ -7,7 +7,7 @@ import pytest
 import symusic
 
 from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
-from pipeline.domains.music.render.notation import midi_bytes
+from pipeline.domains.music.render.notation import export_midi
 from pipeline.domains.music.render.playback import played_notes, sounding_notes
 from pipeline.records import Record
 
@@ -22,7 +22,7 @@ def struck(score: symusic.Score) -> list[tuple[int, int]]:
 
 
 def midi(body: str) -> list[tuple[int, int]]:
-    return struck(symusic.Score.from_midi(midi_bytes(Record("tune", HEADER + body), 73)))
+    return struck(symusic.Score.from_midi(export_midi(Record("tune", HEADER + body), 73)))
 
 
 def test_a_grace_note_lasts_a_quarter_of_the_unit_and_shortens_its_note():

@@ -8,7 +8,7 @@ import pytest
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.notes import WHOLE
 from pipeline.domains.music.abc.tune_text import parse_tune
-from pipeline.domains.music.render.notation import midi_bytes, musicxml_text
+from pipeline.domains.music.render.notation import export_midi, export_musicxml
 from pipeline.domains.music.render.playback import sounding_notes
 from pipeline.errors import DataError
 from pipeline.records import Record
@@ -53,7 +53,7 @@ def of_kind(data: bytes, kind: str) -> list[tuple[Fraction, tuple[int, ...]]]:
 def test_every_note_of_real_tunes_starts_and_ends_where_it_is_written(tunes):
     for record in tunes[10:40:6]:
         tune = parse_tune(record.text)
-        data = midi_bytes(record, 73)
+        data = export_midi(record, 73)
         played = [(note, (pitch,)) for note in sounding_notes(tune) for pitch in note.pitches]
         spans = [(note.onset, note.onset + note.duration, pitch) for note, pitch in played]
         on = [(Fraction(start) * 4 / WHOLE, pitch) for start, _, pitch in spans]
@@ -63,7 +63,7 @@ def test_every_note_of_real_tunes_starts_and_ends_where_it_is_written(tunes):
 
 
 def test_tempo_meter_key_and_instrument_stand_at_the_start():
-    data = midi_bytes(record_of("|:D3 DFA|d6:|", "6/8", key="D", rhythm="jig"), 110)
+    data = export_midi(record_of("|:D3 DFA|d6:|", "6/8", key="D", rhythm="jig"), 110)
     microseconds = int.from_bytes(bytes(of_kind(data, "set_tempo")[0][1]), "big")
     assert 60e6 / microseconds == pytest.approx(116 * 1.5, abs=0.01)
     assert of_kind(data, "time_signature")[0] == (0, (6, 3, 24, 8))
@@ -72,7 +72,7 @@ def test_tempo_meter_key_and_instrument_stand_at_the_start():
 
 
 def test_an_upbeat_and_changes_have_signatures_where_they_are_played():
-    data = midi_bytes(record_of("G|C8|[K:G][M:3/4]B6|d5:|"), 73)
+    data = export_midi(record_of("G|C8|[K:G][M:3/4]B6|d5:|"), 73)
     meters = [(float(at), values[:2]) for at, values in of_kind(data, "time_signature")]
     # The last bar, of five eighths, and the upbeat that is repeated after it fill one bar of 3/4.
     assert meters[:3] == [(0.0, (1, 3)), (0.5, (4, 2)), (4.5, (3, 2))]
@@ -80,7 +80,7 @@ def test_an_upbeat_and_changes_have_signatures_where_they_are_played():
 
 
 def test_repeats_and_endings_are_played_out():
-    data = midi_bytes(record_of("|:C8|1D8:|2E8|]"), 73)
+    data = export_midi(record_of("|:C8|1D8:|2E8|]"), 73)
     assert [pitch for _, (pitch,) in of_kind(data, "on")] == [60, 62, 60, 64]
 
 
@@ -94,7 +94,7 @@ def test_tempos_suit_the_kind_of_tune_however_it_is_written(meter, rhythm, expec
 
 
 def test_what_is_not_valid_says_why():
-    for made in (midi_bytes, musicxml_text):
+    for made in (export_midi, export_musicxml):
         with pytest.raises(DataError, match="not valid ABC: bar too long"):
             made(record_of("C9|]"), 73)
         with pytest.raises(DataError, match="not valid ABC"):
@@ -105,7 +105,7 @@ def test_what_is_not_valid_says_why():
 
 
 def page_of(record: Record) -> ElementTree.Element:
-    return ElementTree.fromstring(musicxml_text(record, 73))
+    return ElementTree.fromstring(export_musicxml(record, 73))
 
 
 def test_the_page_names_the_tune_and_says_that_it_is_synthetic():
@@ -120,8 +120,8 @@ def test_the_page_names_the_tune_and_says_that_it_is_synthetic():
 
 
 def test_the_same_tune_gives_the_same_bytes(tunes):
-    assert musicxml_text(tunes[3], 73) == musicxml_text(tunes[3], 73)
-    assert midi_bytes(tunes[3], 73) == midi_bytes(tunes[3], 73)
+    assert export_musicxml(tunes[3], 73) == export_musicxml(tunes[3], 73)
+    assert export_midi(tunes[3], 73) == export_midi(tunes[3], 73)
 
 
 def test_upbeats_take_no_number_and_bars_count_from_one():
@@ -184,7 +184,7 @@ def test_music21_reads_the_page_back_with_the_same_notes(tunes):
 
     for record in tunes[5:30:8]:
         read = parse_tune(record.text).parsed.notes
-        score = converter.parseData(musicxml_text(record, 73), format="musicxml")
+        score = converter.parseData(export_musicxml(record, 73), format="musicxml")
         found = [
             (sorted(pitch.midi for pitch in note.pitches), Fraction(note.duration.quarterLength))
             for note in score.recurse().notes

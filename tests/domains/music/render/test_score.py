@@ -11,9 +11,10 @@ import pytest
 
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.render import lilypond
-from pipeline.domains.music.render.engrave import PAGE_HEIGHT, bind_book, engrave
-from pipeline.domains.music.render.notation import musicxml_text
-from pipeline.domains.music.render.score import ScoreRender, engrave_all, kind_and_tempo, score_of
+from pipeline.domains.music.render.engrave import engrave_all
+from pipeline.domains.music.render.engrave_child import PAGE_HEIGHT, engrave, print_book
+from pipeline.domains.music.render.notation import export_musicxml
+from pipeline.domains.music.render.score import ScoreRender, describe_tempo, prepare_score
 from pipeline.records import Record, References
 
 NONE = References({}, lambda: iter(()))
@@ -37,12 +38,12 @@ def schema():
 def test_musicxml_is_valid_by_its_schema(schema, tunes):
     odd = tune('"Am"~A2 TB2 .c2 Hd2|{ef}e2 (3fga "D7"[df]4|1[K:G][M:3/4]A6:|2x6|]')
     for record in (odd, *tunes[4:24:9]):
-        text = re.sub(r"<!DOCTYPE[^>]*>", "", musicxml_text(record, 73))
+        text = re.sub(r"<!DOCTYPE[^>]*>", "", export_musicxml(record, 73))
         assert list(schema.iter_errors(text)) == []
 
 
 def test_a_picture_has_a_title_a_tempo_and_says_that_it_is_synthetic():
-    (picture,) = engrave([score_of(tune("C8|]"), 73)])
+    (picture,) = engrave([prepare_score(tune("C8|]"), 73)])
     shown = re.findall(r"<text[^>]*>([^<]+)</text>", picture["svg"])
     assert shown == ["Jack &amp; Jill", "♩ = 152", "Synthetic"]
     assert base64.b64decode(picture["png"]).startswith(b"\x89PNG")
@@ -54,30 +55,33 @@ def test_a_picture_has_a_title_a_tempo_and_says_that_it_is_synthetic():
     [("6/8", "jig", "Jig, ♩. = 116"), ("2/2", "reel", "Reel, ♩ = 208"), ("none", "", "♩ = 110")],
 )
 def test_the_tempo_is_told_in_a_note_that_every_font_has(meter, rhythm, text):
-    assert kind_and_tempo(Tune(meter, "1/8", "C", "C|]", rhythm=rhythm)) == text
+    assert describe_tempo(Tune(meter, "1/8", "C", "C|]", rhythm=rhythm)) == text
 
 
 def test_a_long_tune_has_several_pages_in_the_book():
-    (picture,) = engrave([score_of(tune("CDEF GABc|" * 159 + "C8|]"), 73)])
+    (picture,) = engrave([prepare_score(tune("CDEF GABc|" * 159 + "C8|]"), 73)])
     heights = [float(re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', page)[1]) for page in picture["pages"]]
     assert len(heights) == 3 and max(heights) <= PAGE_HEIGHT * 0.4 + 72
-    data = base64.b64decode(bind_book("2 tunes", "Synthetic", [{"title": "#emph[x]", **picture}] * 2))
+    tunes = [{"title": "#emph[x]", **picture}] * 2
+    data = base64.b64decode(print_book("2 tunes", "Synthetic", tunes))
     assert data.startswith(b"%PDF") and b"/Type/Pages/Count 7/" in data  # three of each, and the contents
-    assert data == base64.b64decode(bind_book("2 tunes", "Synthetic", [{"title": "#emph[x]", **picture}] * 2))
+    assert data == base64.b64decode(
+        print_book("2 tunes", "Synthetic", [{"title": "#emph[x]", **picture}] * 2)
+    )
 
 
 def test_an_engraver_that_dies_or_refuses_takes_one_tune_with_it(monkeypatch):
-    good = score_of(tune("C8|]"), 73)
+    good = prepare_score(tune("C8|]"), 73)
     bad = {**good, "source": "<not-music/>"}
     results = dict(engrave_all({"broken": bad, "whole": good}))
     assert results["broken"] == "verovio refused it" and results["whole"]["svg"]
-    monkeypatch.setattr("pipeline.domains.music.render.score._TIME_LIMIT_S", 0.01)
+    monkeypatch.setattr("pipeline.domains.music.render.engrave.TIME_LIMIT_S", 0.01)
     assert "was not done after 0.01 s" in dict(engrave_all({"slow": good}))["slow"]
 
 
 def test_no_text_of_a_tune_says_anything_to_lilypond():
     title = '<work-title id="1">a\\ "#(system "x") &quot;$(quit)</work-title>'
-    assert lilypond.harmless(title) == '<work-title id="1">a⧵ ”♯(system ”x”) ”＄(quit)</work-title>'
+    assert lilypond.escape_text(title) == '<work-title id="1">a⧵ ”♯(system ”x”) ”＄(quit)</work-title>'
 
 
 def test_without_lilypond_a_run_goes_on_and_says_so(tmp_path, monkeypatch):

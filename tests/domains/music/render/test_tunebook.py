@@ -11,11 +11,12 @@ import subprocess
 import pytest
 
 from pipeline.domains.music.abc.tune import Tune
-from pipeline.domains.music.piece import NoteEvent, Piece, PieceRecord, Tempo
-from pipeline.domains.music.render.notation import struck_pitches
+from pipeline.domains.music.piece import NoteEvent, Piece, Tempo
+from pipeline.domains.music.render.notation import read_midi_pitches
+from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.domains.music.render.playback import sounding_notes
-from pipeline.domains.music.render.score import score_of
-from pipeline.domains.music.render.tunebook import Moments, events_of, write_tunebook
+from pipeline.domains.music.render.score import prepare_score
+from pipeline.domains.music.render.tunebook import ScoreTimeline, list_events, write_tunebook
 from pipeline.records import Record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -26,7 +27,7 @@ TWICE = Record(
 
 
 def sources(records) -> dict[str, str]:
-    return {each.id: score_of(each, 73)["source"] for each in records}
+    return {each.id: prepare_score(each, 73)["source"] for each in records}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_its_facts_and_its_files(page):
     files = dict(re.findall(r'<a download="tune_0009\.(\w+)" href="data:[^;]*;base64,([^"]*)"', part))
     abc, midi, musicxml = (base64.b64decode(files[suffix]) for suffix in ("abc", "mid", "musicxml"))
     assert abc.startswith(b"X:1\nT:Twice") and b"<score-partwise" in musicxml
-    assert struck_pitches(midi) == [pitch for event in events(part) for pitch in event[2]]
+    assert read_midi_pitches(midi) == [pitch for event in events(part) for pitch in event[2]]
 
 
 def test_the_page_asks_nothing_of_any_network(page):
@@ -122,7 +123,7 @@ def test_one_bad_tune_stops_nothing(tmp_path):
 
 
 def test_unknown_notes_are_played_and_not_lit():
-    assert all(names == () for _, _, _, names in events_of(TWICE, Moments()))
+    assert all(names == () for _, _, _, names in list_events(TWICE, ScoreTimeline()))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
@@ -152,7 +153,7 @@ def test_it_plays_and_lights_up_in_a_browser(page, tmp_path):
 def test_what_was_played_lights_up_the_nearest_notes():
     events = tuple(NoteEvent(480 * at + 20, 60 + at, 400) for at in range(4))
     record = PieceRecord("piece", ("x",), {}, piece=Piece(events, tempos=(Tempo(0, 500_000),)))
-    moments = Moments([(float(at), (f"n{at}",)) for at in range(3)])
-    found = events_of(record, moments)
+    moments = ScoreTimeline([(float(at), (f"n{at}",)) for at in range(3)])
+    found = list_events(record, moments)
     assert [names for _, _, _, names in found] == [("n0",), ("n1",), ("n2",), ()]
     assert found[1][:3] == (0.521, 0.417, (61,))
