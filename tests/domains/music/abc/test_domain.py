@@ -16,10 +16,6 @@ def write(folder, text, name="book.abc"):
     return path
 
 
-def sample(text: str, ended: bool = True) -> Sample:
-    return Sample(2, 1, text, 0, ended, -10.0)
-
-
 def test_a_tune_becomes_one_regular_sequence(tmp_path):
     (record,) = Abc().read(write(tmp_path, TUNE))
     assert record.symbols == "R:reel\nM:4/4\nL:1/8\nK:D\nGABcdedB|d2.d2{e}d4:|"
@@ -145,44 +141,10 @@ def test_other_primes_are_refused_with_what_is_allowed(text):
         Abc().parse_prime(text)
 
 
-def test_samples_are_kept_closed_or_rejected():
-    head = "M:4/4\nL:1/8\nK:C\n"
-    good = Abc().finish(sample(head + "C8|G8"))
-    assert isinstance(good, Record) and good.symbols.endswith("G8|]")
-    assert good.metadata["repaired"] == "final bar line added"
-    assert Abc().finish(sample(head + "C8|]", ended=False)).reason == "reached sample.length"
-    assert Abc().finish(sample(head + "C9|]")).reason == "bar too long"
-    assert Abc().finish(sample(head + "C5z3|]")).reason == "length that takes a tie"
-    assert Abc().finish(sample("nonsense")).reason == "header is not M:, L:, K:"
-
-
-def test_a_tune_book_is_read_back(tmp_path, tunes):
-    how = {"model": "lstm", "temperature": "0.8", "seed": "1", "index": "0", "bits_per_symbol": "1.6"}
-    records = [Record(f"tune_{i:04d}", t.symbols, {"title": f"Synthetic tune {i}", **how})
-               for i, t in enumerate(tunes[:40], 1)]  # fmt: skip
-    outputs = Abc().write(records, tmp_path)
-    text = (tmp_path / "tunes.abc").read_text()
-    assert "% synthetic: model lstm, temperature 0.8, seed 1, index 0, bits per symbol 1.6" in text
-    assert outputs.files == (tmp_path / "tunes.abc", tmp_path / "best_tunes.abc")
-    best = (tmp_path / "best_tunes.abc").read_text()
-    assert best.count("% checks: ") == 12 and "% checks: 6 of 6 hold\n" in best
-    back = list(Abc().read(tmp_path / "tunes.abc"))
-    assert [record.metadata["title"] for record in back] == [f"Synthetic tune {i}" for i in range(1, 41)]
-    for old, new in zip(records, back, strict=True):
-        before, after = parse_tune(old.symbols).parsed.notes, parse_tune(new.symbols).parsed.notes
-        assert [(n.pitches, n.onset, n.duration) for n in before] == [
-            (n.pitches, n.onset, n.duration) for n in after
-        ]
-
-
 def test_a_shuffle_starts_after_the_header():
     text = "M:4/4\nL:1/8\nK:D\nGABc|]"
     assert text[Abc().shuffle_start(text) :] == "GABc|]"
     assert Abc().shuffle_start("nonsense\nK:C\n") == 0
-
-
-def test_a_single_tune_is_counted_in_the_singular(tmp_path, tunes):
-    assert Abc().write(tunes[:1], tmp_path).summary == ("1 tune in tunes.abc",)
 
 
 def test_broken_reference_groups_are_no_error(tmp_path, tunes):

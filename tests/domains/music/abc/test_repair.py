@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.repair import repair_tune
 from pipeline.domains.music.abc.tune import Tune
-from pipeline.records import Record, Rejection, Sample
+from pipeline.records import Rejection, Sample
 
 REPAIRING = Abc(repair=True)
 
@@ -63,20 +63,6 @@ def test_most_tunes_with_a_token_lost_or_doubled_are_repaired(tunes):
 
 def sample(text: str, ended: bool = True) -> Sample:
     return Sample(0, 0, text, 0, ended, -1.0)
-
-
-def test_repairs_are_only_made_when_wanted_and_are_listed(tmp_path):
-    text = "M:2/4\nL:1/8\nK:G\nGABc|dBG|G4|]"
-    refused = Abc().finish(sample(text))
-    assert isinstance(refused, Rejection) and refused.reason == "bar too short"
-    record = REPAIRING.finish(sample(text))
-    assert isinstance(record, Record) and record.metadata["repaired"] == "bar 2: G made G2"
-    unfinished = REPAIRING.finish(sample("M:2/4\nL:1/8\nK:G\nGABc|dBGB|G", ended=False))
-    assert isinstance(unfinished, Record) and unfinished.text.endswith("dBGB|")
-    outputs = REPAIRING.write([record, unfinished], tmp_path)
-    assert outputs.figures["tunes_repaired"] == 2
-    assert (tmp_path / "repairs.tsv").read_text().splitlines()[1] == "tune_0001\tbar 2: G made G2"
-    assert "% repaired: bar 2: G made G2\n" in (tmp_path / "tunes.abc").read_text()
 
 
 BODIES = st.text(alphabet="ABcd23/|:[]()\"'^_=<>-{}!zx~. 1%&KM\n", max_size=80) | st.text(max_size=40)
