@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.grammar import Grammar
 from pipeline.records import DomainOutput, Notice, Record, References, Rejection, Sample, Symbols
-from pipeline.segments import Phrases
+from pipeline.segments import Segments
 
 AttributeCounts = Counter[frozenset[tuple[str, str]]]
 """How many records have which attributes, each a name and a value."""
@@ -162,8 +162,8 @@ class Domain(Component, abc.ABC):
         """Whether the settings ask for something that only the grammar keeps."""
         return False
 
-    def phrases(self, symbols: Sequence[str]) -> Phrases | None:
-        """What a phrase is in sequences of these symbols, for models that look back; None of others."""
+    def segments(self, symbols: Sequence[str]) -> Segments | None:
+        """How these symbols divide sequences into segments, for lookback features; None where they do not."""
         return None
 
     @property

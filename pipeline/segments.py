@@ -1,36 +1,45 @@
-"""What a domain says of sequences that consist of phrases, as tunes do of bars."""
+"""The segments of a domain's sequences, such as the bars of a tune, for models with lookback features."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 
-class Role(IntEnum):
-    """What a symbol does."""
+class SegmentRole(IntEnum):
+    """The effect of a symbol on the segments of its sequence."""
 
-    WITHIN = 0
-    """It stands in a phrase, and may be its first."""
-    BETWEEN = 1
-    """It begins no phrase, such as the number of an ending."""
-    BORDER = 2
-    """A phrase ends before it."""
-    SECTION = 3
-    """A section ends or begins at the border beside it, such as the colon of a repeat."""
-    SECTION_BORDER = 4
-    """Both of these at once."""
-    HEADING = 5
-    """It ends a line of a heading, after which the first phrase may begin."""
-    ASIDE = 6
-    """What follows lasts no time, such as grace notes behind their brace; itself it stands in a phrase."""
-    BACK = 7
-    """That ends, and so does what needs no end."""
-    QUOTE = 8
-    """Such a thing begins or ends."""
+    CONTENT = 0
+    """It lies in a segment, and can be the first symbol of one."""
+    NEVER_FIRST = 1
+    """It begins no segment, such as the number of an ending."""
+    BOUNDARY = 2
+    """A segment ends before it."""
+    SECTION_MARK = 3
+    """A section ends or begins at the boundary next to it, such as the colon of a repeat."""
+    SECTION_BOUNDARY = 4
+    """A segment and a section end at it."""
+    HEADER_LINE_END = 5
+    """It ends a line of the header, after which the first segment can begin."""
+    UNTIMED_START = 6
+    """It begins symbols without a duration, such as grace notes after their brace. It is content itself."""
+    UNTIMED_END = 7
+    """It ends symbols without a duration."""
+    UNTIMED_QUOTE = 8
+    """It begins or ends symbols without a duration, such as the quotation mark of a chord symbol."""
 
 
 @dataclass
-class Phrases:
-    """Of each symbol of an alphabet, in its order, its role and what it adds to its phrase's length, in units
-    of which halves matter; and the distances, in phrases, after which one is likely to come again."""
+class Segments:
+    """How the symbols of an alphabet, in its order, divide sequences into segments.
+
+    Parameters
+    ----------
+    roles
+        The `SegmentRole` of each symbol, as an integer.
+    lengths
+        The duration that each symbol adds to its segment, in a unit of which halves matter.
+    distances
+        The distances, in segments, after which a segment often repeats.
+    """
 
     roles: list[int] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)

@@ -17,6 +17,7 @@ _OTHER_NAMES = {
 
 
 RENAMED = {
+    "model.phrases": "model.segments",
     "dataset.regions": "domain.regions",
     "dataset.features": "domain.features",
     "dataset.annotation": "domain.annotation",

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from pipeline.config.build import build
+from pipeline.config.unknown_keys import RENAMED
 from pipeline.data.alphabet import Alphabet
 from pipeline.errors import DataError, PipelineError
 from pipeline.models.model import Model, ModelSettings
@@ -80,10 +81,10 @@ def load(path: Path) -> Loaded:
         ) from None
     if not isinstance(content, dict) or not isinstance(content.get(KEY), dict):
         raise DataError(f"{path}: a checkpoint, but not of this pipeline; name one that a run wrote")
-    about = content[KEY]
+    about = _with_present_names(content[KEY])
     if about.get("format") != FORMAT:
         raise DataError(
-            f"{path}: checkpoint format {about.get('format')!r}; this version reads {FORMAT}; train anew"
+            f"{path}: checkpoint format {about.get('format')!r}; this version reads {FORMAT}; train again"
         )
     return Loaded(*_rebuild(path, about, content), about)
 
@@ -108,6 +109,15 @@ def _rebuild(path: Path, about: Mapping[str, Any], content: Mapping[str, Any]) -
     if broken:
         raise DataError(f"{path}: weights {broken[0]} are not finite; train again with a smaller train.lr")
     return model.eval(), alphabet
+
+
+def _with_present_names(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of a checkpoint, in which settings of the model that an earlier version wrote are renamed."""
+    model = about.get("model")
+    if not isinstance(model, dict):
+        return about
+    names = {name: RENAMED.get(f"model.{name}", f"model.{name}").removeprefix("model.") for name in model}
+    return {**about, "model": {names[name]: value for name, value in model.items()}}
 
 
 def refuse_packed(path: Path) -> None:

@@ -17,7 +17,7 @@ from torch.nn.functional import dropout, embedding
 from pipeline.config.checks import check_choice, check_model_sizes
 from pipeline.models.model import Model
 from pipeline.models.state import State
-from pipeline.segments import Phrases
+from pipeline.segments import Segments
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -41,22 +41,22 @@ class Recurrent:
     tied: bool = False
     """Whether the read-out has the embedding's matrix instead of one of its own."""
     lookback: bool = True
-    """Whether the first layer sees what stood some phrases before, too, where sequences have phrases."""
-    phrases: Phrases | None = None
-    """What a phrase is: filled in by the domain."""
+    """Whether the first layer also has lookback features, where the domain's sequences have segments."""
+    segments: Segments | None = None
+    """How symbols divide sequences into segments: filled in by the domain."""
 
     def __post_init__(self) -> None:
         check_choice("model.cell", self.cell, CELLS)
         check_model_sizes(self, "hidden_size", "num_layers")
 
     def __str__(self) -> str:
-        looking = " with lookback" if self.phrases_seen else ""
+        looking = " with lookback" if self.lookback_segments else ""
         return f"{self.cell} {self.num_layers}x{self.hidden_size}{looking}"
 
     @property
-    def phrases_seen(self) -> Phrases | None:
-        """The phrases that are looked back at; None where nothing is."""
-        return self.phrases if self.lookback else None
+    def lookback_segments(self) -> Segments | None:
+        """The segments of the lookback features; None without such features."""
+        return self.segments if self.lookback else None
 
     def build(self, vocab_size: int) -> "RecurrentModel":
         """A freshly initialised model over `vocab_size` codes."""
@@ -68,7 +68,7 @@ class RecurrentModel(Model):
 
     Symbols are ``(batch, time)`` int64, logits ``(batch, time, vocab_size)``; the state is None at a
     sequence's start, else what the last call gave: h, or (h, c) for an LSTM, each
-    ``(num_layers, batch, hidden_size)``; with a look-back (h, lines) or (h, c, lines).
+    ``(num_layers, batch, hidden_size)``; with lookback features (h, states) or (h, c, states).
     """
 
     decode_step = "recurrent"
@@ -79,10 +79,10 @@ class RecurrentModel(Model):
         self.settings = settings
         self.embedding = nn.Embedding(vocab_size, size)
         self.lookback = None
-        if settings.phrases_seen:
+        if settings.lookback_segments:
             from pipeline.models.lookback import Lookback  # compiled code: late, since most have none
 
-            self.lookback = Lookback(settings.phrases_seen, vocab_size, size)
+            self.lookback = Lookback(settings.lookback_segments, vocab_size, size)
         self.layers = CELLS[settings.cell](
             size, size, layers, batch_first=True, dropout=settings.dropout if layers > 1 else 0.0
         )
@@ -117,12 +117,12 @@ class RecurrentModel(Model):
         super().load_start({**own, **weights})
 
     def _with_lookback(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
-        *carried, lines = (None,) if state is None else state
-        seen, lines = self.lookback(symbols, lines)
+        *carried, lookback_states = (None,) if state is None else state
+        features, lookback_states = self.lookback(symbols, lookback_states)
         state = carried[0] if len(carried) == 1 else tuple(carried) or None
         inputs = embedding(symbols.t(), self.embedding.weight)
-        hidden, state = self._by_layers(inputs, None, state, seen)
-        state = (*state, lines) if isinstance(state, tuple) else (state, lines)
+        hidden, state = self._by_layers(inputs, None, state, features)
+        state = (*state, lookback_states) if isinstance(state, tuple) else (state, lookback_states)
         return self.readout(self.dropout(self.norms[-1](hidden))).transpose(0, 1), state
 
     def _by_kernels(self, inputs: Tensor) -> bool:

@@ -58,7 +58,7 @@ def _learn(inputs: TrainInputs, out_dir: Path) -> tuple[TrainInputs, list[str]]:
         look = {"lookback": True} if "model.lookback" in (explicit or ()) and inputs.model["lookback"] else {}
         inputs = replace(inputs, model={**begun.about["model"], **look}, explicit=explicit)
         told = [f"begun from {inputs.start}", *_told(inputs.start, begun, inputs.corpus)]
-    inputs = replace(inputs, model=_with_phrases(inputs))
+    inputs = replace(inputs, model=_with_segments(inputs))
     if not _has_parameters(inputs):
         return inputs, [*_count(inputs, out_dir), *told]
     inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
@@ -86,13 +86,13 @@ def _count(inputs: TrainInputs, out_dir: Path) -> list[str]:
     return [f"{settings}: fitted by counting {corpus.subset_size('train'):,} training {domain.symbol_name}s"]
 
 
-def _with_phrases(inputs: TrainInputs) -> Mapping[str, Any]:
-    """The model's settings with what the domain calls a phrase, where the model asks for that."""
-    if not inputs.model.get("lookback") or inputs.model.get("phrases"):
+def _with_segments(inputs: TrainInputs) -> Mapping[str, Any]:
+    """The model's settings with the segments of the domain, where the model has lookback features."""
+    if not inputs.model.get("lookback") or inputs.model.get("segments"):
         return inputs.model
-    phrases = inputs.domain.phrases(inputs.corpus.alphabet.symbols)
-    plain = phrases and {**asdict(phrases), "roles": [*map(int, phrases.roles)]}
-    return {**inputs.model, "phrases": plain}
+    segments = inputs.domain.segments(inputs.corpus.alphabet.symbols)
+    plain = segments and {**asdict(segments), "roles": [*map(int, segments.roles)]}
+    return {**inputs.model, "segments": plain}
 
 
 def _adopt(inputs: TrainInputs, out_dir: Path) -> list[str]:

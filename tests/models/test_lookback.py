@@ -1,4 +1,4 @@
-"""What stood some bars before is seen as long as the bar is the same, and helps to repeat it."""
+"""The symbols some bars earlier are features while the bars are equal, and help to repeat them."""
 
 from dataclasses import replace
 
@@ -13,28 +13,28 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.generation.engine import Request, draw
 from pipeline.models import lookback
 from pipeline.models.checkpoint import KEY, describe, load
-from pipeline.models.lookback import LONGEST, MAX_LENGTH, Lookback
+from pipeline.models.lookback import MAX_LENGTH, MAX_SYMBOL_LENGTH, Lookback
 from pipeline.models.recurrent import CELLS, Recurrent, RecurrentModel
 from pipeline.records import Symbols
-from pipeline.segments import Phrases
+from pipeline.segments import Segments
 
 HEADER = "M:2/4\nL:1/8\nK:D\n"
 ALPHABET = Alphabet(sorted(set(HEADER + 'ABcdefg|:[]{}1234"m')))
-TUNES = Abc().phrases(ALPHABET.symbols)
-BARS = Phrases([int(role) for role in TUNES.roles], TUNES.lengths, [1, 2])
+TUNES = Abc().segments(ALPHABET.symbols)
+BARS = Segments([int(role) for role in TUNES.roles], TUNES.lengths, [1, 2])
 SIZE = len(ALPHABET)
 
 
-def rows_seen(text: Symbols, phrases: Phrases = BARS, alphabet: Alphabet = ALPHABET) -> np.ndarray:
-    """The table's rows that are seen after each symbol, ``(symbols, distances + BESIDES)``."""
-    looking = Lookback(phrases, len(alphabet), 1)
+def rows_seen(text: Symbols, segments: Segments = BARS, alphabet: Alphabet = ALPHABET) -> np.ndarray:
+    """The table's rows that are seen after each symbol, ``(symbols, distances + OTHER_FEATURES)``."""
+    looking = Lookback(segments, len(alphabet), 1)
     codes = torch.tensor([[BOS, *alphabet.encode(text, where="a test").tolist()]])
-    _, lines = looking(codes[:, :1], None)
+    _, states = looking(codes[:, :1], None)
     found = []
     for code in codes[:, 1:].unbind(1):
-        _, lines = looking(code[:, None], lines)
-        places = lines[0, lookback.PLACES : lookback.PLACES + len(phrases.distances) + lookback.BESIDES]
-        found.append(places.to(torch.int64).numpy())
+        _, states = looking(code[:, None], states)
+        first, features = lookback.FEATURE_ROWS, len(segments.distances) + lookback.OTHER_FEATURES
+        found.append(states[0, first : first + features].to(torch.int64).numpy())
     return np.array(found)
 
 
@@ -56,11 +56,11 @@ def counts(body: str) -> list[list[int]]:
     return [(column - start).tolist() for column, start in zip(rows.T[:3], firsts, strict=True)]
 
 
-def said(text: str, alphabet: Alphabet = ALPHABET, phrases: Phrases = BARS) -> list[str]:
+def said(text: str, alphabet: Alphabet = ALPHABET, segments: Segments = BARS) -> list[str]:
     """What of the heading is seen after a text."""
     size = len(alphabet)
-    first = len(phrases.distances) * (size + 1) + 2 * lookback.COUNT_ROWS + lookback.LENGTH_ROWS
-    places = rows_seen(text, phrases, alphabet)[-1, -2:] - [first, first + size + 1] - 1
+    first = len(segments.distances) * (size + 1) + 2 * lookback.COUNT_ROWS + lookback.LENGTH_ROWS
+    places = rows_seen(text, segments, alphabet)[-1, -2:] - [first, first + size + 1] - 1
     return [alphabet.symbols[place - 3] if place >= 0 else "" for place in places.tolist()]
 
 
@@ -101,7 +101,7 @@ def test_the_key_is_seen_to_the_end():
     assert said(HEADER.replace("K:D", "K:Bd") + "AB|cd|") == ["B", "d"]
     assert said(HEADER[:-1]) == ["1", "/"]
     tokens = Alphabet(["A", "B", "K:D\n", "M:2/4\n", "|"])
-    bars = Abc(representation="token").phrases(tokens.symbols)
+    bars = Abc(representation="token").segments(tokens.symbols)
     assert said(("M:2/4\n", "K:D\n", "A", "B", "|", "A"), tokens, bars) == ["K:D\n", ""]
 
 
@@ -110,24 +110,24 @@ def test_a_new_sequence_has_seen_nothing():
     assert np.array_equal(rows_seen(HEADER + body), rows_seen(HEADER + body))
     looking = Lookback(BARS, SIZE, 4)
     codes = torch.tensor([[BOS, *ALPHABET.encode(HEADER + body, where="a test").tolist()]])
-    first, lines = looking(codes, None)
-    again, _ = looking(codes, lines)
+    first, states = looking(codes, None)
+    again, _ = looking(codes, states)
     assert torch.equal(first, again)
 
 
-def test_what_lies_too_far_back_is_no_longer_seen(monkeypatch):
-    far = "A" + "B" * lookback.HISTORY + "|A"
+def test_symbols_too_far_back_are_no_longer_seen():
+    far = "A" + "B" * lookback.MAX_HISTORY + "|A"
     assert seen(far, 1)[-1] == "."
     assert seen("A" + "B" * 100 + "|A", 1)[-1] == "B"
 
 
-def model_of(phrases: Phrases | None) -> RecurrentModel:
+def build_model(segments: Segments | None) -> RecurrentModel:
     torch.manual_seed(0)
-    return Recurrent("lstm", 16, 1, phrases=phrases).build(SIZE)
+    return Recurrent("lstm", 16, 1, segments=segments).build(SIZE)
 
 
 def test_calls_of_any_width_give_the_logits_of_one():
-    model = model_of(BARS).double()
+    model = build_model(BARS).double()
     codes = torch.from_numpy(np.random.default_rng(1).integers(2, SIZE, (3, 60)))
     whole, _ = model(codes)
     state, parts = None, []
@@ -141,8 +141,8 @@ def test_bars_that_come_again_are_learned_in_a_few_steps():
     rng = np.random.default_rng(0)
     notes = ALPHABET.encode("ABcdefg", where="a test")
     losses = {}
-    for name, phrases in (("with", BARS), ("without", None)):
-        model = model_of(phrases)
+    for name, segments in (("with", BARS), ("without", None)):
+        model = build_model(segments)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
         line = ALPHABET.code("|")
         for _ in range(60):
@@ -160,17 +160,18 @@ def test_bars_that_come_again_are_learned_in_a_few_steps():
     assert losses["with"] < 0.3 < 1 < losses["without"]
 
 
-def test_a_checkpoint_brings_the_phrases_along_and_wrong_ones_are_told(tmp_path):
-    model, path = model_of(BARS).eval(), tmp_path / "best.ckpt"
+@pytest.mark.parametrize("setting", ["segments", "phrases"])  # the name in this version, and in earlier ones
+def test_a_checkpoint_brings_its_segments_and_wrong_ones_are_refused(setting, tmp_path):
+    model, path = build_model(BARS).eval(), tmp_path / "best.ckpt"
     weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     node = {
         "_target_": "pipeline.models.recurrent.Recurrent", "cell": "lstm", "hidden_size": 16, "num_layers": 1,
-        "phrases": {"roles": BARS.roles, "lengths": BARS.lengths, "distances": BARS.distances},
+        setting: {"roles": BARS.roles, "lengths": BARS.lengths, "distances": BARS.distances},
     }  # fmt: skip
     torch.save({"state_dict": weights, KEY: describe(node, ALPHABET)}, path)
     codes = torch.from_numpy(np.random.default_rng(1).integers(2, SIZE, (2, 40)))
     assert torch.equal(load(path).model(codes)[0], model(codes)[0])
-    node["phrases"] = {**node["phrases"], "roles": BARS.roles[1:]}
+    node[setting] = {**node[setting], "roles": BARS.roles[1:]}
     torch.save({"state_dict": weights, KEY: describe(node, ALPHABET)}, path)
     with pytest.raises(DataError, match=f"{SIZE - 4} roles and {SIZE - 3} lengths for {SIZE} codes"):
         load(path)
@@ -184,21 +185,21 @@ def test_a_checkpoint_brings_the_phrases_along_and_wrong_ones_are_told(tmp_path)
         *(("lengths", [wrong, *BARS.lengths[1:]]) for wrong in (float("nan"), float("inf"), -1e31)),
     ],
 )
-def test_what_is_out_of_range_is_told(name, value):
-    with pytest.raises(ConfigError, match=rf"phrases.{name}=\S+ is out of range"):
+def test_values_out_of_range_are_refused(name, value):
+    with pytest.raises(ConfigError, match=rf"segments.{name}=\S+ is out of range"):
         Lookback(replace(BARS, **{name: value}), SIZE, 4)
 
 
 def test_very_long_and_negative_lengths_are_seen_as_the_longest_and_as_none():
-    for length, halves in ((LONGEST, MAX_LENGTH), (-LONGEST, 0)):
+    for length, halves in ((MAX_SYMBOL_LENGTH, MAX_LENGTH), (-MAX_SYMBOL_LENGTH, 0)):
         rows = rows_seen(HEADER + "AAAA", replace(BARS, lengths=[length] * len(BARS.lengths)))
-        first = len(BARS.distances) * (SIZE + 1) + 2 * (lookback.MAX_PHRASES + 1)
+        first = len(BARS.distances) * (SIZE + 1) + 2 * (lookback.MAX_SEGMENTS + 1)
         assert rows[-1, len(BARS.distances) + 2] - first == halves
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_model_that_may_not_look_back_does_not_whatever_phrases_it_has(cell):
-    plain, given = Recurrent(cell, 16, 1), Recurrent(cell, 16, 1, lookback=False, phrases=BARS)
+def test_without_lookback_features_the_segments_change_nothing(cell):
+    plain, given = Recurrent(cell, 16, 1), Recurrent(cell, 16, 1, lookback=False, segments=BARS)
     assert str(given) == str(plain)
     samples = []
     for settings in (plain, given):

@@ -17,7 +17,14 @@ from pipeline.generation.compiled.gemm_f32 import Panels
 from pipeline.generation.compiled.gemm_int8 import Rounded, scratch
 from pipeline.generation.compiled.packed_matrix import add_product, aligned, padded
 from pipeline.models.kernels.cells import ONE, sigmoid, tanh
-from pipeline.models.lookback import BESIDES, HEAD, HISTORY, PLACES, Sight, follow
+from pipeline.models.lookback import (
+    FEATURE_ROWS,
+    HISTORY_START,
+    MAX_HISTORY,
+    OTHER_FEATURES,
+    LookbackConfig,
+    update,
+)
 from pipeline.runtime.numba_options import INNER
 
 Array = np.ndarray
@@ -42,7 +49,7 @@ class Frame(NamedTuple):
     readout_bias: Array
     residual: bool
     normed: bool
-    sight: Sight
+    lookback: LookbackConfig
     """Of a look-back."""
 
 
@@ -105,7 +112,7 @@ def state(net: Net, rows: int, length: int) -> Array:
     size, layers = net.frame.embedding.shape[1], len(net.frame.biases)
     if isinstance(net, MinGRU):
         return aligned((rows, layers * (net.outward.inputs + size)))
-    line = HEAD + min(HISTORY, length) if len(net.frame.sight.distances) else 0
+    line = HISTORY_START + min(MAX_HISTORY, length) if len(net.frame.lookback.distances) else 0
     return aligned((rows, (2 if isinstance(net, LSTM) else 1) * layers * size + line))
 
 
@@ -211,12 +218,12 @@ def _rnn_row(gates: Array, hidden: Array) -> None:
 @njit(**INNER)
 def _look_back(frame: Frame, lines: Array, codes: Array, count: int, gates: Array) -> None:
     """Add what is seen of the sequence so far; `lines` are a state's columns from there on."""
-    size, kinds = frame.embedding.shape[0], frame.sight.distances.shape[0]
+    size, kinds = frame.embedding.shape[0], frame.lookback.distances.shape[0]
     for row in range(count):
         line, target = lines[row], gates[row]
-        follow(frame.sight, size, line, codes[row])
-        for place in range(kinds + BESIDES):
-            source = frame.looked_up[size + np.int64(line[PLACES + place])]
+        update(frame.lookback, size, line, codes[row])
+        for place in range(kinds + OTHER_FEATURES):
+            source = frame.looked_up[size + np.int64(line[FEATURE_ROWS + place])]
             for i in range(target.shape[0]):
                 target[i] += source[i]
 
@@ -228,7 +235,7 @@ def _enter(
     """What its input gives to a recurrent layer's gates."""
     if layer == 0:
         _look_up(frame.looked_up, codes, count, space.gates)
-        if frame.sight.distances.shape[0]:
+        if frame.lookback.distances.shape[0]:
             _look_back(frame, lines, codes, count, space.gates)
         if frame.residual:
             _look_up(frame.embedding, codes, count, space.hidden)

@@ -10,8 +10,8 @@ from torch import Tensor
 from pipeline.generation.compiled import cells, markov_cell, mixture_cell
 from pipeline.generation.compiled.packed_matrix import aligned, pack, padded
 from pipeline.models.context_mixing.evidence import new_reading
-from pipeline.models.lookback import Sight
-from pipeline.segments import Phrases
+from pipeline.models.lookback import LookbackConfig
+from pipeline.segments import Segments
 
 if TYPE_CHECKING:
     from pipeline.models.markov import MarkovModel
@@ -47,7 +47,7 @@ def _recurrent(model: "RecurrentModel", int8: bool) -> cells.Net:
         given = torch.cat([given, model.lookback.table.double() @ layers[0][0].double().t()])
     frame = _frame(
         model, given, torch.stack(biases), model.norms, settings.residual, settings.layer_norm,
-        settings.phrases_seen,
+        settings.lookback_segments,
     )  # fmt: skip
     if cell == "gru":
         return cells.GRU(frame, panels, fresh, np.zeros_like(frame.biases[0]))
@@ -102,7 +102,7 @@ EXPORTERS: dict[str, Callable[[Any, bool], Any]] = {
 
 def _frame(
     model: torch.nn.Module, looked_up: Tensor, biases: Tensor, norms: Sequence[torch.nn.Module],
-    residual: bool, normed: bool, phrases: Phrases | None = None,
+    residual: bool, normed: bool, segments: Segments | None = None,
 ) -> cells.Frame:  # fmt: skip
     readout, embedding = model.readout, model.embedding.weight
     plain = torch.ones(len(biases) + 1, embedding.shape[1])
@@ -111,7 +111,7 @@ def _frame(
     return cells.Frame(
         _array(embedding), _wide(looked_up), _wide(biases), _array(gains), _array(shifts),
         pack(_array(readout.weight.t())[None]), _wide(readout.bias[None])[0], residual, normed,
-        Sight.of(phrases),
+        LookbackConfig.from_segments(segments),
     )  # fmt: skip
 
 

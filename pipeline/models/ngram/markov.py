@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.models.ngram.ngram_counts import Level, Segments, Text, take
+from pipeline.models.ngram.ngram_counts import Intervals, Level, Text, take
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
 """n(c,s), n(c) and t(c) of some positions at one order, each ``(positions,)``."""
@@ -49,7 +49,7 @@ class Markov:
     def fit(
         cls,
         codes: np.ndarray,
-        segments: Segments,
+        segments: Intervals,
         vocab_size: int,
         escape_weights: Sequence[float],
         complement: np.ndarray | None = None,
@@ -65,7 +65,7 @@ class Markov:
         levels = tuple(text.grow(vocab_size) for _ in escape_weights)
         return cls(vocab_size, tuple(escape_weights), levels, complement is not None, start_code)
 
-    def log_probabilities(self, codes: np.ndarray, segments: Segments) -> np.ndarray:
+    def log_probabilities(self, codes: np.ndarray, segments: Intervals) -> np.ndarray:
         """Log probability (nats) of every symbol of the segments, in their order, float64."""
         return log_probabilities_by_order(self, [self.escape_weights], codes, segments)[0]
 
@@ -191,7 +191,7 @@ def _put_last_edges_last(edges: dict[int, list[int]], final: int, rng: np.random
             row[place], row[-1] = row[-1], row[place]
 
 
-def cut(segments: Segments, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cut(segments: Intervals, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(begins, starts, stops): the segments cut into stretches of at most `most`, and where each begins."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     number = -(-(pairs[:, 1] - pairs[:, 0]) // most)
@@ -202,7 +202,7 @@ def cut(segments: Segments, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def _batches(
-    segments: Segments, order: int, most: int = 1 << 20
+    segments: Intervals, order: int, most: int = 1 << 20
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(starts, leads, stops) in batches of bounded size: read from a lead, a start has its full context."""
     begins, starts, stops = cut(segments, most)
@@ -214,7 +214,7 @@ def _batches(
 
 
 def log_probabilities_by_order(
-    model: Markov, weight_sets: Sequence[Sequence[float]], codes: np.ndarray, segments: Segments
+    model: Markov, weight_sets: Sequence[Sequence[float]], codes: np.ndarray, segments: Intervals
 ) -> list[np.ndarray]:
     """As `Markov.log_probabilities`, once for each set of escape weights: k + 1 weights make a model of order
     k on the counts of `model`, which are read once for all sets."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.models.ngram.escape_weights import EscapeWeights
 from pipeline.models.ngram.markov import Markov, check_codes, cut, log_probabilities_by_order
-from pipeline.models.ngram.ngram_counts import Level, Segments, Text
+from pipeline.models.ngram.ngram_counts import Intervals, Level, Text
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +73,14 @@ class MarkovChoice:
     orders: tuple[Order, ...]
     counted: Markov
 
-    def log_probabilities(self, codes: np.ndarray, segments: Segments) -> list[np.ndarray]:
+    def log_probabilities(self, codes: np.ndarray, segments: Intervals) -> list[np.ndarray]:
         """Of each order tried, as `Markov.log_probabilities`."""
         weights = [each.escape_weights for each in self.orders]
         return log_probabilities_by_order(self.counted, weights, codes, segments)
 
 
 def best_markov(
-    codes: np.ndarray, train_segments: Segments, validation_segments: Segments, vocab_size: int,
+    codes: np.ndarray, train_segments: Intervals, validation_segments: Intervals, vocab_size: int,
     orders: Iterable[int] = range(0, 13), complement: np.ndarray | None = None, start_code: int | None = 0,
 ) -> Markov:  # fmt: skip
     """The model alone of `choose_markov`."""
@@ -90,7 +90,7 @@ def best_markov(
 
 
 def choose_markov(
-    codes: np.ndarray, train_segments: Segments, validation_segments: Segments, vocab_size: int,
+    codes: np.ndarray, train_segments: Intervals, validation_segments: Intervals, vocab_size: int,
     orders: Iterable[int] = range(0, 13), complement: np.ndarray | None = None, start_code: int | None = 0,
 ) -> MarkovChoice:  # fmt: skip
     """Train models of `orders`, and choose one on the validation segments.
@@ -167,7 +167,7 @@ class _Trial:
         return MarkovChoice(best, orders, counted)
 
 
-def counted_part(segments: Segments, both_strands: bool) -> np.ndarray:
+def counted_part(segments: Intervals, both_strands: bool) -> np.ndarray:
     """The segments, or as many stretches of them as are counted."""
     most = MAX_COUNTED // 2 if both_strands else MAX_COUNTED
     return _bounded(segments, most, "training", 1 << 17)
@@ -195,7 +195,7 @@ def _blocks(text: Text) -> np.ndarray:
     return np.arange(len(segment)) * min(PIECES, len(segment)) // len(segment)
 
 
-def _bounded(segments: Segments, most: int, what: str, stretch: int) -> np.ndarray:
+def _bounded(segments: Intervals, most: int, what: str, stretch: int) -> np.ndarray:
     """The segments, or stretches spread evenly over them where they have more symbols than `most`."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     total = _size(pairs)
@@ -207,6 +207,6 @@ def _bounded(segments: Segments, most: int, what: str, stretch: int) -> np.ndarr
     return np.stack([starts, stops], axis=1)[::every]
 
 
-def _size(segments: Segments) -> int:
+def _size(segments: Intervals) -> int:
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     return int((pairs[:, 1] - pairs[:, 0]).sum())

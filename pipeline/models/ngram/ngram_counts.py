@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Segments = Sequence[tuple[int, int]] | np.ndarray
-"""Half-open (start, stop) stretches of codes; no context reaches back over the start of one."""
+Intervals = Sequence[tuple[int, int]] | np.ndarray
+"""Half-open (start, stop) intervals of codes; no context reaches back over the start of one."""
 MAX_TABLE_RATIO = 10
 """Keys in a range of at most so many times their number are ranked in a table: 5 bytes a place."""
 
@@ -40,7 +40,7 @@ class Text:
     """
 
     def __init__(
-        self, codes: np.ndarray, segments: Segments, start_code: int | None, complement: np.ndarray | None
+        self, codes: np.ndarray, segments: Intervals, start_code: int | None, complement: np.ndarray | None
     ) -> None:
         self.symbols, self.along = _lay_out(codes, segments, backwards=False)
         if complement is not None:
@@ -106,7 +106,7 @@ def take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     return np.where(inside, values[np.where(inside, index, 0)], 0)
 
 
-def _lay_out(codes: np.ndarray, segments: Segments, backwards: bool) -> tuple[np.ndarray, np.ndarray]:
+def _lay_out(codes: np.ndarray, segments: Intervals, backwards: bool) -> tuple[np.ndarray, np.ndarray]:
     """The segments end to end, a virtual start before each; and how far after its start each symbol is."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     lengths = pairs[:, 1] - pairs[:, 0] + 1

@@ -15,17 +15,17 @@ from pipeline.generation.engine import Request, draw, uniforms
 from pipeline.models.min_gru import MinGru
 from pipeline.models.model import Model
 from pipeline.models.recurrent import CELLS, Recurrent
-from pipeline.segments import Phrases
+from pipeline.segments import Segments
 
 ALPHABET = Alphabet("ACGT")
 WIDE = Alphabet(map(chr, range(200, 340)))
-PHRASES = Phrases(roles=[2, 0, 3, 0], lengths=[0, 1, 2.5, 1], distances=[1, 3, 31])
+SEGMENTS = Segments(roles=[2, 0, 3, 0], lengths=[0, 1, 2.5, 1], distances=[1, 3, 31])
 FAMILIES = [
     *(Recurrent(cell, 24, 2) for cell in CELLS),
     *(Recurrent(cell, 24, 3, residual=True, layer_norm=True, tied=True) for cell in CELLS),
     Recurrent("lstm", 40, 1, residual=True), Recurrent("gru", 40, 2, layer_norm=True),
-    *(Recurrent(cell, 24, 2, phrases=PHRASES) for cell in CELLS),
-    Recurrent("lstm", 24, 2, residual=True, layer_norm=True, phrases=PHRASES),
+    *(Recurrent(cell, 24, 2, segments=SEGMENTS) for cell in CELLS),
+    Recurrent("lstm", 24, 2, residual=True, layer_norm=True, segments=SEGMENTS),
     MinGru(24, 2), MinGru(16, 3, expansion=2),
 ]  # fmt: skip
 DECODERS = [
@@ -168,9 +168,9 @@ def test_a_step_gives_the_logits_of_the_model(settings):
     assert torch.allclose(logits[:, 0], expected[:, 8], atol=1e-5)
 
 
-@pytest.mark.parametrize("phrases", [None, PHRASES])
-def test_compiled_reading_finds_the_surprisals_of_the_model(phrases):
-    model = built(Recurrent("lstm", 24, 2, phrases=phrases))
+@pytest.mark.parametrize("segments", [None, SEGMENTS])
+def test_compiled_reading_finds_the_surprisals_of_the_model(segments):
+    model = built(Recurrent("lstm", 24, 2, segments=segments))
     sequences = [np.random.default_rng(n).integers(3, 7, 40 + n) for n in range(3)]
     found = list(scorer.surprisals(export_model(model), sequences, with_end=False))
     for codes, nats in zip(sequences, found, strict=True):

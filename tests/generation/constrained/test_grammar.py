@@ -16,7 +16,7 @@ from pipeline.generation.engine import Request, draw
 from pipeline.grammar import Grammar
 from pipeline.models.recurrent import Recurrent
 from pipeline.records import Sample
-from pipeline.segments import Phrases
+from pipeline.segments import Segments
 
 ALPHABET = Alphabet("ab")
 
@@ -33,9 +33,9 @@ class InPairs(Grammar):
         return frozenset({0 if state == "a" else 1}), state == "a"
 
 
-def drawn(guide: Guide | None, phrases: Phrases | None = None, **changes) -> list[Sample]:
+def drawn(guide: Guide | None, segments: Segments | None = None, **changes) -> list[Sample]:
     torch.manual_seed(1)
-    model = Recurrent("gru", 8, 1, phrases=phrases).build(len(ALPHABET)).eval()
+    model = Recurrent("gru", 8, 1, segments=segments).build(len(ALPHABET)).eval()
     with torch.no_grad():
         model.readout.bias[2] = 0.5  # the end comes soon
     request = Request(**{"count": 4000, "length": 40, "seed": 5, "guide": guide, **changes})
@@ -69,7 +69,7 @@ def test_the_greedy_sequence_is_drawn_once_and_by_the_grammar():
 
 
 def test_what_is_drawn_anew_has_seen_nothing_of_what_was_dropped():
-    looking = Phrases(roles=[0, 2], lengths=[1, 0], distances=[1])
+    looking = Segments(roles=[0, 2], lengths=[1, 0], distances=[1])
     free, guided = drawn(None, looking), drawn(Guide(InPairs(), ALPHABET, 10, lost=1.0), looking)
     kept = [(one, other) for one, other in zip(free, guided, strict=True) if is_good(one)]
     assert len(kept) > 500 and all(one == other for one, other in kept)

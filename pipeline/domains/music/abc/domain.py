@@ -44,7 +44,7 @@ from pipeline.domains.music.settings import check_shared
 from pipeline.errors import DataError
 from pipeline.grammar import Grammar
 from pipeline.records import DomainOutput, Record, References, Rejection, Sample, Symbols
-from pipeline.segments import Phrases
+from pipeline.segments import Segments
 
 _FILE_NAME = re.compile(r"\.abc(\.(gz|bz2|xz|zst))?$")
 SEGMENT_DISTANCES = (2, 4, 8)
@@ -220,10 +220,10 @@ class Abc(Domain):
         request = add_related_values(self.request, training) if training else self.request
         return build_tune_grammar(tuple(symbols), request)
 
-    def phrases(self, symbols: Sequence[str]) -> Phrases:
+    def segments(self, symbols: Sequence[str]) -> Segments:
         """The bars of a tune."""
         roles: list[int] = [*map(find_segment_role, symbols)]
-        return Phrases(roles, [*map(length_change, symbols)], [*SEGMENT_DISTANCES])
+        return Segments(roles, [*map(length_change, symbols)], [*SEGMENT_DISTANCES])
 
     def shuffle_start(self, symbols: Symbols) -> int:
         """The position of the body, after a header of three or four lines; 0 without such a header."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from pipeline.domains.music.abc.abc_notation import Token, parse_length, split_length, tokenize
-from pipeline.segments import Role
+from pipeline.segments import SegmentRole
 
 _HEADER = re.compile(r"[A-Z]:[^\n]*(?:\n|\Z)")
 _WHOLE_HEADER = re.compile(r"(?:R:[^\n]*\n)?(?:[^\n]*\n){3}")
@@ -20,7 +20,9 @@ _BAR = re.compile(r"(\.?(?:\[\||:*\||::+)[|:]*\]?)( ?(?:[1-9][0-9,\-]*)?)")
 _WITH_LENGTH = ("note", "rest", "spacer")
 _SOUNDS = frozenset("ABCDEFGabcdefgz[")
 _ROLES = {
-    ":": Role.SECTION, '"': Role.QUOTE, "{": Role.ASIDE, "}": Role.BACK, "[": Role.ASIDE, "]": Role.BACK,
+    ":": SegmentRole.SECTION_MARK, '"': SegmentRole.UNTIMED_QUOTE,
+    "{": SegmentRole.UNTIMED_START, "}": SegmentRole.UNTIMED_END,
+    "[": SegmentRole.UNTIMED_START, "]": SegmentRole.UNTIMED_END,
 }  # fmt: skip
 
 
@@ -94,19 +96,21 @@ def split_bar_and_ending(token: str) -> tuple[str, str] | None:
     return (match[1], match[2].lstrip()) if match else None
 
 
-def find_segment_role(symbol: str) -> Role:
+def find_segment_role(symbol: str) -> SegmentRole:
     r"""The role of a token, or of a character of one, in the bars of a tune.
 
-    >>> [find_segment_role(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A", "{")]
-    ['HEADING', 'BORDER', 'SECTION', 'SECTION_BORDER', 'BETWEEN', 'WITHIN', 'ASIDE']
+    >>> [find_segment_role(each).name for each in ("M:6/8\n", "|", ":", ":|2", "2", "A")]
+    ['HEADER_LINE_END', 'BOUNDARY', 'SECTION_MARK', 'SECTION_BOUNDARY', 'NEVER_FIRST', 'CONTENT']
+    >>> find_segment_role("{").name
+    'UNTIMED_START'
     """
     if symbol in _ROLES:
         return _ROLES[symbol]
     if symbol.endswith("\n"):
-        return Role.HEADING
+        return SegmentRole.HEADER_LINE_END
     if bar := split_bar_and_ending(symbol):
-        return Role.BORDER if bar[0] == "|" else Role.SECTION_BORDER
-    return Role.BETWEEN if symbol.isdigit() else Role.WITHIN
+        return SegmentRole.BOUNDARY if bar[0] == "|" else SegmentRole.SECTION_BOUNDARY
+    return SegmentRole.NEVER_FIRST if symbol.isdigit() else SegmentRole.CONTENT
 
 
 def length_change(symbol: str) -> float:
