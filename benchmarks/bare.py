@@ -14,7 +14,7 @@ from pipeline.config.schema import TrainSettings
 from pipeline.data.alphabet import SPECIALS, Alphabet
 from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import SUBSETS, Corpus
-from pipeline.training.lit_module import CharModel, Feed, Schedule
+from pipeline.training.lit_module import LitModel, Schedule, TrainingWindows
 
 ENDLESS = 10**6
 """Steps: more than any measurement makes."""
@@ -63,8 +63,8 @@ class BareLoop:
         torch.manual_seed(0)
         self.model = model.build(len(corpus.alphabet))
         streams = ContiguousStreams.for_training(corpus.codes, corpus.subset_segments("train"), batch, time)
-        feed = Feed(streams, 0, ENDLESS)
-        self.module = CharModel(self.model, corpus, settings, Schedule(1, ENDLESS), feed, {})
+        feed = TrainingWindows(streams, 0, ENDLESS)
+        self.module = LitModel(self.model, corpus, settings, Schedule(1, ENDLESS), feed, {})
         made = self.module.configure_optimizers()
         self.optimizer, self.schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
         # Full batches only: the last bucket of an epoch has fewer rows, and its steps are shorter.
@@ -80,5 +80,5 @@ class BareLoop:
         clip_grad_norm_(self.model.parameters(), self.module.settings.gradient_clip_val)
         self.optimizer.step()
         self.schedule.step()
-        self.module.average.update(next(self.steps))
+        self.module.ema.update(next(self.steps))
         self.module._recent.clear()

@@ -17,7 +17,7 @@ from pipeline.data.corpus import Corpus
 from pipeline.domains.text import Text
 from pipeline.models.recurrent import Recurrent
 from pipeline.training.inputs import TrainInputs, contiguous_streams
-from pipeline.training.lit_module import CharModel, Feed, Schedule
+from pipeline.training.lit_module import LitModel, Schedule, TrainingWindows
 from pipeline.training.trainer import _trainer
 
 BLOCK, BLOCKS = 10, 24
@@ -57,8 +57,8 @@ def overhead(settings: Recurrent, corpus: Corpus, batch: int, steps: int) -> flo
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        feed = Feed(contiguous_streams(inputs), 0, schedule.steps_per_round)
-        module = CharModel(settings.build(len(corpus.alphabet)), corpus, train, schedule, feed, {})
+        feed = TrainingWindows(contiguous_streams(inputs), 0, schedule.steps_per_round)
+        module = LitModel(settings.build(len(corpus.alphabet)), corpus, train, schedule, feed, {})
         trainer = _trainer(inputs, schedule, Path(folder), 0)
         trainer.callbacks.append(turns)
         threads = torch.get_num_threads()

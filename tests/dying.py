@@ -15,7 +15,7 @@ from unittest.mock import patch
 POINTS = {
     "reading": ("pipeline.data.corpus.CorpusWriter.append", 50),
     "settling the corpus": ("pipeline.data.corpus.CorpusWriter.finish", 1),
-    "training": ("pipeline.training.lit_module.CharModel.training_step", 20),
+    "training": ("pipeline.training.lit_module.LitModel.training_step", 20),
     "testing": ("pipeline.stages.train.evaluate", 1),
     "sampling": ("pipeline.records.Sample.to_json", 2),
     "writing": ("pipeline.domains.text.Text.write", 1),

@@ -1,6 +1,6 @@
 """A training that dies at a given step, as by a power cut."""
 
-from pipeline.training.lit_module import CharModel
+from pipeline.training.lit_module import LitModel
 
 
 class PowerCut(BaseException):
@@ -9,7 +9,7 @@ class PowerCut(BaseException):
 
 def dying_at(step: int):
     """A training step that works until the given one."""
-    alive = CharModel.training_step
+    alive = LitModel.training_step
 
     def training_step(module, window):
         if module.global_step == step:

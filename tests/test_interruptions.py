@@ -12,7 +12,7 @@ import torch
 from tiny import errors, manifest_of, on
 
 from pipeline.records import Sample
-from pipeline.training.lit_module import CharModel
+from pipeline.training.lit_module import LitModel
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +39,8 @@ def interrupting(function, call: int):
 @pytest.mark.parametrize(
     ("kind", "name", "stage"),
     [
-        (CharModel, "training_step", "train"),
-        (CharModel, "validation_step", "train"),
+        (LitModel, "training_step", "train"),
+        (LitModel, "validation_step", "train"),
         (Sample, "to_json", "sample"),
     ],
 )

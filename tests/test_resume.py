@@ -18,7 +18,7 @@ from tiny import TINY, manifest_of, run_pipeline, some_tunes
 from pipeline.data.batching import Window
 from pipeline.errors import ConfigError
 from pipeline.models.checkpoint import load
-from pipeline.training.lit_module import CharModel
+from pipeline.training.lit_module import LitModel
 
 ALL = ["ingest", "train", "sample", "postprocess"]
 
@@ -145,14 +145,14 @@ def test_a_broken_training_looks_back_at_what_it_had_read(abc_file, tmp_path):
     overrides = ["dataset=abc", f"dataset.path={abc_file}", *TINY, "stages=[ingest,train]"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run_pipeline(whole, *overrides)
-    calls, step = count(1), CharModel.training_step
+    calls, step = count(1), LitModel.training_step
 
-    def breaking(module: CharModel, window: Window) -> torch.Tensor:
+    def breaking(module: LitModel, window: Window) -> torch.Tensor:
         if next(calls) == 16:
             raise KeyboardInterrupt
         return step(module, window)
 
-    with pytest.raises(KeyboardInterrupt), patch.object(CharModel, "training_step", breaking):
+    with pytest.raises(KeyboardInterrupt), patch.object(LitModel, "training_step", breaking):
         run_pipeline(broken, *overrides)
     (last,) = broken.glob("**/last.ckpt")
     *_, lines = torch.load(last, weights_only=True)["resume"]["carried_state"]

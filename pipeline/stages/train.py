@@ -19,7 +19,7 @@ from pipeline.evaluation.markov_baseline import measure_baselines
 from pipeline.models.checkpoint import Loaded, describe, load, save
 from pipeline.records import StageResult
 from pipeline.stages.train_result import Measured, summarise
-from pipeline.training.autotune import planned
+from pipeline.training.autotune import autotune
 from pipeline.training.inputs import TrainInputs, resolve_device
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def _learn(inputs: TrainInputs, out_dir: Path) -> tuple[TrainInputs, list[str]]:
     inputs = replace(inputs, model=_with_segments(inputs))
     if not _has_parameters(inputs):
         return inputs, [*_count(inputs, out_dir), *told]
-    inputs, chosen_by_trial = planned(inputs, THREADS, out_dir)
+    inputs, chosen_by_trial = autotune(inputs, THREADS, out_dir)
     notes = [_size_line(inputs), *told, *filter(None, [chosen_by_trial])]
     for line in notes:
         log.info("%s", line)
@@ -111,7 +111,7 @@ def _fitting(path: Path, corpus: Corpus) -> Loaded:
     if loaded.alphabet != corpus.alphabet:
         raise DataError(
             f"{path}: its alphabet ({loaded.alphabet}) is not the data's ({corpus.alphabet}); use the data "
-            "set that it was trained on, or train anew"
+            "set that it was trained on, or train again"
         )
     return loaded
 

@@ -19,7 +19,7 @@ from pipeline.records import QUALITY, ReportSection, StageResult
 from pipeline.runtime.files import reading_back
 from pipeline.training.diagnostics import advise, time_to_reach
 from pipeline.training.inputs import TrainInputs
-from pipeline.training.lr_finder import TABLE
+from pipeline.training.lr_finder import TABLE_FILE
 from pipeline.training.previews import PREVIEWS, show_previews
 
 COPY_ORDER = 10
@@ -231,9 +231,9 @@ def _how_it_learned(
         sections.append(
             ReportSection("What it wrote while learning", (shown,), "With the same random numbers.")
         )
-    if (out_dir / TABLE).exists():
+    if (out_dir / TABLE_FILE).exists():
         path = out_dir / "learning_rate_search.svg"
-        search = rate_search(_rows(out_dir / TABLE), inputs.settings.lr, path, unit)
+        search = rate_search(_rows(out_dir / TABLE_FILE), inputs.settings.lr, path, unit)
         sections.append(ReportSection("Search of the learning rate", (search,)))
     return sections
 

@@ -1,16 +1,17 @@
-"""Autotuning, once before a training: threads, sizes for a time budget, the learning rate.
+"""Autotuning before a training: threads, sizes for a time budget, and the learning rate.
 
-The choice is written to ``plan.json`` in the folder of the checkpoints. A resumed training reads it, so that
-it rounds and learns as before.
+The result is written to ``plan.json`` in the folder of the checkpoints. A resumed training reads that file,
+so that it rounds and learns as before.
 
-A budget is spent on the largest model that still sees enough symbols for each of its parameters: smaller
-models learn faster at first, larger ones further. Hoffmann et al., "Training compute-optimal large language
-models" (2022), found 20 symbols a parameter for language. Ours are of that order, and larger for few symbols,
-each of which says less; they have not been tuned.
+A budget selects the largest model that still reads enough symbols for each of its parameters: smaller models
+learn faster at first, larger ones further. Hoffmann et al., "Training compute-optimal large language models"
+(2022), found 20 symbols a parameter for language. Ours are of that order, and higher for small alphabets,
+whose symbols carry less information. They have not been tuned.
 """
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -26,45 +27,48 @@ from pipeline.runtime.files import reading_back, write_atomically
 from pipeline.runtime.plain_data import build_checked, load_json
 from pipeline.runtime.threads import find_fastest_threads
 from pipeline.training.inputs import TrainInputs, resolve_device
-from pipeline.training.lr_finder import find
-from pipeline.training.step_timing import fastest, stepper
+from pipeline.training.lr_finder import find_learning_rate
+from pipeline.training.step_timing import make_training_step, min_step_seconds
 
 log = logging.getLogger(__name__)
 
-PLAN = "plan.json"
+RESULT_FILE = "plan.json"
 MAX_SIZE = 2**20
-"""Of a batch, its time steps, and a layer."""
+"""The greatest batch size, number of time steps, and layer size in a result."""
 SIZES = (64, 96, 128, 192, 256, 384, 512)
 SHAPES = ((16, 64), (32, 64), (64, 64), (128, 64), (256, 64), (256, 128), (512, 128))
-"""Batch and time, in the order to try: in a larger batch a symbol is cheaper, but teaches less."""
+"""Batch sizes and time steps, in the order of trial. A larger batch reads faster and takes fewer
+steps."""
 MIN_STEPS = 6_000
-"""A larger batch is taken where it leaves so many steps."""
-FREE = 1.15
-"""So much longer a step of a larger batch may take to count as free, as on a GPU that is hardly busy."""
+"""A larger batch is chosen only where the budget leaves this many steps."""
+MAX_FREE_RATIO = 1.15
+"""A larger batch whose step takes at most this much longer costs nothing, as on a GPU with idle cores."""
 MAX_EPOCHS = 30
-"""No batch is larger than this many epochs in the budget need, where its steps are few."""
-FEW_SYMBOLS = 16
-SYMBOLS_PER_PARAMETER = {True: 60.0, False: 15.0}
-"""Symbols to read for each parameter where the alphabet has few (True) or many."""
-PARAMETERS_PER_SYMBOL = 2.0
-"""A model has at most so many for each symbol of the training split."""
-LARGE = 256
-"""Above so many units the learning rate falls as the size grows."""
+"""A batch too large for `MIN_STEPS` is not enlarged further once the budget covers this many epochs."""
+MAX_SMALL_ALPHABET = 16
+MIN_SYMBOLS_PER_PARAMETER = {True: 60.0, False: 15.0}
+"""Symbols that training reads per parameter, for alphabets up to `MAX_SMALL_ALPHABET` (True) and larger
+ones."""
+MAX_PARAMETERS_PER_SYMBOL = 2.0
+"""Parameters per symbol of the training split."""
+MAX_FULL_RATE_SIZE = 256
+"""The learning rate falls in proportion to the layer size above this one."""
 TRAINING_SHARE = 0.88
-"""What validations and checkpoints leave of a budget."""
-TRIAL_SHARE = 0.04
-"""A trial that has taken this share of the budget settles for what it has."""
-TINY_STEP = 1e8
-"""Floating-point operations; smaller steps are always fastest on one thread."""
+"""The share of a budget that validations and checkpoints leave."""
+MAX_TUNING_SHARE = 0.04
+"""The share of the budget after which autotuning keeps the best result so far."""
+SINGLE_THREAD_OPERATIONS = 1e8
+"""Floating-point operations of a training step below which one thread is always fastest."""
 
 
-RENAMED_FIELDS = {"batch": "batch_size", "time": "bptt_steps"}
-"""Fields of a plan that an earlier version wrote, with their present names."""
+RENAMED_FIELDS = {"batch": "batch_size", "time": "bptt_steps", "said": "summary"}
+"""Fields of a file that an earlier version wrote, with their present names."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The choice; `hidden_size` is None where the model's own stays, `step_s` where no step was timed."""
+class AutotuneResult:
+    """The chosen values; `hidden_size` is None where the model keeps its own, `step_s` where no step was
+    timed."""
 
     threads: int
     batch_size: int
@@ -72,69 +76,78 @@ class Plan:
     lr: float
     hidden_size: int | None = None
     step_s: float | None = None
-    said: str = ""
+    summary: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """The time of a step, infinite where none was timed."""
+        return math.inf if self.step_s is None else self.step_s
 
 
-def planned(inputs: TrainInputs, most_threads: int, out_dir: Path) -> tuple[TrainInputs, str]:
-    """The inputs as a trial chose them, now or when the training began, and a line about it for people.
+def autotune(inputs: TrainInputs, max_threads: int, out_dir: Path) -> tuple[TrainInputs, str]:
+    """The inputs with the chosen values, of now or of when the training began, and a line about them.
 
-    Sets the number of torch's threads. What `inputs.explicit` names is never changed.
+    Sets the number of torch's threads. Settings in `inputs.explicit` never change.
     """
-    path = out_dir / PLAN
+    path = out_dir / RESULT_FILE
     if path.exists():
-        plan = _read_plan(path)
+        result = _read_result(path)
     else:
-        plan = _plan(inputs, most_threads, out_dir)
-        write_atomically(path, json.dumps(asdict(plan), indent=1))
-    torch.set_num_threads(plan.threads)
+        result = _choose(inputs, max_threads, out_dir)
+        write_atomically(path, json.dumps(asdict(result), indent=1))
+    torch.set_num_threads(result.threads)
     settings = replace(
         inputs.settings,
-        batch_size=plan.batch_size,
-        bptt_steps=plan.bptt_steps,
-        lr=plan.lr,
-        threads=plan.threads,
+        batch_size=result.batch_size,
+        bptt_steps=result.bptt_steps,
+        lr=result.lr,
+        threads=result.threads,
     )
-    model = _model_node(inputs, plan.hidden_size)
-    return replace(inputs, settings=settings, model=model), plan.said
+    model = _model_node(inputs, result.hidden_size)
+    return replace(inputs, settings=settings, model=model), result.summary
 
 
-def _read_plan(path: Path) -> Plan:
-    """Raises DataError where the file is damaged."""
+def _read_result(path: Path) -> AutotuneResult:
+    """Raise DataError where the file is damaged."""
     with reading_back(path, f"remove the folder {path.parent} and run again"):
         stored = load_json(path.read_text(encoding="utf-8"))
         if isinstance(stored, dict):
             stored = {RENAMED_FIELDS.get(name, name): value for name, value in stored.items()}
-        plan = build_checked(Plan, stored)
-        sizes = (plan.threads, plan.batch_size, plan.bptt_steps, plan.hidden_size or 1)
-        if not all(1 <= size <= MAX_SIZE for size in sizes) or not 0 < plan.lr <= 10 or plan.threads > 1024:
+        result = build_checked(AutotuneResult, stored)
+        sizes = (result.threads, result.batch_size, result.bptt_steps, result.hidden_size or 1)
+        if (
+            not all(1 <= size <= MAX_SIZE for size in sizes)
+            or not 0 < result.lr <= 10
+            or result.threads > 1024
+        ):
             raise ValueError("a size out of range")
-        return plan
+        return result
 
 
-def _plan(inputs: TrainInputs, most_threads: int, out_dir: Path) -> Plan:
-    trial, settings, said = Trial(inputs, most_threads), inputs.settings, []
+def _choose(inputs: TrainInputs, max_threads: int, out_dir: Path) -> AutotuneResult:
+    tuner, settings, notes = Autotuner(inputs, max_threads), inputs.settings, []
     if inputs.budget_s is not None and inputs.explicit is not None:
-        plan = _for_budget(inputs, trial)
-        said.append(_line(inputs, trial, plan))
+        result = _choose_for_budget(inputs, tuner)
+        notes.append(_describe(inputs, tuner, result))
     else:
-        plan, _ = trial.begin(None, settings.batch_size, settings.bptt_steps)
+        result, _ = tuner.begin(None, settings.batch_size, settings.bptt_steps)
     if settings.find_lr:
-        torch.set_num_threads(plan.threads)
+        torch.set_num_threads(result.threads)
         torch.manual_seed(inputs.seed)
         chosen = replace(
-            inputs, settings=replace(settings, batch_size=plan.batch_size, bptt_steps=plan.bptt_steps)
+            inputs, settings=replace(settings, batch_size=result.batch_size, bptt_steps=result.bptt_steps)
         )
-        model = build(_model_node(inputs, plan.hidden_size), "model").build(trial.vocab_size)
-        plan = replace(plan, lr=find(model, chosen, out_dir))
-        said.append(f"learning rate {plan.lr:.2g}, found by trial")
-    return replace(plan, said="; ".join(said))
+        model = build(_model_node(inputs, result.hidden_size), "model").build(tuner.vocab_size)
+        result = replace(result, lr=find_learning_rate(model, chosen, out_dir))
+        notes.append(f"learning rate {result.lr:.2g}, found by a range test")
+    return replace(result, summary="; ".join(notes))
 
 
-class Trial:
-    """Plans of models of different sizes, each with the threads that suit it and the time of a step."""
+class Autotuner:
+    """Times training steps of a model in different sizes, each with its fastest number of threads."""
 
-    def __init__(self, inputs: TrainInputs, most_threads: int) -> None:
-        self.inputs, self.most_threads = inputs, most_threads
+    def __init__(self, inputs: TrainInputs, max_threads: int) -> None:
+        self.inputs, self.max_threads = inputs, max_threads
         self.vocab_size, self.device = len(inputs.corpus.alphabet), resolve_device(inputs.settings)
         self._started = time.monotonic()
         self._size: int | None = None
@@ -143,39 +156,44 @@ class Trial:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the trial began."""
+        """Seconds since autotuning began."""
         return time.monotonic() - self._started
 
-    def timed(self, hidden_size: int | None, batch: int, time: int) -> Plan:
-        """The plan with the time of a step."""
-        plan, step = self.begin(hidden_size, batch, time)
-        torch.set_num_threads(plan.threads)
-        return replace(plan, step_s=fastest(step))
+    def time_step(self, hidden_size: int | None, batch: int, time: int) -> AutotuneResult:
+        """The result for this size and shape, with the time of a step."""
+        result, step = self.begin(hidden_size, batch, time)
+        torch.set_num_threads(result.threads)
+        return replace(result, step_s=min_step_seconds(step))
 
-    def begin(self, hidden_size: int | None, batch: int, time: int) -> tuple[Plan, Callable[[], float]]:
-        """A plan for this size and shape, and its training step; threads are chosen once for each size."""
-        if self._model is None or hidden_size != self._size:
+    def begin(
+        self, hidden_size: int | None, batch: int, time: int
+    ) -> tuple[AutotuneResult, Callable[[], float]]:
+        """The result for this size and shape, and its training step. Threads are chosen once for each
+        size."""
+        model = self._model
+        if model is None or hidden_size != self._size:
             self._size, self._threads = hidden_size, self.inputs.settings.threads
-            self._model = build(_model_node(self.inputs, hidden_size), "model").build(self.vocab_size)
-        step = stepper(self._model, self.vocab_size, batch, time, self.device)
+            model = build(_model_node(self.inputs, hidden_size), "model").build(self.vocab_size)
+            self._model = model
+        step = make_training_step(model, self.vocab_size, batch, time, self.device)
         if self._threads is None:
             self._threads = self._best_threads(step, 6 * self.parameters * batch * time)
-        return Plan(self._threads, batch, time, self.inputs.settings.lr, hidden_size), step
+        return AutotuneResult(self._threads, batch, time, self.inputs.settings.lr, hidden_size), step
 
     @property
     def parameters(self) -> int:
-        """Of the model of the last plan."""
-        return sum(p.numel() for p in self._model.parameters())
+        """Parameters of the last model."""
+        return sum(p.numel() for p in self._model.parameters()) if self._model is not None else 0
 
     def _best_threads(self, step: Callable[[], float], operations: int) -> int:
-        if self.device != "cpu" or self.most_threads == 1:
-            return self.most_threads
-        return 1 if operations < TINY_STEP else find_fastest_threads(step, self.most_threads)
+        if self.device != "cpu" or self.max_threads == 1:
+            return self.max_threads
+        return 1 if operations < SINGLE_THREAD_OPERATIONS else find_fastest_threads(step, self.max_threads)
 
 
-def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
+def _choose_for_budget(inputs: TrainInputs, tuner: Autotuner) -> AutotuneResult:
     """The largest model that sees enough symbols, in the largest batch that leaves enough steps."""
-    explicit, settings = set(inputs.explicit), inputs.settings
+    explicit, settings = set(inputs.explicit or ()), inputs.settings
     shapes = dict.fromkeys(
         (
             settings.batch_size if "train.batch_size" in explicit else batch,
@@ -185,28 +203,29 @@ def _for_budget(inputs: TrainInputs, trial: Trial) -> Plan:
     )
     free = "hidden_size" in inputs.model and "model.hidden_size" not in explicit
     symbols = inputs.corpus.subset_size("train")
-    enough = SYMBOLS_PER_PARAMETER[len(inputs.corpus.alphabet.symbols) <= FEW_SYMBOLS]
-    best, refused = None, None
+    enough = MIN_SYMBOLS_PER_PARAMETER[len(inputs.corpus.alphabet.symbols) <= MAX_SMALL_ALPHABET]
+    best: AutotuneResult | None = None
+    refused: ConfigError | None = None
     for size in SIZES if free else (None,):
         try:
-            plan = _shaped(inputs, trial, size, list(shapes))
+            result = _choose_shape(inputs, tuner, size, list(shapes))
         except ConfigError as error:  # this kind of model has no such size
             refused = error
             continue
-        wanting = _read(inputs, plan) < enough * trial.parameters
-        if best is not None and (wanting or trial.parameters > PARAMETERS_PER_SYMBOL * symbols):
+        wanting = _count_symbols(inputs, result) < enough * tuner.parameters
+        if best is not None and (wanting or tuner.parameters > MAX_PARAMETERS_PER_SYMBOL * symbols):
             break
-        best = plan
-        if trial.elapsed_s > TRIAL_SHARE * inputs.budget_s:
+        best = result
+        if tuner.elapsed_s > MAX_TUNING_SHARE * _budget_s(inputs):
             break
     if best is None:
         raise ConfigError(_no_size(refused, free)) from refused
     if "train.lr" not in explicit and best.hidden_size:
-        best = replace(best, lr=best.lr * min(1.0, LARGE / best.hidden_size))
+        best = replace(best, lr=best.lr * min(1.0, MAX_FULL_RATE_SIZE / best.hidden_size))
     return best
 
 
-def _no_size(refused: ConfigError, free: bool) -> str:
+def _no_size(refused: ConfigError | None, free: bool) -> str:
     """The message where the model's settings allow no size; `free` where a size was to be chosen."""
     if not free:
         return str(refused)
@@ -217,38 +236,46 @@ def _no_size(refused: ConfigError, free: bool) -> str:
     )
 
 
-def _shaped(inputs: TrainInputs, trial: Trial, size: int | None, shapes: list[tuple[int, int]]) -> Plan:
-    """The plan of one size in the largest shape that leaves enough steps and makes a symbol cheaper."""
-    best, most = None, MAX_EPOCHS * inputs.corpus.subset_size("train")
-    for shape in shapes:
-        plan = trial.timed(size, *shape)
-        few = plan.step_s * MIN_STEPS > inputs.budget_s * TRAINING_SHARE
-        if best is not None and plan.step_s < FREE * best.step_s:
-            few = few and _read(inputs, best) > most
-        if best is not None and (few or _read(inputs, plan) < _read(inputs, best)):
+def _choose_shape(
+    inputs: TrainInputs, tuner: Autotuner, size: int | None, shapes: list[tuple[int, int]]
+) -> AutotuneResult:
+    """The result for one size in the largest shape that leaves enough steps and reads symbols faster."""
+    best, most = tuner.time_step(size, *shapes[0]), MAX_EPOCHS * inputs.corpus.subset_size("train")
+    for shape in shapes[1:]:
+        result = tuner.time_step(size, *shape)
+        few = result.seconds * MIN_STEPS > _budget_s(inputs) * TRAINING_SHARE
+        if result.seconds < MAX_FREE_RATIO * best.seconds:
+            few = few and _count_symbols(inputs, best) > most
+        if few or _count_symbols(inputs, result) < _count_symbols(inputs, best):
             break
-        best = plan
+        best = result
     return best
 
 
-def _read(inputs: TrainInputs, plan: Plan) -> float:
-    """Symbols that the plan would read in the budget."""
-    return inputs.budget_s * TRAINING_SHARE / plan.step_s * plan.batch_size * plan.bptt_steps
+def _budget_s(inputs: TrainInputs) -> float:
+    """The time budget in seconds, infinite without one."""
+    return math.inf if inputs.budget_s is None else inputs.budget_s
 
 
-def _line(inputs: TrainInputs, trial: Trial, plan: Plan) -> str:
-    kind = build(_model_node(inputs, plan.hidden_size), "model")
-    speed = plan.batch_size * plan.bptt_steps / plan.step_s
-    threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
-    where = threads if trial.device == "cpu" else trial.device
-    epochs = _read(inputs, plan) / inputs.corpus.subset_size("train")
+def _count_symbols(inputs: TrainInputs, result: AutotuneResult) -> float:
+    """Symbols that the result would read in the budget."""
+    return _budget_s(inputs) * TRAINING_SHARE / result.seconds * result.batch_size * result.bptt_steps
+
+
+def _describe(inputs: TrainInputs, tuner: Autotuner, result: AutotuneResult) -> str:
+    kind = build(_model_node(inputs, result.hidden_size), "model")
+    speed = result.batch_size * result.bptt_steps / result.seconds
+    threads = f"{result.threads} thread{'s' * (result.threads > 1)}"
+    where = threads if tuner.device == "cpu" else tuner.device
+    epochs = _count_symbols(inputs, result) / inputs.corpus.subset_size("train")
     return (
-        f"budget {_duration(inputs.budget_s)}: {kind}, batch {plan.batch_size} x {plan.bptt_steps}, "
+        f"budget {_format_duration(_budget_s(inputs))}: {kind}, "
+        f"batch {result.batch_size} x {result.bptt_steps}, "
         f"{speed / 1000:,.0f}k {inputs.domain.symbol_name}s/s on {where}, {epochs:.2g} epochs expected"
     )
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return f"{seconds / 60:g}m" if seconds >= 60 else f"{seconds:g}s"
 
 

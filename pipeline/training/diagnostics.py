@@ -1,42 +1,42 @@
-"""What the learning curves say: whether to train longer, to give more data, or a larger model."""
+"""Conclusions from learning curves: whether more time, more data or a larger model would help."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-FEW = 4
-"""Fewer validations tell no tendency."""
-NOTABLE = 0.01
-"""Bits per symbol by which two figures must differ to be spoken of, and as a share of the loss."""
-WIDE = 0.05
-"""Share of the loss by which training must be better than validation for the data to be what is short."""
+MIN_VALIDATIONS = 4
+"""The fewest validations that show a trend."""
+MIN_DIFFERENCE = 0.01
+"""The smallest difference worth mention, in bits per symbol, and as a share of the loss."""
+MIN_GENERALISATION_GAP = 0.05
+"""The generalisation gap, as a share of the loss, above which a training is called data-limited."""
 
 MIN_SLOPE = 0.002
-"""Exponent of a power law of the validation bits, below which they count as flat."""
-MAX_TIMES = 30
-"""No estimate reaches further than so many times the training so far."""
+"""The exponent of the power law of validation bits below which they count as flat."""
+MAX_EXTRAPOLATION = 30
+"""The longest estimate, in multiples of the training so far."""
 
 
 def advise(rows: Sequence[Mapping[str, float]], epochs_per_step: float) -> str | None:
-    """One line on a training, from the rows of its metrics; None where there are too few to tell."""
+    """A one-line conclusion from the rows of a training's metrics; None where there are too few rows."""
     steps, validation = _column(rows, "validation_bits")
     train_steps, training = _column(rows, "train_bits")
-    if len(validation) < FEW or not len(training):
+    if len(validation) < MIN_VALIDATIONS or not len(training):
         return None
     best = int(validation.argmin())
     train_at_best, train_at_end = (
         _mean_until(train_steps, training, steps, number) for number in (best, len(steps) - 1)
     )
-    gap, notable = validation[best] - train_at_best, max(NOTABLE, NOTABLE * validation[best])
+    gap, notable = validation[best] - train_at_best, max(MIN_DIFFERENCE, MIN_DIFFERENCE * validation[best])
     shown = f"validation {validation[best]:.3f}, training {train_at_best:.3f} bits, a gap of {gap:.3f}"
     if validation[-1] - validation[best] > notable and train_at_end < train_at_best:
         return (
             f"overfitting since epoch {steps[best] * epochs_per_step:.2g}: validation rose by "
-            f"{validation[-1] - validation[best]:.3f} bits while training fell (what is kept is the best); "
-            "more data, model.dropout or a smaller model helps, not more time"
+            f"{validation[-1] - validation[best]:.3f} bits while training fell (the best checkpoint is "
+            "kept); more data, model.dropout or a smaller model helps, not more time"
         )
     gained = float(np.interp(0.6 * steps[-1], steps, validation)) - validation[best]
-    if gap > WIDE * validation[best]:
+    if gap > MIN_GENERALISATION_GAP * validation[best]:
         return (
             f"data-limited: {shown}; more data, model.dropout or a smaller model helps more than longer "
             "training"
@@ -50,8 +50,8 @@ def advise(rows: Sequence[Mapping[str, float]], epochs_per_step: float) -> str |
 
 
 def time_to_reach(rows: Sequence[Mapping[str, float]], target: float, seconds: float, steps: int) -> str:
-    """What helps a training whose validation bits are above `target`, those of a baseline: more time, how
-    much of it, or something else.
+    """Advice for a training whose validation bits exceed `target`, those of a baseline: more time, with an
+    estimate, or something else.
 
     `seconds` and `steps` are those of the training so far. The estimate continues a power law, bits = a *
     steps ** -b (Hestness et al., "Deep learning scaling is predictable, empirically", 2017), fitted to the
@@ -61,7 +61,7 @@ def time_to_reach(rows: Sequence[Mapping[str, float]], target: float, seconds: f
     if len(bits) and bits.min() <= target:
         return "how long it would take cannot be estimated: on the validation split it is no worse"
     later = where >= where[-1] / 2 if len(where) else np.zeros(0, bool)
-    if later.sum() < FEW or not steps:
+    if later.sum() < MIN_VALIDATIONS or not steps:
         return "train longer (how long cannot be estimated from so few validations)"
     slope, offset = np.polyfit(np.log(where[later]), np.log(bits[later]), 1)
     if slope > -MIN_SLOPE:
@@ -70,8 +70,9 @@ def time_to_reach(rows: Sequence[Mapping[str, float]], target: float, seconds: f
             "model or model.hidden_size may"
         )
     wanted = float((np.log(target) - offset) / slope) - np.log(where[-1])
-    if wanted > np.log(MAX_TIMES):
-        return f"train longer, or another model: at this rate, more than {MAX_TIMES} times the time so far"
+    if wanted > np.log(MAX_EXTRAPOLATION):
+        times = f"{MAX_EXTRAPOLATION} times the time so far"
+        return f"train longer, or another model: at this rate, more than {times}"
     minutes = seconds * (np.exp(max(wanted, 0.0)) - 1) / 60
     total = int(np.ceil(seconds / 60 + minutes - 0.1))
     return (

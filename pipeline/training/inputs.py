@@ -1,5 +1,5 @@
-"""What a training needs to know, and where it takes place. The training itself (`fit`) is loaded only where
-there is one: Lightning takes seconds to load."""
+"""The inputs of a training, and its device. `trainer.py` is imported only for a training: Lightning takes
+seconds to import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 
 @dataclass(frozen=True)
 class TrainInputs:
-    """What a training needs to know, bound together."""
+    """The inputs of a training."""
 
     corpus: Corpus
     domain: Domain
@@ -28,13 +28,13 @@ class TrainInputs:
     checkpoint: Path | None
     seed: int
     explicit: tuple[str, ...] | None = None
-    """Settings that the user gave, which a budget leaves as they are; None: all."""
+    """Settings that the user gave, which a budget never changes; None for all."""
     start: Path | None = None
-    """A checkpoint to begin with."""
+    """A checkpoint whose weights the training begins with."""
 
 
 def contiguous_streams(inputs: TrainInputs) -> ContiguousStreams:
-    """The streams of the training split."""
+    """The contiguous streams of the training split."""
     corpus, settings = inputs.corpus, inputs.settings
     return ContiguousStreams.for_training(
         corpus.codes, corpus.subset_segments("train"), settings.batch_size, settings.bptt_steps,

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -26,33 +26,43 @@ from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_la
 from pipeline.models.checkpoint import KEY
 from pipeline.models.model import Model, TrainingEvidence
 from pipeline.models.state import State, detach
-from pipeline.training.weight_ema import Average
+from pipeline.training.weight_ema import WeightEMA
 
-WARM_UP = 0.02
-"""Share of the training in which the learning rate rises."""
-FLOOR = 0.01
+WARMUP_SHARE = 0.02
+"""The share of the training in which the learning rate rises."""
+MIN_LR_SHARE = 0.01
 """The last learning rate, as a share of the highest."""
-EXPLODED = 4.0
-"""A mean loss above so many times that of guessing is no part of learning."""
+MAX_LOSS_RATIO = 4.0
+"""A mean loss above this multiple of a uniform guess's counts as divergence."""
 
 
-class Exploded(DataError):
-    """The loss is not finite, or far above that of guessing."""
+class TrainingDiverged(DataError):
+    """The loss is not finite, or far above that of a uniform guess."""
 
-    def __init__(self, what: str, bits: float, step: int, lr: float) -> None:
+    def __init__(self, name: str, bits: float, step: int, lr: float) -> None:
         found = f"has exploded to {bits:.3g} bits" if math.isfinite(bits) else "is not finite"
-        super().__init__(f"the {what} {found} at step {step}")
+        super().__init__(f"the {name} {found} at step {step}")
         self.step, self.lr = step, lr
 
 
-SPARE = 3
-"""With a budget, so many times the rounds that a trial expects: the clock ends the training."""
+BUDGET_ROUNDS = 3
+"""With a budget, this multiple of the expected rounds is allowed: the clock ends the training."""
+
+
+class TensorWindow(NamedTuple):
+    """A `Window` as tensors: inputs and targets ``(batch, time)`` int64, and the model's evidence, if any."""
+
+    inputs: Tensor
+    targets: Tensor
+    fresh: bool
+    evidence: tuple[Tensor, ...]
+    source: Window
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long training goes on: `rounds` of `steps_per_round` steps, each followed by a validation and a
-    checkpoint, or until `budget_s` seconds have gone."""
+    """The length of a training: `rounds` of `steps_per_round` steps, each followed by a validation and a
+    checkpoint, or until `budget_s` seconds have passed."""
 
     rounds: int
     steps_per_round: int
@@ -60,19 +70,24 @@ class Schedule:
 
     @property
     def expected_rounds(self) -> int:
-        """With a budget, rounds are far more than the clock will allow."""
-        return max(1, self.rounds // SPARE if self.budget_s else self.rounds)
+        """The number of rounds before the clock ends the training."""
+        return max(1, self.rounds // BUDGET_ROUNDS if self.budget_s else self.rounds)
+
+    @property
+    def log_every_n_steps(self) -> int:
+        """Training steps between two rows of the learning curve."""
+        return min(10, self.steps_per_round)
 
     def progress(self, step: int, elapsed_s: float) -> float:
-        """From 0 to 1, by steps or by time, whichever is further."""
+        """The progress from 0 to 1, by steps or by time, whichever is greater."""
         done = step / (self.rounds * self.steps_per_round)
         return min(1.0, max(done, elapsed_s / self.budget_s if self.budget_s else 0.0))
 
 
-class Feed:
-    """The training windows, epoch after epoch, handed out a round at a time; starts at any step.
+class TrainingWindows:
+    """The windows of all epochs, of which each iteration yields those of one round; it can start at any step.
 
-    `evidence` is what the model found in the training split before training: each window gets its part.
+    `evidence` is the result of `Model.prepare`: each window gets its part of it.
     """
 
     def __init__(
@@ -91,20 +106,20 @@ class Feed:
         self.start_at(0)
 
     def start_at(self, step: int) -> None:
-        """Let the next round begin with this step."""
+        """Make the next round begin with this step."""
         self._stream = self._windows(step)
 
     def __len__(self) -> int:
         return self.steps_per_round
 
-    def __iter__(self) -> Iterator[Window]:
+    def __iter__(self) -> Iterator[TensorWindow]:
         return itertools.islice(self._stream, self.steps_per_round)
 
     def buckets(self, epoch: int) -> list[np.ndarray]:
         """The buckets of an epoch, shuffled by the seed and its number."""
         return self.streams.buckets(np.random.default_rng([self.seed, epoch]))
 
-    def _windows(self, skip: int) -> Iterator[Window]:
+    def _windows(self, skip: int) -> Iterator[TensorWindow]:
         for epoch in itertools.count():
             buckets = self.buckets(epoch)
             steps = self.streams.steps(buckets)
@@ -112,52 +127,51 @@ class Feed:
                 yield from map(self._complete, self.streams.windows(buckets, skip))
             skip = max(0, skip - steps)
 
-    def _complete(self, window: Window) -> Window:
-        evidence = self.evidence.of_window(window) if self.evidence is not None else ()
-        return _as_tensors(window)._replace(evidence=evidence)
+    def _complete(self, window: Window) -> TensorWindow:
+        return as_tensors(window, self.evidence.of_window(window) if self.evidence is not None else ())
 
 
 @dataclass(frozen=True)
-class ValidationFeed:
-    """The windows of the validation split, always the same in the same order."""
+class ValidationWindows:
+    """The windows of the validation split, in a fixed order."""
 
     streams: ContiguousStreams
 
     def __len__(self) -> int:
         return self.streams.steps(self.streams.buckets(None))
 
-    def __iter__(self) -> Iterator[Window]:
-        return map(_as_tensors, self.streams.windows(self.streams.buckets(None)))
+    def __iter__(self) -> Iterator[TensorWindow]:
+        return map(as_tensors, self.streams.windows(self.streams.buckets(None)))
 
 
-class CharModel(pl.LightningModule):
-    """Trains `model` on `corpus`; `about` is what the checkpoint says of itself."""
+class LitModel(pl.LightningModule):
+    """Trains `model` on `corpus`; `about` describes the model in its checkpoints."""
 
     def __init__(
-        self, model: Model, corpus: Corpus, settings: TrainSettings, schedule: Schedule, feed: Feed,
-        about: Mapping[str, Any],
+        self, model: Model, corpus: Corpus, settings: TrainSettings, schedule: Schedule,
+        windows: TrainingWindows, about: Mapping[str, Any],
     ) -> None:  # fmt: skip
         super().__init__()
         self.model, self.corpus, self.settings = model, corpus, settings
-        self.schedule, self.feed, self.about = schedule, feed, dict(about)
+        self.schedule, self.windows, self.about = schedule, windows, dict(about)
         self._state: State = None
         self._evaluated = Tally(corpus)
         self._evaluation_state: State = None
         self._recent: list[Tensor] = []
-        self.average = Average(model, settings.ema_decay)
+        self.ema = WeightEMA(model, settings.ema_decay)
         self._elapsed_before_s, self._started = 0.0, time.monotonic()
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of training so far, those before an interruption included."""
+        """Seconds of training so far, including those before an interruption."""
         return self._elapsed_before_s + time.monotonic() - self._started
 
     @property
     def validation_bits(self) -> float:
-        """Bits per symbol of what was validated last."""
+        """Bits per symbol of the last validation."""
         return self._evaluated.bits
 
-    def training_step(self, window: Window) -> Tensor:
+    def training_step(self, window: TensorWindow) -> Tensor:
         """Mean nats per symbol of one window; the state goes on to the next."""
         evidence = [window.evidence] if window.evidence else []
         logits, state = self.model(window.inputs, None if window.fresh else self._state, *evidence)
@@ -169,55 +183,54 @@ class CharModel(pl.LightningModule):
         self._recent.append(total.detach() / (window.targets != PADDING).sum())
         return total / window.targets.numel()
 
-    def on_train_batch_end(self, outputs: Any, batch: Window, batch_idx: int) -> None:
-        """Log what the last steps gave; a loss that is not finite ends the training."""
-        self.average.update(self.global_step)
-        if len(self._recent) < self.trainer.log_every_n_steps and batch_idx + 1 < len(self.feed):
+    def on_train_batch_end(self, outputs: Any, batch: TensorWindow, batch_idx: int) -> None:
+        """Update the average of the weights and log the loss. Raises TrainingDiverged."""
+        self.ema.update(self.global_step)
+        if len(self._recent) < self.schedule.log_every_n_steps and batch_idx + 1 < len(self.windows):
             return
         bits = float(torch.stack(self._recent).mean()) / math.log(2)
         self._recent.clear()
         self._check(bits, "training loss")
         self.log_dict({"train_bits": bits, "train_perplexity": 2**bits}, prog_bar=True)
-        self.log("learning_rate", self.optimizers().param_groups[0]["lr"])
+        self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_validation_epoch_start(self) -> None:
-        """Begin the tally of the validation split, with the averaged weights where there are any."""
+        """Reset the tally of the validation split, and use the averaged weights, if any."""
         self._evaluated.reset()
-        self.average.exchange()
+        self.ema.swap()
 
-    def validation_step(self, window: Window) -> None:
-        """Tally one window of the validation split."""
+    def validation_step(self, window: TensorWindow) -> None:
+        """Add one window of the validation split to the tally."""
         state = None if window.fresh else self._evaluation_state
         logits, self._evaluation_state = self.model(window.inputs, state)
-        cpu_window = window._replace(targets=window.targets.cpu().numpy())
-        self._evaluated.add(logits, cpu_window, window.targets)
+        self._evaluated.add(logits, window.source, window.targets)
 
     def on_validation_epoch_end(self) -> None:
         """Log the bits of the validation split."""
-        self.average.exchange()
+        self.ema.swap()
         bits = self.validation_bits
         self._check(bits, "validation loss")
         nats = bits * math.log(2)
         self.log_dict({"validation_bits": bits, "validation_perplexity": 2**bits, "validation_loss": nats})
 
     def on_fit_start(self) -> None:
-        """What a checkpoint brought goes to where the model is."""
+        """Move the state of a checkpoint to the device of the model."""
         self._state = move_data_to_device(self._state, self.device)
-        self.average.to_device()
+        self.ema.to_device()
 
     def on_train_epoch_end(self) -> None:
-        """A round is over; so is the training where the time is up."""
+        """End the training where its time or its steps are used up."""
         if self.schedule.progress(self.global_step, self.elapsed_s) >= 1.0:
             self.trainer.should_stop = True
 
-    def train_dataloader(self) -> Feed:
-        return self.feed
+    def train_dataloader(self) -> TrainingWindows:
+        return self.windows
 
-    def val_dataloader(self) -> ValidationFeed:
-        return ValidationFeed(evaluation_lanes(self.corpus, "validation", MAX_VALIDATED_SYMBOLS))
+    def val_dataloader(self) -> ValidationWindows:
+        return ValidationWindows(evaluation_lanes(self.corpus, "validation", MAX_VALIDATED_SYMBOLS))
 
     def configure_optimizers(self) -> dict[str, Any]:
-        # Decay pulls weights, not biases, towards zero.
+        # Weight decay applies to matrices, not to biases and norms.
         weights = [p for p in self.model.parameters() if p.ndim >= 2]
         others = [p for p in self.model.parameters() if p.ndim < 2]
         groups = [
@@ -229,36 +242,40 @@ class CharModel(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what makes the file stand alone, and what makes a resumed run equal an unbroken one."""
+        """Add the description of the model, and the state by which a resumed training equals an unbroken
+        one."""
         checkpoint[KEY] = self.about
         if "optimizer_states" not in checkpoint:  # only weights, for use
-            checkpoint["state_dict"] = self.average.replacing(checkpoint["state_dict"])
+            checkpoint["state_dict"] = self.ema.replace_weights(checkpoint["state_dict"])
         checkpoint["resume"] = {
             "carried_state": self._state, "elapsed_s": self.elapsed_s,
             "random_state": torch.get_rng_state(), "schedule": vars(self.schedule),
-            "finished": bool(self.trainer.should_stop), "average": self.average.values,
+            "finished": bool(self.trainer.should_stop), "average": self.ema.values,
         }  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on exactly where the checkpoint was made."""
+        """Restore the state of the training at the checkpoint."""
         resume = checkpoint["resume"]
         self._state = resume["carried_state"]
         self._elapsed_before_s, self._started = resume["elapsed_s"], time.monotonic()
-        self.average.load(resume["average"])
+        self.ema.load(resume["average"])
         torch.set_rng_state(resume["random_state"])
-        self.feed.start_at(checkpoint["global_step"])
+        self.windows.start_at(checkpoint["global_step"])
 
-    def _check(self, bits: float, what: str) -> None:
-        if not bits <= EXPLODED * math.log2(len(self.corpus.alphabet)):
-            raise Exploded(what, bits, self.global_step, self.settings.lr)
+    def _check(self, bits: float, name: str) -> None:
+        if not bits <= MAX_LOSS_RATIO * math.log2(len(self.corpus.alphabet)):
+            raise TrainingDiverged(name, bits, self.global_step, self.settings.lr)
 
     def _rate(self, step: int) -> float:
         progress = self.schedule.progress(step, self.elapsed_s if self.schedule.budget_s else 0.0)
-        if progress < WARM_UP:
-            return max(progress, 1e-4) / WARM_UP
-        falling = (progress - WARM_UP) / (1 - WARM_UP)
-        return FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * falling))
+        if progress < WARMUP_SHARE:
+            return max(progress, 1e-4) / WARMUP_SHARE
+        falling = (progress - WARMUP_SHARE) / (1 - WARMUP_SHARE)
+        return MIN_LR_SHARE + (1 - MIN_LR_SHARE) * 0.5 * (1 + math.cos(math.pi * falling))
 
 
-def _as_tensors(window: Window) -> Window:
-    return window._replace(inputs=torch.from_numpy(window.inputs), targets=torch.from_numpy(window.targets))
+def as_tensors(window: Window, evidence: tuple[Tensor, ...] = ()) -> TensorWindow:
+    """The window for a training step."""
+    return TensorWindow(
+        torch.from_numpy(window.inputs), torch.from_numpy(window.targets), window.fresh, evidence, window
+    )

@@ -1,4 +1,4 @@
-"""The learning curve on disk, `metrics.csv`, one row a measurement; a resumed training goes on in it."""
+"""The learning curve on disk, `metrics.csv`, one row per measurement; a resumed training continues it."""
 
 import csv
 import math
@@ -16,16 +16,17 @@ COLUMNS: tuple[str, ...] = (
 
 
 def _checked(row: dict[str, str]) -> dict[str, str]:
-    """The row. Raises ValueError or TypeError where a cell is no number."""
+    """The row. Raises ValueError or TypeError where a cell is not a finite number."""
     if set(row) != set(COLUMNS) or not all(math.isfinite(float(cell)) for cell in row.values() if cell):
         raise ValueError(f"a row {list(row.values())}")
     return row
 
 
-class Curves(Logger):
-    """Lightning's own CSVLogger deletes what an earlier, interrupted training wrote; this one keeps it.
+class MetricsLog(Logger):
+    """Logs metrics to `path`, and keeps the rows of an interrupted training, which Lightning's CSVLogger
+    deletes.
 
-    Rows of step `first_step` and later are dropped: a training that goes on from there writes them again.
+    Rows of step `first_step` and later are dropped: the resumed training writes them again.
     """
 
     def __init__(self, path: Path, first_step: int) -> None:
@@ -56,4 +57,4 @@ class Curves(Logger):
             csv.DictWriter(stream, COLUMNS, lineterminator="\n").writerow({**metrics, "step": step})
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The manifest holds all settings."""
+        """Do nothing: the manifest records all settings."""

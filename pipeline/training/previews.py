@@ -1,4 +1,4 @@
-"""What a model wrote while it learned (`watch`), read back."""
+"""The samples that a model generated during training (`callbacks.py`), read from their file."""
 
 from pathlib import Path
 from typing import Any, TypedDict
@@ -10,7 +10,7 @@ PREVIEWS = "previews.jsonl"
 
 
 class Preview(TypedDict):
-    """One preview: after how many steps, and what the model continued the prime with."""
+    """One sample during training: its step, and the text with which the model continued the prime."""
 
     step: int
     validation_bits: float

@@ -1,4 +1,4 @@
-"""The time of a training step on this machine, by a few steps on random codes."""
+"""The time of a training step on this machine, measured on random codes."""
 
 import math
 import time
@@ -13,10 +13,12 @@ from pipeline.data.alphabet import SPECIALS
 STEPS = 3
 
 
-def stepper(model: nn.Module, vocab_size: int, batch: int, time: int, device: str) -> Callable[[], float]:
-    """A function that makes one training step, and returns the loss when it has ended.
+def make_training_step(
+    model: nn.Module, vocab_size: int, batch: int, time: int, device: str
+) -> Callable[[], float]:
+    """A function that makes one training step and returns the loss.
 
-    It hardly changes the weights; the model is to be thrown away all the same.
+    Its learning rate is so low that the weights hardly change. Discard the model all the same.
     """
     codes = torch.randint(len(SPECIALS), vocab_size, (batch, time + 1)).to(device)
     model = model.to(device).train()
@@ -34,8 +36,8 @@ def stepper(model: nn.Module, vocab_size: int, batch: int, time: int, device: st
     return step
 
 
-def fastest(step: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few calls, the first not counted."""
+def min_step_seconds(step: Callable[[], object]) -> float:
+    """Seconds of the fastest of a few calls. The first, which compiles, does not count."""
     seconds = math.inf
     for number in range(STEPS + 1):
         started = time.perf_counter()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.data.alphabet import BOS
 from pipeline.data.batching import EXCERPT_SYMBOLS, PADDING, ContiguousStreams, excerpt_segments
 from pipeline.data.corpus import Corpus
-from pipeline.training.lit_module import Feed
+from pipeline.training.lit_module import TrainingWindows
 
 CODES = np.arange(3, 10_003, dtype=np.uint16)  # every code once, so that a code tells its place
 
@@ -64,20 +64,22 @@ def test_the_first_windows_can_be_left_out(lengths, skip):
 
 
 @pytest.mark.parametrize("step", [0, 1, 7, 23, 60])
-def test_a_feed_started_at_any_step_goes_on_as_an_unbroken_one(step):
+def test_windows_from_any_step_are_those_of_an_unbroken_run(step):
     streams = ContiguousStreams.for_training(
         CODES, make_segments([90, 50, 300, 7]), 4, 7, np.arange(len(CODES) + 3)
     )
-    unbroken, resumed = Feed(streams, 5, 80), Feed(streams, 5, 10)
+    unbroken, resumed = TrainingWindows(streams, 5, 80), TrainingWindows(streams, 5, 10)
     resumed.start_at(step)
     for expected, found in zip(list(unbroken)[step : step + 10], resumed, strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+        fields = zip((*expected[:4], *expected.source), (*found[:4], *found.source), strict=True)
+        assert all(np.array_equal(a, b) for a, b in fields)
 
 
 def test_epochs_differ_and_depend_on_the_seed():
     streams = ContiguousStreams.for_training(CODES, make_segments([50] * 20), 4, 10)
     orders = [
-        np.concatenate(Feed(streams, s, 1).buckets(e)).tolist() for s, e in ((0, 0), (0, 1), (1, 0), (0, 0))
+        np.concatenate(TrainingWindows(streams, s, 1).buckets(e)).tolist()
+        for s, e in ((0, 0), (0, 1), (1, 0), (0, 0))
     ]
     assert orders[0] == orders[3]
     assert orders[0] != orders[1]
@@ -87,7 +89,7 @@ def test_epochs_differ_and_depend_on_the_seed():
 def test_long_segments_are_cut_elsewhere_each_epoch():
     streams = ContiguousStreams.for_training(CODES, make_segments([5_000]), 8, 20)
     cuts = [
-        {int(start) for bucket in Feed(streams, 0, 1).buckets(epoch) for start in bucket[:, 0]}
+        {int(start) for bucket in TrainingWindows(streams, 0, 1).buckets(epoch) for start in bucket[:, 0]}
         for epoch in (0, 1)
     ]
     assert cuts[0] & cuts[1] <= {0}

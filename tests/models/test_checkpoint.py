@@ -8,7 +8,7 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.errors import DataError
 from pipeline.models.checkpoint import KEY, describe, load, write_small
 from pipeline.models.recurrent import CELLS, Recurrent
-from pipeline.training.trainer import WholeFiles
+from pipeline.training.trainer import AtomicCheckpointIO
 
 ALPHABET = Alphabet("ACGT")
 
@@ -45,7 +45,7 @@ def test_a_checkpoint_stands_alone(tmp_path, cell):
 
 
 def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    WholeFiles().save_checkpoint(content(), tmp_path / "best.ckpt")
+    AtomicCheckpointIO().save_checkpoint(content(), tmp_path / "best.ckpt")
     before = (tmp_path / "best.ckpt").read_bytes()
 
     def full(_: int) -> None:
@@ -53,7 +53,7 @@ def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        WholeFiles().save_checkpoint(content("lstm"), tmp_path / "best.ckpt")
+        AtomicCheckpointIO().save_checkpoint(content("lstm"), tmp_path / "best.ckpt")
     assert (tmp_path / "best.ckpt").read_bytes() == before
 
 

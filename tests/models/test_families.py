@@ -19,7 +19,7 @@ from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.model import Model, TrainingEvidence
 from pipeline.models.state import detach
 from pipeline.runtime.folders import resource_folder
-from pipeline.training.lit_module import CharModel, Feed, Schedule
+from pipeline.training.lit_module import LitModel, Schedule, TrainingWindows
 
 FAMILIES = sorted(path.stem for path in (resource_folder("conf") / "model").glob("*.yaml"))
 LEARNING = [family for family in FAMILIES if family != "markov"]
@@ -103,8 +103,8 @@ def test_the_loss_over_windows_is_that_of_one_long_pass(make_corpus, family):
     corpus, totals = make_corpus(), []
     for time in (7, 100_000):
         streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, time)
-        feed = Feed(streams, 0, streams.steps(Feed(streams, 0, 1).buckets(0)))
-        module = CharModel(
+        feed = TrainingWindows(streams, 0, streams.steps(TrainingWindows(streams, 0, 1).buckets(0)))
+        module = LitModel(
             small(family, len(corpus.alphabet)), corpus, TrainSettings(), Schedule(1, 1), feed, {}
         )
         totals.append(sum(float(module.training_step(w).detach()) * w.targets.numel() for w in feed))
@@ -184,7 +184,7 @@ def test_the_evidence_of_a_prepared_model_is_what_its_forward_takes(make_corpus,
     corpus = make_corpus()
     model, evidence = prepared(family, corpus, tmp_path)
     streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), BATCH, TIME)
-    window = next(iter(Feed(streams, 0, 1, evidence)))
+    window = next(iter(TrainingWindows(streams, 0, 1, evidence)))
     found = [window.evidence] if window.evidence else []
     assert bool(found) == (evidence is not None)
     assert model(window.inputs, None, *found)[0].shape == (*window.inputs.shape, len(corpus.alphabet))

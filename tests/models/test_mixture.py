@@ -251,17 +251,17 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(inputs_of, tmp_path, mo
         folder.mkdir()
     fit(inputs_of("dna"), whole)
 
-    from pipeline.training.lit_module import CharModel
+    from pipeline.training.lit_module import LitModel
 
-    ends = CharModel.on_train_epoch_end
+    ends = LitModel.on_train_epoch_end
 
-    def dies(self: CharModel) -> None:
+    def dies(self: LitModel) -> None:
         ends(self)
         if self.trainer.current_epoch == 1:
             raise OSError("the machine went off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(CharModel, "on_train_epoch_end", dies)
+        patch.setattr(LitModel, "on_train_epoch_end", dies)
         with pytest.raises(OSError, match="went off"):
             fit(inputs_of("dna"), broken)
     assert (broken / "last.ckpt").exists()

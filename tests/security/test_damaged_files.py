@@ -20,10 +20,10 @@ from pipeline.models.checkpoint import KEY, load
 from pipeline.records import read_samples
 from pipeline.runtime.manifest import read_manifest
 from pipeline.runtime.plain_data import load_json
-from pipeline.training.autotune import _read_plan
-from pipeline.training.metrics_log import Curves
+from pipeline.training.autotune import _read_result
+from pipeline.training.metrics_log import MetricsLog
 from pipeline.training.previews import show_previews
-from pipeline.training.trainer import _resumed
+from pipeline.training.trainer import _read_resume_point
 
 
 def read_corpus(path: Path) -> None:
@@ -40,10 +40,10 @@ READERS = {
     "ingest/records.tsv": read_corpus,
     "ingest/codes.bin": read_corpus,
     "train/best.ckpt": load,
-    "train/last.ckpt": _resumed,
-    "train/plan.json": _read_plan,
+    "train/last.ckpt": _read_resume_point,
+    "train/plan.json": _read_result,
     "train/previews.jsonl": show_previews,
-    "train/metrics.csv": lambda path: Curves(path, 10**9),
+    "train/metrics.csv": lambda path: MetricsLog(path, 10**9),
     "sample/samples.jsonl": lambda path: list(read_samples(path)),
 }
 """Each file that is read back, and its reader."""

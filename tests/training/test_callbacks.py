@@ -14,7 +14,7 @@ from pipeline.domains.text import Text
 from pipeline.errors import ConfigError
 from pipeline.training import trainer
 from pipeline.training.callbacks import parse_primes
-from pipeline.training.lit_module import CharModel
+from pipeline.training.lit_module import LitModel
 from pipeline.training.previews import PREVIEWS, read_previews
 
 WATCHED = (
@@ -78,7 +78,7 @@ def test_previews_of_a_training_gone_on_with_are_those_of_an_unbroken_one(
 ):
     overrides = ("dataset=text", f"dataset.path={text_file}", *TINY, *WATCHED)
     with monkeypatch.context() as patched, pytest.raises(PowerCut):
-        patched.setattr(CharModel, "training_step", dying_at(700))
+        patched.setattr(LitModel, "training_step", dying_at(700))
         run_pipeline(tmp_path / "run", *overrides)
     partial = next((tmp_path / "run").glob(".train-*"))
     with (partial / PREVIEWS).open("a") as stream:

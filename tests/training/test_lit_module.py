@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.bits import evaluate
 from pipeline.models.checkpoint import load
 from pipeline.models.recurrent import CELLS, Recurrent, RecurrentModel
-from pipeline.training.lit_module import CharModel, Feed, Schedule
+from pipeline.training.lit_module import LitModel, Schedule, TrainingWindows
 
 VOCAB, BATCH, TIME = 9, 3, 12
 
@@ -117,11 +117,11 @@ def test_sizes_out_of_range(settings, message):
 # --- one step of training ---------------------------------------------------------------------------------
 
 
-def module_of(corpus: Corpus, cell: str, time: int) -> CharModel:
+def module_of(corpus: Corpus, cell: str, time: int) -> LitModel:
     torch.manual_seed(0)
     model = Recurrent(cell, 8, 1).build(len(corpus.alphabet)).double()
     streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, time)
-    return CharModel(model, corpus, TrainSettings(), Schedule(1, 1), Feed(streams, 0, 1), {})
+    return LitModel(model, corpus, TrainSettings(), Schedule(1, 1), TrainingWindows(streams, 0, 1), {})
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -135,10 +135,10 @@ def test_the_loss_over_windows_with_carried_state_is_that_of_one_long_pass(make_
     assert totals[0] == pytest.approx(totals[1], rel=1e-6)
 
 
-def one_epoch(module: CharModel) -> list:
-    streams = module.feed.streams
-    steps = streams.steps(module.feed.buckets(0))
-    return list(Feed(streams, 0, steps))
+def one_epoch(module: LitModel) -> list:
+    streams = module.windows.streams
+    steps = streams.steps(module.windows.buckets(0))
+    return list(TrainingWindows(streams, 0, steps))
 
 
 def test_the_carried_state_has_no_history(make_corpus):
@@ -202,7 +202,7 @@ def test_a_training_that_died_and_went_on_equals_an_unbroken_one(
     overrides = ("dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS)
     steps = torch.load(unbroken / "train" / "last.ckpt", weights_only=True)["global_step"]
     with monkeypatch.context() as patched, pytest.raises(PowerCut):
-        patched.setattr(CharModel, "training_step", dying_at(int(share * steps)))
+        patched.setattr(LitModel, "training_step", dying_at(int(share * steps)))
         run_pipeline(tmp_path / "run", *overrides)
     assert "train" not in manifest_of(tmp_path / "run")["stages"]
     run_pipeline(tmp_path / "run", *overrides, f"run={tmp_path / 'run'}")
@@ -213,7 +213,7 @@ def test_averaged_weights_are_kept_and_gone_on_with_to_the_bit(text_file, tmp_pa
     overrides = ("dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, "train.ema_decay=0.99")
     run_pipeline(tmp_path / "whole", *overrides)
     with monkeypatch.context() as patched, pytest.raises(PowerCut):
-        patched.setattr(CharModel, "training_step", dying_at(150))
+        patched.setattr(LitModel, "training_step", dying_at(150))
         run_pipeline(tmp_path / "broken", *overrides)
     run_pipeline(tmp_path / "broken", *overrides, f"run={tmp_path / 'broken'}")
     assert_same_learning(tmp_path / "whole", tmp_path / "broken")
@@ -244,13 +244,13 @@ def test_a_loss_that_is_not_finite_ends_in_a_clear_error(text_file, tmp_path, mo
 def test_a_loss_that_explodes_ends_the_training_and_the_run_goes_on_with_the_best(
     text_file, tmp_path, monkeypatch
 ):
-    step = CharModel.training_step
+    step = LitModel.training_step
     half = 250
 
     def training_step(module, window):
         return step(module, window) * (math.inf if module.global_step == half else 1)
 
-    monkeypatch.setattr(CharModel, "training_step", training_step)
+    monkeypatch.setattr(LitModel, "training_step", training_step)
     manifest = run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS)
     said = manifest["stages"]["train"]["summary"]
     assert any("the best checkpoint is kept and used, best.ckpt of step" in line for line in said), said
