@@ -143,7 +143,7 @@ def list_warnings(results: Sequence[MetricResult], terms: ComparisonTerms) -> li
         return []
     return [
         f"the samples are worse than those of {markov}: it is nearer to {terms.real} on {further} of "
-        f"{metrics} metrics, the samples on {nearer}; sample at temperature 1, or train longer"
+        f"{metrics} metrics, the samples on {nearer}. Remedy: sample at temperature 1, or train longer"
     ]
 
 

@@ -23,7 +23,7 @@ from pipeline.domains.music.chorales.counterpoint import (
 )
 from pipeline.domains.music.chorales.voices import Chorale, NotAChorale, from_text
 from pipeline.evaluation.metric_comparison.comparison import compare_metrics
-from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, summarize
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, list_warnings, summarize
 from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
 from pipeline.evaluation.metric_comparison.groups import SAMPLES
 from pipeline.evaluation.metric_comparison.metric import Metric
@@ -99,12 +99,14 @@ def compare_groups(
     )
     table = write_table(found, rows, out_dir / "statistics.tsv", TERMS)
     plots = _plots(found, rows, out_dir)
+    warned = tuple(list_warnings(rows, TERMS))
     return DomainOutput(
         sections=(
             ReportSection("Statistics beside real chorales", (table,), format_caption(TERMS), part=QUALITY),
             *((ReportSection("Counterpoint beside real chorales", plots, part=QUALITY),) if plots else ()),
         ),
-        summary=tuple(summarize(found, rows, TERMS)),
+        summary=(*warned, *summarize(found, rows, TERMS)),
+        warnings=warned,
         figures=collect_figures(rows),
         files=(table, *plots),
     )

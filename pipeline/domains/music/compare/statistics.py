@@ -20,6 +20,7 @@ from pipeline.evaluation.metric_comparison.comparison import compare_metrics
 from pipeline.evaluation.metric_comparison.conclusions import (
     ComparisonTerms,
     describe_largest_differences,
+    list_warnings,
     summarize,
 )
 from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
@@ -133,7 +134,7 @@ def scoreboard(
     def said(caption: str) -> str:
         return caption.replace(TERMS.symbols, words.symbols)
 
-    counted = tuple(summarize(groups, rows, words))
+    counted, warned = tuple(summarize(groups, rows, words)), tuple(list_warnings(rows, words))
     return DomainOutput(
         sections=(
             ReportSection(f"Statistics beside {words.real}", (table,), said(CAPTION), part=QUALITY),
@@ -144,8 +145,9 @@ def scoreboard(
                 else ()
             ),
         ),
-        summary=(*counted, *describe_largest_differences(rows, words)),
+        summary=(*warned, *counted, *describe_largest_differences(rows, words)),
         conclusions=counted[:2],
+        warnings=warned,
         figures=collect_figures(rows),
         files=(table, *((overlap,) if overlap else ()), *(file for plot in plots for file in plot.files)),
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.domains.music.piano.notes import MAX_IN_CHORD, NotNotes, chords, parse_notes
 from pipeline.evaluation.metric_comparison.comparison import compare_metrics
-from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, summarize
+from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, list_warnings, summarize
 from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
 from pipeline.evaluation.metric_comparison.groups import SAMPLES
 from pipeline.evaluation.metric_comparison.metric import Metric
@@ -127,12 +127,14 @@ def compare_groups(
         from pipeline.evaluation.metric_comparison.plots import overview
 
         plots = (overview(rows, out_dir / "metric_overview.svg"),)
+    warned = tuple(list_warnings(rows, TERMS))
     return DomainOutput(
         sections=(
             ReportSection("Statistics beside real pieces", (table,), format_caption(TERMS), part=QUALITY),
             *((ReportSection("How far from real pieces", plots, part=QUALITY),) if plots else ()),
         ),
-        summary=tuple(summarize(found, rows, TERMS)),
+        summary=(*warned, *summarize(found, rows, TERMS)),
+        warnings=warned,
         figures=collect_figures(rows),
         files=(table, *plots),
     )

@@ -1,4 +1,5 @@
 import dataclasses
+import random
 
 import pytest
 from music21_corpus import BACH
@@ -117,9 +118,25 @@ def test_samples_stand_beside_real_chorales(records, tmp_path):
     table = (tmp_path / "statistics.tsv").read_text()
     assert "parallel fifths (% of moves)" in table and "held-out real" in table
     assert all(path.is_file() for path in outputs.files)
+    assert outputs.warnings == ()
     kept, audited = domain.audit(records[:20], references, tmp_path)
     assert len(kept) == 20 and "of 20 chorales have over" in audited.summary[0]
     assert domain.compare([], References({}, lambda: iter(())), tmp_path).figures == {}
+
+
+def test_random_voices_are_a_warning_before_all_else(records, tmp_path):
+    rng = random.Random(1)
+    bad = [
+        Record(
+            f"b{i}", tuple(",".join(str(rng.randrange(40, 80)) for _ in range(4)) + " " for _ in range(60))
+        )
+        for i in range(40)
+    ]
+    groups = {"held-out real": records[:24], "Markov order 2": records[24:], "shuffled": bad[20:]}
+    domain = Chorales(representation="packed")
+    outputs = domain.compare(bad[:20], References(groups, lambda: iter(records)), tmp_path)
+    (warned,) = outputs.warnings
+    assert outputs.summary[0] == warned and "worse than those of Markov order 2" in warned
 
 
 def test_settings_are_checked():

@@ -20,6 +20,7 @@ def test_tunes_of_one_source_are_like_one_another(tunes, tmp_path):
     shuffled = random.Random(1).sample(tunes, len(tunes))
     groups = {"held-out real": shuffled[40:120], "Markov order 2": shuffled[120:]}
     outputs = compare_groups(shuffled[:40], groups, tmp_path)
+    assert outputs.warnings == ()
     found = table(tmp_path)
     verdicts = [row["conclusion"] for row in found.values() if row["conclusion"]]
     assert len(verdicts) > 12 and sum(each.startswith(LIKE) for each in verdicts) >= len(verdicts) - 1
@@ -38,13 +39,26 @@ def test_another_music_is_told_in_plain_words(tunes, tmp_path):
     assert degrees["conclusion"] == "differs from real tunes; Markov order 2 nearer"
     assert bars["samples"] == "100" and bars["conclusion"].startswith("differs from real tunes: more; ")
     assert 0 < float(bars["real against itself"]) < 10
-    share, against, worst = outputs.summary
+    warned, share, against, worst = outputs.summary
+    assert outputs.warnings == (warned,)
+    assert warned.startswith("the samples are worse than those of Markov order 2: it is nearer to real tunes")
+    assert warned.endswith(". Remedy: sample at temperature 1, or train longer")
     assert share == (
         "samples: indistinguishable from held-out real tunes on 2 of 12 metrics of melody and form "
         "(Markov order 2 on 12)"
     )
     assert against.startswith("samples are nearer to real tunes than Markov order 2 on 0 metrics; ")
     assert worst.startswith("most unlike real tunes: ") and worst.count("(real tunes") == 3
+
+
+def test_tunes_of_random_notes_are_a_warning_before_all_else(tunes, tmp_path):
+    rng = random.Random(1)
+    bars = ["".join(rng.choices("CDEFGABcdefgab", k=8)) for _ in range(40 * 16)]
+    drawn = [Record(f"t{i}", f"M:4/4\nL:1/8\nK:C\n{'|'.join(bars[i::40])}|]") for i in range(40)]
+    groups = {"held-out real": tunes[:60], "Markov order 2": tunes[60:90], "shuffled": drawn[20:]}
+    outputs = compare_groups(drawn[:20], groups, tmp_path)
+    (warned,) = outputs.warnings
+    assert outputs.summary[0] == warned and "worse than those of Markov order 2" in warned
 
 
 @pytest.mark.parametrize("count", [0, 3])

