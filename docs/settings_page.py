@@ -29,7 +29,9 @@ def write_settings_page(folder: Path) -> None:
 
 def settings_page() -> str:
     """The page as Markdown."""
-    groups = [field.name for field in dataclasses.fields(Config) if _group_files(field.name)]
+    folders = sorted(path.name for path in resource_folder("conf").iterdir() if path.is_dir())
+    general = [field.name for field in dataclasses.fields(Config)]
+    groups = [name for name in dict.fromkeys((*general, *folders)) if _group_files(name)]
     return "\n".join([HEAD, *_general(), *(line for group in groups for line in _group(group))])
 
 

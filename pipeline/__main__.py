@@ -16,13 +16,14 @@ from typing import Any, NoReturn
 
 import hydra
 import yaml
-from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.config.composition import register_schema
 from pipeline.config.overrides import literal, resumed
 from pipeline.config.schema import STAGES, Config
 from pipeline.config.unknown_keys import describe_unknown_key
@@ -69,7 +70,8 @@ def main() -> None:
     process.prepare()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, instead of printing and leaving
     signal.signal(signal.SIGTERM, _terminated)
-    ConfigStore.instance().store("schema", Config)
+    register_schema()
+    OmegaConf.register_new_resolver("list_groups", _list_groups, replace=True)
     with _errors_as_messages():
         sys.argv[1:] = _as_hydra_wants(_resumed(sys.argv[1:]))
         job()
@@ -170,7 +172,7 @@ def _explain(error: Exception, arguments: list[str]) -> str:
     key, known = _faulty_key(inner), [*_known_keys(), *groups]
     if key and key not in known and re.search(r"not in (struct|')", str(inner)):
         return describe_unknown_key(key, known)  # also in a configuration file of the user's
-    if "dataset" in text and ("mandatory" in text or "You must specify" in text or "'dataset/" in text):
+    if "dataset" in text and ("mandatory" in text or "You must specify" in text or "find 'dataset/" in text):
         wrong = [a for a in arguments if a.startswith("dataset=")]
         found = f"{wrong[0]}: there is no such data set" if wrong else "choose a data set with dataset=NAME"
         return f"{found}\n\n{_data_sets()}"
@@ -178,16 +180,36 @@ def _explain(error: Exception, arguments: list[str]) -> str:
         if given not in known and not given.startswith("hydra"):
             return describe_unknown_key(given, known)
     for group in groups:
-        if f"'{group}/" in text:
+        if f"find '{group}/" in text:
             names = sorted(p.stem for p in (resource_folder("conf") / group).glob("*.yaml"))
             wrong = [a for a in arguments if a.startswith(f"{group}=")]
             return f"{wrong[0] if wrong else group}: not one of {', '.join(names)}"
     first = next((line for line in str(inner).splitlines() if line.strip()), type(error).__name__)
     if key == "stages":
         return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
+    unmatched = re.search(r"Could not override '(\w+)'. No match in the defaults list", text)
+    absent = unmatched[1] if unmatched else key if key in groups and "is not in struct" in first else None
+    if (wrong := next((a for a in arguments if absent and a.startswith(absent)), None)) is not None:
+        return _absent_group(absent, wrong)
     if key and "is not in struct" in first:  # a setting of another model, domain or render
         return f"{key}: the {key.split('.')[0]} chosen here has no such setting; see --help for those it has"
     return f"{key}: {first}" if key and key not in first else first
+
+
+def _absent_group(group: str, override: str) -> str:
+    """The message for a group that the data set does not bring, such as a search in a database."""
+    having = []
+    for path in sorted((resource_folder("conf") / "dataset").glob("*.yaml")):
+        defaults = yaml.safe_load(path.read_text(encoding="utf-8"))["defaults"]
+        having += [path.stem for each in defaults if f"/{group}" in each]
+    return f"{override}: only the data sets {', '.join(having)} have the setting {group}; leave it out"
+
+
+def _list_groups(*, _root_: DictConfig) -> str:
+    """The groups of the composed configuration with their files, for the page of help."""
+    groups = sorted(each for each in _root_.hydra.runtime.choices if not each.startswith("hydra"))
+    loader = GlobalHydra.instance().config_loader()
+    return "".join(f"{group}: {', '.join(sorted(loader.get_group_options(group)))}\n" for group in groups)
 
 
 def _faulty_key(error: Exception) -> str | None:

@@ -42,6 +42,8 @@ class Component:
     """Settings that name parts of the data. A run that is continued with other data drops them."""
     score_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that only the stage `score` reads. A run continued with another `score.path` drops them."""
+    sends_data: ClassVar[bool] = False
+    """Whether it sends sequences to a server, which a run of another user must not choose."""
 
     @classmethod
     def names_file(cls, setting: str, value: object) -> bool:

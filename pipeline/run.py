@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from pipeline.config.build import build, plain_settings
 from pipeline.config.checks import parse_duration
+from pipeline.config.composition import find_added_groups, typed_settings
 from pipeline.config.overrides import sign
 from pipeline.config.schema import Config, check_stages
 from pipeline.data.corpus import Corpus
@@ -62,7 +62,7 @@ def run(
     domain, renders = _domain(config), _renders(config)
     if config.sample.length is None:
         config.sample.length = domain.sample_length
-    settings = _typed(config)
+    settings = typed_settings(config)
     wanted = check_stages(settings.stages)
     build(config.model, "model", package="pipeline.models")
     _check_ahead(settings, domain, wanted)
@@ -136,16 +136,6 @@ def _scored(settings: Config, domain: Domain) -> _Scored:
     return _Scored(reader, files_to_score(settings.score, reader), list(reader.auxiliary_files()))
 
 
-def _typed(config: DictConfig) -> Config:
-    """The configuration as typed settings; ConfigError where a value is out of range."""
-    try:
-        return OmegaConf.to_object(config)
-    except OmegaConfBaseException as error:
-        # A settings class that refuses a value raises ConfigError, which OmegaConf wraps.
-        cause = error.__cause__ if isinstance(error.__cause__, ConfigError) else error
-        raise ConfigError(str(cause).splitlines()[0]) from None
-
-
 def _domain(config: DictConfig) -> Domain:
     domain = build(config.domain, "domain")
     if not isinstance(domain, Domain):
@@ -156,7 +146,7 @@ def _domain(config: DictConfig) -> Domain:
 
 def _renders(config: DictConfig) -> tuple[Render, ...]:
     domain, renders = _domain(config), []
-    for name in ("render", "blast"):
+    for name in ("render", *find_added_groups(config)):
         render = build(config[name], name)
         if render is not None and render.family != domain.family:
             raise ConfigError(
@@ -231,7 +221,8 @@ def _stages(
     if settings.budget is not None:
         learned["explicit"] = explicit
     drawn = {"sample": plain["sample"], "domain": drawn_by, "seed": seed}
-    written = {**{name: plain[name] for name in ("sample", "render", "blast")}, "domain": written_by}
+    written = {name: plain[name] for name in ("sample", "render", *find_added_groups(plain))}
+    written |= {"domain": written_by, "seed": seed}
     outside = [path for path in (checkpoint, start) if path]
     # A file of primes may be named and be missing where no samples are drawn.
     primed = prime_files(settings.sample) if "sample" in settings.stages else []
@@ -246,7 +237,7 @@ def _stages(
         Stage("ingest", {"dataset": data, "domain": read_by}, do_ingest, inputs=read),
         Stage("train", {**learned, "seed": seed}, do_train, ("ingest",), outside, keeps_partial=True),
         Stage("sample", drawn, do_sample, source, primed, keeps_partial=True),
-        Stage("postprocess", {**written, "seed": seed}, do_postprocess, ("ingest", "train", "sample")),
+        Stage("postprocess", written, do_postprocess, ("ingest", "train", "sample")),
         Stage("score", asked, do_score, ("train",), [*scored.files, *scored.beside]),
     ]
 

@@ -42,6 +42,13 @@ def test_help_helps(type_in):
         assert wanted in answer.out
 
 
+def test_help_shows_the_groups_of_the_data_set_and_no_others(type_in):
+    assert "\nblast: ebi, local, ncbi, none, protein\n" in type_in("dataset=genome", "--help").out
+    for arguments in (("--help",), ("dataset=folk", "--help"), ()):
+        answer = type_in(*arguments)
+        assert "blast" not in f"{answer.out}{answer.err}".lower()
+
+
 def test_help_may_be_read_in_part(tmp_path):
     reader = subprocess.Popen(["head", "-n", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     streams = {"capture_output": False, "stdout": reader.stdin, "stderr": subprocess.PIPE}
@@ -78,6 +85,11 @@ def test_a_start_is_quick_where_nothing_is_to_be_done(tmp_path):
         (("dataset=text", "temperature=1"), "did you mean sample.temperature"),
         (("dataset=dm6", "dataset.regions=chr4"), "it is now named domain.regions"),
         (("dataset=dm6", "score.regions=chr4"), "it is now named domain.score_regions"),
+        (("dataset=folk", "blast=local"), "blast=local: only the data sets dm6, drosophila, genome"),
+        (("dataset=folk", "blast.evalue=1"), "only the data sets dm6, drosophila, genome, protein have"),
+        (("dataset=folk", "+blast=local"), "blast: this one is for genome, but the data set is music"),
+        (("dataset=folk", "+blast.evalue=1"), "blast: there is no such setting"),
+        (("dataset=genome", "blast=foo"), "blast=foo: not one of ebi, local, ncbi, none, protein"),
         (("dataset=text", "modle=gru"), "modle: there is no such setting; did you mean model"),
         (("dataset=text", "++train.epochs=3"), "did you mean train.max_epochs"),
         (("dataset=text", "xyzzy=3"), "xyzzy: there is no such setting; see --help for all settings"),

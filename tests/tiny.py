@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 
-from pipeline.config.schema import Config
+from pipeline.config.composition import register_schema
 from pipeline.domains.music.midi_files import write_midi
 from pipeline.domains.music.piece import NoteEvent, Piece, Tempo
 from pipeline.runtime.folders import resource_folder
@@ -28,7 +27,7 @@ WORDS = ("the reel", "a jig", "of Kerry", "and air", "slow", "hornpipe, not", "w
 
 def compose_config(*overrides: str):
     """The configuration of a command line."""
-    ConfigStore.instance().store("schema", Config)
+    register_schema()
     with initialize_config_dir(str(resource_folder("conf")), version_base="1.3"):
         return compose("config", list(overrides))
 

@@ -40,8 +40,6 @@ OUTSIDE = frozenset((
     "train.init_from", "score.path", "run",
 ))  # fmt: skip
 """Settings that name files and addresses outside the run folder. Domains and renders state their own."""
-REMOTE = {"blast": ("ncbi", "ebi")}
-"""Choices of a group by which sequences are sent to a server."""
 PRIMES = ("sample.prime", "sample.primes", "sample.grid.primes")
 """Settings that name a file where a text begins with @."""
 KEY_BYTES = 32
@@ -196,8 +194,8 @@ def _is_shipped(group: str, name: Any) -> bool:
 def _is_outside(key: str, value: Any) -> bool:
     if value is None or value == PRETRAINED:
         return False
-    if key in REMOTE:
-        return value in REMOTE[key]
+    if any(kind.sends_data for kind in _load_components(key, str(value))):
+        return True
     texts = [str(each) for each in (value if isinstance(value, list) else [value])]
     if key in PRIMES:
         return any(text.startswith("@") for text in texts)
@@ -205,12 +203,13 @@ def _is_outside(key: str, value: Any) -> bool:
     return key in OUTSIDE or any(kind.names_file(name, value) for kind in _load_components(group))
 
 
-def _load_components(group: str) -> "list[type[Component]]":
-    """The domains or renders that the files of a group of ``conf/`` name, each once."""
+def _load_components(group: str, name: str | None = None) -> "list[type[Component]]":
+    """The domains or renders that one file or all files of a group of ``conf/`` name, each once."""
     from pipeline.domain import Component  # late: NumPy takes 0.1 s, and most command lines name no run
 
-    files_of = sorted((resource_folder("conf") / group).glob("*.yaml"))
-    contents = (yaml.safe_load(path.read_text("utf-8")) or {} for path in files_of)
+    paths = sorted((resource_folder("conf") / group).glob("*.yaml"))
+    chosen = [path for path in paths if name in (None, path.stem)]
+    contents = (yaml.safe_load(path.read_text("utf-8")) or {} for path in chosen)
     named = (content.get("_target_") for content in contents)
     found = [find_target(each, group) for each in dict.fromkeys(named) if each is not None]
     return [kind for kind in found if issubclass(kind, Component)]

@@ -131,8 +131,8 @@ class TrainSettings:
 
 @dataclass
 class Config:
-    """All settings. The groups `domain`, `model`, `render` and `blast` are declared by the classes that they
-    name."""
+    """The settings of every run. The groups `domain`, `model` and `render` are declared by the classes that
+    they name. A data set may add groups that name a `Render` (`composition.py`)."""
 
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     domain: Any = None
@@ -141,7 +141,6 @@ class Config:
     sample: SampleSettings = field(default_factory=SampleSettings)
     score: ScoreSettings = field(default_factory=ScoreSettings)
     render: Any = None
-    blast: Any = None
     budget: str | None = None
     """Training time, such as 90s or 10m, instead of `train.max_epochs`. Autotuning then chooses the model's
     size, `train.batch_size` and `train.bptt_steps`, unless they are given."""

@@ -41,7 +41,7 @@ def describe_unknown_key(key: str, known: Iterable[str]) -> str:
     >>> describe_unknown_key("sample.bars", ["sample.beam", "sample.length"])
     'sample.bars: there is no such setting; did you mean sample.length?'
     """
-    known = list(known)
+    known = list(dict.fromkeys(known))
     if (renamed := RENAMED.get(key)) in known:
         return f"{key}: there is no such setting; it is now named {renamed}"
     tail = key.rsplit(".", 1)[-1]

@@ -10,6 +10,7 @@ from tiny import compose_config, run_pipeline
 from pipeline.__main__ import _known_keys, _reject_undeclared
 from pipeline.config.build import build, find_target
 from pipeline.config.checks import parse_duration
+from pipeline.config.composition import typed_settings
 from pipeline.config.schema import (
     STAGES,
     Config,
@@ -22,7 +23,7 @@ from pipeline.config.unknown_keys import RENAMED, describe_unknown_key
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
 from pipeline.models.recurrent import Recurrent
-from pipeline.run import _renders, _typed
+from pipeline.run import _renders
 from pipeline.runtime.folders import resource_folder
 
 CONF = resource_folder("conf")
@@ -42,7 +43,7 @@ FAMILY = {"Nucleotide": "genome", "Protein": "protein", "Text": "text", "Abc": "
 @pytest.mark.parametrize("dataset", names("dataset"))
 def test_every_data_set_composes_and_builds(dataset):
     config = compose_config(f"dataset={dataset}")
-    settings = _typed(config)
+    settings = typed_settings(config)
     assert settings.dataset.name == dataset
     assert settings.dataset.about
     assert settings.dataset.source is None or settings.dataset.source in settings.dataset.sources
@@ -55,9 +56,10 @@ def test_every_data_set_composes_and_builds(dataset):
 def test_a_data_set_goes_with_the_renders_of_its_family_and_no_others(dataset, group):
     for name in names(group):
         address = ["blast.email=me@example.org"] if name in ("ncbi", "ebi") else []
-        config = compose_config(
-            f"dataset={dataset}", "render=none", "blast=none", f"{group}={name}", *address
-        )
+        brings = "blast" in compose_config(f"dataset={dataset}")
+        others = ["render=none", *(["blast=none"] if brings else [])]
+        added = "" if brings or group == "render" else "+"
+        config = compose_config(f"dataset={dataset}", *others, f"{added}{group}={name}", *address)
         family = FAMILY[config.domain._target_.rsplit(".", 1)[-1]]
         wanted = "protein" if name == "protein" else {"render": "music", "blast": "genome"}[group]
         if name != "none" and family != wanted:
@@ -71,7 +73,7 @@ def test_a_data_set_goes_with_the_renders_of_its_family_and_no_others(dataset, g
 def test_every_experiment_composes_and_builds(experiment):
     header = (CONF / "experiment" / f"{experiment}.yaml").read_text()
     config = compose_config(f"experiment={experiment}", *data_set_of(experiment))
-    _typed(config)
+    typed_settings(config)
     assert build(config.model, "model", package="pipeline.models").build(40)
     assert header.startswith("# @package _global_")
 
@@ -96,8 +98,9 @@ def test_the_experiments_of_the_origin_have_its_sizes():
 def test_the_page_shows_every_setting_with_its_default():
     """conf/config.yaml and the schema agree on what there is."""
     page = yaml.safe_load((CONF / "config.yaml").read_text())
-    groups = {"dataset", "domain", "model", "train", "sample", "score", "render", "blast"}
+    groups = {"dataset", "domain", "model", "train", "sample", "score", "render"}
     assert set(page) - {"defaults", "hydra"} == {f.name for f in fields(Config)} - groups
+    assert "blast" not in (CONF / "config.yaml").read_text().lower()
     defaults = Config()
     for name in set(page) - {"defaults", "hydra"}:
         assert page[name] == getattr(defaults, name)
@@ -148,7 +151,7 @@ def test_every_file_of_a_group_shows_all_of_its_settings(group):
         ("model.dropout=1", "model.dropout=1.0 is not at least 0 and below 1"),
         ("domain.records=word", "domain.records='word' is not one of line, paragraph, file"),
         ("render=midi", "render: this one is for music, but the data set is text; leave render out"),
-        ("blast=local", "blast: this one is for genome, but the data set is text; leave blast out"),
+        ("+blast=local", "blast: this one is for genome, but the data set is text; leave blast out"),
         ("checkpoint=nowhere.ckpt", "nowhere.ckpt: no such checkpoint"),
         ("domain._target_=os.system", "domain._target_='os.system' names no class of this program"),
     ],

@@ -50,6 +50,7 @@ class RemoteBlast(Render):
     family: ClassVar[str] = "genome"
     blast: ClassVar[Program] = BLASTN
     file_settings: ClassVar[tuple[str, ...]] = ("url",)
+    sends_data: ClassVar[bool] = True
     tasks: ClassVar[tuple[str, ...]] = ("blastn", "megablast")
 
     def __post_init__(self) -> None:
