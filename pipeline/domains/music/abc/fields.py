@@ -72,13 +72,13 @@ def normalise_key(text: str) -> str:
     word = _AFTER_KEY.match(after) if match[3] is None else None
     if word is not None and word[1].lower() not in _CLEFS:
         raise ValueError(f"unknown mode {word[1]!r} in the key {text!r}")
-    key = match[1] + match[2] + _mode((match[3] or "").strip())
+    key = match[1] + match[2] + _normalise_mode((match[3] or "").strip())
     if abs(sharps(key)) > 7:
         raise ValueError(f"key {text!r} has more than seven sharps or flats")
     return key
 
 
-def _mode(text: str) -> str:
+def _normalise_mode(text: str) -> str:
     if text == "M":
         return ""
     short = text.lower()[:3]

@@ -74,15 +74,15 @@ def read_tunes(path: Path) -> Iterator[RawTune]:
     inherited: dict[str, str] = {}
     accidentals, transpose = "pitch", 0
     found = 0
-    for block in _blocks(path):
-        block.lines = _whole_fields(_plain_header(block.lines))
+    for block in _split_blocks(path):
+        block.lines = _join_continued_fields(_unpack_inline_header(block.lines))
         if _has_tune(block):
             found += 1
-            yield _raw_tune(block, inherited, accidentals, transpose)
+            yield _build_raw_tune(block, inherited, accidentals, transpose)
         elif not found:
-            accidentals = _accidentals(block.lines, accidentals)
-            transpose = _transpose(block.lines, transpose) or 0
-            inherited.update(_header_fields(block.lines))
+            accidentals = _find_accidental_reach(block.lines, accidentals)
+            transpose = _find_transposition(block.lines, transpose) or 0
+            inherited.update(_parse_fields(block.lines))
     if not found:
         raise DataError(
             f"{path}: no tune found; in ABC a tune starts with a line X:1 and its music follows a line such "
@@ -90,7 +90,7 @@ def read_tunes(path: Path) -> Iterator[RawTune]:
         )
 
 
-def _blocks(path: Path) -> Iterator[_Block]:
+def _split_blocks(path: Path) -> Iterator[_Block]:
     """The lines between empty lines, and from one X: line to the next."""
     block = _Block(1)
     skipping = False
@@ -173,7 +173,7 @@ def strip_comment(line: str) -> str:
     return (line[: at.start()] if at else line).rstrip()
 
 
-def _plain_header(lines: list[str]) -> list[str]:
+def _unpack_inline_header(lines: list[str]) -> list[str]:
     """The lines with a header of inline fields rewritten as fields, one a line."""
     first = next((number for number, line in enumerate(lines) if _MUSIC.match(line)), None)
     if first is None or not _INLINE_FIELD.match(lines[first]) or any(map(_is_key, lines)):
@@ -189,7 +189,7 @@ def _is_key(line: str) -> bool:
     return line.startswith("K:")
 
 
-def _whole_fields(lines: list[str]) -> list[str]:
+def _join_continued_fields(lines: list[str]) -> list[str]:
     """The lines with each continued field, whose next line starts with +: (§3.3), in one line."""
     if not any(line.startswith("+:") for line in lines):
         return lines
@@ -202,7 +202,7 @@ def _whole_fields(lines: list[str]) -> list[str]:
     return [" ".join(parts) for parts in whole]
 
 
-def _header_fields(lines: Iterable[str]) -> dict[str, str]:
+def _parse_fields(lines: Iterable[str]) -> dict[str, str]:
     """Fields by letter. A repeated field is joined; of M:, L:, K: and X: the last one counts."""
     values: dict[str, str] = {}
     for line in lines:
@@ -217,12 +217,12 @@ def _header_fields(lines: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def _accidentals(lines: Iterable[str], inherited: str) -> str:
+def _find_accidental_reach(lines: Iterable[str], inherited: str) -> str:
     """The reach of accidentals by the last directive, or the inherited one."""
     return next((match[1] for line in reversed([*lines]) if (match := _ACCIDENTALS.search(line))), inherited)
 
 
-def _transpose(lines: list[str], inherited: int) -> int | None:
+def _find_transposition(lines: list[str], inherited: int) -> int | None:
     """Semitones that directives add to all pitches; None where a directive stands after notes."""
     semitones, in_music = inherited, False
     for line in lines:
@@ -235,15 +235,15 @@ def _transpose(lines: list[str], inherited: int) -> int | None:
     return semitones
 
 
-def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transpose: int) -> RawTune:
+def _build_raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transpose: int) -> RawTune:
     key_at = next((i for i, line in enumerate(block.lines) if line.startswith("K:")), None)
     has_key = key_at is not None
     end = len(block.lines) if key_at is None else key_at + 1
-    own = _header_fields(block.lines[:end])
+    own = _parse_fields(block.lines[:end])
     header = {**inherited, **own}
     voices = [line[2:].split(None, 1) for line in block.lines[:end] if re.match(r"V:\s*\S", line)]
-    accidentals = _accidentals(block.lines, accidentals)
-    body, mended = _body(block.lines[end:])
+    accidentals = _find_accidental_reach(block.lines, accidentals)
+    body, mended = _join_body(block.lines[end:])
     if is_spaced(body):
         body = join_tokens(body)
         header["L"] = own.get("L", UNIT)
@@ -252,12 +252,12 @@ def _raw_tune(block: _Block, inherited: dict[str, str], accidentals: str, transp
         voices=tuple(name for name, *_ in voices),
         accidentals=accidentals,
         voice=strip_comment(voices[0][-1]) if voices and len(voices[0]) > 1 else "",
-        transpose=_transpose(block.lines, transpose),
+        transpose=_find_transposition(block.lines, transpose),
         changes=(LINES_JOINED,) if mended else (),
     )  # fmt: skip
 
 
-def _body(lines: Iterable[str]) -> tuple[str, bool]:
+def _join_body(lines: Iterable[str]) -> tuple[str, bool]:
     """Music and body fields, one a line, and whether lines were joined that broke inside a sign.
 
     Comments are left out, and continued lines joined.

@@ -37,11 +37,11 @@ def to_folk_rnn(text: str) -> str:
     body = normalise_body(
         f"[L:{tune.unit}]{tune.body}", tune.meter, UNIT, NormalFormOptions(slurs=True), whole=False
     )
-    header = (f"M:{tune.meter}", f"K:{_folk_key(tune.key)}")
+    header = (f"M:{tune.meter}", f"K:{_format_key(tune.key)}")
     return " ".join((*header, *_separate(music_tokens(body))))
 
 
-def _folk_key(key: str) -> str:
+def _format_key(key: str) -> str:
     tonic = key[:2] if key[1:2] in ("#", "b") else key[0]
     return tonic + _MODES[key[len(tonic) :]]
 

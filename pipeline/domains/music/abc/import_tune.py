@@ -102,7 +102,7 @@ def _normalise(raw: RawTune, options: NormalFormOptions, with_rhythm: bool) -> I
     header = raw.header
     meter = fields.normalise_meter(header.get("M", ""))
     unit = fields.normalise_unit(header.get("L", ""), meter)
-    field = _key_field(raw)
+    field = _parse_header_key(raw)
     written_out = write_out_repeats(raw.body)
     found = normalise_in_key(written_out, meter, unit, options, field)
     key, body = field.key, found.text
@@ -119,10 +119,10 @@ def _normalise(raw: RawTune, options: NormalFormOptions, with_rhythm: bool) -> I
     changes += [WRITTEN_OUT] if written_out != raw.body else []
     changes += [_ORDER_LEFT_OUT] if header.get("P") else []
     # `parse_tune` caches the tune by its text, so that its notes are parsed once.
-    return ImportedTune(parse_tune(tune.text), _metadata(raw)).with_changes(changes)
+    return ImportedTune(parse_tune(tune.text), _collect_metadata(raw)).with_changes(changes)
 
 
-def _key_field(raw: RawTune) -> KeyField:
+def _parse_header_key(raw: RawTune) -> KeyField:
     """The key of the header, with the transposition of its field V: and of directives."""
     if raw.transpose is None:
         raise NormalFormError("transposition changes inside the tune")
@@ -133,7 +133,7 @@ def _key_field(raw: RawTune) -> KeyField:
     return replace(field, transposition=transposition)
 
 
-def _metadata(raw: RawTune) -> dict[str, str]:
+def _collect_metadata(raw: RawTune) -> dict[str, str]:
     header = raw.header
     metadata = {_METADATA[name]: value for name, value in header.items() if name in _METADATA and value}
     if raw.encoding != "utf-8":

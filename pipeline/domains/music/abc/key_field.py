@@ -12,7 +12,7 @@ from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import ALTERATIONS, parse_note, split_length
 
 _TONIC = re.compile(r"([A-G])([#b]?)(?![#b])")
-_OWN = re.compile(r"(\^\^?|__?|(?<![A-Za-z])=)([a-gA-G])(?![A-Za-z])")
+_EXPLICIT = re.compile(r"(\^\^?|__?|(?<![A-Za-z])=)([a-gA-G])(?![A-Za-z])")
 _WORD = re.compile(r'([A-Za-z]+)=("[^"]*"|\S*)|(\S+)')
 _CLEF = re.compile(r"(?:treble|bass|alto|tenor|none|perc|auto)[1-5]?([+-]8)?", re.IGNORECASE)
 _ONLY_CLEF = re.compile(r"(?:treble|bass|alto|tenor|perc|auto)\b|[a-z]+=", re.IGNORECASE)
@@ -75,27 +75,27 @@ def parse_key_field(text: str) -> KeyField:
     if found is None:
         raise ValueError(f"unknown key {text!r}")
     rest = text[found.end() :]
-    own = {step.upper(): ALTERATIONS[sign] for sign, step in _OWN.findall(rest)}
-    rest = _OWN.sub(" ", rest)
+    explicit = {step.upper(): ALTERATIONS[sign] for sign, step in _EXPLICIT.findall(rest)}
+    rest = _EXPLICIT.sub(" ", rest)
     if re.search(r"[\^_]", rest):
         raise ValueError(f"unknown accidentals in the key {text!r}")
-    rest, explicit = re.subn(r"(?i)(?:^|(?<=\s))exp\b", " ", rest)
+    rest, is_exp = re.subn(r"(?i)(?:^|(?<=\s))exp\b", " ", rest)
     tonic = found[0]
-    if explicit:
-        key, wanted = _nearest_key(tonic, own), {step: own.get(step, 0) for step in "CDEFGAB"}
+    if is_exp:
+        key, wanted = _find_nearest_key(tonic, explicit), {step: explicit.get(step, 0) for step in "CDEFGAB"}
     else:
-        key, wanted = fields.normalise_key(tonic + rest), own
+        key, wanted = fields.normalise_key(tonic + rest), explicit
     signature = fields.signature(key)
     differing = ((step, sign) for step, sign in wanted.items() if signature.get(step, 0) != sign)
     return KeyField(key, tuple(sorted(differing)), parse_transposition(rest))
 
 
-def _nearest_key(tonic: str, own: dict[str, int]) -> str:
+def _find_nearest_key(tonic: str, explicit: dict[str, int]) -> str:
     """The key on a tonic whose signature differs from these accidentals in the fewest steps."""
 
     def distance(key: str) -> int:
         signature = fields.signature(key)
-        return sum(signature.get(step, 0) != own.get(step, 0) for step in "CDEFGAB")
+        return sum(signature.get(step, 0) != explicit.get(step, 0) for step in "CDEFGAB")
 
     return min((tonic + mode for mode in fields.MODES if abs(fields.sharps(tonic + mode)) <= 7), key=distance)
 
@@ -110,7 +110,7 @@ def parse_transposition(text: str) -> Transposition:
     Raises ValueError for a value that is no number, and for a property that ABC 2.1 does not define.
     """
     found: dict[str, int] = {}
-    for name, value in _words(text):
+    for name, value in _split_properties(text):
         if name in _MOVES_OTHERWISE:
             raise ValueError(f"{name}={value} is not supported")
         clef = _CLEF.fullmatch(value) if not name else None
@@ -126,7 +126,7 @@ def parse_transposition(text: str) -> Transposition:
     return Transposition(**found)
 
 
-def _words(text: str) -> Iterator[tuple[str, str]]:
+def _split_properties(text: str) -> Iterator[tuple[str, str]]:
     """The properties as names in lower case, "" for a word without a name, and values."""
     for name, value, word in _WORD.findall(text):
         yield name.lower(), value or word

@@ -18,9 +18,9 @@ def lay_out(tune: Tune, bars_a_line: int = BARS_PER_LINE) -> str:
     Not every program reads all signs of the learned form. So the implied start of a repeat is written, a
     double repeat becomes two signs on two lines, and a change of key or meter gets a line of its own.
     """
-    implied = implied_repeats(tune.parsed.bars)
-    spaced = _group_starts(tune)
-    line_ends = _line_ends(tune.parsed.bars, bars_a_line)
+    implied = find_implied_repeats(tune.parsed.bars)
+    spaced = _find_group_starts(tune)
+    line_ends = _find_line_ends(tune.parsed.bars, bars_a_line)
     lines, line, space, bar_start = [], "", "", 0
     for token in tune.tokens:
         if token.kind == "inline" and token.text[1] in "KML":
@@ -44,13 +44,13 @@ def lay_out(tune: Tune, bars_a_line: int = BARS_PER_LINE) -> str:
     return "\n".join(part for part in [*lines, line] if part)
 
 
-def line_starts(tune: Tune) -> list[int]:
+def find_line_starts(tune: Tune) -> list[int]:
     """The bars that start a line, by their numbers from 0."""
-    ends = _line_ends(tune.parsed.bars, BARS_PER_LINE)
+    ends = _find_line_ends(tune.parsed.bars, BARS_PER_LINE)
     return [0] + [index + 1 for index, bar in enumerate(tune.parsed.bars[:-1]) if bar.end in ends]
 
 
-def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
+def _find_line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
     """Offsets of the bar lines that end a line: at the end of each part, and after every few full bars."""
     ends: set[int] = set()
     since: list[int] = []  # bar lines of the part's full bars after its last line end
@@ -68,7 +68,7 @@ def _line_ends(bars: tuple[Bar, ...], bars_a_line: int) -> set[int]:
     return ends
 
 
-def implied_repeats(bars: tuple[Bar, ...]) -> set[int]:
+def find_implied_repeats(bars: tuple[Bar, ...]) -> set[int]:
     """Offsets of the first bars of parts that are repeated without a sign at their start."""
     order = played_bars(bars)
     # A jump back leads to the start of a repeat.
@@ -91,7 +91,7 @@ def beat_offset(bar: Bar, onset: Ticks) -> Ticks:
     return onset - bar.onset + missing
 
 
-def _group_starts(tune: Tune) -> set[int]:
+def _find_group_starts(tune: Tune) -> set[int]:
     """Offsets of beamed groups: the first note of every beat, with the signs before it."""
     bars = tune.parsed.bars
     note_starts: set[int] = set()
@@ -103,10 +103,10 @@ def _group_starts(tune: Tune) -> set[int]:
         if group != last:
             note_starts.add(note.start)
         last = group
-    return _with_prefixes(tune, note_starts)
+    return _include_prefixes(tune, note_starts)
 
 
-def _with_prefixes(tune: Tune, note_starts: set[int]) -> set[int]:
+def _include_prefixes(tune: Tune, note_starts: set[int]) -> set[int]:
     """The starts moved before the tuplet sign, grace notes, ornaments and chord symbol of their notes."""
     starts: set[int] = set()
     prefix: int | None = None

@@ -45,25 +45,25 @@ def music_tokens(text: str) -> tuple[str, ...]:
         if token.kind == "ending" and found and found[-1].endswith(("|", ":")) and token.text[0].isdigit():
             found[-1] += token.text
         else:
-            found += _parts(token)
+            found += _split_token(token)
     return tuple(found)
 
 
-def _parts(token: Token) -> tuple[str, ...]:
+def _split_token(token: Token) -> tuple[str, ...]:
     if token.kind in _WITH_LENGTH:
         head, length = split_length(token.text)
         return (head, length) if length else (head,)
     if token.kind == "chord":
         inside, length = split_length(token.text)
-        return ("[", *_inside(inside[1:-1]), "]", *((length,) if length else ()))
+        return ("[", *_split_inside(inside[1:-1]), "]", *((length,) if length else ()))
     if token.kind == "grace":
-        return ("{", *_inside(token.text[1:-1]), "}")
+        return ("{", *_split_inside(token.text[1:-1]), "}")
     return (token.text,)
 
 
 @lru_cache(maxsize=4096)
-def _inside(text: str) -> tuple[str, ...]:
-    return tuple(part for token in tokenize(text) for part in _parts(token))
+def _split_inside(text: str) -> tuple[str, ...]:
+    return tuple(part for token in tokenize(text) for part in _split_token(token))
 
 
 def count_header_symbols(symbols: Sequence[str]) -> int:

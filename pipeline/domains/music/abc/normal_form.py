@@ -32,7 +32,7 @@ from pipeline.domains.music.abc.key_field import (
     parse_transposition,
 )
 from pipeline.domains.music.abc.normal_form_options import NormalFormError, NormalFormOptions
-from pipeline.domains.music.abc.quoted import chord_symbol, is_jump, normalise_ornament
+from pipeline.domains.music.abc.quoted import is_jump, normalise_chord_symbol, normalise_ornament
 from pipeline.domains.music.abc.reader import UNCLOSED
 
 _SKIPPED_KINDS = SILENT_KINDS | {"string"}
@@ -217,7 +217,7 @@ class _Normaliser:
         return respell(split_length(note)[0], 1, 1, self.pitch.octaves)
 
     def _string(self, text: str) -> str:
-        symbol = chord_symbol(text)
+        symbol = normalise_chord_symbol(text)
         if not symbol and is_jump(text):
             self.changes[JUMPS_LEFT_OUT] = None
         return symbol if self.options.chord_symbols else ""

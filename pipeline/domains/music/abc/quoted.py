@@ -34,10 +34,10 @@ def is_jump(text: str) -> bool:
     return _JUMP.search(text) is not None
 
 
-def chord_symbol(text: str) -> str:
+def normalise_chord_symbol(text: str) -> str:
     """The shortest spelling of a chord symbol, in quotes; "" for other words.
 
-    >>> chord_symbol('" Am7/g "'), chord_symbol('"slowly"')
+    >>> normalise_chord_symbol('" Am7/g "'), normalise_chord_symbol('"slowly"')
     ('"Am7/G"', '')
     """
     match = _CHORD_SYMBOL.fullmatch(text[1:-1].strip())

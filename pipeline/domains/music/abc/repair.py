@@ -65,7 +65,7 @@ def repair_tune(tune: Tune) -> tuple[Tune, tuple[str, ...]] | None:
     tune, edits = _correct_meter(tune)
     problems = tune.check()
     while problems and len(edits) < MAX_EDITS:
-        tried = [(edit.apply(tune), edit) for edit in _edits(tune, problems[0])]
+        tried = [(edit.apply(tune), edit) for edit in _suggest_edits(tune, problems[0])]
         ranked = [(len(edited.check()), order) for order, (edited, _) in enumerate(tried)]
         if not ranked or min(ranked)[0] >= len(problems) + 1:
             return None
@@ -102,33 +102,33 @@ def _bar_number(tune: Tune, place: int) -> int:
     return 1 + sum(bar.end <= place for bar in tune.parsed.bars)
 
 
-def _edits(tune: Tune, problem: Problem) -> Iterator[Edit]:
+def _suggest_edits(tune: Tune, problem: Problem) -> Iterator[Edit]:
     kind = _BY_DROPPING.get(problem.reason)
-    reach = _reach(tune, problem)
+    reach = _find_reach(tune, problem)
     before = [token for token in tune.tokens if token.start <= reach]
     if kind is not None:
-        yield from [_drop(token) for token in before[::-1] if token.kind == kind][:_MAX_TRIED]
+        yield from [_drop_token(token) for token in before[::-1] if token.kind == kind][:_MAX_TRIED]
     elif problem.reason in _DROP_LAST and before:
-        yield _drop(before[-1])
+        yield _drop_token(before[-1])
     if problem.reason in ("bar too long", "bar too long with its upbeat", "bar too short"):
-        yield from _new_lengths(tune, problem)
+        yield from _fit_bar(tune, problem)
     elif problem.reason == "no final bar line":
         yield Edit(len(tune.body), len(tune.body), "|]", "final bar line added")
     elif "repeat" in problem.reason or "ending" in problem.reason:
-        yield from _new_lines([token for token in tune.tokens if token.kind == "bar"], reach)
+        yield from _change_bar_lines([token for token in tune.tokens if token.kind == "bar"], reach)
 
 
-def _reach(tune: Tune, problem: Problem) -> int:
+def _find_reach(tune: Tune, problem: Problem) -> int:
     """The last offset where the cause of a problem may stand: the end of the bar for repeats and endings."""
     ends = [bar.end for bar in tune.parsed.bars if bar.start == problem.start]
     return ends[0] if ends and ("repeat" in problem.reason or "ending" in problem.reason) else problem.start
 
 
-def _drop(token: Token) -> Edit:
+def _drop_token(token: Token) -> Edit:
     return Edit(token.start, token.start + len(token.text), "", f"{token.text} taken out")
 
 
-def _new_lines(lines: list[Token], reach: int) -> Iterator[Edit]:
+def _change_bar_lines(lines: list[Token], reach: int) -> Iterator[Edit]:
     """The last bar line becomes the end of a repeat, or a start of a repeat becomes a plain bar line."""
     for token in [*lines[-1:], *(line for line in lines[:-1] if line.start <= reach + 2)]:
         others = (_PLAIN_LINES.get(token.text),) if ":" in token.text else (":|", "::")
@@ -137,7 +137,7 @@ def _new_lines(lines: list[Token], reach: int) -> Iterator[Edit]:
             yield Edit(token.start, end, text, f"{token.text} made {text}")
 
 
-def _new_lengths(tune: Tune, problem: Problem) -> Iterator[Edit]:
+def _fit_bar(tune: Tune, problem: Problem) -> Iterator[Edit]:
     """A note of the bar becomes longer or shorter, the last one is taken out, or a rest is added."""
     number = next((n for n, bar in enumerate(tune.parsed.bars) if bar.start == problem.start), None)
     if number is None:
@@ -155,12 +155,12 @@ def _new_lengths(tune: Tune, problem: Problem) -> Iterator[Edit]:
         length = Fraction(wanted) / WHOLE / Fraction(tune.unit)
         yield Edit(bar.end, bar.end, "z" + format_length(length), f"a rest of {length} added")
     elif len(notes) > 1:
-        token = _token_at(tune, notes[-1])
+        token = _find_token(tune, notes[-1])
         yield Edit(token.start, token.start + len(token.text), "", "the last note taken out")
 
 
 def _change_length(tune: Tune, note: Note, duration: Fraction) -> Iterator[Edit]:
-    token = _token_at(tune, note)
+    token = _find_token(tune, note)
     head, text = split_length(token.text)
     if duration <= 0 or not note.duration:
         return
@@ -171,5 +171,5 @@ def _change_length(tune: Tune, note: Note, duration: Fraction) -> Iterator[Edit]
         yield Edit(token.start, end, made, f"{token.text} made {made}")
 
 
-def _token_at(tune: Tune, note: Note) -> Token:
+def _find_token(tune: Tune, note: Note) -> Token:
     return next(token for token in tune.tokens if token.start == note.start)

@@ -64,7 +64,7 @@ def write_out_repeats(body: str) -> str:
     """
     if not _UNUSUAL.search(body):
         return body
-    parts = list(_parts([token for token in tokenize(body) if not _is_words(token)]))
+    parts = list(_split_parts([token for token in tokenize(body) if not _is_words(token)]))
     if not any(part.is_unusual for part in parts):
         return body
     return "".join(map(_write_part, parts))
@@ -75,18 +75,18 @@ def _is_words(token: Token) -> bool:
     return token.kind == "comment" or (token.kind == "field" and token.text[0] not in "KLMV")
 
 
-def _parts(tokens: list[Token]) -> Iterator[_Part]:
+def _split_parts(tokens: list[Token]) -> Iterator[_Part]:
     """The parts of a body; a part ends where a repeat begins or ends, or at a double bar."""
     part = _Part()
     sounding = [number for number, token in enumerate(tokens) if token.kind not in SILENT_KINDS]
     after = dict(pairwise(sounding))
     for number, token in enumerate(tokens):
         if token.kind == "ending":
-            part.endings.append((_numbers(token.text), ""))
+            part.endings.append((_parse_numbers(token.text), ""))
         elif token.kind == "bar" and _ends_part(part, token.text):
             if part.endings and number in after and tokens[after[number]].kind == "ending":
                 continue  # the next ending is of the same part
-            left, right = _colons(token.text)
+            left, right = _count_colons(token.text)
             if max(left, part.opened) > 1 and left != part.opened and left and part.opened:
                 raise NormalFormError("signs of a repeat disagree", f"|{':' * part.opened} and {token.text}")
             part.times, part.closing = left + 1, token.text
@@ -98,10 +98,10 @@ def _parts(tokens: list[Token]) -> Iterator[_Part]:
     yield part
 
 
-def _colons(line: str) -> tuple[int, int]:
+def _count_colons(line: str) -> tuple[int, int]:
     """The colons on the left and on the right of a bar line; those of :: are shared out.
 
-    >>> _colons("::|"), _colons("|:"), _colons("::")
+    >>> _count_colons("::|"), _count_colons("|:"), _count_colons("::")
     ((2, 0), (0, 1), (1, 1))
     """
     if not line.strip(":"):
@@ -110,15 +110,15 @@ def _colons(line: str) -> tuple[int, int]:
 
 
 def _ends_part(part: _Part, line: str) -> bool:
-    left, right = _colons(line)
+    left, right = _count_colons(line)
     is_double = "||" in line or "]" in line
     return bool(left or right) or (is_double and (bool(part.endings) or not part.opened))
 
 
-def _numbers(ending: str) -> frozenset[int]:
+def _parse_numbers(ending: str) -> frozenset[int]:
     """The numbers of an ending, which may be a list or a span.
 
-    >>> sorted(_numbers("[1,3")), sorted(_numbers("[1-3"))
+    >>> sorted(_parse_numbers("[1,3")), sorted(_parse_numbers("[1-3"))
     ([1, 3], [1, 2, 3])
     """
     spans = ((int(first), int(last or first)) for first, last in _SPAN.findall(ending))
@@ -132,7 +132,7 @@ def _write_part(part: _Part) -> str:
         return part.body + ":|".join(f"{start}{music}" for start, music in endings) + part.closing
     if part.changes:
         raise NormalFormError("repeat with a change of key or meter")
-    passes = list(_passes(part))
+    passes = list(_list_passes(part))
     text = ""
     for first, second in zip(passes[::2], [*passes[1::2], None], strict=False):
         if second is None:
@@ -141,10 +141,10 @@ def _write_part(part: _Part) -> str:
             text += f"|:{part.body}{first}:|"
         else:
             text += f"|:{part.body}[1{first}:|[2{second}||"
-    return text + ("|:" if _colons(part.closing)[1] else "")
+    return text + ("|:" if _count_colons(part.closing)[1] else "")
 
 
-def _passes(part: _Part) -> Iterator[str]:
+def _list_passes(part: _Part) -> Iterator[str]:
     """The endings in the order in which they are played; "" for a part without endings."""
     if not part.endings:
         yield from [""] * min(part.times, MAX_PASSES)
@@ -172,7 +172,7 @@ def close_repeats(tune: Tune) -> tuple[Tune, tuple[str, ...]]:
     is_open = is_plain = has_full_bar = False
     lines = [token for token in tune.tokens if token.kind in ("bar", "ending")]
     for token in lines:
-        left, right = (0, 0) if token.kind == "ending" else _colons(token.text)
+        left, right = (0, 0) if token.kind == "ending" else _count_colons(token.text)
         has_full_bar |= token.start in full_ends
         if is_open and not left and (right or token is lines[-1]):
             if not (is_plain and has_full_bar):

@@ -101,7 +101,7 @@ def add_related_values(request: RequestedAttributes, training: AttributeCounts) 
     if dance and meter and meters and dances and meter not in meters:
         raise ConfigError(
             f"domain.dance={dance!r}, domain.meter={meter}: no training tune is both; meters of this dance: "
-            f"{_listed(meters)}; dances in this meter: {_listed(dances)}; leave one of the two out"
+            f"{_list_counts(meters)}; dances in this meter: {_list_counts(dances)}; leave one of the two out"
         )
     if dance and meters and not meter:
         usual = [name for name, number in meters.items() if number >= MIN_USUAL_SHARE * meters.total()]
@@ -131,7 +131,7 @@ def _count_partners(pairs: Counter[tuple[str, str]], place: int, value: str | No
     return found
 
 
-def _listed(counts: Counter[str]) -> str:
+def _list_counts(counts: Counter[str]) -> str:
     return ", ".join(f"{name or 'no known dance'} ({number})" for name, number in counts.most_common())
 
 

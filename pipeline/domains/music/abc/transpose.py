@@ -88,12 +88,12 @@ class _Transposer:
             signs = [fields.sharps(key) for key in (tune.key, *inside)]
         except (KeyError, IndexError) as error:
             raise TranspositionError(f"unknown key {error}") from error
-        self.interval = Interval(semitones, _fifths(semitones, signs))
+        self.interval = Interval(semitones, _choose_fifths(semitones, signs))
 
     def run(self) -> Tune:
         """Move the key, and every token of the body."""
         body = "".join(self._token(token) for token in self.tune.tokens)
-        key = _key(self.tune.key, self.interval)
+        key = _move_key(self.tune.key, self.interval)
         return replace(self.tune, key=key, body=body)
 
     def _token(self, token: Token) -> str:
@@ -101,18 +101,18 @@ class _Transposer:
         if kind in ("unknown", "field"):  # a single accidental, for example, would join that of the next note
             raise TranspositionError(f"unknown symbol {text!r}")
         if kind == "note":
-            return _note(text, self.interval)
+            return _move_note(text, self.interval)
         if kind in ("chord", "grace"):
             end = text.rindex("]" if kind == "chord" else "}")
             return text[0] + "".join(self._token(part) for part in tokenize(text[1:end])) + text[end:]
         if kind == "string":
-            return _symbol(text, self.interval)
+            return _move_chord_symbol(text, self.interval)
         if kind == "inline" and text[1] == "K":
-            return f"[K:{_key(text[3:-1], self.interval)}]"
+            return f"[K:{_move_key(text[3:-1], self.interval)}]"
         return text
 
 
-def _fifths(semitones: int, signs: Sequence[int]) -> int:
+def _choose_fifths(semitones: int, signs: Sequence[int]) -> int:
     """The fifths that leave few sharps or flats; `signs` has those of all keys, the tune's key first."""
 
     def cost(fifths: int) -> tuple[bool, int, bool]:
@@ -128,7 +128,7 @@ def _fifths(semitones: int, signs: Sequence[int]) -> int:
 
 
 @lru_cache(maxsize=65536)
-def _note(text: str, interval: Interval) -> str:
+def _move_note(text: str, interval: Interval) -> str:
     head, length = split_length(text)
     note = parse_note(head)
     step, change = interval.apply(note.step, 0)
@@ -143,7 +143,7 @@ def _note(text: str, interval: Interval) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _key(key: str, interval: Interval) -> str:
+def _move_key(key: str, interval: Interval) -> str:
     match = re.match(r"([A-G])([#b]?)", key)
     if match is None:
         raise TranspositionError(f"unknown key {key!r}")
@@ -154,17 +154,17 @@ def _key(key: str, interval: Interval) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _symbol(text: str, interval: Interval) -> str:
+def _move_chord_symbol(text: str, interval: Interval) -> str:
     """A chord symbol after the move; other words in quotes stay."""
     match = _SYMBOL.fullmatch(text)
     if match is None or normalise_body(text, "4/4", "1/8", NormalFormOptions(), whole=False) != text:
         return text
-    root = _named(match[1], match[2], interval)
-    bass = f"/{_named(match[4], match[5], interval)}" if match[4] else ""
+    root = _move_name(match[1], match[2], interval)
+    bass = f"/{_move_name(match[4], match[5], interval)}" if match[4] else ""
     return f'"{root}{match[3]}{bass}"'
 
 
-def _named(step: str, sign: str, interval: Interval) -> str:
+def _move_name(step: str, sign: str, interval: Interval) -> str:
     """The name of a chord's root or bass; a name with two signs becomes its enharmonic equivalent."""
     step, alteration = interval.apply(step, {"": 0, "#": 1, "b": -1}[sign])
     if abs(alteration) > 1:

@@ -82,7 +82,7 @@ class Tune:
 
         Raises ValueError, with a short countable reason first, where the header is not `Tune.header`.
         """
-        rhythm, text = _rhythm(text)
+        rhythm, text = _split_rhythm(text)
         lines = text.split("\n", 3)
         names = [line[:2] for line in lines[:3]]
         if names != ["M:", "L:", "K:"] or len(lines) < 4:
@@ -97,7 +97,7 @@ class Tune:
         return cls(meter, unit, key, lines[3], rhythm=rhythm)
 
 
-def _rhythm(text: str) -> tuple[str, str]:
+def _split_rhythm(text: str) -> tuple[str, str]:
     """The rhythm of a first line R:, "" without one, and the other lines."""
     if not text.startswith("R:"):
         return "", text
@@ -118,9 +118,9 @@ def _bar_problems(parsed: ParsedMusic) -> Iterator[Problem]:
         if bar.full is None:
             continue
         if bar.duration > bar.full:
-            yield Problem("bar too long", bar.start, f"bar {index + 1}: {_fraction(bar.duration)}")
+            yield Problem("bar too long", bar.start, f"bar {index + 1}: {_format_duration(bar.duration)}")
         elif bar.duration < bar.full and not _is_edge(bar) and not _next_is_ending(parsed.bars, index):
-            yield Problem("bar too short", bar.start, f"bar {index + 1}: {_fraction(bar.duration)}")
+            yield Problem("bar too short", bar.start, f"bar {index + 1}: {_format_duration(bar.duration)}")
 
 
 def repeated_upbeats(bars: Sequence[Bar]) -> list[Ticks]:
@@ -141,7 +141,7 @@ def _upbeat_problems(parsed: ParsedMusic) -> Iterator[Problem]:
         if upbeat and bar.right.startswith(":") and bar.full is not None:
             both = bar.duration + upbeat
             if bar.duration <= bar.full < both:
-                detail = f"bar {index + 1}: {_fraction(both)}"
+                detail = f"bar {index + 1}: {_format_duration(both)}"
                 yield Problem("bar too long with its upbeat", bar.start, detail)
 
 
@@ -149,7 +149,7 @@ def _next_is_ending(bars: tuple[Bar, ...], index: int) -> bool:
     return index + 1 < len(bars) and bool(bars[index + 1].ending)
 
 
-def _fraction(ticks: Ticks) -> str:
+def _format_duration(ticks: Ticks) -> str:
     return f"{Fraction(ticks) / WHOLE} of a whole note"
 
 

@@ -127,7 +127,9 @@ def _spell_tokens(symbols: Sequence[str]) -> Iterator[tuple[str, Symbols]]:
             if classify_token(symbol) is not None:
                 yield symbol, (number,)
         return
-    for token in itertools.chain(_notes(), _lengths(), _signs(), _chord_symbols(numbers), _fields()):
+    for token in itertools.chain(
+        _list_notes(), _list_lengths(), _list_signs(), _list_chord_symbols(numbers), _list_fields()
+    ):
         if all(character in numbers for character in token):
             yield token, tuple(numbers[character] for character in token)
 
@@ -137,7 +139,7 @@ def _are_tokens(symbols: Sequence[str]) -> bool:
     return any(len(symbol) > 1 for symbol in symbols)
 
 
-def _notes() -> Iterator[str]:
+def _list_notes() -> Iterator[str]:
     # The piano has all of these, with any accidental.
     plain = [step.upper() + "," * n for step in "abcdefg" for n in range(4)]
     plain += [step + "'" * n for step in "abcdefg" for n in range(3)]
@@ -160,7 +162,7 @@ def _spell_octave_marks(symbols: Sequence[str]) -> dict[str, Symbols]:
     }
 
 
-def _lengths() -> Iterator[str]:
+def _list_lengths() -> Iterator[str]:
     for below in (1, 2, 4, 8):
         last = MAX_LENGTH_UNITS if below == 1 else 2 * below + below - 1
         for above in range(1, last + 1):
@@ -169,12 +171,12 @@ def _lengths() -> Iterator[str]:
                 yield format_length(length)
 
 
-def _signs() -> Iterator[str]:
+def _list_signs() -> Iterator[str]:
     yield from sorted(BAR_LINES | TUPLETS | BROKEN_RHYTHMS | ORNAMENTS)
     yield from ("z", "-", "[", "]", "{", "}")
 
 
-def _chord_symbols(numbers: Mapping[str, int]) -> Iterator[str]:
+def _list_chord_symbols(numbers: Mapping[str, int]) -> Iterator[str]:
     if '"' not in numbers:
         return
     roots = [step + sign for step in "ABCDEFG" for sign in ("", "#", "b")]
@@ -183,7 +185,7 @@ def _chord_symbols(numbers: Mapping[str, int]) -> Iterator[str]:
         yield f'"{root}{quality}{bass}"'
 
 
-def _fields() -> Iterator[str]:
+def _list_fields() -> Iterator[str]:
     keys = []
     for tonic, sign, mode in itertools.product("ABCDEFG", ("", "#", "b"), fields.MODES):
         key = tonic + sign + mode

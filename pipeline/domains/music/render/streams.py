@@ -26,7 +26,7 @@ from music21.articulations import Staccato
 
 from pipeline.domains.music.abc import fields
 from pipeline.domains.music.abc.abc_notation import Token, parse_note, tokenize
-from pipeline.domains.music.abc.layout import implied_repeats, line_starts
+from pipeline.domains.music.abc.layout import find_implied_repeats, find_line_starts
 from pipeline.domains.music.abc.notes import Note, Ticks
 from pipeline.domains.music.abc.reader import tuplet_ratio
 from pipeline.domains.music.abc.tune import Tune
@@ -118,7 +118,7 @@ class _PartWriter:
         part = stream.Part()
         self._add_bar_lines()
         number_measures(self.bars, self.measures)
-        for place in line_starts(self.tune):
+        for place in find_line_starts(self.tune):
             if 0 < place < len(self.measures):
                 self.measures[place].insert(0, layout.SystemLayout(isNew=True))
         for measure in self.measures:
@@ -236,7 +236,7 @@ class _PartWriter:
             slur[1] = made
 
     def _add_bar_lines(self) -> None:
-        implied = implied_repeats(self.bars)
+        implied = find_implied_repeats(self.bars)
         for index, (bar, measure) in enumerate(zip(self.bars, self.measures, strict=True)):
             last = index + 1 == len(self.bars)
             if bar.left.endswith(":") or bar.start in implied:
