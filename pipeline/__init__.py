@@ -1,7 +1,7 @@
 """Generate sequences in a domain: genomes and music.
 
-Start with `conf/config.yaml` (every setting on one page), then `pipeline/run_folder.py` (the way of
-the data), then `pipeline/domains/text.py` (the smallest domain). From other programs: `load` and `generate`.
+Start with `conf/config.yaml` (every setting on one page), then `pipeline/run.py` (the order of the
+stages), then `pipeline/domains/text.py` (the smallest domain). From other programs: `load` and `generate`.
 """
 
 from typing import TYPE_CHECKING, Any

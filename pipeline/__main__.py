@@ -4,6 +4,7 @@ The only place that prints an error.
 """
 
 import errno
+import io
 import os
 import re
 import shlex
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import hydra
 import yaml
@@ -29,7 +30,7 @@ from pipeline.config.schema import STAGES, Config
 from pipeline.config.unknown_keys import describe_unknown_key
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.generation.compiled.warmup import BackgroundWarmup
-from pipeline.run_folder import LOCK, claim_folder
+from pipeline.run_folder.lock import LOCK, claim_folder
 from pipeline.runtime import process
 from pipeline.runtime.files import is_text
 from pipeline.runtime.folders import resource_folder
@@ -55,11 +56,11 @@ def job(config: DictConfig) -> None:
             if not any(each.startswith(CHOSEN_FOLDER) for each in choices.overrides.hydra):
                 folder = _set_output_dir(claim_folder(folder))
             _reject_undeclared(choices.overrides.task)
-            with BackgroundWarmup.of(config) as ahead:
+            with BackgroundWarmup.of(config) as warmup:
                 # torch and all: late, so that --help and mistakes answer at once
                 from pipeline.run import run
 
-                run(config, folder, list(choices.overrides.task), sweep, ahead)
+                run(config, folder, list(choices.overrides.task), sweep, warmup)
         finally:
             _remove_empty(folder)
 
@@ -87,7 +88,7 @@ def _open_standard_streams() -> None:
                 os.close(null)
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -129,7 +130,7 @@ def _errors_as_messages() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        remedy = REMEDIES.get(error.errno, "")
+        remedy = REMEDIES.get(error.errno or 0, "")
         where = error.filename or "the run folder"
         _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_go_on()}")
     except Exception as error:
@@ -256,12 +257,13 @@ def _data_sets() -> str:
 
 def _output_dir() -> Path:
     """The run's folder as Hydra has it; its name is text, whatever is in it."""
-    return Path(OmegaConf.to_container(HydraConfig.get().runtime, resolve=False)["output_dir"])
+    runtime = cast(DictConfig, HydraConfig.get().runtime)
+    return Path(cast(dict[str, str], OmegaConf.to_container(runtime, resolve=False))["output_dir"])
 
 
 def _set_output_dir(folder: Path) -> Path:
     runtime = HydraConfig.get().runtime
-    with read_write(runtime):
+    with read_write(cast(DictConfig, runtime)):
         runtime.output_dir = str(folder)
     return folder
 

@@ -19,8 +19,8 @@ POINTS = {
     "testing": ("pipeline.stages.train.evaluate", 1),
     "sampling": ("pipeline.records.Sample.to_json", 2),
     "writing": ("pipeline.domains.text.Text.write", 1),
-    "putting in place": ("pipeline.run_folder.RunFolder._put_in_place", 2),
-    "saving the manifest": ("pipeline.run_folder.write_atomically", 3),
+    "putting in place": ("pipeline.run_folder.folder.RunFolder._put_in_place", 2),
+    "saving the manifest": ("pipeline.run_folder.folder.write_atomically", 3),
     "reporting": ("pipeline.run.write_report", 1),
 }
 """Point to the function and its how-manieth call that never returns."""

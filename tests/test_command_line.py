@@ -202,7 +202,7 @@ def test_a_training_begins_with_a_checkpoint(type_in, text_run, text_file, tmp_p
     assert after.about == before.about
     for name, tensor in after.model.state_dict().items():
         assert torch.allclose(tensor, before.model.state_dict()[name], atol=1e-4)
-    assert f"begun from {text_run}" in answer.out
+    assert f"trained from {text_run}" in answer.out
     (tmp_path / "other.txt").write_text(text_file.read_text().replace("j", "q"))
     other = type_in("dataset=text", f"dataset.path={tmp_path / 'other.txt'}", start, *TINY)
     assert "best.ckpt: its alphabet (" in errors(other)
@@ -249,7 +249,7 @@ def test_a_run_says_what_it_made_and_where(type_in, text_file, tmp_path):
 
 def test_a_finished_run_is_not_entered_unasked(type_in, text_run, text_file, tmp_path):
     shutil.copytree(text_run, tmp_path / "run")
-    assert "already holds a run; go on with it by run=" in errors(
+    assert "already holds a run; continue it with run=" in errors(
         type_in(*on(text_file, "hydra.run.dir=run"))
     )
 

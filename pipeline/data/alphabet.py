@@ -1,7 +1,8 @@
-"""Symbols and their integer codes; the only place that maps unknown symbols.
+"""Symbols and their integer codes. Only this module maps unknown symbols.
 
-Codes 0, 1 and 2 are the special symbols; the domain's symbols follow in a fixed (IUPAC) or sorted order.
-The alphabet is stored beside the encoded data and inside every checkpoint, and compared when both meet.
+Codes 0, 1 and 2 are special symbols. The symbols of the domain follow, in a fixed (IUPAC) or sorted order.
+The alphabet is stored with the encoded data and in every checkpoint; the two are compared before they are
+used together.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,11 +54,11 @@ class Alphabet:
         return symbol in self._codes
 
     def code(self, symbol: str) -> int:
-        """The code of one symbol; KeyError where it is not in the alphabet."""
+        """Return the code of one symbol; raise KeyError where it is not in the alphabet."""
         return self._codes[symbol]
 
     def encode(self, symbols: Symbols, unknown: str = "error", where: str = "sequence") -> np.ndarray:
-        """Codes of a sequence, ``(length,)``; `unknown` is one of error, drop, replace.
+        """Return the codes of a sequence, ``(length,)``; `unknown` is one of error, drop, replace.
 
         Raises DataError with the position of the first unknown symbol where `unknown` is "error".
         """
@@ -71,9 +72,9 @@ class Alphabet:
             codes = self._table[np.minimum(points, len(self._table) - 1)]
         else:
             codes = np.fromiter((self._codes.get(s, UNKNOWN) for s in symbols), self.dtype, len(symbols))
-        strange = np.flatnonzero(codes == UNKNOWN)
-        if len(strange) and unknown == "error":
-            at = int(strange[0])
+        unknown_at = np.flatnonzero(codes == UNKNOWN)
+        if len(unknown_at) and unknown == "error":
+            at = int(unknown_at[0])
             raise DataError(
                 f"{where}: symbol {symbols[at]!r} at position {at + 1} is not in the alphabet "
                 f"{self}; remove it, or set dataset.unknown=drop or replace"
@@ -81,7 +82,7 @@ class Alphabet:
         return codes[codes != UNKNOWN] if unknown == "drop" else codes
 
     def decode(self, codes: Sequence[int] | np.ndarray) -> Symbols:
-        """The inverse of `encode`; special symbols are left out, unknown ones show as U+FFFD."""
+        """Invert `encode`: special symbols are left out, and unknown ones become U+FFFD."""
         codes = np.asarray(codes, np.int64)
         codes = codes[codes > EOS]
         if self.single_characters:
@@ -94,7 +95,7 @@ class Alphabet:
 
     def _character_table(self) -> np.ndarray:
         points = [ord(symbol) for symbol in self.symbols]
-        # One place past the last known character catches everything above it.
+        # One entry past the last known character stands for all characters above it.
         table = np.full(max(points, default=0) + 2, UNKNOWN, self.dtype)
         table[points] = np.arange(len(SPECIALS), len(self))
         return table

@@ -1,8 +1,8 @@
-"""A corpus on disk: memory-mapped codes, where records lie in them, and which part is for what.
+"""A corpus on disk: memory-mapped codes, the spans of the records in them, and the split.
 
-A folder with ``codes.bin`` (every record's codes, and an end code after each where the domain's sequences
-have an end), ``marks.bin`` (one byte a code, where the domain has marks), ``records.tsv``,
-``segments.npy`` and ``corpus.json``. No begin code is stored: readers feed it where a segment starts, so
+The folder has ``codes.bin`` (the codes of all records, each with an end code where sequences of the domain
+have an end), ``marks.bin`` (one byte per code, where the domain has marks), ``records.tsv``, ``records.npy``,
+``segments.npy`` and ``corpus.json``. Begin codes are not stored. A reader adds one where a segment starts, so
 that every code in the file is predicted exactly once.
 """
 
@@ -26,7 +26,7 @@ from pipeline.runtime.plain_data import check, load_json
 
 SUBSETS = ("train", "validation", "test")
 BUFFER_BYTES = 2**20
-"""Written at once where records are small."""
+"""Size of the write buffer."""
 _TO_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -34,9 +34,9 @@ _TO_JSON = json.JSONEncoder(ensure_ascii=False)
 class Corpus:
     """An encoded corpus, opened for reading.
 
-    `segments` is ``(n, 4)`` int64: start, stop (half-open, in codes), index into `SUBSETS`, index of the
-    record that it is a part of. `record_spans` is ``(records, 2)``. Where the split keeps to a list of
-    records that a checkpoint has not learned, `held_out` is the digest in this checkpoint.
+    `segments` is ``(n, 4)`` int64: start and stop (half-open, in codes), index into `SUBSETS`, and index of
+    the record. `record_spans` is ``(records, 2)``. Where the split follows the held-out list of a checkpoint,
+    `held_out` is the digest in this checkpoint.
     """
 
     folder: Path
@@ -50,7 +50,7 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path) -> "Corpus":
-        """Raises DataError where the folder does not hold a whole corpus."""
+        """Open a folder; raise DataError where it does not hold a whole corpus."""
         with reading_back(folder, RERUN_INGEST, "not a whole corpus"):
             about = load_json((folder / "corpus.json").read_text(encoding="utf-8"))
             for name in ("alphabet", "mark_names"):
@@ -61,7 +61,7 @@ class Corpus:
             marks = np.memmap(folder / "marks.bin", np.uint8, "r") if names else None
             segments, spans = read_table(folder / "segments.npy", 4), read_table(folder / "records.npy", 2)
             check_spans(segments, spans, len(SUBSETS))
-            # Before they are read: a sparse file may seem to have any number.
+            # Compared before the codes are read, because a sparse file can claim any length.
             if len(codes) != spans[-1, 1] or (marks is not None and len(marks) != len(codes)):
                 raise ValueError(f"{len(codes)} codes, and records up to {spans[-1, 1]}")
             check_codes(codes, len(alphabet), "codes")
@@ -70,24 +70,27 @@ class Corpus:
             return cls(folder, alphabet, names, codes, marks, segments, spans, about.get("held_out"))
 
     def subset_segments(self, subset: str) -> np.ndarray:
-        """``(n, 2)`` starts and stops of one of `SUBSETS`."""
+        """Return the starts and stops of one of `SUBSETS`, ``(n, 2)``."""
         return self.segments[self.segments[:, 2] == SUBSETS.index(subset), :2]
 
     def subset_size(self, subset: str) -> int:
-        """Number of codes in one of `SUBSETS`."""
+        """Count the codes of one of `SUBSETS`."""
         spans = self.subset_segments(subset)
         return int((spans[:, 1] - spans[:, 0]).sum())
 
     def digest(self, subset: str) -> str:
-        """A sha256 of the subset's symbols: the same for the same data and split."""
+        """Return a sha256 of the symbols of a subset: the same for the same data and split."""
         digest = hashlib.sha256(json.dumps(list(self.alphabet.symbols)).encode())
         for start, stop in self.subset_segments(subset).tolist():
             digest.update(self.codes[start:stop].tobytes())
         return digest.hexdigest()
 
     def complement_codes(self, domain: Domain) -> np.ndarray | None:
-        """Code to code of the complement, ``(vocab_size,)``, where the reverse complement of a sequence is as
-        likely as itself: with an end of its own, a sequence has a direction."""
+        """Return the code of the complement for each code, ``(vocab_size,)``.
+
+        Returns None where a reverse complement is not as likely as the sequence: without a complement, and
+        where sequences have an end, and so a direction.
+        """
         if domain.complement is None or not domain.open_ended:
             return None
         table = np.arange(len(self.alphabet))
@@ -96,8 +99,10 @@ class Corpus:
         return table
 
     def records(self, subset: str, domain: Domain) -> Iterator[Record]:
-        """The records, or parts of records, of a subset, decoded one at a time in their order; the metadata
-        of a part says where it stood, as that of every record cut out of another."""
+        """Decode the records, or parts of records, of a subset one at a time, in their order.
+
+        The metadata of a part has its `source` and `start`, as of every record that is a part of another.
+        """
         chosen = self.segments[self.segments[:, 2] == SUBSETS.index(subset)]
         with (self.folder / "records.tsv").open(encoding="utf-8") as table:
             rows = read_rows(table)
@@ -120,21 +125,22 @@ class Corpus:
 
 
 def _part(record: Record, offset: int, domain: Domain) -> Record:
-    """A part named by its place: `record` has its symbols, and the name and metadata of the whole."""
-    place = {
+    """Name a part by its position; `record` has its symbols, and the name and metadata of the whole
+    record."""
+    position = {
         "source": record.metadata.get("source", record.id),
         "start": str(int(record.metadata.get("start", 1)) + offset),
     }
     stop = offset + len(record.symbols)
     known = {key: value for key, value in record.metadata.items() if key != "end"}
-    return replace(record, id=domain.part_id(record.id, offset, stop), metadata={**known, **place})
+    return replace(record, id=domain.part_id(record.id, offset, stop), metadata={**known, **position})
 
 
 class CorpusWriter:
-    """Appends records to a corpus folder; a context manager. Memory does not grow with the symbols.
+    """Appends records to a corpus folder; a context manager. Its memory does not grow with the symbols.
 
-    Where the alphabet is collected from the data, codes are first given in order of appearance, and
-    put into sorted order by `finish`.
+    Where the alphabet is collected from the data, codes are first numbered in order of appearance. `finish`
+    then renumbers them in sorted order.
     """
 
     def __init__(self, folder: Path, domain: Domain, unknown: str) -> None:
@@ -165,21 +171,23 @@ class CorpusWriter:
         return len(self._ends) - 1
 
     def append(self, record: Record) -> None:
-        """Encode and write one record; raises DataError on an unknown symbol, as the policy says."""
+        """Encode and write one record; raise DataError for an unknown symbol where the policy is error."""
         codes, marks = self._encode(record)
         if not self.domain.open_ended:
             codes = np.append(codes, codes.dtype.type(EOS))
             marks = marks + b"\x00" if marks is not None else None
         self._codes.write(codes.data)
-        if self._marks is not None:
-            self._write_marks(marks, len(codes))
+        self._write_marks(marks, len(codes))
         name = " ".join(record.id.split()) or f"record_{self.record_count + 1}"
         metadata = _TO_JSON.encode(dict(record.metadata))
         self._records.write(f"{name}\t{len(record.symbols)}\t{metadata}\n")
         self._ends.append(self._ends[-1] + len(codes))
 
     def _write_marks(self, marks: bytes | None, count: int) -> None:
-        """Marks that are all zero become a hole in the file, which takes no room on the disk."""
+        """Write marks; those that are all zero become a hole in the file, which takes no space on the
+        disk."""
+        if self._marks is None:
+            return
         if marks is None or marks == bytes(count):
             self._unmarked += count
             return
@@ -201,8 +209,10 @@ class CorpusWriter:
         return self.folder / "codes.bin"
 
     def read_back(self, segments: np.ndarray) -> Iterator[Record]:
-        """Records, or parts of records, written so far, without marks: of each segment (see `Corpus`), in the
-        order of the records."""
+        """Read the records, or parts of records, of segments (see `Corpus`) that were written so far.
+
+        They come in the order of the records, and without marks.
+        """
         self._records.flush()
         alphabet, codes_path = self.fixed or Alphabet(self._seen), self.codes_path
         dtype = np.dtype(alphabet.dtype if self.fixed else np.uint16)
@@ -219,13 +229,15 @@ class CorpusWriter:
                 yield whole if (start, stop) == (first, last) else _part(whole, start - first, self.domain)
 
     def finish(self, held_out: str | None = None) -> Alphabet:
-        """Settle the alphabet and write all but the segments; call once, after the last record. `held_out` as
-        in `Corpus`."""
+        """Fix the alphabet and write all files but the segments; call once, after the last record.
+
+        `held_out` as in `Corpus`.
+        """
         self.__exit__()
         np.save(self.folder / "records.npy", self.spans)
         alphabet = self.fixed or Alphabet(sorted(self._seen))
         if self.fixed is None:
-            self._settle_codes(alphabet)
+            self._renumber_codes(alphabet)
         about = {"alphabet": alphabet.symbols, "mark_names": self.domain.mark_names, "held_out": held_out}
         text = json.dumps(about, ensure_ascii=False, indent=1)
         (self.folder / "corpus.json").write_text(text, encoding="utf-8")
@@ -246,15 +258,15 @@ class CorpusWriter:
         return codes, marks
 
     def _collect(self, symbols: Symbols) -> np.ndarray:
-        """Codes in order of appearance."""
+        """Return codes that are numbered in order of appearance."""
         seen = self._seen
         for symbol in dict.fromkeys(symbols):
             seen.setdefault(symbol, len(seen) + len(SPECIALS))
         if len(seen) > 2**16 - len(SPECIALS):
-            Alphabet(seen)  # raises, with what is allowed
+            Alphabet(seen)  # raises, with the allowed number
         return np.fromiter((seen[symbol] for symbol in symbols), np.uint16, len(symbols))
 
-    def _settle_codes(self, alphabet: Alphabet) -> None:
+    def _renumber_codes(self, alphabet: Alphabet) -> None:
         table = np.zeros(len(self._seen) + len(SPECIALS), alphabet.dtype)
         table[EOS] = EOS
         for symbol, provisional in self._seen.items():

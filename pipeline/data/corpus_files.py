@@ -1,4 +1,4 @@
-"""The files of a corpus folder as they are read back: each is checked, for a folder may come from anyone."""
+"""Checked reading of the files of a corpus folder, because a folder may come from anyone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,15 @@ from pipeline.runtime.files import reading_back
 from pipeline.runtime.plain_data import check, load_json
 
 RERUN_INGEST = "run the ingest stage again: stages=[ingest]"
-CHECKED_AT_ONCE = 2**24
+CHUNK_CODES = 2**24
+"""Codes that are checked at once."""
 
 Row = tuple[int, str, str]
 """Number, id and metadata (JSON) of a record."""
 
 
 def read_table(path: Path, width: int) -> np.ndarray:
-    """``(n, width)`` int64. Raises ValueError where it is another; what a header claims takes no memory."""
+    """Read an ``(n, width)`` int64 array; raise ValueError for another one, before memory is taken for it."""
     table = np.load(path, mmap_mode="r", allow_pickle=False)
     if table.dtype != np.int64 or table.ndim != 2 or table.shape[1] != width or not len(table):
         raise ValueError(f"{path.name} is {table.dtype} {table.shape}, not int64 (n, {width})")
@@ -25,14 +26,14 @@ def read_table(path: Path, width: int) -> np.ndarray:
 
 
 def check_codes(codes: np.ndarray, size: int, what: str) -> None:
-    """Raises ValueError where a code is not below `size`."""
-    for at in range(0, len(codes), CHECKED_AT_ONCE):
-        if (highest := int(codes[at : at + CHECKED_AT_ONCE].max())) >= size:
+    """Raise ValueError where a code is not below `size`."""
+    for at in range(0, len(codes), CHUNK_CODES):
+        if (highest := int(codes[at : at + CHUNK_CODES].max())) >= size:
             raise ValueError(f"{what} up to {highest}, where there are {size}")
 
 
 def check_spans(segments: np.ndarray, spans: np.ndarray, subsets: int) -> None:
-    """Raises ValueError where records do not follow each other, or segments do not lie in their records."""
+    """Raise ValueError where records are not adjacent, or segments are not inside their records."""
     joined = np.array_equal(spans[1:, 0], spans[:-1, 1]) and spans[0, 0] == 0
     if not joined or (spans[:, 0] > spans[:, 1]).any():
         raise ValueError("records that do not follow each other")
@@ -44,7 +45,7 @@ def check_spans(segments: np.ndarray, spans: np.ndarray, subsets: int) -> None:
 
 
 def read_rows(table: TextIO) -> Iterator[Row]:
-    """The rows of ``records.tsv``, whose header is skipped."""
+    """Yield the rows of ``records.tsv`` after its header."""
     next(table, None)
     for number, line in enumerate(table):
         name, _, text = line.rstrip("\n").split("\t", 2)
@@ -52,7 +53,7 @@ def read_rows(table: TextIO) -> Iterator[Row]:
 
 
 def find_row(rows: Iterator[Row], record: int, folder: Path) -> tuple[int, str, dict[str, str]]:
-    """Number, id and metadata of a record further on in the table. Raises DataError where it is damaged."""
+    """Return number, id and metadata of a record below in the table; raise DataError where it is damaged."""
     with reading_back(folder / "records.tsv", RERUN_INGEST):
         name, text = next(row[1:] for row in rows if row[0] == record)
         metadata = load_json(text)

@@ -1,7 +1,6 @@
-"""Duplicates among the records of a corpus: only the first is kept.
+"""Removal of duplicates: of several records with the same `Domain.duplicate_key`, only the first is kept.
 
-What is a duplicate, a domain says by a key (`Domain.duplicate_key`). Near-copies are kept, in groups (see
-`pipeline/data/near_copy_groups.py`).
+Near-copies are kept, and stay on one side of the split (`near_copy_groups.py`).
 """
 
 from pipeline.domain import Domain
@@ -9,18 +8,18 @@ from pipeline.records import Record, Rejection
 
 
 class DuplicateFinder:
-    """The keys of what was kept so far, to be asked about each record in turn."""
+    """Remembers the keys of the records that were kept so far."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
         self._keys: set[int] = set()
 
     def find(self, record: Record) -> Rejection | None:
-        """Why a record is not to be kept; the key of one that is kept is remembered."""
+        """Return a rejection where a record is a duplicate; otherwise remember its key and return None."""
         key = self._domain.duplicate_key(record)
         if key is None:
             return None
-        # Millions of small records: eight bytes of a hash each, not the key itself.
+        # A hash of eight bytes instead of the key, because there may be millions of records.
         digest = hash(key)
         if digest in self._keys:
             return Rejection(record.id, "duplicate")

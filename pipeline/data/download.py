@@ -1,7 +1,6 @@
-"""Files fetched once from the network: checked, resumed where they broke off, kept in a cache folder.
+"""Downloads: each file is fetched once, checked by its checksum, and kept in a cache folder.
 
-pooch keeps the cache and the checksums; the transfer itself is ours, because a chromosome that broke off
-at 90% should go on at 90%. Next: `pipeline/data/sources.py`, the caller.
+pooch manages the cache and the checksums. The transfer is our own, because it must resume a broken download.
 """
 
 import hashlib
@@ -20,36 +19,36 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = (10.0, 30.0)
-"""Longest silence of a server: while connecting, and between two pieces of a file."""
+"""Time limits for the connection, and for the wait between two pieces of a file."""
 ATTEMPTS = 4
-"""Tries in a row that may break off before the error reaches the user."""
+"""Attempts at one download before it fails."""
 CHUNK_BYTES = 1 << 14
 MAX_BYTES = 1 << 33
-"""Of a file; of a list of checksums `MAX_LIST_BYTES`."""
+"""Size of a file, at most; of a list of checksums `MAX_LIST_BYTES`."""
 MAX_LIST_BYTES = 1 << 24
 SCHEMES = ("https://",)
-"""What an address may begin with, also one that a server sends us on to."""
+"""The allowed schemes of an address, also after a redirect."""
 LOCAL_COPY = "give a local copy with dataset.path=..."
 
 
 def fetch(
     url: str, sha256: str | None = None, checksums: str | None = None, cache_dir: Path | None = None
 ) -> Path:
-    """The cached copy of a file, downloaded where there is none.
+    """Return the cached copy of a file, after a download where there is none.
 
     `checksums` is the address, absolute or relative to `url`, of a list in the format of md5sum (UCSC's
-    md5sum.txt, NCBI's md5checksums.txt); it is read where there is no `sha256`. The cache is
-    `cache_dir`, else what the environment variable names, else the user's cache folder.
+    md5sum.txt, NCBI's md5checksums.txt). It is used where no `sha256` is given. The cache is `cache_dir`, or
+    the folder that the environment variable names, or the cache folder of the user.
 
-    Raises ToolError where the network or the server fails: what had arrived is kept and gone on from at
-    the next call. Raises DataError where the file is not there, or is not what the checksum says.
+    Raises ToolError where the network or the server fails; the part that has arrived is kept, and the next
+    call resumes there. Raises DataError where the file does not exist or its checksum differs.
     """
-    from filelock import FileLock
+    from filelock import FileLock  # late: most runs download nothing
 
-    target = _place(url, cache_dir)
+    target = _cache_path(url, cache_dir)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Two runs that start together want the same file once.
+        # Two runs that start together download the file once.
         with FileLock(f"{target}.lock"):
             return _fetch(url, target, sha256, checksums)
     except OSError as error:
@@ -64,13 +63,13 @@ def _fetch(url: str, target: Path, sha256: str | None, checksums: str | None) ->
     known = f"sha256:{sha256}" if sha256 else None
     if known is None and not checksums:
         raise ConfigError(f"{url}: a download needs a checksum: sha256 or checksums, in dataset.sources")
-    if known is None:
+    if known is None and checksums:
         _retrieve(urljoin(url, checksums), listing, None, MAX_LIST_BYTES)
         known = f"md5:{_listed_md5(listing, PurePosixPath(target.name).name, urljoin(url, checksums))}"
     try:
         return _retrieve(url, target, known)
     except ValueError as error:
-        # The list may be older than the file; it is read anew next time.
+        # The list may be older than the file; the next call reads it again.
         listing.unlink(missing_ok=True)
         raise DataError(
             f"{url}: the downloaded file does not have the expected checksum {known}; it was removed. "
@@ -79,29 +78,30 @@ def _fetch(url: str, target: Path, sha256: str | None, checksums: str | None) ->
 
 
 def _retrieve(url: str, target: Path, known_hash: str | None, max_bytes: int | None = None) -> Path:
-    import pooch
+    import pooch  # late: most runs download nothing
 
     pooch.get_logger().setLevel(logging.WARNING)
     part = target.with_name(f"{target.name}.part")
     if known_hash is None:
-        # Without a checksum two halves of different versions would go unnoticed.
+        # Without a checksum, nobody would notice two halves of different versions.
         part.unlink(missing_ok=True)
 
-    def download(address: str, temporary: str, _: Any) -> None:
+    def download(address: str, temporary: Any, _: Any, *, check_only: bool | None = False) -> None:
         _download(address, part, max_bytes or MAX_BYTES)
         part.replace(temporary)
 
-    return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=download))
+    downloader: Any = download  # pooch passes its arguments by position, whatever their names
+    return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=downloader))
 
 
-def _place(url: str, cache_dir: Path | None) -> Path:
-    """Where a file lies in the cache: under its own name, in a folder for its address."""
+def _cache_path(url: str, cache_dir: Path | None) -> Path:
+    """Return the path of a file in the cache: its own name, in a folder for its address."""
     name = PurePosixPath(unquote(urlparse(url).path)).name or "download"
     return (cache_dir or cache_folder()) / hashlib.sha256(url.encode()).hexdigest()[:12] / name
 
 
 def _listed_md5(listing: Path, name: str, url: str) -> str:
-    """The sum beside a name, in lines such as ``<md5>  ./chr4.fa.gz`` or ``<md5> *chr4.fa.gz``."""
+    """Return the checksum of a file from lines such as ``<md5>  ./chr4.fa.gz`` or ``<md5> *chr4.fa.gz``."""
     for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, entry = line.strip().partition(" ")
         if PurePosixPath(entry.strip().lstrip("*")).name == name:
@@ -111,8 +111,8 @@ def _listed_md5(listing: Path, name: str, url: str) -> str:
 
 
 def _session() -> "requests.Session":
-    """Connections by the allowed schemes alone: whatever leads to another address ends there."""
-    import requests
+    """Open a session that connects by the allowed schemes only, also after a redirect."""
+    import requests  # late: most runs download nothing
     from requests.adapters import HTTPAdapter
 
     session, adapter = requests.Session(), HTTPAdapter()
@@ -123,8 +123,8 @@ def _session() -> "requests.Session":
 
 
 def _download(url: str, part: Path, max_bytes: int) -> None:
-    """Bring `part` to its full length, from wherever it stands."""
-    import requests
+    """Complete the partial file `part`."""
+    import requests  # late: most runs download nothing
 
     for attempt in range(1, ATTEMPTS + 1):
         before = _size(part)
@@ -133,31 +133,31 @@ def _download(url: str, part: Path, max_bytes: int) -> None:
             return
         except requests.RequestException as error:
             arrived = _size(part)
-            # A server that gives nothing at all will not give more for being asked again at once.
+            # Another attempt is useless where this one brought nothing.
             if attempt == ATTEMPTS or arrived <= before:
                 raise ToolError(_explain(url, error, arrived)) from error
-            log.info("%s broke off after %s bytes; going on", url, f"{arrived:,}")
+            log.info("%s broke off after %s bytes; resuming", url, f"{arrived:,}")
 
 
 def _transfer(url: str, part: Path, max_bytes: int) -> None:
     have = _size(part)
-    # Compressed on the way, a file could not be gone on with at a byte of our own.
+    # A transfer with compression could not resume at a byte of the file.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with _session() as session, session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
         if answer.status_code == 416:
             if not answer.headers.get("Content-Range", "").endswith(f"/{have}"):
-                # What was kept is longer than the file has become.
+                # The kept part is longer than the present file.
                 part.unlink()
                 _transfer(url, part, max_bytes)
             return
         _check_status(url, answer)
-        goes_on = answer.status_code == 206
+        resumes = answer.status_code == 206
         length = answer.headers.get("Content-Length")
-        total = int(length) + have * goes_on if length else None
+        total = int(length) + have * resumes if length else None
         _check_size(url, total or 0, max_bytes)
-        arrived = have * goes_on
-        with part.open("ab" if goes_on else "wb") as stream, bar(part.stem, total, "B") as progress:
-            progress.update(have * goes_on)
+        arrived = have * resumes
+        with part.open("ab" if resumes else "wb") as stream, bar(part.stem, total, "B") as progress:
+            progress.update(have * resumes)
             for chunk in answer.iter_content(CHUNK_BYTES):
                 arrived += len(chunk)
                 _check_size(url, arrived, max_bytes)
@@ -182,7 +182,7 @@ def _check_status(url: str, answer: "requests.Response") -> None:
 def _explain(url: str, error: Exception, arrived: int) -> str:
     import requests
 
-    kept = f" ({arrived:,} bytes are kept, and gone on from next time)" if arrived else ""
+    kept = f" ({arrived:,} bytes are kept; the next run resumes there)" if arrived else ""
     if isinstance(error, requests.ConnectTimeout):
         what = f"no connection within {TIMEOUT_S[0]:g} s"
     elif isinstance(error, requests.Timeout) or "timed out" in str(error):

@@ -1,8 +1,8 @@
-"""Near-copies across a split in blocks: windows of the training data that stand in held-out blocks, too.
+"""Near-copies across a split in blocks: windows of the training data that are in held-out blocks too.
 
-Those of another record, such as a strain's, are taken out of training. Repeats within one record are not: a
-genome is full of them, and a model that knows them is no worse. How much of the test blocks training still
-contains is counted.
+Near-copies of other records, such as another strain, are removed from training. Repeats within one record are
+not: a genome has many, and a model should know them. The share of the test blocks that training still
+contains is reported.
 """
 
 from dataclasses import dataclass
@@ -14,51 +14,54 @@ from pipeline.data.minimizers import HASH_BITS
 from pipeline.data.near_copy_groups import CONTAINMENTS, MIN_SHARED
 
 WINDOW = 500
-"""Symbols that are kept or taken out together."""
+"""Symbols that are kept or removed together."""
 CONTAINED = 0.5
-"""A window of test data with this share of its minimizers in training is contained in it."""
+"""Training contains a test window where it has this share of the minimizers of the window."""
 _RECORD = np.uint64(2**HASH_BITS - 1)
 
 
 @dataclass(frozen=True)
 class PurgedSplit:
-    """`segments` as in `Corpus.segments`; `symbols` were taken out of training; `contained` is the share of
-    the test windows that training still contains."""
+    """A split without near-copies across it.
+
+    `segments` are as in `Corpus.segments`. `symbols` is the number of symbols that were removed from
+    training, and `contained` the share of the test windows that training still contains.
+    """
 
     segments: np.ndarray
     symbols: int
     contained: float
 
 
-def purge_near_copies(segments: np.ndarray, keys: np.ndarray, places: np.ndarray) -> PurgedSplit:
-    """Take near-copies of held-out blocks, in other records, out of the training segments.
+def purge_near_copies(segments: np.ndarray, keys: np.ndarray, positions: np.ndarray) -> PurgedSplit:
+    """Remove near-copies of held-out blocks of other records from the training segments.
 
-    `keys` and `places` are the minimizers of the whole corpus (`Sketcher.places`); segments are in order.
+    `keys` and `positions` are those of all minimizers of the corpus (`Sketcher.read`); segments are in order.
     """
-    number = np.searchsorted(segments[:, 0], places, side="right") - 1
-    inside = (number >= 0) & (places < segments[number, 1])
+    number = np.searchsorted(segments[:, 0], positions, side="right") - 1
+    inside = (number >= 0) & (positions < segments[number, 1])
     kinds = np.where(inside, segments[number, 2], -1)
     hashes, which = np.unique(keys >> np.uint64(HASH_BITS), return_inverse=True)
     held_out = np.zeros(len(hashes), bool)
     held_out[which[kinds > 0]] = True
-    window = places // WINDOW
+    window = positions // WINDOW
     trained = kinds == SUBSETS.index("train")
     copied = trained & (held_out & ~_repeated(keys, hashes))[which]
     windows = int(window.max(initial=0)) + 1
     each, shared = (np.bincount(window[chosen], minlength=windows) for chosen in (trained, copied))
-    taken = shared >= np.maximum(CONTAINMENTS[0] * each, MIN_SHARED)
-    beside = np.append(False, taken[:-1]) | np.append(taken[1:], False)
-    taken |= beside & (shared > 0)  # where a copy begins and ends
-    left = _without(segments, np.flatnonzero(taken))
+    removed = shared >= np.maximum(CONTAINMENTS[0] * each, MIN_SHARED)
+    adjacent = np.append(False, removed[:-1]) | np.append(removed[1:], False)
+    removed |= adjacent & (shared > 0)  # the windows in which a copy starts and ends
+    left = _without(segments, np.flatnonzero(removed))
     learned = np.zeros(len(hashes), bool)
-    learned[which[trained & ~taken[window]]] = True
+    learned[which[trained & ~removed[window]]] = True
     contained = _contained(window[kinds == 2], learned[which[kinds == 2]])
     sizes = [int((each[:, 1] - each[:, 0]).sum()) for each in (segments, left)]
     return PurgedSplit(left, sizes[0] - sizes[1], contained)
 
 
 def _repeated(keys: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    """Whether a record has each of `hashes` at several places."""
+    """Tell for each of `hashes` whether a record has it at several positions."""
     found, counts = np.unique(keys, return_counts=True)
     repeated = np.zeros(len(hashes), bool)
     repeated[np.searchsorted(hashes, found[counts > 1] >> np.uint64(HASH_BITS))] = True
@@ -66,14 +69,14 @@ def _repeated(keys: np.ndarray, hashes: np.ndarray) -> np.ndarray:
 
 
 def _contained(window: np.ndarray, learned: np.ndarray) -> float:
-    """The share of windows of which training has enough minimizers."""
+    """Return the share of windows that training contains."""
     _, which, each = np.unique(window, return_inverse=True, return_counts=True)
     known = np.bincount(which, weights=learned)
     return float((known >= CONTAINED * each).mean()) if len(each) else 0.0
 
 
 def _without(segments: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """The segments, those of training without these windows; what is left between two is a window or more."""
+    """Remove windows from the training segments; a remaining piece between two has at least a window."""
     pieces = []
     for start, stop, kind, record in segments.tolist():
         low, high = np.searchsorted(windows, [start // WINDOW, -(-stop // WINDOW)])

@@ -1,7 +1,9 @@
-"""The records that a checkpoint of a data set has not learned, so that its bits on them mean something.
+"""The held-out records of a pretrained checkpoint: a new split holds the same records out, so that bits are
+valid.
 
-A JSON file: ``held_out``, the digest of its test split that the checkpoint states (`Corpus.digest`), and
-``validation`` and ``test``, lists of record ids. All other records of the data set's sources it may know.
+The JSON file has ``held_out``, the digest of the test split in the checkpoint (`Corpus.digest`), and
+``validation`` and ``test``, lists of record ids. The checkpoint may have been trained on all other records of
+the data set.
 """
 
 import json
@@ -14,9 +16,10 @@ from pipeline.errors import DataError
 
 
 class PretrainedHeldOut:
-    """The list of one checkpoint; `subsets` has the number of the subset of each record listed, by its id.
+    """The held-out list of one checkpoint; `subsets` maps the id of a listed record to the number of its
+    subset.
 
-    Raises DataError where the file is none.
+    Raises DataError where the file is not such a list.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,11 +34,11 @@ class PretrainedHeldOut:
 
 
 def split_by_held_out_list(spans: np.ndarray, listed: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Segments of whole records: those listed as validation or test, and for training all others that are
-    no near-copies of these. Near-copies of a held-out record that the checkpoint may know are in no subset.
+    """Assign the listed records to validation and test, and all others to training, except near-copies.
 
-    `listed`, ``(records,)``, has the number of each record's subset, 0 of one that is not listed; `groups`,
-    ``(records,)``, its group of near-copies.
+    The checkpoint may have been trained on near-copies of held-out records that are not listed, so these are
+    in no subset. `listed`, ``(records,)``, is the number of the subset of each record, 0 where it is not
+    listed. `groups`, ``(records,)``, is its group of near-copies. Returns segments as in `Corpus.segments`.
     """
     near = np.isin(groups, groups[listed > 0])
     chosen = (listed > 0) | ~near

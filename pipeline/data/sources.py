@@ -1,6 +1,6 @@
-"""Where a data set's files come from: the user's own, those shipped with us or with a package, the network.
+"""The files of a data set: the user's own, those shipped with this program or a package, and downloads.
 
-`locate` gives plain paths of existing files; reading them is the domain's business.
+`locate` returns paths of existing files; the domain reads them.
 """
 
 import glob
@@ -21,11 +21,11 @@ from pipeline.runtime.folders import resource_folder
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One entry of a data set's list.
+    """One entry of the file list of a data set.
 
-    `at` is ``embedded:folder/file`` (shipped in our ``datasets``), ``package:name/glob`` (inside an
-    installed package) or an https address; `sha256` is checked where given; `checksums` is the address,
-    absolute or relative to `at`, of a list in the format of md5sum.
+    `at` is ``embedded:folder/file`` (in the folder ``datasets`` of this program), ``package:name/glob``
+    (inside an installed package) or an https address. `sha256` is checked where it is given. `checksums` is
+    the address, absolute or relative to `at`, of a list in the format of md5sum.
     """
 
     at: str
@@ -39,14 +39,14 @@ def locate(
     accepts_file: Callable[[Path], bool],
     cache_dir: Path | None = None,
 ) -> list[Path]:
-    """The files to read, absolute: those at the user's `path` if one is given, else those of the entries.
+    """Return the absolute paths of the files to read: those of the user's `path`, or else those of `entries`.
 
-    `path` is a file, a folder (walked through, in sorted order, hidden folders left out) or a glob, with
-    ``~`` for the home folder. `accepts_file` says which files of a folder to read, and which matches of a
-    glob if it accepts any; a file named outright is always read.
+    `path` is a file, a folder (walked in sorted order, without hidden folders) or a glob, with ``~`` for the
+    home folder. `accepts_file` selects the files of a folder, and the matches of a glob if it accepts any. A
+    file that `path` names itself is always read.
 
-    Raises ConfigError where there is neither a path nor an entry, DataError where a file is missing,
-    unreadable or not what its checksum says, ToolError where the network or a package fails.
+    Raises ConfigError where there is neither a path nor an entry, DataError where a file is missing, is
+    unreadable or has another checksum, and ToolError where the network or a package fails.
     """
     if path is not None:
         return _own_files(path, accepts_file)
@@ -59,8 +59,11 @@ def locate(
 
 
 def checkpoint_path(name: str, given: str | None, dataset: Any) -> Path | None:
-    """The checkpoint that the setting `name` of a run on a data set (`DatasetSettings`, or its node of the
-    configuration) names, if it does. Raises ConfigError where the data set comes with none."""
+    """Return the checkpoint that the setting `name` names as `given`, or None.
+
+    `dataset` is a `DatasetSettings` or its node of the configuration. Raises ConfigError for the pretrained
+    checkpoint of a data set that has none.
+    """
     if given != PRETRAINED:
         return Path(given).expanduser() if given else None
     if dataset.pretrained is None:
@@ -74,8 +77,8 @@ def checkpoint_path(name: str, given: str | None, dataset: Any) -> Path | None:
 
 
 def held_out_list_path(dataset: Any) -> Path | None:
-    """The list of the records of a data set's own sources that its checkpoint has not learned, if there is
-    one (`DatasetSettings`)."""
+    """Return the held-out list of the pretrained checkpoint, where the data set has one and `path` is not
+    set."""
     if dataset.path is not None or not (dataset.pretrained or {}).get("held_out"):
         return None
     (path,) = locate(None, [Source(dataset.pretrained["held_out"])], lambda _: True)
@@ -170,7 +173,7 @@ def _embedded(name: str, sha256: str | None) -> Path:
 
 
 def _packaged(pattern: str) -> list[Path]:
-    """Files matching ``name/glob`` inside an installed package, which is found without being imported."""
+    """Return the files that match ``name/glob`` inside an installed package, which is not imported."""
     name, *inside = PurePosixPath(pattern).parts
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:

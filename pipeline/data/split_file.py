@@ -1,9 +1,9 @@
-"""A split that a file prescribes: which records, or which stretches of them, are validation and test.
+"""A split that a file prescribes: the records, or intervals of them, of each subset.
 
 A line is ``record start end subset``, ``record subset`` (the whole record), or ``start end subset`` where the
-data is a single record, with tabs between; # starts a comment. Stretches count from 0, half-open, in the
-symbols of the record as it stands in its source, so that what a domain cuts out of it shifts nothing. Rows
-named train say what is trained on; where there is none, everything that is not held out is. No gap is added.
+data is a single record. Tabs separate the columns, and # starts a comment. Intervals are half-open and count
+from 0, in the symbols of the record in its source file, so symbols that a domain removes do not shift them.
+Where no row has the subset train, everything that is not held out is trained on. No gap is added.
 """
 
 import itertools
@@ -25,12 +25,12 @@ _SHAPE = (
     "subset, with tabs between; # starts a comment"
 )
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_STRETCH = re.compile(r"(.+):([0-9]+)-([0-9]+)")
+_INTERVAL = re.compile(r"(.+):([0-9]+)-([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """`record` is None where the line names none, `stop` where the row is a whole record."""
+    """`record` is None where the line has no name, `stop` is None where the row is a whole record."""
 
     line: int
     record: str | None
@@ -40,7 +40,7 @@ class _Row:
 
 
 def resolve_split_files(split: SplitSettings) -> list[Path]:
-    """The split's file, absolute, or nothing. Raises DataError where it is set and not there."""
+    """Return the absolute path of the split file, if one is set; raise DataError where it does not exist."""
     if split.file is None:
         return []
     path = Path(split.file).expanduser().absolute()
@@ -52,10 +52,10 @@ def resolve_split_files(split: SplitSettings) -> list[Path]:
 
 
 class PrescribedSplit:
-    """The rows of a split file, and what is met of the records that they name.
+    """The rows of a split file, and the lengths and positions of the records that they name.
 
-    Records go through `watch` as they are read, and through `place` as they are written. Raises DataError,
-    with file and line, for a row that is no row, and for rows that overlap.
+    Records pass through `track_lengths` as they are read, and through `add` as they are written. Raises
+    DataError, with file and line, for a malformed row and for rows that overlap.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,41 +64,42 @@ class PrescribedSplit:
         for row in self._read():
             self.rows[row.record].append(row)
         if not self.rows:
-            raise DataError(f"{path}: there is no row in it; {_SHAPE}")
+            raise DataError(f"{path}: it has no row; {_SHAPE}")
         if None in self.rows and len(self.rows) > 1:
-            raise self._error(self.rows[None][0].line, "no record's name, where other rows have one", _SHAPE)
+            raise self._error(self.rows[None][0].line, "no record name, where other rows have one", _SHAPE)
         for rows in self.rows.values():
             self._check_overlaps(rows)
         every = itertools.chain.from_iterable(self.rows.values())
         self.names_training = any(row.kind == SUBSETS.index("train") for row in every)
         self.lengths: dict[str, dict[Path, int]] = defaultdict(dict)
-        self.placed: list[tuple[str, int, int]] = []
+        self.positions: list[tuple[str, int, int]] = []
 
-    def watch(
+    def track_lengths(
         self, items: Iterable[Record | Rejection | Notice], path: Path
     ) -> Iterator[Record | Rejection | Notice]:
-        """The items of one source file, unchanged; how far the records named by rows reach is noted."""
+        """Pass on the items of one source file, and remember the known length of each record that rows
+        name."""
         for item in items:
-            reach = _reach(item, path)
-            if reach is not None and (reach[0] in self.rows or None in self.rows):
-                name, stop = reach
+            known = _known_length(item, path)
+            if known is not None and (known[0] in self.rows or None in self.rows):
+                name, stop = known
                 self.lengths[name][path] = max(self.lengths[name].get(path, 0), stop)
             yield item
 
-    def place(self, record: Record) -> None:
-        """Note where the next record of the corpus stood in its source."""
-        name, start = _place(record)
-        self.placed.append((name, start, len(record.symbols)))
+    def add(self, record: Record) -> None:
+        """Add the next record of the corpus by its position in its source."""
+        name, start = _source_position(record)
+        self.positions.append((name, start, len(record.symbols)))
 
     def segments(self, spans: np.ndarray) -> np.ndarray:
-        """``(n, 4)`` as `Corpus.segments`, of the records placed, whose codes lie at `spans`.
+        """Return ``(n, 4)`` as `Corpus.segments`, of the added records, whose codes are at `spans`.
 
-        Raises DataError, with file and line, for a row whose record was not met, or is shorter.
+        Raises DataError, with file and line, for a row whose record was not read, or is shorter.
         """
         self._check_reach()
         segments = []
         for number, ((name, start, length), (first, last)) in enumerate(
-            zip(self.placed, spans.tolist(), strict=True)
+            zip(self.positions, spans.tolist(), strict=True)
         ):
             at = first
             for row in self.rows.get(name) or self.rows.get(None, ()):
@@ -137,18 +138,20 @@ class PrescribedSplit:
             raise self._error(line, f"start and end {where[-2][:40]!r} and {where[-1][:40]!r}", _SHAPE)
         start, stop = int(where[-2]), int(where[-1])
         if start >= stop:
-            raise self._error(line, f"a stretch from {start} to {stop}", "the end lies behind the start")
+            raise self._error(
+                line, f"an interval from {start} to {stop}", "the end must be greater than the start"
+            )
         return _Row(line, record, start, stop, kind)
 
     def _check_overlaps(self, rows: list[_Row]) -> None:
-        """Sort the rows of one record, which may not overlap."""
+        """Sort the rows of one record; raise DataError where two overlap."""
         rows.sort(key=lambda row: row.start)
         for before, after in itertools.pairwise(rows):
             if before.stop is None or after.stop is None or after.start < before.stop:
                 raise self._error(
                     max(before.line, after.line),
-                    f"a stretch that overlaps that of line {min(before.line, after.line)}",
-                    "each symbol is in one subset at most; let one end where the other starts",
+                    f"an interval that overlaps that of line {min(before.line, after.line)}",
+                    "each symbol is in one subset at most; end one interval where the other starts",
                 )
 
     def _check_reach(self) -> None:
@@ -157,21 +160,21 @@ class PrescribedSplit:
             for row in rows:
                 if row.stop is not None and row.stop > length:
                     raise self._error(
-                        row.line, f"a stretch up to {row.stop}", f"the record has {length} symbols"
+                        row.line, f"an interval up to {row.stop}", f"the record has {length} symbols"
                     )
 
     def _length(self, name: str | None, line: int) -> int:
-        """Symbols of the one record that the rows mean."""
+        """Return the length of the record that the rows name."""
         if name is None and len(self.lengths) > 1:
             names = " and ".join(repr(known) for known in list(self.lengths)[:2])
-            raise self._error(line, "no record's name, but the data has several", f"{names}; {_SHAPE}")
-        found = next(iter(self.lengths.values())) if name is None else self.lengths.get(name, {})
+            raise self._error(line, "no record name, but the data has several records", f"{names}; {_SHAPE}")
+        found = next(iter(self.lengths.values()), {}) if name is None else self.lengths.get(name, {})
         if not found:
             raise self._error(
                 line,
-                f"record {name[:80]!r}, which was not read",
-                "names are those of the records in the data (records.tsv of a run without this file has "
-                "them, rejected.tsv what was left out)",
+                f"record {(name or '')[:80]!r}, which was not read",
+                "names are those of the records in the data (a run without this file lists them in "
+                "records.tsv, and the rejected ones in rejected.tsv)",
             )
         if len(found) > 1:
             files = " and ".join(str(path) for path in list(found)[:2])
@@ -184,18 +187,18 @@ class PrescribedSplit:
         return DataError(f"{self.path}:{line}: found {found}; {allowed}")
 
 
-def _place(record: Record) -> tuple[str, int]:
-    """The name of the record in the source, and where in it this one starts, from 0."""
+def _source_position(record: Record) -> tuple[str, int]:
+    """Return the name of the source record, and the position in it where this record starts, from 0."""
     if "start" in record.metadata:
         return record.metadata["source"], int(record.metadata["start"]) - 1
     return record.id, 0
 
 
-def _reach(item: Record | Rejection | Notice, path: Path) -> tuple[str, int] | None:
-    """A record's name, and a position up to which it is known to reach."""
+def _known_length(item: Record | Rejection | Notice, path: Path) -> tuple[str, int] | None:
+    """Return the name of a record and a lower bound of its length, if the item tells them."""
     if isinstance(item, Record):
-        name, start = _place(item)
+        name, start = _source_position(item)
         return name, start + len(item.symbols)
-    # What is cut out of a record, N for instance, may be its end.
-    match = _STRETCH.fullmatch(item.where.removeprefix(f"{path}:"))
+    # A part that the domain removes, such as N, may be the end of the record.
+    match = _INTERVAL.fullmatch(item.where.removeprefix(f"{path}:"))
     return (match[1], int(match[3])) if match else None

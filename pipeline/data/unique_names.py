@@ -1,4 +1,4 @@
-"""Names made unique: the second of a name gets a number behind it."""
+"""Unique names: a repeated name gets a number as its suffix."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from pipeline.records import Record
 
 
 class UniqueNames:
-    """Names that were given, to be asked about each further one.
+    """Remembers all names and makes each further one unique.
 
     >>> names = Names()
     >>> [names.unique(name) for name in ("chr1", "chr1", "chr1", "chr1.2")]
@@ -14,21 +14,21 @@ class UniqueNames:
     """
 
     def __init__(self) -> None:
-        # Eight bytes of a hash each, since there may be millions.
+        # A hash of eight bytes instead of the name, because there may be millions.
         self._given: set[int] = set()
         self._counts: dict[str, int] = {}
         self.renamed = 0
-        """How many names got a number."""
+        """Number of names that got a suffix."""
         self.example = ""
-        """The first of these."""
+        """The first name with a suffix."""
 
-    def own(self, record: Record) -> Record:
-        """The record, under a name of its own."""
+    def rename(self, record: Record) -> Record:
+        """Return the record under a unique name."""
         name = self.unique(record.id)
         return record if name == record.id else replace(record, id=name)
 
     def unique(self, name: str) -> str:
-        """The name, or the name with a number behind it where it was given before."""
+        """Return the name, with a number as its suffix where the name was used before."""
         if hash(name) not in self._given:
             self._given.add(hash(name))
             return name

@@ -5,6 +5,7 @@ at a known name there goes through this module. Next: `plain_data.py`, what is r
 """
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -83,6 +84,15 @@ def refuse_links(paths: Iterable[Path]) -> None:
 def is_text(name: str) -> bool:
     """Whether a name can be written as UTF-8: the system takes any bytes for one."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file in hexadecimal; raise DataError where it cannot be read to its end."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:  # on a broken disk, the error names no file
+        raise DataError(f"{path}: cannot be read ({error.strerror}); use a whole copy of it") from None
 
 
 @contextmanager

@@ -15,14 +15,17 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.data.corpus import SUBSETS, Corpus, CorpusWriter
 from pipeline.data.deduplication import DuplicateFinder
 from pipeline.data.pretrained_held_out import PretrainedHeldOut
+from pipeline.data.sources import held_out_list_path
 from pipeline.data.split_file import PrescribedSplit, resolve_split_files
 from pipeline.data.split_policy import Split, Splitter
 from pipeline.data.unique_names import UniqueNames
 from pipeline.domain import Domain
 from pipeline.errors import DataError
 from pipeline.records import Notice, Record, Rejection, ReportSection, StageResult
+from pipeline.run_folder.stage import Stage
 from pipeline.runtime.bgzip_truncation import lacks_end_marker
 from pipeline.runtime.progress import bar
+from pipeline.stages.run_inputs import RunInputs
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,28 @@ NOTICES_SHOWN = 10
 CHANGES_SHOWN = 6
 CUT = "the end-of-file marker of bgzip is absent: the file may be truncated; fetch or compress it again"
 REASONS_SHOWN = 3
+
+
+def build_ingest(run: RunInputs) -> Stage:
+    """Bind the settings of a run to the stage `ingest`."""
+    dataset, held_out_list = run.settings.dataset, held_out_list_path(run.settings.dataset)
+
+    def action(out_dir: Path) -> StageResult:
+        try:
+            result = ingest(run.files, run.domain, dataset.split, dataset.unknown, out_dir, held_out_list)
+        except DataError as error:
+            if dataset.advice is None or dataset.path is not None:
+                raise
+            raise DataError(f"{error}; {dataset.advice}") from None
+        shipped = dataset.title if dataset.path is None else None
+        title = {"data": shipped or run.domain.title_data(run.files)}
+        return replace(result, figures={**title, **result.figures})
+
+    data = {name: run.plain["dataset"][name] for name in ("path", "source", "unknown", "split")}
+    inputs = [*run.files, *run.domain.auxiliary_files(), *resolve_split_files(dataset.split)]
+    inputs += [held_out_list] if held_out_list is not None else []
+    settings = {"dataset": data, "domain": run.domain_for_reading}
+    return Stage("ingest", settings, action, inputs=inputs if run.files else [])
 
 
 def ingest(
@@ -56,7 +81,7 @@ def ingest(
     items = _without_notices(_read(files, domain, prescribed), notices)
     records, names = _kept(items, domain, out_dir / "rejected.tsv", rejected), UniqueNames()
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
-        for record in map(names.own, records):
+        for record in map(names.rename, records):
             writer.append(record)
             changed.update(record.metadata["changes"].split("; ") if "changes" in record.metadata else ())
             splitter.add(record, domain)
@@ -87,7 +112,7 @@ def _read(
         items = domain.read_corpus(path)
         symbols = 0
         try:
-            for item in prescribed.watch(items, path) if prescribed is not None else items:
+            for item in prescribed.track_lengths(items, path) if prescribed is not None else items:
                 if isinstance(item, Rejection) and item.everywhere:
                     lacking[item] += 1
                     continue

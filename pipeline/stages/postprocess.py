@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config.build import build
+from pipeline.config.composition import find_added_groups
 from pipeline.config.sampling import SampleSettings
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain, Render
@@ -22,6 +23,8 @@ from pipeline.records import (
     read_samples,
 )
 from pipeline.report.sample_grid import interleave_cells
+from pipeline.run_folder.stage import Stage
+from pipeline.stages.run_inputs import RunInputs
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,35 @@ class PostprocessInputs:
     seed: int
 
 
+def build_postprocess(run: RunInputs) -> Stage:
+    """Bind the settings of a run to the stage `postprocess`."""
+
+    def action(out_dir: Path) -> StageResult:
+        samples, settings = run.folder / "sample" / "samples.jsonl", run.settings
+        inputs = PostprocessInputs(
+            run.open_corpus(),
+            run.best_checkpoint,
+            samples,
+            run.domain,
+            settings.sample,
+            run.renders,
+            settings.seed,
+        )
+        return postprocess(inputs, out_dir)
+
+    settings = {name: run.plain[name] for name in ("sample", "render", *find_added_groups(run.plain))}
+    settings |= {"domain": run.domain_for_writing, "seed": run.settings.seed}
+    return Stage("postprocess", settings, action, ("ingest", "train", "sample"))
+
+
 def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     """Check and write the samples, compare them with the reference groups, run the renders."""
     first, records, rejected = _finished(inputs)
     raw = len(records) + len(rejected)
     outputs = [DomainOutput(rejections=tuple(rejected))]
     if records:
-        maker = ReferenceMaker(inputs.corpus, inputs.domain, first, inputs.sample.length, inputs.seed)
+        length = inputs.sample.length or inputs.domain.sample_length
+        maker = ReferenceMaker(inputs.corpus, inputs.domain, first, length, inputs.seed)
         references = maker.make()
         records, audited = inputs.domain.audit(records, references, out_dir)
         outputs += [DomainOutput(summary=references.remarks, conclusions=references.remarks), audited]

@@ -13,12 +13,14 @@ from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import DataError
 from pipeline.generation.attributes import Training
-from pipeline.generation.prompts import parse_primes
+from pipeline.generation.prompts import held_out, parse_primes, prime_files
 from pipeline.generation.requests import Drawing
 from pipeline.models.checkpoint import load
 from pipeline.records import ReportSection, Sample, StageResult, read_samples
 from pipeline.report.sample_grid import write_grid
+from pipeline.run_folder.stage import Stage
 from pipeline.runtime.progress import bar
+from pipeline.stages.run_inputs import RunInputs
 
 SHOWN = 3
 
@@ -36,6 +38,22 @@ class _Tally:
         self.symbols += len(sample.symbols)
         if self.count <= SHOWN:
             self.first.append(sample)
+
+
+def build_sample(run: RunInputs) -> Stage:
+    """Bind the settings of a run to the stage `sample`."""
+    settings, seed = run.settings.sample, run.settings.seed
+
+    def action(out_dir: Path) -> StageResult:
+        corpus = run.open_corpus() if (run.folder / "ingest").is_dir() else None
+        return sample(run.best_checkpoint, run.domain, settings, seed, out_dir, corpus)
+
+    # A file of primes may be missing where no samples are drawn.
+    primes = prime_files(settings) if "sample" in run.settings.stages else []
+    reads_corpus = held_out(settings) or bool(run.domain.requested)
+    needs = ("ingest", "train") if reads_corpus else ("train",)
+    bound = {"sample": run.plain["sample"], "domain": run.domain_for_sampling, "seed": seed}
+    return Stage("sample", bound, action, needs, primes, keeps_partial=True)
 
 
 def sample(

@@ -14,10 +14,13 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.data.sources import locate
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
+from pipeline.generation.requests import resolve_accelerator
 from pipeline.generation.surprisal import surprisals
 from pipeline.models.checkpoint import load
 from pipeline.records import RESULTS, Record, ReportSection, StageResult, Symbols, outputs_to_result
+from pipeline.run_folder.stage import Stage
 from pipeline.runtime.progress import track
+from pipeline.stages.run_inputs import RunInputs
 
 Scored = tuple[Record, np.ndarray]
 """A record, and the bits of each of its symbols."""
@@ -28,6 +31,22 @@ def files_to_score(settings: ScoreSettings, domain: Domain) -> list[Path]:
     if settings.path is None:
         raise ConfigError("stages=[score]: set score.path=FILE, FOLDER or 'GLOB', the sequences to be scored")
     return locate(settings.path, [], domain.accepts_file)
+
+
+def build_score(run: RunInputs) -> Stage:
+    """Bind the settings of a run to the stage `score`."""
+    settings, domain, files = run.settings, run.scored_domain, list(run.scored_files)
+
+    def action(out_dir: Path) -> StageResult:
+        device = resolve_accelerator(settings.sample)
+        context = settings.score.context if domain.reads_parts else 0
+        return score(run.best_checkpoint, domain, files, settings.dataset.unknown, out_dir, device, context)
+
+    bound = {"unknown": settings.dataset.unknown, "domain": run.domain_for_reading, "seed": settings.seed}
+    bound |= {name: run.plain["domain"].get(name) for name in run.domain.score_settings}
+    bound["context"] = settings.score.context
+    inputs = [*files, *domain.auxiliary_files()] if files else []
+    return Stage("score", bound, action, ("train",), inputs)
 
 
 def score(

@@ -23,7 +23,7 @@ from pipeline.config.unknown_keys import RENAMED, describe_unknown_key
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
 from pipeline.models.recurrent import Recurrent
-from pipeline.run import _renders
+from pipeline.run import build_renders
 from pipeline.runtime.folders import resource_folder
 
 CONF = resource_folder("conf")
@@ -64,9 +64,9 @@ def test_a_data_set_goes_with_the_renders_of_its_family_and_no_others(dataset, g
         wanted = "protein" if name == "protein" else {"render": "music", "blast": "genome"}[group]
         if name != "none" and family != wanted:
             with pytest.raises(ConfigError, match=f"but the data set is {family}; leave {group} out"):
-                _renders(config)
+                build_renders(config)
         else:
-            assert [isinstance(each, Render) for each in _renders(config)] == [True] * (name != "none")
+            assert [isinstance(each, Render) for each in build_renders(config)] == [True] * (name != "none")
 
 
 @pytest.mark.parametrize("experiment", names("experiment"))
@@ -219,7 +219,7 @@ def test_an_unknown_key_of_a_built_object_names_the_nearest():
     [
         "os.system",
         "pipeline.run.run",
-        "pipeline.run_folder.RunFolder",
+        "pipeline.run_folder.folder.RunFolder",
         "pipeline.nothing.X",
         "pipeline..x",
         "x",

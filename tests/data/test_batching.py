@@ -102,7 +102,7 @@ def test_evaluation_never_cuts():
 
 
 @given(st.lists(st.integers(1, 100_000), min_size=1, max_size=20), st.integers(EXCERPT_SYMBOLS, 300_000))
-def test_stretches_are_spread_evenly_over_the_segments(lengths, most):
+def test_excerpts_are_spread_evenly_over_the_segments(lengths, most):
     segments = make_segments(lengths)
     chosen, total = excerpt_segments(segments, most), sum(lengths)
     if total <= most:

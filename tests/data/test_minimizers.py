@@ -19,7 +19,7 @@ def sketch(*sequences: str) -> tuple[np.ndarray, np.ndarray]:
     codes = [ALPHABET.encode(each, "replace", "x") for each in sequences]
     ends = np.cumsum([len(each) for each in codes])
     spans = np.column_stack([ends - [len(each) for each in codes], ends])
-    sketcher = Sketcher.of(Nucleotide(), ALPHABET, int(ends[-1]))
+    sketcher = Sketcher.for_corpus(Nucleotide(), ALPHABET, int(ends[-1]))
     return sketcher.keys(np.concatenate(codes), spans)
 
 
@@ -61,7 +61,7 @@ def test_chunks_of_the_file_change_nothing(tmp_path, monkeypatch):
     (tmp_path / "codes.bin").write_bytes(codes.tobytes())
     ends = np.array([100, 900, 1_000, 3_000])
     spans = np.column_stack([np.append(0, ends[:-1]), ends])
-    sketcher = Sketcher.of(Nucleotide(), ALPHABET, 3_000)
+    sketcher = Sketcher.for_corpus(Nucleotide(), ALPHABET, 3_000)
     for size in (1, 950, 10_000):
         monkeypatch.setattr("pipeline.data.minimizers.CHUNK_SYMBOLS", size)
         pieces = sketcher.read(tmp_path / "codes.bin", codes.dtype, spans)
@@ -78,7 +78,9 @@ def test_more_minimizers_than_expected_are_all_found():
 
 
 def test_windows_widen_so_that_memory_stays_bounded():
-    widths = [Sketcher.of(Nucleotide(), ALPHABET, symbols).window for symbols in (10**6, 10**8, 10**9)]
+    widths = [
+        Sketcher.for_corpus(Nucleotide(), ALPHABET, symbols).window for symbols in (10**6, 10**8, 10**9)
+    ]
     assert widths == [8, 23, 238]
 
 

@@ -24,7 +24,7 @@ def ingested(folder: Path, *sequences: str) -> tuple[Corpus, StageResult]:
 
 def share_in_training(corpus: Corpus) -> float:
     """The share of the minimizers of held-out data that training has."""
-    sketcher = Sketcher.of(Nucleotide(), corpus.alphabet, 1)
+    sketcher = Sketcher.for_corpus(Nucleotide(), corpus.alphabet, 1)
     train, validation, test = (
         sketcher.keys(corpus.codes, corpus.subset_segments(subset))[0] >> np.uint64(32)
         for subset in ("train", "validation", "test")
@@ -41,7 +41,7 @@ def test_blocks_of_a_strain_are_not_learned_from_another(tmp_path):
     assert corpus.subset_size("train") > 0.8 * len(corpus.codes)
     assert 10_000 < result.figures["purged_symbols"] < 60_000
     assert result.figures["test_share_in_training"] < 0.02
-    assert "are near-copies of held-out blocks, and are not trained on" in result.summary[1]
+    assert "are near-copies of held-out blocks and are not trained on" in result.summary[1]
 
 
 def test_a_region_within_a_longer_one_is_not_learned_where_that_is_held_out(tmp_path):
@@ -56,7 +56,7 @@ def test_repeats_within_one_sequence_are_learned_and_counted(tmp_path):
     _, result = ingested(tmp_path, "".join(part + repeat for part in parts))
     assert result.figures["purged_symbols"] == 0
     assert 0.2 < result.figures["test_share_in_training"] < 0.8
-    assert result.summary[1].endswith("% of the test split stands in the training data, too: repeats")
+    assert result.summary[1].endswith("% of the test split is in the training data too: repeats")
 
 
 def test_an_unrelated_sequence_is_learned_whole(tmp_path):

@@ -176,7 +176,7 @@ def test_of_tunes_cut_in_blocks_one_setting_is_learned(tmp_path):
 
 @pytest.mark.parametrize("few", [0, 4, 100])
 def test_groups_do_not_depend_on_how_many_pairs_are_compared(monkeypatch, few):
-    monkeypatch.setattr("pipeline.data.near_copy_groups.FEW", few)
+    monkeypatch.setattr("pipeline.data.near_copy_groups.MAX_ALL_PAIRS", few)
     grouping, rng = NearCopyGrouper(), np.random.default_rng(1)
     families = [rng.integers(0, 2**63, 40).astype(np.uint64) for _ in range(10)]
     for record in range(100):

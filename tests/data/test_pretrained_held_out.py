@@ -1,4 +1,5 @@
-"""A list of what a checkpoint has not learned: the default split keeps to it; no copy of it is learned."""
+"""The held-out list of a pretrained checkpoint: the default split follows it, and no near-copy is trained
+on."""
 
 import json
 import random
@@ -40,7 +41,7 @@ def test_the_default_split_keeps_to_the_list_and_another_can_be_asked_for(tmp_pa
             assert (found[1], found[2], corpus.held_out) == (["r3", "r5"], ["r7"], "abc")
             assert len(found[0]) == 57 and "copy" not in found[0]
             assert result.kept["records_in_no_subset"] == 1
-            assert result.summary[-1] == "1 record is in no subset, as near-copies of held-out ones"
+            assert result.summary[-1] == "1 record is in no subset: near-copies of held-out records"
         else:
             assert corpus.held_out is None and len(found[1]) == len(found[2]) == 3
 

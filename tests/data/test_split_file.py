@@ -36,7 +36,7 @@ def bases_of(length: int, seed: int = 1) -> str:
     return "".join(some_dna(length, seed).split()).upper()
 
 
-# --- stretches --------------------------------------------------------------------------------------------
+# --- intervals --------------------------------------------------------------------------------------------
 
 
 def test_rows_are_positions_in_the_source_whatever_is_cut_out(tmp_path):
@@ -129,8 +129,8 @@ A_AND_B = f">a\n{bases_of(300)}\n>b\n{bases_of(300, 2)}NNNN\n"
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("", r"split\.tsv: there is no row in it; a line is"),
-        ("# nothing\n", r"split\.tsv: there is no row in it"),
+        ("", r"split\.tsv: it has no row; a line is"),
+        ("# nothing\n", r"split\.tsv: it has no row"),
         ("a\t0\t9\ttest\nb\n", r"split\.tsv:2: found 1 columns"),
         ("a 0 9 test\n", r"split\.tsv:1: found 1 columns"),
         ("a\t\t9\ttest\n", r"split\.tsv:1: found 4 columns, or an empty one"),
@@ -138,15 +138,21 @@ A_AND_B = f">a\n{bases_of(300)}\n>b\n{bases_of(300, 2)}NNNN\n"
         ("a\t-1\t9\ttest\n", r"split\.tsv:1: found start and end '-1' and '9'"),
         ("a\t0\t" + "9" * 5_000 + "\ttest\n", r"split\.tsv:1: found start and end '0' and '9{40}'"),
         ("a\t0\t٣\ttest\n", r"split\.tsv:1: found start and end"),
-        ("a\t9\t9\ttest\n", r"split\.tsv:1: found a stretch from 9 to 9"),
-        ("a\t50\t99\ttest\na\t0\t51\ttest\n", r"split\.tsv:2: found a stretch that overlaps that of line 1"),
-        ("a\ttest\na\t0\t51\ttrain\n", r"split\.tsv:2: found a stretch that overlaps that of line 1"),
-        ("a\t0\t51\ttest\na\ttest\n", r"split\.tsv:2: found a stretch that overlaps"),
-        ("a\ttest\n0\t51\ttest\n", r"split\.tsv:2: found no record's name, where other rows have one"),
-        ("\n0\t51\ttest\n", r"split\.tsv:2: found no record's name, but the data has several; 'a' and 'b'"),
+        ("a\t9\t9\ttest\n", r"split\.tsv:1: found an interval from 9 to 9"),
+        (
+            "a\t50\t99\ttest\na\t0\t51\ttest\n",
+            r"split\.tsv:2: found an interval that overlaps that of line 1",
+        ),
+        ("a\ttest\na\t0\t51\ttrain\n", r"split\.tsv:2: found an interval that overlaps that of line 1"),
+        ("a\t0\t51\ttest\na\ttest\n", r"split\.tsv:2: found an interval that overlaps"),
+        ("a\ttest\n0\t51\ttest\n", r"split\.tsv:2: found no record name, where other rows have one"),
+        (
+            "\n0\t51\ttest\n",
+            r"split\.tsv:2: found no record name, but the data has several records; 'a' and 'b'",
+        ),
         ("a\ttest\nc\ttest\n", r"split\.tsv:2: found record 'c', which was not read"),
-        ("a\t0\t301\ttest\n", r"split\.tsv:1: found a stretch up to 301; the record has 300 symbols"),
-        ("b\t0\t305\ttest\n", r"split\.tsv:1: found a stretch up to 305; the record has 304 symbols"),
+        ("a\t0\t301\ttest\n", r"split\.tsv:1: found an interval up to 301; the record has 300 symbols"),
+        ("b\t0\t305\ttest\n", r"split\.tsv:1: found an interval up to 305; the record has 304 symbols"),
         ("b\t0\t304\ttest\n", r"0 symbols fall to validation, .* or more rows for it in .*split\.tsv"),
         ("a\t0\t9\xff\ttest\n", r"split\.tsv:1: found start and end"),
     ],

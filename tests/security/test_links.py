@@ -8,7 +8,8 @@ from tiny import errors, manifest_of, on
 
 from pipeline.errors import DataError
 from pipeline.records import StageResult
-from pipeline.run_folder import RunFolder, Stage
+from pipeline.run_folder.folder import RunFolder
+from pipeline.run_folder.stage import Stage
 from pipeline.runtime import files
 
 PLANTED = (
@@ -92,7 +93,7 @@ def test_a_hard_link_is_refused_where_a_run_would_change_its_file(type_in, text_
 def test_a_partial_stage_with_a_hard_link_is_not_gone_on_with(tmp_path, victim, linked):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    folder.open({"dataset": "text", "overrides": [], "config": {}}, going_on=False)
+    folder.open({"dataset": "text", "overrides": [], "config": {}}, continuing=False)
 
     def killed(out_dir):
         (out_dir / "metrics.csv").write_text("step\n")

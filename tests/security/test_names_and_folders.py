@@ -13,7 +13,9 @@ from tiny import manifest_of, on
 
 from pipeline.errors import DataError
 from pipeline.records import StageResult
-from pipeline.run_folder import RunFolder, Stage, claim_folder
+from pipeline.run_folder.folder import RunFolder
+from pipeline.run_folder.lock import claim_folder
+from pipeline.run_folder.stage import Stage
 from pipeline.runtime import process
 
 
@@ -82,7 +84,7 @@ def test_an_input_that_grows_while_it_is_read_is_an_error(tmp_path):
 
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    folder.open({"dataset": "text", "overrides": [], "config": {}}, going_on=False)
+    folder.open({"dataset": "text", "overrides": [], "config": {}}, continuing=False)
     with pytest.raises(DataError, match=r"in\.txt: it changed while it was read"):
         folder.run(Stage("ingest", {}, action, inputs=[source]))
     assert "ingest" not in manifest_of(folder.path)["stages"]

@@ -10,7 +10,7 @@ from pipeline.config.build import plain_settings
 from pipeline.config.schema import TrainSettings
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError
-from pipeline.run import _explicit
+from pipeline.run import explicit_settings
 from pipeline.training.autotune import RESULT_FILE, Autotuner, AutotuneResult, _choose_for_budget, autotune
 from pipeline.training.inputs import TrainInputs
 
@@ -162,8 +162,8 @@ def test_small_steps_get_one_thread_without_a_trial(make_inputs):
 
 def test_explicit_settings_are_those_of_the_command_line_and_of_an_experiment():
     given = ["dataset=folk", "model=gru", "model.hidden_size=9", "train.lr=0.1", "seed=3"]
-    assert _explicit(given) == ("model.hidden_size", "train.lr")
-    found = _explicit(["experiment=drosophila"])
+    assert explicit_settings(given) == ("model.hidden_size", "train.lr")
+    found = explicit_settings(["experiment=drosophila"])
     assert found == ("model.hidden_size", "model.num_layers", "train.max_epochs")
     config = plain_settings(compose_config("experiment=drosophila"))
     assert config["model"]["hidden_size"] == 64

@@ -10,15 +10,16 @@ from tiny import manifest_of
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import DomainOutput, Rejection, ReportSection, StageResult, outputs_to_result
-from pipeline.run_folder import RunFolder, Stage, read_manifest, write_atomically
+from pipeline.run_folder.folder import RunFolder, read_manifest, write_atomically
+from pipeline.run_folder.stage import Stage
 
 # --- stages that write a word -----------------------------------------------------------------------------
 
 
-def opened(path: Path, going_on: bool = True) -> RunFolder:
+def opened(path: Path, continuing: bool = True) -> RunFolder:
     folder = RunFolder(path)
     path.mkdir(exist_ok=True)
-    folder.open({"overrides": []}, going_on)
+    folder.open({"overrides": []}, continuing)
     return folder
 
 
@@ -46,7 +47,7 @@ def test_a_stage_is_made_once(tmp_path):
 
 
 def test_a_checkout_that_was_never_installed_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.run_folder.DISTRIBUTION", "sequence-pipeline-of-nobody")
+    monkeypatch.setattr("pipeline.run_folder.environment.DISTRIBUTION", "sequence-pipeline-of-nobody")
     opened(tmp_path).run(stage("a"))
     environment = manifest_of(tmp_path)["environment"]
     assert environment["numpy"] == np.__version__
@@ -185,8 +186,8 @@ def test_equal_stages_are_taken_over_from_a_donor(tmp_path):
 
 def test_a_folder_with_a_run_is_not_entered_unasked(tmp_path):
     opened(tmp_path)
-    with pytest.raises(ConfigError, match=r"already holds a run; go on with it by run="):
-        opened(tmp_path, going_on=False)
+    with pytest.raises(ConfigError, match=r"already holds a run; continue it with run="):
+        opened(tmp_path, continuing=False)
 
 
 def test_one_process_at_a_time(tmp_path):
