@@ -29,6 +29,8 @@ USUAL_SHARE = 0.95
 """The longest fragments of so many held-out real tunes are no copies either."""
 MIN_REAL = 20
 """Fewer real tunes do not tell what is usual."""
+CHANCE = 0.01
+"""Significance level of a share of copies that is larger than that of real tunes."""
 AT_ONCE = 256
 """Tunes whose distances to all training tunes are in memory at a time."""
 COLUMNS = (
@@ -199,11 +201,26 @@ def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, not
     line += " one"
     if len(found.get(REAL, ())) < MIN_REAL:
         return f"{line} training {kind} (too few held-out real {kind}s to compare with)"
-    # Three standard errors of the share that real tunes have.
-    real, size = _share_copied(found[REAL], limit), len(found[SAMPLES])
-    margin = 3 * np.sqrt(max(real * (1 - real), 1 / size / 4) / size)
-    told = "more than" if copies / size > real + margin else "no more than"
-    return f"{line} training {kind}, {told} held-out real {kind}s do ({real:.0%})"
+    size, held_out = len(found[SAMPLES]), f"held-out real {kind}s"
+    real, of_real = sum(each.fragment > limit for each in found[REAL]), len(found[REAL])
+    if not _is_more(size, size, real, of_real):
+        compared = f" (too few {kind}s to compare with {held_out}, {real / of_real:.0%})"
+    elif copies / size <= real / of_real:
+        compared = f", no more than {held_out} do ({real / of_real:.0%})"
+    elif _is_more(copies, size, real, of_real):
+        compared = f", more than {held_out} do ({real / of_real:.0%})"
+    else:
+        compared = f": no difference found from {held_out} ({real / of_real:.0%})"
+    return f"{line} training {kind}{compared}"
+
+
+def _is_more(copies: int, size: int, other_copies: int, other_size: int) -> bool:
+    """Whether a share is larger than another one, by Fisher's exact test, one-sided."""
+    # SciPy takes a while to load.
+    from scipy.stats import fisher_exact
+
+    table = [[copies, size - copies], [other_copies, other_size - other_copies]]
+    return bool(fisher_exact(table, "greater").pvalue < CHANCE)
 
 
 def _distances_told(distances: Mapping[str, Sequence[float]], kind: str) -> str:

@@ -13,7 +13,7 @@ from pipeline.domains.music.compare.form import (
     is_aabb,
     part_lengths,
 )
-from pipeline.domains.music.compare.note_table import NoteTable, TuneNotes
+from pipeline.domains.music.compare.note_table import STEPS, NoteTable, TuneNotes
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Piece
 
 A = "d2fd adfd|edef gfed|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4"
@@ -64,6 +64,10 @@ def test_intervals_and_their_limit():
 def test_lengths_are_counted_in_twelfths_of_a_quarter():
     found = measured.lengths(notes("C2 (3DEF z C/ C/4 C/4|]"))
     assert {int(at): int(found[at]) for at in np.flatnonzero(found)} == {24: 1, 8: 3, 6: 1, 3: 2}
+
+
+def test_a_note_longer_than_a_whole_note_counts_as_one():
+    assert len(measured.lengths(notes("C2|]"))) == measured.MAX_LENGTH_STEPS + 1 == 4 * STEPS + 1
 
 
 def test_figures_as_muspy_defines_them():

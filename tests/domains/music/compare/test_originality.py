@@ -45,6 +45,22 @@ def test_a_copy_is_flagged_or_dropped(training, tunes, tmp_path):
     assert [row["copied"] for row in rows[:2]] == ["yes", ""]
 
 
+@pytest.mark.parametrize(("copies", "new", "said"), [
+    (1, 0, "1 of 1 tunes have over {} notes in a row from one training tune (too few tunes to compare with"),
+    (2, 14, "training tune: no difference found from held-out real tunes (0%)"),
+    (0, 16, "training tune, no more than held-out real tunes do (0%)"),
+    (12, 4, "training tune, more than held-out real tunes do (0%)"),
+])  # fmt: skip
+def test_more_or_no_more_copies_are_claimed_only_where_the_test_says_so(
+    training, tunes, tmp_path, copies, new, said
+):
+    copied = [Record(f"copy {number}", HEADER + REEL, {}) for number in range(copies)]
+    others = [Record(f"new {number}", HEADER + "A2B2 c2d2|e2c2 A4|]", {}) for number in range(new)]
+    _, outputs, _ = audited([*copied, *others], training, tunes[40:70], tmp_path)
+    limit = outputs.summary[0].split(" notes")[0].split()[-1]
+    assert said.format(limit) in outputs.summary[0]
+
+
 def test_what_cannot_be_read_is_no_copy(training, tunes, tmp_path):
     kept, _, rows = audited([Record("odd", "no tune", {})], training, tunes[40:70], tmp_path)
     assert len(kept) == 1 and rows[0]["longest_fragment_notes"] == "0"
