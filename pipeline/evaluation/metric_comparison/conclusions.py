@@ -10,6 +10,8 @@ from pipeline.evaluation.metric_comparison.subsampling import MIN_BLOCKS
 
 MAX_NAMED = 4
 """Metrics that a line names."""
+MIN_LOST = 2
+"""Metrics on which the Markov chain is nearer: one may be chance."""
 LOW_POWER_SHARE = 0.75
 """Where shuffled sequences are indistinguishable on this share of the metrics, the test has low power."""
 
@@ -78,11 +80,11 @@ def summarize(groups: Collection[str], results: Sequence[MetricResult], terms: C
     """
     if not (REAL in groups and SAMPLES in groups):
         return []
-    tested = [result for result in results if result.testable and SAMPLES in result.groups]
+    tested = _tested(results)
     if not tested:
         more = "sample.count and dataset.split.test give more"
         return [f"samples and held-out {terms.real}: too few {terms.symbols} to test; {more}"]
-    lines = [_count_line(tested, terms), *_compare_with_markov(tested, terms)]
+    lines = [_count_line(results, terms), *_compare_with_markov(_compared(results), terms)]
     for prefix in terms.headline_metrics:
         named = [result for result in tested if result.metric.name.startswith(prefix)]
         if named:
@@ -104,17 +106,50 @@ def count_indistinguishable(results: Sequence[MetricResult], name: str) -> int:
     return sum(not any(result.differs_from_real(name) for result in each) for each in families)
 
 
-def _count_line(tested: Sequence[MetricResult], terms: ComparisonTerms) -> str:
+def _tested(results: Sequence[MetricResult]) -> list[MetricResult]:
+    """The results that count, by the references alone."""
+    return [result for result in results if result.testable and SAMPLES in result.groups]
+
+
+def _compared(results: Sequence[MetricResult]) -> list[MetricResult]:
+    """Those, and the others on which the samples differ nevertheless."""
+    groups = {REAL, SAMPLES}
+    return [
+        each
+        for each in results
+        if groups <= set(each.groups) and (each.testable or each.differs_from_real(SAMPLES))
+    ]
+
+
+def _name_more(results: Sequence[MetricResult], tested: Sequence[MetricResult]) -> str:
+    """The families of metrics on which the samples differ, and none of which counts."""
+    counted = {each.metric.family or each.metric.name for each in tested}
+    others = [each for each in _compared(results) if not each.testable]
+    more = [each for each in others if (each.metric.family or each.metric.name) not in counted]
+    names = [_short_name(each[-1]) for each in group_by_family(more)]
+    return (
+        f"; the samples also differ on {_some(names)}, not counted because no reference does" if names else ""
+    )
+
+
+def _has_low_power(tested: Sequence[MetricResult]) -> bool:
+    """Whether shuffled sequences, too, are indistinguishable from real ones on most metrics."""
+    if not tested or SHUFFLED not in tested[0].baselines:
+        return False
+    return count_indistinguishable(tested, SHUFFLED) >= LOW_POWER_SHARE * len(group_by_family(tested))
+
+
+def _count_line(results: Sequence[MetricResult], terms: ComparisonTerms) -> str:
+    tested = _tested(results)
     metrics = len(group_by_family(tested))
     others = [*tested[0].baselines, *([CONTROL] if CONTROL in tested[0].groups else [])]
     counts = ", ".join(f"{name} on {count_indistinguishable(tested, name)}" for name in others)
     count = f"{count_indistinguishable(tested, SAMPLES)} of {metrics} metrics of {terms.subject}"
     line = f"samples: indistinguishable from held-out {terms.real} on {count}"
     line = f"{line} ({counts})" if counts else line
-    shuffled = SHUFFLED in tested[0].baselines
-    if shuffled and count_indistinguishable(tested, SHUFFLED) >= LOW_POWER_SHARE * metrics:
-        return f"{line}; too few held-out {terms.real} to conclude from"
-    return line
+    if _has_low_power(tested):
+        line = f"{line}; too few held-out {terms.real} to conclude from"
+    return f"{line}{_name_more(results, tested)}"
 
 
 def _compare_with_markov(tested: Sequence[MetricResult], terms: ComparisonTerms) -> list[str]:
@@ -131,15 +166,19 @@ def _compare_with_markov(tested: Sequence[MetricResult], terms: ComparisonTerms)
 
 
 def list_warnings(results: Sequence[MetricResult], terms: ComparisonTerms) -> list[str]:
-    """A warning with a remedy where samples differ from real sequences on most metrics, and the Markov chain
-    is nearer on more metrics than the samples are."""
-    tested = [result for result in results if result.testable and SAMPLES in result.groups]
-    markov = _find_markov(tested)
-    metrics = len(group_by_family(tested))
-    if markov is None or 2 * count_indistinguishable(tested, SAMPLES) >= metrics:
+    """A warning with a remedy where the Markov chain is nearer to real sequences on more metrics than the
+    samples are, and these differ from real ones on most metrics.
+
+    Where few metrics can find a difference, the chain being nearer on `MIN_LOST` is enough.
+    """
+    tested, compared = _tested(results), _compared(results)
+    markov = _find_markov(compared)
+    if markov is None:
         return []
-    nearer, further = len(_name_lost(tested, markov, SAMPLES)), len(_name_lost(tested, SAMPLES, markov))
-    if further <= nearer:
+    metrics = len(group_by_family(compared))
+    nearer, further = (len(_name_lost(compared, *pair)) for pair in ((markov, SAMPLES), (SAMPLES, markov)))
+    most = 2 * count_indistinguishable(compared, SAMPLES) < metrics
+    if further <= nearer or not (most or (_has_low_power(tested) and further >= MIN_LOST)):
         return []
     return [
         f"the samples are worse than those of {markov}: it is nearer to {terms.real} on {further} of "
@@ -193,7 +232,12 @@ def _name_lost(tested: Sequence[MetricResult], worse: str, than: str) -> list[st
     lost = ([result for result in each if _loses(result, worse, than)] for each in group_by_family(tested))
     worst = [max(each, key=lambda result: result.standard_errors_from_real(worse)) for each in lost if each]
     ranked = sorted(worst, key=lambda result: -result.standard_errors_from_real(worse))
-    return [result.metric.name.rstrip(")").partition(" (")[0] for result in ranked]
+    return [_short_name(result) for result in ranked]
+
+
+def _short_name(result: MetricResult) -> str:
+    """The name of a metric without its unit."""
+    return result.metric.name.rstrip(")").partition(" (")[0]
 
 
 def _loses(result: MetricResult, worse: str, than: str) -> bool:
@@ -203,8 +247,8 @@ def _loses(result: MetricResult, worse: str, than: str) -> bool:
 def _some(names: Sequence[str]) -> str:
     if not names:
         return "0 metrics"
-    more = ", …" if len(names) > MAX_NAMED else ""
-    return f"{len(names)} metric{'s' * (len(names) > 1)} ({', '.join(names[:MAX_NAMED])}{more})"
+    more = "; …" if len(names) > MAX_NAMED else ""
+    return f"{len(names)} metric{'s' * (len(names) > 1)} ({'; '.join(names[:MAX_NAMED])}{more})"
 
 
 def _both_values(result: MetricResult, terms: ComparisonTerms) -> str:

@@ -12,10 +12,11 @@ from pipeline.evaluation.metric_comparison.conclusions import (
     conclude,
     count_indistinguishable,
     describe_largest_differences,
+    list_warnings,
     summarize,
 )
 from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
-from pipeline.evaluation.metric_comparison.groups import CONTROL, REAL, SAMPLES, SHUFFLED
+from pipeline.evaluation.metric_comparison.groups import CONTROL, RANDOM, REAL, SAMPLES, SHUFFLED
 from pipeline.evaluation.metric_comparison.metric import Metric
 from pipeline.evaluation.metric_comparison.mixtures import mix_symbols
 from pipeline.evaluation.metric_comparison.result import Estimate, MetricResult
@@ -244,6 +245,24 @@ def test_it_is_said_where_a_markov_chain_is_nearer():
     assert summarize(groups, found, TERMS)[1] == (
         "samples are nearer to real words than Markov order 1 on 0 metrics; Markov order 1 is nearer on 1 "
         "metric (share of a)"
+    )
+
+
+def test_a_difference_is_said_where_no_reference_differs():
+    groups = {SAMPLES: texts(0.9, 100, 1), REAL: texts(0.5, 100, 2), "Markov order 1": texts(0.5, 100, 3),
+              SHUFFLED: texts(0.9, 100, 4)}  # fmt: skip
+    several = [replace(NUMBER, name=f"{NUMBER.name}, again {number}") for number in range(2)]
+    found = [replace(each, mixed_in=RANDOM) for each in compare(groups, *several)]
+    alike = {**groups, SAMPLES: texts(0.5, 100, 5), SHUFFLED: texts(0.5, 100, 6)}
+    counted = replace(compare(alike, NUMBER)[0], metric=replace(NUMBER, constant_in_references=True))
+    assert [each.testable for each in (counted, *found)] == [True, False, False]
+    lines = summarize(groups, [counted, *found], TERMS)
+    assert "on 1 of 1 metrics" in lines[0] and "too few held-out real words to conclude from" in lines[0]
+    assert "; the samples also differ on 2 metrics (share of a, again 0; share of a, again 1)" in lines[0]
+    assert "Markov order 1 is nearer on 2 metrics" in lines[1]
+    (warning,) = list_warnings([counted, *found], TERMS)
+    assert warning.startswith(
+        "the samples are worse than those of Markov order 1: it is nearer to real words"
     )
 
 

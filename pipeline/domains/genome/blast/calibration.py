@@ -96,7 +96,7 @@ def verdict(
     for outcome, words in (
         ("better", "better than those of"),
         ("worse", "worse than those of"),
-        ("not distinguishable", "not to be told from those of"),
+        ("not distinguishable", "indistinguishable from those of"),
     ):
         named = [_words(each) for each in comparisons if each.outcome == outcome]
         if named:
@@ -108,7 +108,7 @@ def verdict(
 
 
 def conclusion(comparisons: Sequence[Comparison], database: str) -> str:
-    """Whether the samples can be told from the null models, all groups but held-out real."""
+    """Whether the samples are indistinguishable from the null models, all groups but held-out real."""
     nulls = {each.group: each.outcome for each in comparisons if each.group != REAL}
     better = [group for group, outcome in nulls.items() if outcome == "better"]
     worse = [group for group, outcome in nulls.items() if outcome == "worse"]
@@ -116,15 +116,15 @@ def conclusion(comparisons: Sequence[Comparison], database: str) -> str:
         return "there is no null model to compare the samples with"
     if not better and not worse:
         others = _listed(list(nulls), "or")
-        return f"by their best hits in {database} the samples cannot be told from {others}"
+        return f"by their best hits in {database} the samples are indistinguishable from {others}"
     parts = []
     if better:
         parts.append(f"nearer to {database} than {_listed(better)}")
     if worse:
         parts.append(f"farther from {database} than {_listed(worse)}")
     rest = [group for group in nulls if group not in better + worse]
-    told = f", but cannot be told from {_listed(rest, 'or')}" if rest else ""
-    return f"the samples are {' and '.join(parts)}{told}"
+    others = f", but indistinguishable from {_listed(rest, 'or')}" if rest else ""
+    return f"the samples are {' and '.join(parts)}{others}"
 
 
 def _words(each: Comparison) -> str:

@@ -31,6 +31,8 @@ MIN_REAL = 20
 """Fewer real tunes do not tell what is usual."""
 CHANCE = 0.01
 """Significance level of a share of copies that is larger than that of real tunes."""
+MANY_COPIES = 0.2
+"""A warning comes where the share of copies is greater by this in the samples than in held-out real tunes."""
 AT_ONCE = 256
 """Tunes whose distances to all training tunes are in memory at a time."""
 COLUMNS = (
@@ -100,14 +102,16 @@ def audit(
         spread(distances, f"melodic distance to the nearest {real}", out_dir / f"nearest_{kind}.svg"),
     )
     line = _verdict(found, limit, kind, notes)
+    warned = () if max_copy_notes is not None else tuple(_warn(found, limit, kind))
     caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {notes}."
     return kept, DomainOutput(
         sections=(
             ReportSection(f"Are the {kind}s new", plots, caption, part=QUALITY),
             ReportSection(f"Nearest training {kind}s", (table,)),
         ),
-        summary=(line, _distances_told(distances, kind)),
+        summary=(*warned, line, _distances_told(distances, kind)),
         conclusions=(line,),
+        warnings=warned,
         figures=_figures(found, limit, kind, notes),
         files=(table, *plots),
         rejections=tuple(rejections),
@@ -214,13 +218,27 @@ def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, not
     return f"{line} training {kind}{compared}"
 
 
+def _warn(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str) -> Iterator[str]:
+    """A line to read before all others where many samples are copies and few held-out real tunes are."""
+    real = found.get(REAL, ())
+    if len(real) < MIN_REAL:
+        return
+    copies, usual = (sum(each.fragment > limit for each in group) for group in (found[SAMPLES], real))
+    share, real_share = copies / len(found[SAMPLES]), usual / len(real)
+    if share >= real_share + MANY_COPIES and _is_more(copies, len(found[SAMPLES]), usual, len(real)):
+        yield (
+            f"{share:.0%} of the {kind}s copy the training data (held-out real {kind}s {real_share:.0%}); "
+            f"domain.max_copy_notes={limit} drops such {kind}s"
+        )
+
+
 def _is_more(copies: int, size: int, other_copies: int, other_size: int) -> bool:
     """Whether a share is larger than another one, by Fisher's exact test, one-sided."""
     # SciPy takes a while to load.
-    from scipy.stats import fisher_exact
+    from scipy.stats import hypergeom
 
-    table = [[copies, size - copies], [other_copies, other_size - other_copies]]
-    return bool(fisher_exact(table, "greater").pvalue < CHANCE)
+    drawn = hypergeom(size + other_size, copies + other_copies, size)
+    return bool(drawn.sf(copies - 1) < CHANCE)
 
 
 def _distances_told(distances: Mapping[str, Sequence[float]], kind: str) -> str:

@@ -26,8 +26,8 @@ def draw_all(rows: Sequence[MetricResult], out_dir: Path) -> list[ReportSection]
         draw(by_name[name], out_dir / file) for name, (file, draw) in _PROFILES.items() if name in by_name
     ]
     caption = (
-        "Each mark is a group; in the grey band it cannot be told from real ones. The samples should lie "
-        "there, shuffled ones outside."
+        "Each mark is a group; in the grey band it is indistinguishable from real ones. The samples should "
+        "lie there, shuffled ones outside."
     )
     board = overview(rows, out_dir / "metric_overview.svg")
     return [

@@ -46,12 +46,15 @@ def test_chance_is_called_chance_and_copies_are_called_near(tmp_path):
     rng = random.Random(4)
     chance = [[10 ** rng.gauss(-1, 1) for _ in range(60)] for _ in range(2)]
     first, second = lines(tmp_path, samples=chance[0], shuffled=chance[1])[-2:]
-    assert first == "BLAST: by their best hits in the training data the samples cannot be told from shuffled"
-    assert "are not to be told from those of shuffled (smaller E-value in 5" in second
+    assert (
+        first
+        == "BLAST: by their best hits in the training data the samples are indistinguishable from shuffled"
+    )
+    assert "are indistinguishable from those of shuffled (smaller E-value in 5" in second
     near = [value / 100 for value in chance[0]]
     first, second = lines(tmp_path, samples=near, shuffled=chance[1], real=near)[-2:]
     assert first == (
-        "BLAST: the samples are nearer to the training data than shuffled, but cannot be told from real"
+        "BLAST: the samples are nearer to the training data than shuffled, but indistinguishable from real"
     )
     assert "best hits are better than those of shuffled (smaller" in second
     # Farther than chance is not nearer.
@@ -75,4 +78,4 @@ def test_the_groups_stand_in_a_table_with_their_tests(tmp_path):
 def test_no_hit_at_all_is_no_nearer(tmp_path):
     found = lines(tmp_path, samples=[math.inf] * 6, shuffled=[math.inf] * 6)
     assert found[0].endswith("no hit below E = 10 for any of 6 samples; shuffled no hit")
-    assert "not to be told from" in found[-1]
+    assert "indistinguishable from" in found[-1]

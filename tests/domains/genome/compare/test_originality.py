@@ -28,8 +28,10 @@ def sample(number: int, planted: str = "", at: int = 100) -> Record:
     return Record(f"synthetic_{number:04d}", text[:at] + planted + text[at + len(planted) :])
 
 
-def audited(samples, out_dir, real=HELD_OUT, **settings):
+def audited(samples, out_dir, real=HELD_OUT, chance=(), **settings):
     groups = {"held-out real": real, "shuffled": [Record("s", dna(500, 7))]}
+    if chance:
+        groups["Markov order 5"] = chance
     references = References(groups if real else {}, lambda: iter(TRAINING))
     kept, outputs = Nucleotide(**settings).audit(samples, references, out_dir)
     with (out_dir / "originality.tsv").open(encoding="utf-8") as stream:
@@ -99,6 +101,16 @@ def test_samples_are_judged_by_what_held_out_real_dna_does(tmp_path):
     assert "the test split flatters every model" in outputs.summary[2] and not outputs.warnings
     assert "above 64 bp" in outputs.summary[0]
     assert {row["longest_match_bp"] for row in rows if row["group"] == "held-out real"} == {"200"}
+
+
+def test_few_held_out_sequences_do_not_excuse_copies(tmp_path):
+    copies = [sample(n, CHROMOSOME[200 * n + 1000 :][:60]) for n in range(17)]
+    new, real = [sample(17 + n) for n in range(83)], HELD_OUT[:18]
+    chance = [Record(f"chain{n}", dna(500, 300 + n)) for n in range(100)]
+    _, outputs, _ = audited(copies + new, tmp_path, real=real, chance=chance)
+    assert outputs.summary[1].startswith("copies: the samples copy more than chance explains (17 of 100")
+    _, outputs, _ = audited(copies + new, tmp_path, real=real)
+    assert outputs.summary[1].startswith("copies: no difference found from held-out real DNA (")
 
 
 def test_a_run_that_mostly_copies_says_so_first(tmp_path):

@@ -57,8 +57,10 @@ def test_more_or_no_more_copies_are_claimed_only_where_the_test_says_so(
     copied = [Record(f"copy {number}", HEADER + REEL, {}) for number in range(copies)]
     others = [Record(f"new {number}", HEADER + "A2B2 c2d2|e2c2 A4|]", {}) for number in range(new)]
     _, outputs, _ = audited([*copied, *others], training, tunes[40:70], tmp_path)
-    limit = outputs.summary[0].split(" notes")[0].split()[-1]
-    assert said.format(limit) in outputs.summary[0]
+    limit = outputs.summary[-2].split(" notes")[0].split()[-1]
+    assert said.format(limit) in outputs.summary[len(outputs.warnings)]
+    first = "75% of the tunes copy the training data (held-out real tunes 0%); domain.max_copy_notes="
+    assert [line.startswith(first) for line in outputs.warnings] == [True] * (copies == 12)
 
 
 def test_what_cannot_be_read_is_no_copy(training, tunes, tmp_path):
