@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.config.schema import PRETRAINED
 from pipeline.data import download
 from pipeline.errors import ConfigError, DataError, ToolError
-from pipeline.runtime.files import is_text
+from pipeline.runtime.files import find_fault, is_text
 from pipeline.runtime.folders import resource_folder
 
 
@@ -138,8 +138,8 @@ def _matches(pattern: Path, accepts_file: Callable[[Path], bool]) -> list[Path]:
 def _readable(path: Path) -> Path:
     if not is_text(str(path)):
         raise DataError(f"{str(path)!a}: the name is not UTF-8; rename the file, or name a link to it")
-    if not path.is_file():
-        raise DataError(f"{path}: not a regular file; save its content to a file and name that")
+    if fault := find_fault(path):
+        raise DataError(f"{path}: {fault}")
     if not os.access(path, os.R_OK):
         raise DataError(f"{path}: permission denied; make it readable, for example with chmod u+r")
     return path

@@ -19,6 +19,7 @@ from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS
 from pipeline.errors import DataError
 from pipeline.records import Notice, Record, Rejection
+from pipeline.runtime.files import find_fault
 
 _SHAPE = (
     "a line is record, start, end and subset, or record and subset, or, of a single record, start, end and "
@@ -44,10 +45,9 @@ def resolve_split_files(split: SplitSettings) -> list[Path]:
     if split.file is None:
         return []
     path = Path(split.file).expanduser().absolute()
-    if not path.is_file():
-        raise DataError(
-            f"{path}: no such file; dataset.split.file is relative to the working folder {Path.cwd()}"
-        )
+    missing = f"no such file; dataset.split.file is relative to the working folder {Path.cwd()}"
+    if fault := find_fault(path, missing):
+        raise DataError(f"{path}: {fault}")
     return [path]
 
 

@@ -12,6 +12,7 @@ from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError
 from pipeline.records import Record, Symbols
+from pipeline.runtime.files import find_fault
 
 HELD_OUT = "heldout"
 MOST = 10_000
@@ -40,8 +41,8 @@ def _stands_for_more(text: str) -> bool:
 
 def _path(text: str) -> Path:
     path = Path(text[1:]).expanduser()
-    if not path.is_file():
-        raise ConfigError(f"sample.prime={text}: there is no file {path.resolve()}")
+    if fault := find_fault(path, f"there is no file {path.resolve()}"):
+        raise ConfigError(f"sample.prime={text}: {fault}")
     return path
 
 

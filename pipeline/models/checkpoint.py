@@ -19,7 +19,7 @@ from pipeline.config.unknown_keys import RENAMED
 from pipeline.data.alphabet import Alphabet
 from pipeline.errors import DataError, PipelineError
 from pipeline.models.model import Model, ModelSettings
-from pipeline.runtime.files import reading_back
+from pipeline.runtime.files import find_fault, reading_back
 from pipeline.runtime.plain_data import check
 
 KEY = "sequence_pipeline"
@@ -67,8 +67,8 @@ def write_small(path: Path, target: Path) -> None:
 
 def load(path: Path) -> Loaded:
     """Raises DataError where the file is missing, no checkpoint, damaged, or of an unknown format."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such checkpoint; name a .ckpt file that a run wrote (train/best.ckpt)")
+    if fault := find_fault(path, "no such checkpoint"):
+        raise DataError(f"{path}: {fault}; name a .ckpt file that a run wrote (train/best.ckpt)")
     try:
         refuse_packed(path)
         with warnings.catch_warnings():

@@ -16,6 +16,8 @@ from typing import BinaryIO, cast
 from pipeline.errors import DataError, PipelineError
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+_KERNEL_FOLDERS = ("/proc", "/sys")
+"""Their files are regular by their mode, but some never end, and some wait for an event."""
 _LINK = "is a link, or no regular file, and is not used here; remove it, or put a copy in its place"
 
 
@@ -66,6 +68,25 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)
+
+
+def find_fault(path: Path, missing: str = "no such file") -> str:
+    """Why a path that a user names is no file to read, `missing` if nothing is there; empty if it is one.
+
+    Links are followed. A pipe or a device is not opened, since that may wait for ever.
+    """
+    try:
+        mode = path.stat().st_mode
+        kernel = any(path.resolve().is_relative_to(folder) for folder in _KERNEL_FOLDERS)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return missing
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    if stat.S_ISDIR(mode):
+        return "a folder, not a regular file"
+    if not stat.S_ISREG(mode) or kernel:
+        return "not a regular file; save its content to a file and name that"
+    return ""
 
 
 def refuse_links(paths: Iterable[Path]) -> None:

@@ -119,8 +119,11 @@ def test_a_zip_of_something_else_is_an_error(tmp_path):
 
 
 def test_a_missing_file_or_a_folder_is_an_error(tmp_path):
-    for path in (tmp_path / "none.ckpt", tmp_path):
-        with pytest.raises(DataError, match=r"no such checkpoint; name a \.ckpt file"):
+    for path, fault in (
+        (tmp_path / "none.ckpt", "no such checkpoint"),
+        (tmp_path, "a folder, not a regular file"),
+    ):
+        with pytest.raises(DataError, match=rf"{fault}; name a \.ckpt file"):
             load(path)
 
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from pipeline.errors import DataError
 from pipeline.records import Notice, Rejection
+from pipeline.runtime.files import find_fault
 from pipeline.runtime.unpacking import open_unpacked
 
 BLOCK_BYTES = 2**18
@@ -85,10 +86,8 @@ Part = Title | Letters | Rejection | Notice
 def open_plain(path: Path) -> BinaryIO:
     """The file's content, decompressed where its first bytes say so. Raises DataError where it has none."""
     try:
-        if not path.exists():
-            raise DataError(f"{path}: there is no such file; check the path (dataset.path=...)")
-        if not path.is_file():
-            raise DataError(f"{path}: this is not a regular file; save its content to one")
+        if fault := find_fault(path, "there is no such file; check the path (dataset.path=...)"):
+            raise DataError(f"{path}: {fault}")
         with path.open("rb") as stream:
             magic = stream.read(6)
         if not magic:

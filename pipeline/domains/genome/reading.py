@@ -20,6 +20,7 @@ from pipeline.domains.genome.titles import own_titles
 from pipeline.domains.genome.twobit import is_twobit, read_twobit
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Notice, Rejection
+from pipeline.runtime.files import find_fault
 
 DIRECTED = JOINED | {"gene", "exon", "intron", "promoter", "mat_peptide", "sig_peptide"}
 """Kinds of features that are read in one direction, besides transcripts."""
@@ -72,10 +73,8 @@ class Selection:
         named = [*filter(is_bed, as_list(self.regions)), *as_list(self.annotation)]
         found = tuple(Path(str(name).strip()).expanduser() for name in named)
         for path in found:
-            if not path.is_file():
-                raise DataError(
-                    f"{path.absolute()}: there is no such file; check domain.regions or domain.annotation"
-                )
+            if fault := find_fault(path, "there is no such file"):
+                raise DataError(f"{path.absolute()}: {fault}; check domain.regions or domain.annotation")
         return found
 
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from pipeline.data.sources import checkpoint_path
 from pipeline.errors import PipelineError
 from pipeline.runtime import process
+from pipeline.runtime.files import find_fault
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class BackgroundWarmup:
         path = None
         with suppress(PipelineError):
             path = checkpoint_path("checkpoint", config.checkpoint, config.dataset)
-        return cls(path if path is not None and path.is_file() else None, bool(config.sample.int8))
+        return cls(path if path is not None and not find_fault(path) else None, bool(config.sample.int8))
 
     def __enter__(self) -> "BackgroundWarmup":
         return self
@@ -92,8 +93,10 @@ def _cores() -> int:
 
 def _mark(checkpoint: Path, int8: bool) -> Path:
     """The file that says that this has been done."""
-    digest = hashlib.sha256(checkpoint.read_bytes() + bytes([int8])).hexdigest()
-    return Path(os.environ["NUMBA_CACHE_DIR"]) / f"ahead-{digest[:12]}"
+    with checkpoint.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256")
+    digest.update(bytes([int8]))
+    return Path(os.environ["NUMBA_CACHE_DIR"]) / f"ahead-{digest.hexdigest()[:12]}"
 
 
 def compile_for(checkpoint: Path, int8: bool) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from pipeline.data import download
 from pipeline.domains.genome.blast.search import DATABASE, Program
 from pipeline.errors import ConfigError, ToolError
+from pipeline.runtime.files import find_fault
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,7 @@ def named_database(path: str, program: Program) -> Path:
     base = Path(path).expanduser().resolve()
     there = {kind for kind, suffixes in SUFFIXES.items() if _has(base, suffixes)}
     if program.molecule in there:
+        _refuse_special(base, path)
         return base
     if there:
         raise ConfigError(
@@ -124,6 +127,14 @@ def named_database(path: str, program: Program) -> Path:
         f"blast.database={path}: {what}, and no BLAST database ({index}) is there; give "
         f"a database's path without its suffix, or make one: {make}"
     )
+
+
+def _refuse_special(base: Path, path: str) -> None:
+    """Raise ConfigError where a file of the database is a pipe or a device, which BLAST+ would wait for."""
+    part = re.compile(re.escape(base.name) + r"(\.\d+)?\.[np][a-z]{2}")
+    for file in filter(lambda each: part.fullmatch(each.name), base.parent.iterdir()):
+        if fault := find_fault(file):
+            raise ConfigError(f"blast.database={path}: {file.name} is {fault}")
 
 
 def _has(base: Path, suffixes: Iterable[str]) -> bool:

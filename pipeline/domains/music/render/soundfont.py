@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline.errors import ConfigError, ToolError
+from pipeline.runtime.files import find_fault
 from pipeline.runtime.subprocess_call import call_isolated
 
 SYNTHESIZERS = ("auto", "builtin", "fluidsynth")
@@ -30,7 +31,7 @@ def check_sound(soundfont: str | None, synth: str) -> None:
     if soundfont is None:
         return
     path = Path(soundfont).expanduser()
-    if not path.is_file():
+    if find_fault(path):
         raise ConfigError(f"render.soundfont: {soundfont} is not a file; name an .sf2 file, or null")
     try:
         with path.open("rb") as stream:
