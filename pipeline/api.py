@@ -1,4 +1,4 @@
-"""Use from other programs: a trained model is loaded, and sequences are drawn from it, in a few lines."""
+"""Use as a library: load a trained model and sample sequences from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,17 @@ from pipeline.runtime.manifest import read_manifest
 
 @dataclass(frozen=True)
 class Trained:
-    """A run's model, and the domain that says what its sequences are."""
+    """A trained model with its alphabet and the domain of its sequences.
+
+    Attributes
+    ----------
+    loaded : Loaded
+        The model, its alphabet and its description, from the checkpoint.
+    domain : Domain
+        The domain, with the settings of the run.
+    folder : Path
+        The run folder.
+    """
 
     loaded: Loaded
     domain: Domain
@@ -32,7 +42,28 @@ class Trained:
 
 
 def load(run: str | Path) -> Trained:
-    """The model of a run folder. Raises DataError where it is none, or nothing has been trained in it."""
+    """Load the model of a run folder.
+
+    Parameters
+    ----------
+    run : str | Path
+        A run folder in which a model was trained, such as ``outputs/folk/2026-01-31_12-00-00``.
+
+    Returns
+    -------
+    Trained
+        The model with its domain.
+
+    Raises
+    ------
+    DataError
+        Where the folder is not a run folder, or no model was trained in it.
+
+    Examples
+    --------
+    >>> from pipeline import load
+    >>> trained = load("outputs/folk/2026-01-31_12-00-00")  # doctest: +SKIP
+    """
     folder = Path(run).expanduser()
     manifest = read_manifest(folder)
     if manifest is None:
@@ -42,10 +73,36 @@ def load(run: str | Path) -> Trained:
 
 
 def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sample]:
-    """Draw sequences; the settings are those of `sample` in a configuration: count, length and others.
+    """Sample sequences from a trained model.
 
-    Each sample has its symbols, log-probability, bits per symbol and seed, and depends on the settings, the
-    seed and its index alone. Raises ConfigError, before the first, where a setting is not known or not right.
+    Each sample depends only on the checkpoint, the settings, the seed and its own index.
+
+    Parameters
+    ----------
+    trained : Trained
+        The result of `load`.
+    seed : int
+        Seed of the random numbers.
+    **settings : Any
+        Settings of the group ``sample``, such as ``count``, ``length`` (symbols), ``temperature`` or
+        ``prime``.
+
+    Returns
+    -------
+    Iterator[Sample]
+        The samples, one at a time, with symbols, log-probability (nats), bits per symbol and seed.
+
+    Raises
+    ------
+    ConfigError
+        Before the first sample, where a setting is unknown, out of range, or in conflict with another one.
+
+    Examples
+    --------
+    >>> from pipeline import generate, load
+    >>> trained = load("outputs/folk/2026-01-31_12-00-00")  # doctest: +SKIP
+    >>> for sample in generate(trained, count=3, temperature=0.9):  # doctest: +SKIP
+    ...     print(sample.text, sample.bits_per_symbol)
     """
     try:
         merged = OmegaConf.merge(OmegaConf.structured(SampleSettings), settings)
@@ -58,5 +115,5 @@ def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sampl
     primes = parse_primes(trained.domain, typed, trained.loaded.alphabet, corpus)
     training = Training.of(trained.domain, corpus)
     drawing = Drawing(trained.loaded, trained.domain, typed, seed, primes or ("",), training)
-    drawing.cells  # noqa: B018  what is wrong is told now, not with the first sample
+    drawing.cells  # noqa: B018  raises errors now, not with the first sample
     return drawing.samples()

@@ -1,12 +1,12 @@
-"""The errors a user can cause or meet; `__main__` prints them as one message, without a traceback.
+"""Errors that a user can cause or meet; `__main__` prints them as one message, without a traceback.
 
-A message says where, what was found, what is allowed and what to do about it, for example
+A message states the place, what was found, what is allowed and the remedy, for example
 ``datasets/fly/2L.fa:81:17: symbol 'X' is not an IUPAC nucleotide (ACGTRYSWKMBDHVN); fix the file``.
 """
 
 
 class PipelineError(Exception):
-    """Something the user can mend."""
+    """An error that the user can remedy."""
 
 
 class ConfigError(PipelineError):
@@ -14,8 +14,8 @@ class ConfigError(PipelineError):
 
 
 class DataError(PipelineError):
-    """A file or a sequence is not what it should be."""
+    """A file or a sequence is missing, damaged or invalid."""
 
 
 class ToolError(PipelineError):
-    """A program or a service that we call is missing or has failed."""
+    """A required program or service is missing or has failed."""

@@ -1,4 +1,4 @@
-"""Plain values that stages, domains and renders hand on: records, samples, report sections, outputs."""
+"""Plain values that stages, domains and renders exchange: records, samples, report sections, outputs."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,13 +14,21 @@ Symbols = str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One sequence with a name: a stretch of DNA, a tune, a headline.
+    """One sequence with a name: an interval of a chromosome, a tune, a headline.
 
-    `marks` has one byte a symbol, an index into `Domain.mark_names`; scores are reported apart by mark. The
-    metadata of a record cut out of a longer one says where it stood: `source`, the other's name, and `start`,
-    its first symbol counted from 1. Where a source prescribes the split, `subset` says train, validation or
-    test. Records with an equal `group` stay on one side of the split. `changes` says what of the source was
-    left out or written otherwise: short countable phrases with "; " between them.
+    Attributes
+    ----------
+    id : str
+        The name, unique in a corpus.
+    symbols : str | tuple[str, ...]
+        The sequence.
+    metadata : Mapping[str, str]
+        Further facts. A record that is a part of a longer one has `source`, the id of that one, and `start`,
+        its first symbol counted from 1. `subset` is train, validation or test where the source prescribes the
+        split. Records with an equal `group` stay on one side of the split. `changes` lists what reading left
+        out or changed: short phrases with "; " between them.
+    marks : bytes | None
+        One byte per symbol, an index into `Domain.mark_names`. Surprisal is reported by mark.
     """
 
     id: str
@@ -30,16 +38,33 @@ class Record:
 
     @property
     def text(self) -> str:
-        """The symbols, joined."""
+        """The symbols, joined.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         return self.symbols if isinstance(self.symbols, str) else "".join(self.symbols)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Something that was not kept: `where` it stood, a short countable `reason`, and what was found.
+    """Something that was not kept.
 
-    Where very many small things side by side are not kept for one reason, `count` says how many. With
-    `everywhere` it counts only if every file of the corpus gives it: what one file lacks another may have.
+    Attributes
+    ----------
+    where : str
+        The file and position, or the id.
+    reason : str
+        A short reason, by which rejections are counted.
+    detail : str
+        What was found.
+    count : int
+        The number of things that were not kept, where one rejection stands for many.
+    everywhere : bool
+        Whether it counts only if every file of the corpus gives it: a part that one file lacks may be in
+        another.
     """
 
     where: str
@@ -51,9 +76,16 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A fact about a file that the user must know, although nothing is left out because of it.
+    """A fact about a file that the user must know, although nothing is rejected because of it.
 
-    Notices stand in the log, in the summary of the run, in its manifest and in its report.
+    The log, the summary of the run, its manifest and its report show it.
+
+    Attributes
+    ----------
+    where : str
+        The file.
+    text : str
+        The fact.
     """
 
     where: str
@@ -65,10 +97,26 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One raw sequence from a model. `log_probability` (nats) is that of the symbols after the prime.
+    """One raw sequence from a model.
 
-    `temperature` is what it was drawn with, None where it was searched; `ranked_by` what it was chosen for
-    among others, where it was.
+    Attributes
+    ----------
+    index : int
+        Its number in the run, from 0.
+    seed : int
+        The seed of the run.
+    symbols : str | tuple[str, ...]
+        The sequence, with its prime.
+    prime_length : int
+        Symbols of the prime.
+    ended : bool
+        Whether the model drew the end symbol.
+    log_probability : float
+        Log-probability of the symbols after the prime, in nats.
+    temperature : float | None
+        The temperature of sampling; None for beam search.
+    ranked_by : float | None
+        The score by which it was chosen among candidates, if it was.
     """
 
     index: int
@@ -82,22 +130,56 @@ class Sample:
 
     @property
     def bits_per_symbol(self) -> float:
-        """Mean surprisal of the sampled symbols, in bits; the end symbol counts where one was drawn."""
+        """Mean surprisal of the sampled symbols, in bits; a drawn end symbol counts.
+
+        Returns
+        -------
+        float
+            Bits per symbol.
+        """
         drawn = len(self.symbols) - self.prime_length + self.ended
         return -self.log_probability / max(drawn, 1) / 0.6931471805599453
 
     @property
     def text(self) -> str:
-        """The symbols, joined."""
+        """The symbols, joined.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         return "".join(self.symbols)
 
     def to_json(self) -> str:
-        """One line of `samples.jsonl`."""
+        """Format a line of `samples.jsonl`.
+
+        Returns
+        -------
+        str
+            A JSON object, without a line break.
+        """
         return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, line: str | bytes) -> "Sample":
-        """The inverse of `to_json`. Raises ValueError where the line is no sample."""
+        """Parse a line of `samples.jsonl`.
+
+        Parameters
+        ----------
+        line : str | bytes
+            The line.
+
+        Returns
+        -------
+        Sample
+            The sample.
+
+        Raises
+        ------
+        ValueError
+            Where the line is not a sample.
+        """
         values = load_json(line)
         if isinstance(values, dict) and isinstance(values.get("symbols"), list):
             values["symbols"] = tuple(values["symbols"])
@@ -108,7 +190,23 @@ class Sample:
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
-    """The samples of a `samples.jsonl`. Raises DataError, with the line, where one is damaged."""
+    """Stream the samples of a `samples.jsonl`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    Sample
+        The samples in their order.
+
+    Raises
+    ------
+    DataError
+        With the line, where one is damaged.
+    """
     with open_regular(path) as stream:
         for number, line in enumerate(iter(lambda: stream.readline(MAX_SAMPLE_BYTES), b""), start=1):
             with reading_back(Path(f"{path}:{number}"), "run the sample stage again: stages=[sample]"):
@@ -117,21 +215,32 @@ def read_samples(path: Path) -> Iterator[Sample]:
 
 
 MAX_SAMPLE_BYTES = 2**30
-"""Of a line of `samples.jsonl`."""
+"""Size of a line of `samples.jsonl`, at most."""
 
 
 RESULTS, QUALITY, DETAILS = "results", "quality", "details"
-"""The parts of a report, see `ReportSection`."""
+"""The parts of a report (see `ReportSection`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """A file that the report shows, by its suffix: .tsv a table; .svg, .png a picture; .wav, .mp3, .ogg a
-    player; .txt, .fasta, .abc text; .json a sample grid; anything else a link. `files` may show several
-    pictures or sounds in a row, under one title.
+    """Files that the report shows under one title, each by its suffix.
 
-    `part` says where the report shows it: RESULTS (what the run was made for), QUALITY (how good that is), or
-    DETAILS, in the section of its stage."""
+    A .tsv file is a table; .svg and .png are pictures; .wav, .mp3 and .ogg are players; .txt, .fasta and .abc
+    are text; .json is a sample grid; any other file is a link.
+
+    Attributes
+    ----------
+    title : str
+        The title.
+    files : tuple[Path, ...]
+        The files; several pictures or sounds are shown in a row.
+    caption : str
+        A text below the title.
+    part : str
+        The place in the report: RESULTS (what was generated), QUALITY (how good it is) or DETAILS (the
+        stage).
+    """
 
     title: str
     files: tuple[Path, ...]
@@ -141,12 +250,26 @@ class ReportSection:
 
 @dataclass(frozen=True, slots=True)
 class DomainOutput:
-    """What a domain or a render made: sections for the report, lines for the end of the run, figures by
-    name, all files written, and what was rejected.
+    """The output of a domain or a render.
 
-    `conclusions` are those lines of the summary that say how good the samples are; the report opens with the
-    first few. `warnings` are lines of the summary that come before all others. `notes` explain a figure by
-    its name.
+    Attributes
+    ----------
+    sections : tuple[ReportSection, ...]
+        Sections for the report.
+    summary : tuple[str, ...]
+        Lines for the end of the run.
+    conclusions : tuple[str, ...]
+        Those lines of the summary that say how good the samples are; the report starts with the first few.
+    warnings : tuple[str, ...]
+        Those lines of the summary that come before all others.
+    notes : Mapping[str, str]
+        Explanations of figures, by their names.
+    figures : Mapping[str, float | str | None]
+        Results for the manifest, by their names.
+    files : tuple[Path, ...]
+        All files that were written.
+    rejections : tuple[Rejection, ...]
+        Records that were not kept.
     """
 
     sections: tuple[ReportSection, ...] = ()
@@ -155,32 +278,49 @@ class DomainOutput:
     warnings: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
+    figures: Mapping[str, float | str | None] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
     def combine(self, other: "DomainOutput") -> "DomainOutput":
-        """Both, in this order."""
+        """Join two outputs, in this order.
+
+        Parameters
+        ----------
+        other : DomainOutput
+            The second output.
+
+        Returns
+        -------
+        DomainOutput
+            Both.
+        """
         both = {each.name: getattr(self, each.name) for each in fields(self)}
         for name, value in both.items():
             more = getattr(other, name)
             both[name] = {**value, **more} if isinstance(value, Mapping) else (*value, *more)
         return DomainOutput(**both)
 
-    figures: Mapping[str, float | str | None] = field(default_factory=dict)
-    files: tuple[Path, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
-
 
 @dataclass(frozen=True)
 class References:
-    """The reference groups that samples are compared with.
+    """The reference groups with which samples are compared.
 
-    `groups` maps a name to sequences, in the order to show them: "held-out real" (of the test split, cut to
-    the samples' lengths where the domain is open-ended), "Markov order k" (sampled from a chain whose order
-    is too low to repeat the training data), "shuffled" (the samples, dinucleotide counts kept). `training`
-    yields the training records again at each call, one at a time, so that a large genome need not fit in
-    memory.
-
-    `control` has real sequences of the training split, cut like the samples: a positive control. `blocks`
-    says for "held-out real" and "training real" which block or record each sequence is from: those of one
-    block are not independent. `remarks` are lines for people on how the groups fit what was asked for.
+    Attributes
+    ----------
+    groups : Mapping[str, Sequence[Record]]
+        Sequences by the name of the group, in the order to show them: "held-out real" (of the test split, cut
+        to the lengths of the samples in an open-ended domain), "Markov order k" (sampled from a Markov chain
+        of low order) and "shuffled" (the samples with their dinucleotide counts kept).
+    training : Callable[[], Iterator[Record]]
+        Streams the training records at each call, so that a large genome need not fit in memory.
+    control : Sequence[Record]
+        Real sequences of the training split, cut like the samples: a positive control.
+    blocks : Mapping[str, Sequence[str]]
+        For "held-out real" and "training real", the block or record of each sequence; sequences of one block
+        depend on each other.
+    remarks : tuple[str, ...]
+        Lines on how the groups fit the requested attributes.
     """
 
     groups: Mapping[str, Sequence[Record]]
@@ -191,19 +331,45 @@ class References:
 
     @property
     def compared(self) -> dict[str, Sequence[Record]]:
-        """The groups, and the control as "training real", where there is one."""
+        """The groups, with the control as "training real" where there is one.
+
+        Returns
+        -------
+        dict[str, Sequence[Record]]
+            Sequences by the name of the group.
+        """
         return {**self.groups, **({"training real": self.control} if self.control else {})}
 
     def texts_by_group(self, samples: Sequence[Record]) -> dict[str, list[str]]:
-        """The texts of the samples and of each reference group, by the name of the group."""
+        """Return the texts of the samples and of each reference group.
+
+        Parameters
+        ----------
+        samples : Sequence[Record]
+            The finished samples.
+
+        Returns
+        -------
+        dict[str, list[str]]
+            Texts by the name of the group, "samples" first.
+        """
         groups = {"samples": samples, **self.compared}
         return {name: [record.text for record in group] for name, group in groups.items()}
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage reports: counts, lines for people, figures, sections of the report; `conclusions` and
-    `notes` as in `DomainOutput`. `warnings` are those lines of the summary to read before all others."""
+    """The result of a stage, as the manifest records it.
+
+    Attributes
+    ----------
+    kept : Mapping[str, int]
+        Counts of what was kept, by kind.
+    rejected : Mapping[str, int]
+        Counts of what was rejected, by reason.
+    summary, conclusions, warnings, notes, figures, sections
+        As in `DomainOutput`.
+    """
 
     kept: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
@@ -216,7 +382,20 @@ class StageResult:
 
 
 def outputs_to_result(outputs: Sequence[DomainOutput], kept: Mapping[str, int]) -> StageResult:
-    """The outputs of a domain and its renders as one result; rejections are counted by reason."""
+    """Join the outputs of a domain and its renders; rejections are counted by reason.
+
+    Parameters
+    ----------
+    outputs : Sequence[DomainOutput]
+        The outputs, in their order.
+    kept : Mapping[str, int]
+        Counts of what was kept, by kind.
+
+    Returns
+    -------
+    StageResult
+        The result of the stage.
+    """
     rejected: dict[str, int] = {}
     for rejection in rejections(outputs):
         rejected[rejection.reason] = rejected.get(rejection.reason, 0) + rejection.count
@@ -233,5 +412,16 @@ def outputs_to_result(outputs: Sequence[DomainOutput], kept: Mapping[str, int]) 
 
 
 def rejections(outputs: Sequence[DomainOutput]) -> list[Rejection]:
-    """All rejections, in order."""
+    """Collect the rejections of several outputs.
+
+    Parameters
+    ----------
+    outputs : Sequence[DomainOutput]
+        The outputs.
+
+    Returns
+    -------
+    list[Rejection]
+        All rejections, in order.
+    """
     return [rejection for output in outputs for rejection in output.rejections]

@@ -31,13 +31,13 @@ class SegmentRole(IntEnum):
 class Segments:
     """How the symbols of an alphabet, in its order, divide sequences into segments.
 
-    Parameters
+    Attributes
     ----------
-    roles
+    roles : list[int]
         The `SegmentRole` of each symbol, as an integer.
-    lengths
+    lengths : list[float]
         The duration that each symbol adds to its segment, in a unit of which halves matter.
-    distances
+    distances : list[int]
         The distances, in segments, after which a segment often repeats.
     """
 

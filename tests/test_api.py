@@ -39,3 +39,8 @@ def test_mistakes_are_told_at_once(text_run, tmp_path):
         generate(trained, constraints=[{"kind": "window", "of": "a", "length": 3, "low": 0.4, "high": 0.5}])
     with pytest.raises(AttributeError, match="nothing_such"):
         pipeline.nothing_such  # noqa: B018
+
+
+@pytest.mark.parametrize("function", [load, generate])
+def test_the_library_functions_have_examples(function):
+    assert ">>> " in (function.__doc__ or "").partition("Examples\n")[2]
