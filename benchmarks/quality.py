@@ -23,6 +23,7 @@ from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.evaluation.bits import Tally, evaluate
 from pipeline.evaluation.markov_baseline import evaluate_markov
 from pipeline.models.checkpoint import load
+from pipeline.models.mixture import MixtureModel
 from pipeline.models.ngram.markov import Markov
 from pipeline.models.ngram.markov_choice import best_markov
 
@@ -110,14 +111,14 @@ def _markov(task: Task, corpus: Corpus) -> Iterator[tuple[str, Markov]]:
 
 def _going_on(model: nn.Module, corpus: Corpus) -> Tally | None:
     """Bits of a model that may remember each test segment once it has been measured; None where it cannot."""
-    if not hasattr(model, "remember"):
+    if not isinstance(model, MixtureModel):
         return None
     total = Tally(corpus)
     for segment in corpus.segments[corpus.segments[:, 2] == SUBSETS.index("test")]:
         one = evaluate(model, replace(corpus, segments=segment[None]), "test")
         total.nats += one.nats
         total.counts += one.counts
-        model.remember(corpus.codes[segment[0] : segment[1]])
+        model.add_text(corpus.codes[segment[0] : segment[1]])
     return total
 
 

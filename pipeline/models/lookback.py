@@ -164,7 +164,7 @@ def update(config: LookbackConfig, vocab_size: int, state: LookbackState, code: 
 
 @njit(**INNER)
 def _update_segment(
-    config: LookbackConfig, state: LookbackState, history: Array, position: int, code: int
+    config: LookbackConfig, state: LookbackState, history: Array, position: np.int64, code: int
 ) -> None:
     role, is_open, can_begin = config.roles[code], state[_OPEN] > 0, state[_CAN_BEGIN] > 0
     untimed, closes = state[_UNTIMED] > 0, state[_CLOSES] > 0
@@ -251,7 +251,9 @@ def _end_segment(config: LookbackConfig, state: LookbackState) -> None:
 
 
 @njit(**INNER)
-def _compare(config: LookbackConfig, state: LookbackState, history: Array, position: int, code: int) -> None:
+def _compare(
+    config: LookbackConfig, state: LookbackState, history: Array, position: np.int64, code: int
+) -> None:
     """Move each pointer on where its symbol equals the code; drop it elsewhere, since the segments differ."""
     for kind in range(config.distances.shape[0]):
         at = np.int64(state[_POINTERS + kind]) - 1

@@ -1,4 +1,4 @@
-"""Recurrent networks: the simple RNN, the LSTM and the GRU, on the CPU by kernels of our own.
+"""Recurrent networks: the simple RNN, the LSTM and the GRU, with the project's own kernels on a CPU.
 
 Sources: Elman, "Finding structure in time" (1990); Hochreiter and Schmidhuber, "Long short-term memory"
 (1997); Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014); the forget gate's
@@ -16,7 +16,7 @@ from torch.nn.functional import dropout, embedding
 
 from pipeline.config.checks import check_choice, check_model_sizes
 from pipeline.models.model import Model
-from pipeline.models.state import State
+from pipeline.models.state import State, is_tracing
 from pipeline.segments import Segments
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -29,17 +29,17 @@ class Recurrent:
     cell: str = "lstm"
     """rnn, lstm or gru."""
     hidden_size: int = 128
-    """Units of a layer, and numbers of an embedding."""
+    """Units of a layer, and size of an embedding."""
     num_layers: int = 2
-    """Layers, one upon the other."""
+    """Layers."""
     dropout: float = 0.0
-    """Share of units silenced while training, between layers and before the read-out."""
+    """Dropout between layers and before the read-out."""
     residual: bool = False
-    """Whether each layer adds to its input instead of replacing it."""
+    """Whether each layer is added to its input."""
     layer_norm: bool = False
     """Whether the input of each layer and of the read-out is normalised."""
     tied: bool = False
-    """Whether the read-out has the embedding's matrix instead of one of its own."""
+    """Whether the read-out shares the matrix of the embedding."""
     lookback: bool = True
     """Whether the first layer also has lookback features, where the domain's sequences have segments."""
     segments: Segments | None = None
@@ -67,7 +67,7 @@ class RecurrentModel(Model):
     """``(symbols, state) -> (logits, state)``.
 
     Symbols are ``(batch, time)`` int64, logits ``(batch, time, vocab_size)``; the state is None at a
-    sequence's start, else what the last call gave: h, or (h, c) for an LSTM, each
+    sequence's start, else that of the last call: h, or (h, c) for an LSTM, each
     ``(num_layers, batch, hidden_size)``; with lookback features (h, states) or (h, c, states).
     """
 
@@ -80,7 +80,8 @@ class RecurrentModel(Model):
         self.embedding = nn.Embedding(vocab_size, size)
         self.lookback = None
         if settings.lookback_segments:
-            from pipeline.models.lookback import Lookback  # compiled code: late, since most have none
+            # Start-up: numba takes half a second to import, and most domains have no segments.
+            from pipeline.models.lookback import Lookback
 
             self.lookback = Lookback(settings.lookback_segments, vocab_size, size)
         self.layers = CELLS[settings.cell](
@@ -95,30 +96,31 @@ class RecurrentModel(Model):
 
     def forward(self, symbols: Tensor, state: State = None) -> tuple[Tensor, State]:
         if self.lookback is not None:
-            return self._with_lookback(symbols, state)
+            return self._with_lookback(self.lookback, symbols, state)
         plain = not (self.settings.residual or self.settings.layer_norm)
         if plain and not self._by_kernels(symbols):
             hidden, state = self.layers(self.embedding(symbols), state)
             return self.readout(self.dropout(hidden)), state
         hidden, state = self._by_layers(self.embedding.weight, symbols.t().contiguous(), state)
-        # Read out in the order in which it lies: of the two orders only the logits, which are small, change.
+        # Read out time-major, as the hidden states lie, and transpose the logits, which are smaller.
         return self.readout(self.dropout(self.norms[-1](hidden))).transpose(0, 1), state
 
     def hidden(self, inputs: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Hidden states of the last layer for inputs of any kind, both ``(batch, time, hidden_size)``."""
+        """Hidden states of the last layer, and the next state, for any inputs ``(batch, time,
+        hidden_size)``."""
         if not (self.settings.residual or self.settings.layer_norm or self._by_kernels(inputs)):
             return self.layers(inputs, state)
         hidden, state = self._by_layers(inputs.transpose(0, 1).contiguous(), None, state)
         return self.norms[-1](hidden).transpose(0, 1), state
 
     def load_start(self, weights: Mapping[str, Tensor]) -> None:
-        """Lookback features that the other model does not have begin at zero, and are learned besides."""
+        """Load the weights; lookback features that the other model does not have begin at zero."""
         own = {} if self.lookback is None else {"lookback.table": torch.zeros_like(self.lookback.table)}
         super().load_start({**own, **weights})
 
-    def _with_lookback(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
-        *carried, lookback_states = (None,) if state is None else state
-        features, lookback_states = self.lookback(symbols, lookback_states)
+    def _with_lookback(self, lookback: nn.Module, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+        *carried, lookback_states = state if isinstance(state, tuple) else (None,)
+        features, lookback_states = lookback(symbols, lookback_states)
         state = carried[0] if len(carried) == 1 else tuple(carried) or None
         inputs = embedding(symbols.t(), self.embedding.weight)
         hidden, state = self._by_layers(inputs, None, state, features)
@@ -126,43 +128,49 @@ class RecurrentModel(Model):
         return self.readout(self.dropout(self.norms[-1](hidden))).transpose(0, 1), state
 
     def _by_kernels(self, inputs: Tensor) -> bool:
-        """Whether our own kernels are the faster ones: on a GPU torch's are, and for a single step."""
-        return inputs.device.type == "cpu" and inputs.shape[1] > 1 and not torch.jit.is_tracing()
+        """Whether the project's kernels are faster than torch's, as on a CPU for more than one step."""
+        return inputs.device.type == "cpu" and inputs.shape[1] > 1 and not is_tracing()
 
     def _by_layers(
-        self, inputs: Tensor, codes: Tensor | None, state: State, seen: Tensor | None = None
+        self, inputs: Tensor, codes: Tensor | None, state: State, features: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Hidden states ``(time, batch, hidden_size)`` of the last layer, and the state to go on from; the
-        inputs are time-major too, or with codes ``(time, batch)`` the embedding's matrix. What is `seen` the
-        first layer's input has besides."""
+        """Hidden states ``(time, batch, hidden_size)`` of the last layer, and the next state.
+
+        The inputs are time-major too, or with codes ``(time, batch)`` the embedding's matrix. `features` are
+        added to the input of the first layer.
+        """
         steps = inputs if codes is None else codes
         run = self._kernel if self._by_kernels(steps.transpose(0, 1)) else self._torch_layer
-        shape = self.settings.num_layers, steps.shape[1], self.settings.hidden_size
-        parts = (state,) if isinstance(state, Tensor) else state
-        if parts is None:
-            parts = tuple(inputs.new_zeros(shape) for _ in range(2 if self.settings.cell == "lstm" else 1))
-        hidden, lasts = None, []
+        parts = self._state_parts(state, steps.shape[1])
+        hidden, lasts = inputs, []
         for layer in range(self.settings.num_layers):
-            normed = self.norms[layer](inputs if hidden is None else hidden)
-            if hidden is None and seen is not None:
-                normed = normed + seen
-            before = tuple(part[layer] for part in parts)
-            out, last = run(layer, normed, codes if hidden is None else None, before)
+            first_codes = codes if layer == 0 else None
+            normed = self.norms[layer](hidden)
+            if layer == 0 and features is not None:
+                normed = normed + features
+            out, last = run(layer, normed, first_codes, tuple(part[layer] for part in parts))
             if self.settings.residual:
-                first = inputs if codes is None else embedding(codes, inputs)
-                out = out + (first if hidden is None else hidden)
+                out = out + (hidden if first_codes is None else embedding(first_codes, hidden))
             between_layers = self.training and layer + 1 < self.settings.num_layers
             hidden = dropout(out, self.settings.dropout, between_layers)
             lasts.append(last)
-        state = tuple(torch.stack(part) for part in zip(*lasts, strict=True))
-        return hidden, state if self.settings.cell == "lstm" else state[0]
+        stacked = tuple(torch.stack(part) for part in zip(*lasts, strict=True))
+        return hidden, stacked if self.settings.cell == "lstm" else stacked[0]
+
+    def _state_parts(self, state: State, batch: int) -> tuple[Tensor, ...]:
+        """h, or for an LSTM h and c, each ``(num_layers, batch, hidden_size)``."""
+        if state is None:
+            shape = self.settings.num_layers, batch, self.settings.hidden_size
+            count = 2 if self.settings.cell == "lstm" else 1
+            return tuple(self.embedding.weight.new_zeros(shape) for _ in range(count))
+        parts = state if isinstance(state, tuple) else (state,)
+        return tuple(part for part in parts if isinstance(part, Tensor))
 
     def _kernel(
         self, layer: int, inputs: Tensor, codes: Tensor | None, before: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        from pipeline.models.kernels import (
-            layers as recurrence,  # compiled code: late, since sampling needs none
-        )
+        # Start-up: numba takes half a second to import, and sampling does not need these kernels.
+        from pipeline.models.kernels import layers as recurrence
 
         run = {"rnn": recurrence.RNNLayer, "lstm": recurrence.LSTMLayer, "gru": recurrence.GRULayer}
         out = run[self.settings.cell].apply(inputs, codes, *before, *self.layers.all_weights[layer])
@@ -176,7 +184,7 @@ class RecurrentModel(Model):
         inputs = inputs if codes is None else embedding(codes, inputs)
         states = tuple(part[None].contiguous() for part in before)
         out, *last = run(
-            inputs, states if len(states) > 1 else states[0], self.layers.all_weights[layer],
+            inputs, states if self.settings.cell == "lstm" else states[0], self.layers.all_weights[layer],
             True, 1, 0.0, self.training, False, False,
         )  # fmt: skip
         return out, tuple(part[0] for part in last)
@@ -196,6 +204,6 @@ class RecurrentModel(Model):
                     parameter.data[settings.hidden_size : 2 * settings.hidden_size] = 1.0
         nn.init.zeros_(self.readout.bias)
         if settings.tied:
-            # As small as a read-out's, or the first logits would be in the tens.
+            # As small as a read-out's weights, or the first logits would exceed 10.
             nn.init.normal_(self.embedding.weight, std=settings.hidden_size**-0.5)
             self.readout.weight = self.embedding.weight

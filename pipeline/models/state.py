@@ -1,21 +1,30 @@
-"""What a model carries from one window to the next: None, a tensor, a tuple of states, or what it alone
-knows."""
+"""The state that a model carries from one call to the next."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-State = Tensor | tuple["State", ...] | object | None
+
+class RowState(Protocol):
+    """A state of another kind, which can select rows of its batch."""
+
+    def select(self, rows: Tensor) -> "RowState":
+        """The state of these rows ``(n,)``."""
+        ...
+
+
+State = Tensor | tuple["State", ...] | RowState | None
+"""None at the start of sequences."""
 
 
 def resolve_device(model: nn.Module) -> torch.device:
-    """Where a model lies, and its symbols must."""
+    """The device of a model, where its symbols must be."""
     return next(model.parameters(), torch.zeros(0)).device
 
 
 class BatchAxes:
-    """Where the rows of a batch lie in the states of a model, found by trying batches of two sizes."""
+    """The batch axis of each tensor in a model's state, found by comparing batches of two sizes."""
 
     def __init__(self, model: nn.Module) -> None:
         where = resolve_device(model)
@@ -24,14 +33,14 @@ class BatchAxes:
         self._axes = _axes(few, more)
 
     def select(self, state: State, rows: Tensor) -> State:
-        """The state of these rows ``(n,)`` of a batch, in this order; rows may be repeated or left out."""
+        """The state of these rows ``(n,)`` of a batch, in this order; rows can repeat."""
         return _select(state, self._axes, rows)
 
 
 def _axes(few: State, more: State) -> Any:
-    if isinstance(few, tuple):
+    if isinstance(few, tuple) and isinstance(more, tuple):
         return tuple(_axes(one, other) for one, other in zip(few, more, strict=True))
-    if not isinstance(few, Tensor):
+    if not isinstance(few, Tensor) or not isinstance(more, Tensor):
         return None
     return next((axis for axis, size in enumerate(few.shape) if size != more.shape[axis]), None)
 
@@ -45,7 +54,12 @@ def _select(state: State, axes: Any, rows: Tensor) -> State:
 
 
 def detach(state: State) -> State:
-    """The same state without its history: where back-propagation through time is cut."""
+    """The state without its graph: truncated back-propagation through time ends here."""
     if isinstance(state, tuple):
         return tuple(detach(part) for part in state)
     return state.detach() if isinstance(state, Tensor) else state
+
+
+def is_tracing() -> bool:
+    """Whether torch traces the model, as TensorBoard does for its graph: a trace knows tensors only."""
+    return torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage] # documented, but not in __all__

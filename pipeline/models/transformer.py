@@ -128,7 +128,8 @@ class Layer(nn.Module):
         mixed = self.inward(self.attention_norm(hidden)).unflatten(-1, (3, self.heads, -1))
         query, key = _rotate(mixed[:, :, :2], turn).permute(2, 0, 3, 1, 4)
         both = torch.cat([before, torch.stack([key, mixed[:, :, 2].transpose(1, 2)])], -2)
-        found = scaled_dot_product_attention(query, *both, seen, self.rate if self.training else 0.0)
+        keys, values = both.unbind(0)
+        found = scaled_dot_product_attention(query, keys, values, seen, self.rate if self.training else 0.0)
         hidden = hidden + self.dropout(self.outward(found.transpose(1, 2).flatten(2)))
         gate, content = self.expand(self.perceptron_norm(hidden)).chunk(2, -1)
         return hidden + self.dropout(self.contract(silu(gate) * content)), both

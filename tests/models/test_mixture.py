@@ -20,7 +20,7 @@ from pipeline.evaluation.bits import evaluate
 from pipeline.generation.engine import Request, draw
 from pipeline.generation.surprisal import surprisals
 from pipeline.models.checkpoint import KEY, describe, load
-from pipeline.models.context_mixing.training_index import Library
+from pipeline.models.context_mixing.training_index import TrainingIndex
 from pipeline.models.mixture import Mixture
 from pipeline.models.model import Model
 from pipeline.stages.ingest import ingest
@@ -45,8 +45,8 @@ def model_of(alphabet: Alphabet, seed: int = 3, cell: str = "lstm"):
     settings = {name: value for name, value in NODE.items() if name != "_target_"}
     model = Mixture(cell, **settings).build(len(alphabet)).eval()
     complement = np.array([0, 4, 3, 2, 1], np.uint8) if alphabet is DNA else None
-    library = Library.of(model.layout, [text_of(alphabet)], complement)
-    model.text = torch.from_numpy(library.text)
+    index = TrainingIndex.from_pieces(model.layout, [text_of(alphabet)], complement)
+    model.text = torch.from_numpy(index.text)
     if complement is not None:
         model.complement = torch.from_numpy(complement)
     return model
@@ -155,7 +155,7 @@ def test_a_trace_has_the_logits_of_the_model():
         ("complement", torch.arange(5), "complement of shape (5,) and type torch.int64"),
         ("complement", torch.zeros(4, dtype=torch.uint8), "complement of shape (4,)"),
         ("complement", torch.tensor([0, 4, 3, 2, 9], dtype=torch.uint8), "complement has letter 9, of 4"),
-        ("complement", torch.tensor([0, 4, 4, 2, 1], dtype=torch.uint8), "does not lead back"),
+        ("complement", torch.tensor([0, 4, 4, 2, 1], dtype=torch.uint8), "does not map back"),
         ("complement", None, "Missing key"),
     ],
 )

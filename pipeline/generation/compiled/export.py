@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.generation.compiled import cells, markov_cell, mixture_cell
 from pipeline.generation.compiled.packed_matrix import aligned, pack, padded
-from pipeline.models.context_mixing.evidence import new_reading
+from pipeline.models.context_mixing.evidence_state import new_state
 from pipeline.models.lookback import LookbackConfig
 from pipeline.segments import Segments
 
@@ -84,8 +84,9 @@ def _mixture(model: "MixtureModel", int8: bool) -> mixture_cell.Mixing | None:
         )
     )  # fmt: skip
     return mixture_cell.Mixing(
-        network.frame, network, model.library.sources(model.leaning), new_reading(layout, 1, 1), evidence,
-        names, from_evidence, from_hidden, _wide(first.bias[None])[0], weighing, _wide(last.bias[None])[0],
+        network.frame, network, model.training_index.sources(model.copy_weight), new_state(layout, 1, 1),
+        evidence, names, from_evidence, from_hidden, _wide(first.bias[None])[0], weighing,
+        _wide(last.bias[None])[0],
     )  # fmt: skip
 
 

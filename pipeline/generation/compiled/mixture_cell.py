@@ -13,9 +13,9 @@ from pipeline.data.alphabet import SPECIALS
 from pipeline.generation.compiled import cells
 from pipeline.generation.compiled.gemm_f32 import Panels
 from pipeline.generation.compiled.packed_matrix import add_product, aligned, padded
-from pipeline.models.context_mixing.context_index import ContextIndex
-from pipeline.models.context_mixing.evidence import Reading, chosen_rows, copy_row, enlarged, read
-from pipeline.models.context_mixing.evidence_layout import LIKELIEST, SCALE
+from pipeline.models.context_mixing.evidence import EvidenceSources, read
+from pipeline.models.context_mixing.evidence_layout import SCALE, TOP_LETTERS
+from pipeline.models.context_mixing.evidence_state import EvidenceState, copy_row, grow_history, select_rows
 from pipeline.models.kernels.cells import tanh
 from pipeline.runtime.numba_options import INNER
 
@@ -29,9 +29,8 @@ class Mixing(NamedTuple):
     frame: cells.Frame
     """That of the network."""
     network: cells.LSTM | cells.GRU
-    sources: tuple[ContextIndex | Array | tuple | float, ...]
-    """What `reader.read` reads with."""
-    blank: Reading
+    sources: EvidenceSources
+    blank: EvidenceState
     """Of one row, which has read nothing."""
     evidence: Panels
     """From evidence to the gates of the network's first layer."""
@@ -50,7 +49,7 @@ class State(NamedTuple):
     """What is carried: the network's state, and where in a sequence the look-ups stand."""
 
     network: Array
-    reading: Reading
+    reading: EvidenceState
 
 
 class Room(NamedTuple):
@@ -82,8 +81,8 @@ def _room(net: Mixing, rows: int) -> Room:
 
 @cells.state.register
 def _state(net: Mixing, rows: int, length: int) -> State:
-    reading = chosen_rows(net.blank, np.zeros(rows, np.int64))
-    return State(cells.state(net.network, rows, length), enlarged(reading, length + 1))
+    reading = select_rows(net.blank, np.zeros(rows, np.int64))
+    return State(cells.state(net.network, rows, length), grow_history(reading, length + 1))
 
 
 @njit(**INNER)
@@ -96,7 +95,7 @@ def _copy_state(source: State, at: int, target: State, row: int) -> None:
 def _advance(net: Mixing, carried: State, codes: Array, count: int, space: Room) -> None:
     for row in range(count):
         space.letters[row, 0] = max(np.int64(codes[row]) - BREAK, 0)
-    read(*net.sources, carried.reading, space.letters[:count], space.found, space.likeliest)
+    read(net.sources, carried.reading, space.letters[:count], space.found, space.likeliest)
     for row in range(count):
         _scale(space.found[row, 0], space.values[row])
     network, inner = space.network, space.space
@@ -134,8 +133,8 @@ def _add_names(names: Array, count: int, space: Room, table: Array) -> None:
     if not len(names):
         return
     for row in range(count):
-        for at in range(2 * LIKELIEST):
-            source, nth = divmod(at, LIKELIEST)
+        for at in range(2 * TOP_LETTERS):
+            source, nth = divmod(at, TOP_LETTERS)
             letter = np.int64(space.likeliest[row, 0, source, nth])
             if letter:
                 line = names[letter + source * (len(names) // 2)]

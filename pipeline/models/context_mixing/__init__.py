@@ -1,2 +1,5 @@
-"""What the training text, and a sequence so far, say about the next symbol: counts after contexts of many
-orders, and copies that are followed. Read `index.py`, then `reader.py`, then `study.py`."""
+"""Context mixing: what a training text and the sequence so far say about the next symbol.
+
+Read `context_index.py` (counts after contexts), `copy_experts.py` (copies), `evidence.py` (both at every
+symbol), and `training_evidence.py` (the evidence of a training split).
+"""

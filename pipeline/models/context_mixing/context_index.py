@@ -1,10 +1,10 @@
-"""A text with its positions sorted by what stands before them: counts after any context, and its places.
+"""An index of the contexts of a text: the counts and the positions after any context.
 
-Row after row, the positions of the text are sorted by their preceding symbols, the nearest first. Those after
-one context are then an interval of rows, and the symbols that stand there are its counts. The interval of a
-context that grows by one symbol follows from ranks alone: the backward search of Ferragina and Manzini,
-"Opportunistic data structures with applications" (2000), here on the reversed text, so that a context grows
-to the right as a sequence does. Sorting is cut at a depth, the highest order that will be asked for.
+The positions of the text are sorted by the symbols before them, the nearest first. The positions after one
+context are then an interval of rows, and the symbols at these positions are its counts. The interval of a
+context that is extended by one symbol follows from ranks alone. This is the backward search of Ferragina and
+Manzini, "Opportunistic data structures with applications" (2000), on the reversed text, so that a context
+extends to the right as a sequence does. Sorting stops at a depth, the highest order in use.
 
 Letters are 1 to `letters`, 0 is a break that no context reaches over.
 """
@@ -16,43 +16,45 @@ import numpy as np
 from numba import njit
 
 STRIDE = 64
-"""Rows of a block: one word of `marks` holds where a letter follows in it."""
-FEW = 8
-"""Rows that are counted faster one by one than by ranks."""
+"""Rows of a block: one word of `rank_bits` has a bit for each of them."""
+MAX_SCANNED_ROWS = 8
+"""Up to this many rows, counting one by one is faster than by ranks."""
 
 
 class ContextIndex(NamedTuple):
-    """`text` ``(n,)`` uint8; `places` and `following` ``(n,)``: the position of each row, and the letter
-    there; `ranks` ``(n // STRIDE + 1, letters + 1)`` int32: how often each letter follows in the rows before
-    a block; `marks`, as many uint64: in which of its rows, the lowest bit the first; `first`
-    ``(letters + 2,)``: the first row after each letter."""
+    """The rows of a text ``(n,)`` uint8, sorted by context.
+
+    `positions` and `following` ``(n,)`` are the position of each row, and the letter there. `ranks`
+    ``(n // STRIDE + 1, letters + 1)`` int32 count how often each letter follows in the rows before a block.
+    `rank_bits`, of the same shape in uint64, mark the rows of the block where it follows, the lowest bit for
+    the first. `first` ``(letters + 2,)`` is the first row after each letter.
+    """
 
     text: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     following: np.ndarray
     ranks: np.ndarray
-    marks: np.ndarray
+    rank_bits: np.ndarray
     first: np.ndarray
 
 
 def build_index(text: np.ndarray, letters: int, depth: int) -> ContextIndex:
-    """Sort the positions of a text by their contexts of up to `depth` letters; contexts that are equal so far
-    stay in the order of the text."""
+    """Sort the positions of a text by their contexts of up to `depth` letters. Equal contexts stay in the
+    order of the text."""
     text = np.ascontiguousarray(text, np.uint8)
-    places = _sorted_places(text, letters, depth)
-    following = text[places]
+    positions = _sort_positions(text, letters, depth)
+    following = text[positions]
     shape = len(text) // STRIDE + 1, letters + 1
-    ranks, marks = np.zeros(shape, np.int32), np.zeros(shape, np.uint64)
-    _count(following, ranks, marks)
+    ranks, rank_bits = np.zeros(shape, np.int32), np.zeros(shape, np.uint64)
+    _count_ranks(following, ranks, rank_bits)
     before = np.concatenate([np.zeros(1, np.uint8), text[:-1]])
     first = np.concatenate([[0], np.cumsum(np.bincount(before, minlength=letters + 1))])
-    return ContextIndex(text, places, following, ranks, marks, first.astype(np.int32))
+    return ContextIndex(text, positions, following, ranks, rank_bits, first.astype(np.int32))
 
 
-def both_strands(parts: Sequence[np.ndarray], complement: np.ndarray | None) -> np.ndarray:
-    """The parts, a break before each and at the end, and after them their reverse complements where
-    `complement`, letter to letter, is given: position p of the one is 2 m - p of the other, m the middle
-    break."""
+def join_strands(parts: Sequence[np.ndarray], complement: np.ndarray | None) -> np.ndarray:
+    """Join parts with breaks around them, and add their reverse complements where `complement`, letter to
+    letter, is given. Position p of one strand is 2 m - p of the other, where m is the break in the middle."""
     joined = np.zeros(sum(len(part) + 1 for part in parts) + 1, np.uint8)
     at = 1
     for part in parts:
@@ -63,7 +65,7 @@ def both_strands(parts: Sequence[np.ndarray], complement: np.ndarray | None) -> 
     return np.concatenate([joined, complement[joined[-2::-1]]])
 
 
-def _sorted_places(text: np.ndarray, letters: int, depth: int) -> np.ndarray:
+def _sort_positions(text: np.ndarray, letters: int, depth: int) -> np.ndarray:
     bits = int(letters).bit_length()
     each = 63 // bits
     keys = []
@@ -80,7 +82,7 @@ def _sorted_places(text: np.ndarray, letters: int, depth: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def _count(following: np.ndarray, ranks: np.ndarray, marks: np.ndarray) -> None:
+def _count_ranks(following: np.ndarray, ranks: np.ndarray, rank_bits: np.ndarray) -> None:
     running = np.zeros(ranks.shape[1], np.int32)
     for block in range(len(ranks)):
         for letter in range(len(running)):
@@ -88,13 +90,13 @@ def _count(following: np.ndarray, ranks: np.ndarray, marks: np.ndarray) -> None:
         for row in range(block * STRIDE, min((block + 1) * STRIDE, len(following))):
             letter = following[row]
             running[letter] += 1
-            marks[block, letter] |= np.uint64(1) << np.uint64(row % STRIDE)
+            rank_bits[block, letter] |= np.uint64(1) << np.uint64(row % STRIDE)
 
 
 @njit(cache=True)
-def _bits(word: np.uint64) -> int:
-    """How many bits are set: sums of two, four and eight neighbours, which compilers know as one instruction.
-    Source: Warren, "Hacker's Delight" (2002), chapter 5."""
+def _popcount(word: np.uint64) -> np.int64:
+    """Count the set bits by sums of two, four and eight neighbours, which compilers turn into one
+    instruction. Source: Warren, "Hacker's Delight" (2002), chapter 5."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -102,14 +104,16 @@ def _bits(word: np.uint64) -> int:
 
 
 @njit(cache=True)
-def _rank(before: int, word: np.uint64, row: int) -> int:
-    """How often a letter follows in the rows before `row`, from its rank and marks of that block: numbers,
-    not arrays, whose references numba would count at each call."""
-    return before + _bits(word & ((np.uint64(1) << np.uint64(row % STRIDE)) - np.uint64(1)))
+def _rank(before: int, word: np.uint64, row: int) -> np.int64:
+    """How often a letter follows in the rows before `row`, from the rank and the bits of its block. The
+    arguments are numbers, not arrays, whose references numba would count at each call."""
+    return before + _popcount(word & ((np.uint64(1) << np.uint64(row % STRIDE)) - np.uint64(1)))
 
 
 @njit(cache=True)
-def grow(ranks: np.ndarray, marks: np.ndarray, first: np.ndarray, intervals: np.ndarray, letter: int) -> None:
+def extend_contexts(
+    ranks: np.ndarray, rank_bits: np.ndarray, first: np.ndarray, intervals: np.ndarray, letter: int
+) -> None:
     """Turn the intervals ``(orders, 2)`` of all contexts at one place into those one letter further on."""
     for order in range(len(intervals) - 1, 0, -1):
         if intervals[order - 1, 0] >= intervals[order - 1, 1]:
@@ -118,29 +122,29 @@ def grow(ranks: np.ndarray, marks: np.ndarray, first: np.ndarray, intervals: np.
         for end in range(2):
             row = intervals[order - 1, end]
             block = row // STRIDE
-            rank = _rank(ranks[block, letter], marks[block, letter], row)
+            rank = _rank(ranks[block, letter], rank_bits[block, letter], row)
             intervals[order, end] = first[letter] + rank
 
 
 @njit(cache=True)
-def begin(intervals: np.ndarray, size: int) -> None:
-    """The intervals at a start: all `size` positions follow the empty context, none a longer one."""
+def reset_contexts(intervals: np.ndarray, size: int) -> None:
+    """Reset to the start of a sequence: all `size` positions follow the empty context, none a longer one."""
     intervals[:] = 0
     intervals[0, 1] = size
 
 
 @njit(cache=True)
 def add_counts(
-    following: np.ndarray, ranks: np.ndarray, marks: np.ndarray, low: int, high: int, sign: int,
+    following: np.ndarray, ranks: np.ndarray, rank_bits: np.ndarray, low: int, high: int, sign: int,
     counts: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add how often each letter 1, 2, … follows in some rows, times `sign`, to `counts` ``(letters,)``."""
-    if high - low <= FEW:
+    """Add the counts of each letter 1, 2, … in some rows, times `sign`, to `counts` ``(letters,)``."""
+    if high - low <= MAX_SCANNED_ROWS:
         for row in range(low, high):
             if following[row]:
                 counts[following[row] - 1] += sign
         return
     below, above = low // STRIDE, high // STRIDE
     for letter in range(1, len(counts) + 1):
-        until = _rank(ranks[above, letter], marks[above, letter], high)
-        counts[letter - 1] += sign * (until - _rank(ranks[below, letter], marks[below, letter], low))
+        until = _rank(ranks[above, letter], rank_bits[above, letter], high)
+        counts[letter - 1] += sign * (until - _rank(ranks[below, letter], rank_bits[below, letter], low))

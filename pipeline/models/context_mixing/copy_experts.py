@@ -1,8 +1,8 @@
-"""Copy experts: each follows an earlier place of a text and says that the letter there comes next.
+"""Copy experts: each points at an earlier position of a text, and predicts the letter there.
 
 Source: Cao, Dix, Allison and Mears, "A simple statistical algorithm for biological sequence compression"
-(2007). An expert survives substitutions as long as it is mostly right: its gain, in nats over a uniform guess
-and forgotten step by step, weighs its vote, and ends it when it falls.
+(2007). An expert survives substitutions while it is mostly right. Its gain, in nats over a uniform guess and
+with exponential decay, is the weight of its vote. An expert whose gain falls too low is dropped.
 """
 
 import math
@@ -11,17 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-EXPERTS = 64
-MEMORY = 0.95
-"""What stays, a step, of an expert's gain and of its hit rate: some twenty letters are remembered."""
+MAX_EXPERTS = 64
+DECAY = 0.95
+"""The decay of an expert's gain and hit rate per letter, a memory of some twenty letters."""
 FIRST_GAIN, FIRST_HITS = 1.0, 0.7
 MIN_GAIN = -1.0
 MAX_GAIN = 20.0
 PROPOSALS = 8
 
 
-class Experts(NamedTuple):
-    """The experts on one text, per row of a batch: `count` ``(rows,)``, the others ``(rows, EXPERTS)``."""
+class CopyExperts(NamedTuple):
+    """The experts on one text, per row of a batch: `count` ``(rows,)``, the others ``(rows,
+    MAX_EXPERTS)``."""
 
     count: np.ndarray
     pointers: np.ndarray
@@ -29,17 +30,17 @@ class Experts(NamedTuple):
     hits: np.ndarray
 
 
-def no_experts(rows: int) -> Experts:
-    """Nobody follows anything yet."""
-    shape = (rows, EXPERTS)
-    return Experts(
+def new_experts(rows: int) -> CopyExperts:
+    """Rows without experts."""
+    shape = (rows, MAX_EXPERTS)
+    return CopyExperts(
         np.zeros(rows, np.int64), np.zeros(shape, np.int32), np.zeros(shape, np.float32),
         np.zeros(shape, np.float32),
     )  # fmt: skip
 
 
 @njit(cache=True)
-def copy_experts(source: Experts, at: int, target: Experts, row: int) -> None:
+def copy_expert_rows(source: CopyExperts, at: int, target: CopyExperts, row: int) -> None:
     """Write the experts of row `at` over those of another row."""
     target.count[row] = source.count[at]
     for expert in range(source.count[at]):
@@ -48,50 +49,50 @@ def copy_experts(source: Experts, at: int, target: Experts, row: int) -> None:
         target.hits[row, expert] = source.hits[at, expert]
 
 
-# Loops over experts call no functions with arrays: numba would count references at each call.
+# The functions take arrays, not tuples, and call none: numba would count references at each call.
 
 
 @njit(cache=True)
-def follow(
+def advance_experts(
     pointers: np.ndarray, gains: np.ndarray, hits: np.ndarray, count: int, text: np.ndarray, letter: int,
-    stop: int, banned: np.ndarray,
-) -> int:  # fmt: skip
-    """Judge each of `count` experts by the letter that came, and move it on; those that failed, or reach a
-    break, `stop` or a banned stretch ``(n, 2)``, are dropped. Gives how many are left."""
-    kept = 0
+    stop: int, excluded: np.ndarray,
+) -> np.int64:  # fmt: skip
+    """Update each of `count` experts by the letter that came, and move its pointer on. Those with too low a
+    gain, and those at a break, at `stop` or in an excluded interval ``(n, 2)``, are dropped. Returns how many
+    remain."""
+    kept = np.int64(0)
     for at in range(count):
         pointer, rate = pointers[at], np.float64(hits[at])
         sure = min(max(rate, 0.3), 0.99)
         right, wrong = 4 * sure, 4 * (1 - sure) / 3
         hit = text[pointer] == letter
-        gain = gains[at] * MEMORY + math.log(right if hit else wrong)
+        gain = gains[at] * DECAY + math.log(right if hit else wrong)
         pointer += 1
         allowed = pointer < stop and text[pointer] != 0
-        for ban in range(len(banned)):
-            allowed &= not banned[ban, 0] <= pointer < banned[ban, 1]
-        # Written in any case, over one that was dropped: whether an expert fails cannot be foreseen, and a
-        # branch taken wrongly costs more than all else here.
+        for interval in range(len(excluded)):
+            allowed &= not excluded[interval, 0] <= pointer < excluded[interval, 1]
+        # Written in any case, over one that was dropped: a mispredicted branch costs more than all else here.
         pointers[kept] = pointer
         gains[kept] = gain
-        hits[kept] = rate * MEMORY + (1 - MEMORY) * hit
+        hits[kept] = rate * DECAY + (1 - DECAY) * hit
         kept += np.int64(allowed) & np.int64(gain > MIN_GAIN)
     return kept
 
 
 @njit(cache=True)
-def propose(
+def add_experts(
     pointers: np.ndarray, gains: np.ndarray, hits: np.ndarray, count: int, places: np.ndarray,
-    text: np.ndarray, stop: int, banned: np.ndarray,
+    text: np.ndarray, stop: int, excluded: np.ndarray,
 ) -> int:  # fmt: skip
-    """Let new experts follow some places ``(n,)``, but for those that one of the `count` follows, while there
-    is room. Gives how many experts there are now."""
+    """Add experts at some positions ``(n,)`` that none of the `count` points at, while there is room. Returns
+    the number of experts."""
     for nth in range(len(places)):
-        if count == EXPERTS:
+        if count == MAX_EXPERTS:
             break
         pointer = places[nth]
         allowed = pointer < stop and text[pointer] != 0
-        for ban in range(len(banned)):
-            allowed &= not banned[ban, 0] <= pointer < banned[ban, 1]
+        for interval in range(len(excluded)):
+            allowed &= not excluded[interval, 0] <= pointer < excluded[interval, 1]
         for at in range(count):
             if pointers[at] == pointer:
                 allowed = False
@@ -105,11 +106,12 @@ def propose(
 
 
 @njit(cache=True)
-def vote(
+def sum_votes(
     pointers: np.ndarray, gains: np.ndarray, hits: np.ndarray, count: int, text: np.ndarray,
     votes: np.ndarray,
 ) -> tuple[float, float]:  # fmt: skip
-    """Set `votes` ``(letters,)`` to sums of the experts' weights; the gain and the hit rate of the best."""
+    """Set `votes` ``(letters,)`` to sums of the experts' weights. Returns the gain and hit rate of the
+    best."""
     votes[:] = 0.0
     best, best_hits = 0.0, 0.0
     for at in range(count):

@@ -1,148 +1,91 @@
-"""Reads sequences letter by letter and says, before each next letter, what was found: the evidence.
+"""The evidence for each next letter of a sequence, from counts after contexts and from copies.
 
-For every letter of a small alphabet, or the likeliest few of a large one, evidence is the logarithm of how
-much likelier than by chance each source holds it: one source an order of context counted in the training
-text, one the copies followed there, one the copies followed in the sequence itself. Beside these stand the
-sources' confidence, and how right each was about the last letter.
+For every letter of a small alphabet, or the likeliest of a large one, the evidence of a channel is a
+log-likelihood ratio: how much likelier than by chance the channel makes the letter. There is one channel for
+each order of context that is counted in the training text, one for copies of the training text, and one for
+copies of the sequence itself. Further features are the confidence of each channel, and its score for the last
+letter.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from pipeline.models.context_mixing.context_index import ContextIndex, add_counts, begin, grow
-from pipeline.models.context_mixing.copy_experts import (
-    PROPOSALS,
-    Experts,
-    copy_experts,
-    follow,
-    no_experts,
-    propose,
-    vote,
+from pipeline.models.context_mixing.context_index import (
+    ContextIndex,
+    add_counts,
+    extend_contexts,
+    reset_contexts,
 )
-from pipeline.models.context_mixing.evidence_layout import SCALARS, SCALE, Layout
-
-HEADS = 1 << 12
-
-
-class Reading(NamedTuple):
-    """Where each row of a batch stands. `history` ``(rows, capacity)`` are the letters read, `length` their
-    number, always below the capacity; `heads` and `links` chain the places of the history with equal last
-    letters; `intervals` ``(rows, depth + 1, 2)`` are those of the index, `own` those of the part left out;
-    `training` and `itself` follow copies of the text and of the history; `last` is the last evidence, and
-    `last_letters` what it was for; the others are scratch space."""
-
-    history: np.ndarray
-    length: np.ndarray
-    heads: np.ndarray
-    links: np.ndarray
-    intervals: np.ndarray
-    own: np.ndarray
-    training: Experts
-    itself: Experts
-    last: np.ndarray
-    last_letters: np.ndarray
-    counts: np.ndarray
-    votes: np.ndarray
-    own_places: np.ndarray
+from pipeline.models.context_mixing.copy_experts import PROPOSALS, add_experts, advance_experts, sum_votes
+from pipeline.models.context_mixing.evidence_layout import SCALARS, SCALE
+from pipeline.models.context_mixing.evidence_state import EvidenceState
 
 
-def new_reading(layout: Layout, rows: int, capacity: int) -> Reading:
-    """A reading that has read nothing, with room for so many letters."""
-    return Reading(
-        np.zeros((rows, capacity), np.uint8), np.zeros(rows, np.int64), np.full((rows, HEADS), -1, np.int32),
-        np.full((rows, capacity), -1, np.int32), np.zeros((rows, layout.depth + 1, 2), np.int64),
-        np.zeros((rows, layout.depth + 1, 2), np.int64), no_experts(rows), no_experts(rows),
-        np.zeros((rows, layout.channels, layout.width), np.int8),
-        np.zeros((rows, layout.channels, layout.width), np.uint8), np.zeros((rows, layout.letters), np.int64),
-        np.zeros((rows, layout.letters)), np.zeros((rows, PROPOSALS), np.int64),
-    )  # fmt: skip
+class EvidenceSources(NamedTuple):
+    """The text that is searched, and how.
 
+    `excluded` indexes a part of the text whose counts are subtracted, and no copy may begin or run in the
+    `excluded_intervals` ``(n, 2)`` of the text. `orders` and `smoothing` ``(orders,)`` are the lengths of the
+    contexts and their pseudocounts, `copies` the letters that must match before a copy. `copy_weight`, from 0
+    to 1, scales the evidence of long contexts and of copies of the text.
+    """
 
-def enlarged(reading: Reading, capacity: int) -> Reading:
-    """The same with room for more letters."""
-    rows, before = reading.history.shape
-    history, links = np.zeros((rows, capacity), np.uint8), np.full((rows, capacity), -1, np.int32)
-    history[:, :before], links[:, :before] = reading.history, reading.links
-    return reading._replace(history=history, links=links)
-
-
-def chosen_rows(reading: Reading, rows: np.ndarray) -> Reading:
-    """A reading of its own for each of these rows ``(n,)``, which may be repeated."""
-    parts: list[Any] = [
-        Experts(*(each[rows] for each in part)) if isinstance(part, Experts) else part[rows]
-        for part in reading
-    ]  # fmt: skip
-    return Reading(*parts)
-
-
-@njit(cache=True, nogil=True)
-def copy_row(source: Reading, at: int, target: Reading, row: int) -> None:
-    """Write row `at` of one reading over a row of another that has room for it."""
-    # In loops, for numba's sake (`_remember`), and no further than anything is read.
-    length = source.length[at]
-    target.length[row] = length
-    for place in range(length + 1):
-        target.history[row, place] = source.history[at, place]
-        target.links[row, place] = source.links[at, place]
-    for head in range(HEADS):
-        target.heads[row, head] = source.heads[at, head]
-    for order in range(source.intervals.shape[1]):
-        for end in range(2):
-            target.intervals[row, order, end] = source.intervals[at, order, end]
-            target.own[row, order, end] = source.own[at, order, end]
-    copy_experts(source.training, at, target.training, row)
-    copy_experts(source.itself, at, target.itself, row)
-    for channel in range(source.last.shape[1]):
-        for letter in range(source.last.shape[2]):
-            target.last[row, channel, letter] = source.last[at, channel, letter]
-            target.last_letters[row, channel, letter] = source.last_letters[at, channel, letter]
+    contexts: ContextIndex
+    excluded: ContextIndex
+    excluded_intervals: np.ndarray
+    orders: np.ndarray
+    smoothing: np.ndarray
+    copies: tuple[int, ...]
+    copy_weight: float
 
 
 @njit(cache=True, nogil=True)
 def read(
-    index: ContextIndex, own: ContextIndex, banned: np.ndarray, orders: np.ndarray, smoothing: np.ndarray,
-    copies: tuple[int, int], leaning: float, reading: Reading, letters: np.ndarray, values: np.ndarray,
+    sources: EvidenceSources, state: EvidenceState, letters: np.ndarray, values: np.ndarray,
     likeliest: np.ndarray,
 ) -> None:  # fmt: skip
-    """Read `letters` ``(rows, time)``; fill `values` and `likeliest` ``(rows, time, …)`` with the evidence
-    for the letter after each.
+    """Read `letters` ``(rows, time)``, and write the evidence for the letter after each to `values` and
+    `likeliest` ``(rows, time, …)``, laid out as `EvidenceLayout`.
 
-    A 0 among the letters is a break, after which nothing before it counts. `own` indexes a part of the text
-    whose counts are left out, and `banned` its stretches that no copy may follow. `leaning` from 0 to 1 is
-    how far long contexts and copies of the training text are believed.
+    A letter of 0 is a break: nothing before it counts afterwards.
     """
     for row in range(len(letters)):
-        _read_row(
-            index, own, banned, orders, smoothing, copies, leaning, reading, row, letters[row], values[row],
-            likeliest[row],
-        )  # fmt: skip
+        _read_row(sources, state, row, letters[row], values[row], likeliest[row])
+
+
+# Below, arrays are taken out of their tuples, and inner functions have many array parameters. Numba counts
+# the references of all arrays whenever a tuple is passed on, which took a third of the time.
 
 
 @njit(cache=True, nogil=True)
 def _read_row(
-    index: ContextIndex, own: ContextIndex, banned: np.ndarray, orders: np.ndarray, smoothing: np.ndarray,
-    copies: tuple[int, int], leaning: float, reading: Reading, row: int, letters: np.ndarray,
-    values: np.ndarray, likeliest: np.ndarray,
+    sources: EvidenceSources, state: EvidenceState, row: int, letters: np.ndarray, values: np.ndarray,
+    likeliest: np.ndarray,
 ) -> None:  # fmt: skip
-    # Arrays are taken out of their tuples here: numba counts references whenever a tuple is passed on.
-    text, places, following, ranks, marks, first = index
-    own_text, _, own_following, own_ranks, own_marks, own_first = own
-    history, heads, links = reading.history[row], reading.heads[row], reading.links[row]
-    intervals, own_intervals = reading.intervals[row], reading.own[row]
-    last, last_letters = reading.last[row], reading.last_letters[row]
-    _, pointers, gains, hits = reading.training
+    contexts, excluded, excluded_intervals, orders, smoothing, copies, copy_weight = sources
+    text, positions, following, ranks, rank_bits, first = contexts
+    excluded_text, _, excluded_following, excluded_ranks, excluded_bits, excluded_first = excluded
+    history, heads, links = state.history[row], state.heads[row], state.links[row]
+    intervals, minus = state.intervals[row], state.excluded[row]
+    last, last_letters = state.last[row], state.last_letters[row]
+    _, pointers, gains, hits = state.text_copies
     pointers, gains, hits = pointers[row], gains[row], hits[row]
-    _, own_pointers, own_gains, own_hits = reading.itself
-    own_pointers, own_gains, own_hits = own_pointers[row], own_gains[row], own_hits[row]
-    experts, own_experts, length = reading.training.count[row], reading.itself.count[row], reading.length[row]
-    counts, votes, own_places = reading.counts[row], reading.votes[row], reading.own_places[row]
-    nothing, leaves_out, dense = banned[:0], len(own_text) > 1, last.shape[1] == len(first) - 2
+    _, self_pointers, self_gains, self_hits = state.self_copies
+    self_pointers, self_gains, self_hits = self_pointers[row], self_gains[row], self_hits[row]
+    experts, self_experts = state.text_copies.count[row], state.self_copies.count[row]
+    length, counts, votes, candidates = (
+        state.length[row],
+        state.counts[row],
+        state.votes[row],
+        state.candidates[row],
+    )
+    nothing, excludes, dense = excluded_intervals[:0], len(excluded_text) > 1, last.shape[1] == len(first) - 2
     if length == 0:
-        begin(intervals, len(text))
-        begin(own_intervals, len(own_text))
+        reset_contexts(intervals, len(text))
+        reset_contexts(minus, len(excluded_text))
 
     for step in range(len(letters)):
         letter, out, names = letters[step], values[step], likeliest[step]
@@ -150,39 +93,51 @@ def _read_row(
         history[length] = letter
         length += 1
         if letter == 0:
-            begin(intervals, len(text))
-            begin(own_intervals, len(own_text))
-            experts = own_experts = 0
+            reset_contexts(intervals, len(text))
+            reset_contexts(minus, len(excluded_text))
+            experts = self_experts = 0
         else:
-            experts = follow(pointers, gains, hits, experts, text, letter, len(text), banned)
-            own_experts = follow(
-                own_pointers, own_gains, own_hits, own_experts, history, letter, length, nothing
+            experts = advance_experts(
+                pointers, gains, hits, experts, text, letter, len(text), excluded_intervals
             )
-            grow(ranks, marks, first, intervals, letter)
-            if leaves_out:
-                grow(own_ranks, own_marks, own_first, own_intervals, letter)
-            low, high = _places_alike(intervals, copies[0])
-            experts = propose(pointers, gains, hits, experts, places[low:high], text, len(text), banned)
-            found = _own_places_alike(copies[1], history, heads, links, length, own_places)
-            own_experts = propose(
-                own_pointers, own_gains, own_hits, own_experts, own_places[:found], history, length, nothing
+            self_experts = advance_experts(
+                self_pointers, self_gains, self_hits, self_experts, history, letter, length, nothing
+            )
+            extend_contexts(ranks, rank_bits, first, intervals, letter)
+            if excludes:
+                extend_contexts(excluded_ranks, excluded_bits, excluded_first, minus, letter)
+            low, high = _find_matches(intervals, copies[0])
+            experts = add_experts(
+                pointers, gains, hits, experts, positions[low:high], text, len(text), excluded_intervals
+            )
+            found = _find_self_matches(copies[1], history, heads, links, length, candidates)
+            self_experts = add_experts(
+                self_pointers,
+                self_gains,
+                self_hits,
+                self_experts,
+                candidates[:found],
+                history,
+                length,
+                nothing,
             )
         _count_channels(
-            intervals, own_intervals, orders, smoothing, leaning, leaves_out, following, ranks, marks,
-            own_following, own_ranks, own_marks, counts, out,
+            intervals, minus, orders, smoothing, copy_weight, excludes, following, ranks, rank_bits,
+            excluded_following, excluded_ranks, excluded_bits, counts, out,
         )  # fmt: skip
-        best, best_hits = vote(pointers, gains, hits, experts, text, votes)
-        _copy_channel(votes, best, best_hits, experts, leaning, 0, last, out, names[0])
-        best, best_hits = vote(own_pointers, own_gains, own_hits, own_experts, history, votes)
-        _copy_channel(votes, best, best_hits, own_experts, 1.0, 1, last, out, names[1])
-        _remember(out, names, last, last_letters)
+        best, best_hits = sum_votes(pointers, gains, hits, experts, text, votes)
+        _copy_channel(votes, best, best_hits, experts, copy_weight, 0, last, out, names[0])
+        best, best_hits = sum_votes(self_pointers, self_gains, self_hits, self_experts, history, votes)
+        _copy_channel(votes, best, best_hits, self_experts, 1.0, 1, last, out, names[1])
+        _keep_last(out, names, last, last_letters)
 
-    reading.training.count[row], reading.itself.count[row], reading.length[row] = experts, own_experts, length
+    state.text_copies.count[row], state.self_copies.count[row] = experts, self_experts
+    state.length[row] = length
 
 
 @njit(cache=True)
-def _remember(out: np.ndarray, names: np.ndarray, last: np.ndarray, last_letters: np.ndarray) -> None:
-    # In loops: assigned as whole arrays, they take numba seconds to compile.
+def _keep_last(out: np.ndarray, names: np.ndarray, last: np.ndarray, last_letters: np.ndarray) -> None:
+    # In loops: assignments of whole arrays take numba seconds to compile.
     channels, width = last.shape
     for channel in range(channels):
         for at in range(width):
@@ -194,7 +149,7 @@ def _remember(out: np.ndarray, names: np.ndarray, last: np.ndarray, last_letters
 
 @njit(cache=True)
 def _score(last: np.ndarray, last_letters: np.ndarray, dense: bool, letter: int, out: np.ndarray) -> None:
-    """How strongly each channel had held the letter that came."""
+    """Write each channel's score: its last evidence for the letter that came."""
     channels, width = last.shape
     scores = out[len(out) - channels :]
     for channel in range(channels):
@@ -205,9 +160,9 @@ def _score(last: np.ndarray, last_letters: np.ndarray, dense: bool, letter: int,
 
 
 @njit(cache=True)
-def _places_alike(intervals: np.ndarray, least: int) -> tuple[int, int]:
-    """Rows of the index after the longest context that agrees, and next to it in the order of contexts:
-    those agree the furthest back. Empty where fewer than `least` letters do."""
+def _find_matches(intervals: np.ndarray, least: int) -> tuple[int, int]:
+    """The rows of the index after the longest matching context, and their neighbours, which match the
+    furthest back. Empty where fewer than `least` letters match."""
     low, high = intervals[least, 0], intervals[least, 1]
     if low == high:
         return 0, 0
@@ -219,10 +174,10 @@ def _places_alike(intervals: np.ndarray, least: int) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _own_places_alike(
-    least: int, history: np.ndarray, heads: np.ndarray, links: np.ndarray, length: int, places: np.ndarray
+def _find_self_matches(
+    least: int, history: np.ndarray, heads: np.ndarray, links: np.ndarray, length: int, found: np.ndarray
 ) -> int:
-    """Put the last places of the sequence itself after the same `least` letters into `places`; how many."""
+    """Write the last positions of the history after the same `least` letters to `found`; returns how many."""
     if length < least:
         return 0
     key = np.uint64(0)
@@ -231,59 +186,61 @@ def _own_places_alike(
             return 0
         key = (key + np.uint64(history[at])) * np.uint64(0x9E3779B97F4A7C15)
     head = np.int64(key >> np.uint64(52))
-    place = np.int64(heads[head])
-    links[length] = place
+    position = np.int64(heads[head])
+    links[length] = position
     heads[head] = length
-    found = 0
+    count = 0
     for _ in range(PROPOSALS):
-        if place < 0:
+        if position < 0:
             break
         back = 1
-        while back <= least and history[place - back] == history[length - back]:
+        while back <= least and history[position - back] == history[length - back]:
             back += 1
-        places[found] = place
-        found += back > least
-        place = np.int64(links[place])
-    return found
+        found[count] = position
+        count += back > least
+        position = np.int64(links[position])
+    return count
 
 
 @njit(cache=True)
 def _count_channels(
-    intervals: np.ndarray, own_intervals: np.ndarray, orders: np.ndarray, smoothing: np.ndarray,
-    leaning: float, leaves_out: bool, following: np.ndarray, ranks: np.ndarray, marks: np.ndarray,
-    own_following: np.ndarray, own_ranks: np.ndarray, own_marks: np.ndarray, counts: np.ndarray,
-    out: np.ndarray,
+    intervals: np.ndarray, minus: np.ndarray, orders: np.ndarray, smoothing: np.ndarray, copy_weight: float,
+    excludes: bool, following: np.ndarray, ranks: np.ndarray, rank_bits: np.ndarray,
+    excluded_following: np.ndarray, excluded_ranks: np.ndarray, excluded_bits: np.ndarray,
+    counts: np.ndarray, out: np.ndarray,
 ) -> None:  # fmt: skip
-    size = own_size = -1
+    size = excluded_size = -1
     for channel in range(len(orders)):
         order = orders[channel]
         low, high = intervals[order, 0], intervals[order, 1]
-        own_low, own_high = own_intervals[order, 0], own_intervals[order, 1]
-        same = high - low == size and own_high - own_low == own_size
+        excluded_low, excluded_high = minus[order, 0], minus[order, 1]
+        same = high - low == size and excluded_high - excluded_low == excluded_size
         if same and smoothing[channel] == smoothing[channel - 1]:
-            # One context ends with the other: as many places are the same places.
+            # One context ends with the other: the same number of positions are the same positions.
             _repeat_channel(channel, len(orders), len(counts), out)
             continue
-        size, own_size = high - low, own_high - own_low
+        size, excluded_size = high - low, excluded_high - excluded_low
         counts[:] = 0
-        add_counts(following, ranks, marks, low, high, 1, counts)
-        if leaves_out:
-            add_counts(own_following, own_ranks, own_marks, own_low, own_high, -1, counts)
-        _count_channel(counts, channel, len(orders), smoothing[channel], leaning, out)
+        add_counts(following, ranks, rank_bits, low, high, 1, counts)
+        if excludes:
+            add_counts(
+                excluded_following, excluded_ranks, excluded_bits, excluded_low, excluded_high, -1, counts
+            )
+        _count_channel(counts, channel, len(orders), smoothing[channel], copy_weight, out)
 
 
 @njit(cache=True)
 def _count_channel(
-    counts: np.ndarray, channel: int, orders: int, alpha: float, leaning: float, out: np.ndarray
+    counts: np.ndarray, channel: int, orders: int, alpha: float, copy_weight: float, out: np.ndarray
 ) -> None:
     width, total = len(counts), 0
     for at in range(width):
         total += counts[at]
-    trust = leaning if alpha < 1 else 1.0
+    weight = copy_weight if alpha < 1 else 1.0
     for at in range(width):
-        strength = math.log((counts[at] + alpha) * width / (total + width * alpha))
-        out[channel * width + at] = _quantised(trust * strength)
-    out[(orders + 2) * width + channel] = _quantised(trust * math.log1p(total) / 2)
+        ratio = math.log((counts[at] + alpha) * width / (total + width * alpha))
+        out[channel * width + at] = _quantise(weight * ratio)
+    out[(orders + 2) * width + channel] = _quantise(weight * math.log1p(total) / 2)
 
 
 @njit(cache=True)
@@ -296,26 +253,27 @@ def _repeat_channel(channel: int, orders: int, width: int, out: np.ndarray) -> N
 
 @njit(cache=True)
 def _copy_channel(
-    votes: np.ndarray, best: float, best_hits: float, experts: int, trust: float, which: int,
+    votes: np.ndarray, best: float, best_hits: float, experts: int, weight: float, which: int,
     last: np.ndarray, out: np.ndarray, names: np.ndarray,
 ) -> None:  # fmt: skip
-    """What the experts of one text say: `which` is 0 for the training text, 1 for the sequence itself."""
+    """Write the evidence of the experts on one text: `which` is 0 for the training text, 1 for the
+    sequence."""
     channels, width = last.shape
     channel = channels - 2 + which
-    place = channels * width + channels - 2 + SCALARS * which
-    out[place] = _quantised(trust * best / 5)
-    out[place + 1] = _quantised(trust * best_hits * 4)
-    out[place + 2] = _quantised(trust * math.log1p(experts))
+    scalar = channels * width + channels - 2 + SCALARS * which
+    out[scalar] = _quantise(weight * best / 5)
+    out[scalar + 1] = _quantise(weight * best_hits * 4)
+    out[scalar + 2] = _quantise(weight * math.log1p(experts))
     for at in range(width):
         letter = at
         if len(votes) > width:
             letter = np.argmax(votes)
             names[at] = letter + 1 if votes[letter] > 0 else 0
-        out[channel * width + at] = _quantised(trust * math.log1p(votes[letter]) / 3)
+        out[channel * width + at] = _quantise(weight * math.log1p(votes[letter]) / 3)
         if len(votes) > width:
             votes[letter] = 0.0
 
 
 @njit(cache=True)
-def _quantised(value: float) -> np.int8:
+def _quantise(value: float) -> np.int8:
     return np.int8(min(127, max(-127, round(value * SCALE))))

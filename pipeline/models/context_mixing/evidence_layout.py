@@ -1,55 +1,58 @@
-"""What stands where in a row of evidence."""
+"""The layout of a row of evidence."""
 
 from dataclasses import dataclass
 
 SCALE = 16
 """Steps of the stored evidence in one nat."""
-DENSE = 8
-"""Alphabets up to this size have evidence for every letter; of larger ones, for the likeliest."""
-LIKELIEST = 3
-SCALARS = 3  # of a channel of copies: gain and hit rate of the best expert, number of experts
+MAX_DENSE_LETTERS = 8
+"""Alphabets up to this size have evidence for every letter; larger ones have it for the likeliest."""
+TOP_LETTERS = 3
+"""Letters of a larger alphabet that have evidence."""
+SCALARS = 3
+"""Features of a copy channel: gain and hit rate of the best expert, and the number of experts."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where what stands in one row of evidence.
+class EvidenceLayout:
+    """The columns of one row of evidence.
 
-    ``values`` int8: `channels` × `width` strengths, in nats times SCALE; then confidences; then each
-    channel's last score. ``letters`` uint8: which letters the copies' strengths are for, where the
-    alphabet is not dense; 0 for none.
+    ``values`` int8 has `channels` × `width` log-likelihood ratios, in nats times `SCALE`; then the
+    confidences; then each channel's score for the last letter. ``letters`` uint8 names the letters of the
+    copy channels where the alphabet is not dense, 0 for none.
     """
 
     letters: int
     orders: tuple[int, ...]
     copies: tuple[int, ...] = (12, 12)
-    """Letters that must agree before a copy is followed: in the training text, in the sequence itself."""
+    """Letters that must match before an expert copies: from the training text, and from the sequence
+    itself."""
 
     @property
     def dense(self) -> bool:
-        """Whether every letter has its own place."""
-        return self.letters <= DENSE
+        """Whether every letter has its own column."""
+        return self.letters <= MAX_DENSE_LETTERS
 
     @property
     def width(self) -> int:
         """Letters of a channel."""
-        return self.letters if self.dense else LIKELIEST
+        return self.letters if self.dense else TOP_LETTERS
 
     @property
     def channels(self) -> int:
-        """Sources: the orders, and two of copies."""
+        """Sources of evidence: one per order, and two of copies."""
         return len(self.orders) + 2
 
     @property
     def confidences(self) -> int:
-        """Numbers that say how sure the sources are."""
+        """Features that measure how reliable the channels are."""
         return len(self.orders) + 2 * SCALARS
 
     @property
     def values(self) -> int:
-        """All numbers of one row."""
+        """Numbers of one row."""
         return self.channels * self.width + self.confidences + self.channels
 
     @property
     def depth(self) -> int:
-        """The longest context that is looked up."""
+        """The longest context in the index."""
         return max([*self.orders, self.copies[0]])

@@ -1,4 +1,4 @@
-"""The evidence of a whole training split, made once before training: each piece as if it were new."""
+"""The evidence of a training split, computed once before training, each piece as if it were new."""
 
 import itertools
 import tempfile
@@ -14,56 +14,64 @@ from pipeline.data.alphabet import SPECIALS
 from pipeline.data.batching import Window
 from pipeline.data.corpus import Corpus
 from pipeline.errors import ConfigError
-from pipeline.models.context_mixing.evidence_layout import Layout
-from pipeline.models.context_mixing.training_index import Library, letters_of, read_left_out
+from pipeline.models.context_mixing.evidence_layout import EvidenceLayout
+from pipeline.models.context_mixing.training_index import (
+    TrainingIndex,
+    encode_letters,
+    leave_one_out_evidence,
+)
 from pipeline.runtime.progress import bar
 
 MAX_SYMBOLS = 2**25
-"""Of more, the evidence would fill the disk, and the index the memory."""
+"""The evidence of more symbols would fill the disk, and their index the memory."""
 MIN_PIECE = 1_000
 
 
 @dataclass(frozen=True)
-class Study:
-    """`values` ``(strands, symbols of the corpus, layout.values)`` and `letters` ``(…, 2, layout.width)``:
-    the evidence for the symbol at each position, in `files` that are read as they are needed. They have no
-    names, so that none is left behind however a training ends."""
+class StoredEvidence:
+    """The evidence for the symbol at each position of a corpus, in memory-mapped temporary files.
 
-    library: Library
+    `values` is ``(strands, symbols, layout.values)``, `letters` ``(…, 2, layout.width)``. The files have no
+    names, so none remains however a training ends.
+    """
+
+    index: TrainingIndex
     values: np.ndarray
     letters: np.ndarray
     files: tuple[IO[bytes], IO[bytes]]
 
     @classmethod
-    def of(cls, layout: Layout, corpus: Corpus, complement: np.ndarray | None, folder: Path) -> "Study":
-        """Read the training split of `corpus`, piece by piece, each left out of the text it is looked up in.
+    def compute(
+        cls, layout: EvidenceLayout, corpus: Corpus, complement: np.ndarray | None, folder: Path
+    ) -> "StoredEvidence":
+        """Compute the evidence of the training split, piece by piece, each excluded while it is read.
 
-        Pieces are as long as what is held out, so that they find as much as new sequences will. `complement`
-        is code to code. Raises ConfigError where the split is too large.
+        Pieces are as long as held-out segments, so that they match as much as new sequences will.
+        `complement` maps code to code. Raises ConfigError where the split is too large.
         """
         segments = corpus.subset_segments("train")
         size = corpus.subset_size("train")
         if size > MAX_SYMBOLS:
             raise ConfigError(
-                f"model: this one looks things up in the training data; {size:,} symbols are more than "
-                f"the {MAX_SYMBOLS:,} that it can; choose another model, or a part of the data"
+                f"model: this one indexes the training data, at most {MAX_SYMBOLS:,} symbols, and these have "
+                f"{size:,}; choose another model, or a part of the data"
             )
         pairs = None
         if complement is not None:
             # The last special code stands for the break, letter 0.
-            pairs = letters_of(complement)[len(SPECIALS) - 1 :]
-        library = Library.of(layout, [letters_of(corpus.codes[a:b]) for a, b in segments], pairs)
-        study = cls._empty(library, len(corpus.codes), folder)
-        study._fill(corpus, segments)
-        return study
+            pairs = encode_letters(complement)[len(SPECIALS) - 1 :]
+        pieces = [encode_letters(corpus.codes[a:b]) for a, b in segments]
+        stored = cls._empty(TrainingIndex.from_pieces(layout, pieces, pairs), len(corpus.codes), folder)
+        stored._fill(corpus, segments)
+        return stored
 
     @classmethod
-    def _empty(cls, library: Library, symbols: int, folder: Path) -> "Study":
-        layout, strands = library.layout, 1 if library.complement is None else 2
+    def _empty(cls, index: TrainingIndex, symbols: int, folder: Path) -> "StoredEvidence":
+        layout, strands = index.layout, 1 if index.complement is None else 2
         files = tempfile.TemporaryFile(dir=folder), tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         named = 1 if layout.dense else symbols
         return cls(
-            library,
+            index,
             np.memmap(files[0], np.int8, "w+", shape=(strands, symbols, layout.values)),
             np.memmap(files[1], np.uint8, "w+", shape=(strands, named, 2, layout.width)),
             files,
@@ -73,31 +81,31 @@ class Study:
         """The evidence for each target of a window: values ``(batch, time, layout.values)`` and letters."""
         strands = window.backwards.astype(np.int64)[:, None]
         values = torch.from_numpy(self.values[strands, window.positions])
-        if self.library.layout.dense:
+        if self.index.layout.dense:
             return values, torch.zeros(1, dtype=torch.uint8)
         return values, torch.from_numpy(self.letters[strands, window.positions])
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files, and so delete them."""
         for file in self.files:
             file.close()
 
     def _fill(self, corpus: Corpus, segments: np.ndarray) -> None:
         held_out = corpus.subset_segments("validation")
         length = max(MIN_PIECE, int((held_out[:, 1] - held_out[:, 0]).mean()))
-        pieces, places, at = [], [], 1
+        pieces, intervals, at = [], [], 1
         for start, stop in segments:
             count = max(1, round((stop - start) / length))
             edges = np.linspace(start, stop, count + 1).astype(np.int64)
             pieces += itertools.pairwise(edges)
-            places += [(at + low - start, at + high - start) for low, high in pieces[-count:]]
+            intervals += [(at + low - start, at + high - start) for low, high in pieces[-count:]]
             at += stop - start + 1
-        found = read_left_out(self.library, np.array(places), torch.get_num_threads())
+        found = leave_one_out_evidence(self.index, np.array(intervals), torch.get_num_threads())
         with bar("Looking up", int((segments[:, 1] - segments[:, 0]).sum()), "symbol") as progress:
             for number, direction, values, letters in found:
                 start, stop = pieces[number]
                 where, strand = slice(start, stop), int(direction == -1)
                 self.values[strand, where] = values[::direction]
-                if not self.library.layout.dense:
+                if not self.index.layout.dense:
                     self.letters[strand, where] = letters[::direction]
                 progress.update((stop - start) * (direction == 1))

@@ -9,10 +9,11 @@ Source: Kalamkar et al., "A study of BFLOAT16 for deep learning training" (2019)
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 
 class Linear(nn.Linear):
@@ -29,14 +30,14 @@ class Linear(nn.Linear):
 
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         with _rounded_factors():
             return nn.functional.linear(inputs, weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, outputs_grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, outputs_grad: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
         with _rounded_factors():
             inputs_grad = outputs_grad @ weight if ctx.needs_input_grad[0] else None
@@ -46,7 +47,7 @@ class _Product(torch.autograd.Function):
 
 @contextmanager
 def _rounded_factors() -> Iterator[None]:
-    settings = torch.backends.mkldnn.matmul
+    settings = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue] # set at run time
     before = settings.fp32_precision
     settings.fp32_precision = "bf16"
     try:

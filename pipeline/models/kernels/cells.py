@@ -8,6 +8,7 @@ torch's order, so that weights and states mean the same to both. The formulas ar
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -27,7 +28,7 @@ EXPONENT_BIAS, MANTISSA_BITS = np.int32(127), np.int32(23)
 
 
 @register_jitable
-def _exp32(x: float) -> float:
+def _exp32(x: np.float32) -> np.float32:
     """e to the x in float32, in operations that the compiler can do on many numbers at once.
 
     2 to a whole number, by its bits, times the Taylor series of a remainder within ln(2)/2 of zero.
@@ -52,14 +53,14 @@ def tanh(x: float) -> float:
 
 
 @overload(sigmoid, inline="always", strict=False)
-def _sigmoid(x: types.Float) -> Callable[[float], float]:
+def _sigmoid(x: types.Float) -> Callable[..., Any]:
     if x.bitwidth == 32:
         return lambda x: ONE / (ONE + _exp32(-x))
     return lambda x: 1.0 / (1.0 + math.exp(-x))
 
 
 @overload(tanh, inline="always", strict=False)
-def _tanh(x: types.Float) -> Callable[[float], float]:
+def _tanh(x: types.Float) -> Callable[..., Any]:
     if x.bitwidth == 32:
         return lambda x: ONE - TWO / (ONE + _exp32(x + x))
     return lambda x: math.tanh(x)

@@ -11,9 +11,10 @@ biases as in torch's modules, states ``(batch, size)``. `inputs` are ``(time, ba
 input product is made once for each symbol and then looked up. `kernels` has the steps themselves.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, reduce
 from typing import Any, TypeVar
 
 import torch
@@ -193,19 +194,23 @@ def _states(before: Tensor, steps: Tensor) -> Tensor:
 
 def _giving(
     inputs: Tensor, codes: Tensor | None, weight: Tensor, out: Tensor
-) -> Callable[[slice], Callable[[int], None]]:
+) -> Callable[[slice], Callable[[int], object]]:
     """Of some rows, and then of one time step, write to `out` what the inputs give to the gates."""
     across = weight.t().contiguous()
-    table = None if codes is None else (inputs @ across).numpy()
+    if codes is None:
 
-    def giving(rows: slice) -> Callable[[int], None]:
-        if codes is None:
+        def multiply(rows: slice) -> Callable[[int], object]:
             sources, places = _steps(inputs, rows), _steps(out, rows)
             return lambda t: torch.mm(sources[t], across, out=places[t])
+
+        return multiply
+    table = (inputs @ across).numpy()
+
+    def look_up(rows: slice) -> Callable[[int], object]:
         symbols, arrays = codes[:, rows].numpy(), out[:, rows].numpy()
         return lambda t: kernels.look_up(table, symbols[t], arrays[t])
 
-    return giving
+    return look_up
 
 
 class _InputGradients:
@@ -215,9 +220,9 @@ class _InputGradients:
         self.inputs, self.codes, self.weight, self.grads = inputs, codes, weight, grads
         self.out = torch.empty_like(inputs) if codes is None else None
 
-    def giving(self, rows: slice) -> Callable[[int], None]:
+    def giving(self, rows: slice) -> Callable[[int], object]:
         """Of one time step, the inputs' gradients; with codes they wait for `table`."""
-        if self.codes is not None:
+        if self.out is None:
             return lambda t: None
         grads, places = _steps(self.grads, rows), _steps(self.out, rows)
         return lambda t: torch.mm(grads[t], self.weight, out=places[t])
@@ -232,9 +237,9 @@ class _InputGradients:
 
     def whole(self, tables: Sequence[Tensor | None]) -> tuple[Tensor, Tensor, Tensor]:
         """The gradients of inputs, weight and bias, after all steps."""
-        if self.codes is None:
+        if self.out is not None:
             return self.out, _product(self.inputs, self.grads), _sum(self.grads)
-        table = sum(tables)
+        table = reduce(operator.add, [table for table in tables if table is not None])
         return table @ self.weight, _product(self.inputs, table), table.sum(0)
 
 

@@ -11,8 +11,10 @@ Sources: Feng et al., "Were RNNs all we needed?" (2024); Hillis and Steele, "Dat
 """
 
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -21,7 +23,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 MIN_SHARE = 50_000
 """Numbers of the state, over all steps, below which another thread would cost more than it brings."""
@@ -59,7 +61,7 @@ class CompiledScan(torch.autograd.Function):
     """`gated_scan` on a CPU in single precision; the gates are computed again for the gradient, not kept."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, gates: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, gates: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         gates, start = gates.contiguous(), start.contiguous()
         states = gates.new_empty(*gates.shape[:2], start.shape[1])
         outputs, last = torch.empty_like(states), start.clone()
@@ -69,7 +71,7 @@ class CompiledScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, outputs_grad: Tensor, last_grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, outputs_grad: Tensor, last_grad: Tensor) -> tuple[Tensor, Tensor]:
         gates, start, states = ctx.saved_tensors
         gates_grad, state_grad = torch.empty_like(gates), last_grad.clone()
         _over_rows(_backward_rows, gates, start, states, outputs_grad.contiguous(), gates_grad, state_grad)
@@ -81,7 +83,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(torch.get_num_threads(), "scan")
 
 
-def _over_rows(kernel: object, *tensors: Tensor) -> None:
+def _over_rows(kernel: Callable[..., None], *tensors: Tensor) -> None:
     """Run `kernel` on the rows of all tensors, a share of them in each thread."""
     arrays = [tensor.detach().numpy() for tensor in tensors]
     batch = len(arrays[0])
@@ -101,7 +103,7 @@ def _over_rows(kernel: object, *tensors: Tensor) -> None:
 def _float_of_bits(context: object, bits: object) -> tuple:
     """The single-precision number that these 32 bits mean."""
 
-    def generate(context: object, builder: ir.IRBuilder, signature: object, arguments: list) -> ir.Value:
+    def generate(context: object, builder: ir.IRBuilder, signature: object, arguments: list) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
 
     return types.float32(types.int32), generate
@@ -123,7 +125,7 @@ def _sigmoid(x: float) -> float:
     exponent = np.int32(power + _BIAS)
     r = power - np.float32(exponent - np.int32(127))
     series = _ONE + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-    scale = _float_of_bits(np.int32(exponent << np.int32(23)))
+    scale = _float_of_bits(np.int32(exponent << np.int32(23)))  # pyright: ignore[reportCallIssue] # an intrinsic
     return _ONE / (_ONE + series * scale)
 
 

@@ -14,10 +14,10 @@ from pipeline.data.corpus import Corpus
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError
-from pipeline.models.context_mixing import training_evidence as study_module
-from pipeline.models.context_mixing.evidence_layout import Layout
-from pipeline.models.context_mixing.training_evidence import Study
-from pipeline.models.context_mixing.training_index import Library, letters_of
+from pipeline.models.context_mixing import training_evidence
+from pipeline.models.context_mixing.evidence_layout import EvidenceLayout
+from pipeline.models.context_mixing.training_evidence import StoredEvidence
+from pipeline.models.context_mixing.training_index import TrainingIndex, encode_letters
 from pipeline.stages.ingest import ingest
 
 MIRRORED = np.array([0, 4, 3, 2, 1], np.uint8)
@@ -49,46 +49,48 @@ def corpus_in(folder: Path, dna: bool, records: list[str] | None = None, by: str
     return Corpus.open(folder / "corpus")
 
 
-def study_of(corpus: Corpus, folder: Path) -> Study:
+def store_evidence(corpus: Corpus, folder: Path) -> StoredEvidence:
     dna = len(corpus.alphabet) == len(SPECIALS) + 4
     complement = corpus.complement_codes(Nucleotide()) if dna else None
-    return Study.of(layout_of(corpus), corpus, complement, folder)
+    return StoredEvidence.compute(build_layout(corpus), corpus, complement, folder)
 
 
-def layout_of(corpus: Corpus) -> Layout:
+def build_layout(corpus: Corpus) -> EvidenceLayout:
     letters = len(corpus.alphabet) - len(SPECIALS)
-    return Layout(letters, (1, 2, 11, 16) if letters == 4 else (), (12, 12) if letters == 4 else (4, 4))
+    return EvidenceLayout(
+        letters, (1, 2, 11, 16) if letters == 4 else (), (12, 12) if letters == 4 else (4, 4)
+    )
 
 
 @pytest.mark.parametrize("dna", [True, False], ids=["dna", "text"])
 def test_each_piece_has_the_evidence_of_a_library_without_it(dna, tmp_path):
     corpus = corpus_in(tmp_path, dna)
-    study = study_of(corpus, tmp_path)
+    stored = store_evidence(corpus, tmp_path)
     segments = corpus.subset_segments("train")
-    pieces = [letters_of(corpus.codes[a:b]) for a, b in segments]
+    pieces = [encode_letters(corpus.codes[a:b]) for a, b in segments]
     complement = MIRRORED if dna else None
-    width = layout_of(corpus).width
+    width = build_layout(corpus).width
     for number, (start, stop) in enumerate(segments):
         others = pieces[:number] + pieces[number + 1 :]
-        library = Library.of(layout_of(corpus), others, complement)
+        index = TrainingIndex.from_pieces(build_layout(corpus), others, complement)
         for strand in range(1 + dna):
             x = pieces[number] if strand == 0 else MIRRORED[pieces[number][::-1]]
             shifted = np.concatenate([[0], x[:-1]]).astype(np.uint8)[None]
-            _, values, names = library.read_on(library.begin(1), shifted)
+            _, values, names = index.read(index.new_state(1), shifted)
             way = 1 if strand == 0 else -1
-            np.testing.assert_array_equal(study.values[strand, start:stop], values[0, ::way])
+            np.testing.assert_array_equal(stored.values[strand, start:stop], values[0, ::way])
             if not dna:
-                np.testing.assert_array_equal(study.letters[strand, start:stop], names[0])
-    found = study.values[:, :, len(layout_of(corpus).orders) * width :][..., :width]
+                np.testing.assert_array_equal(stored.letters[strand, start:stop], names[0])
+    found = stored.values[:, :, len(build_layout(corpus).orders) * width :][..., :width]
     assert found.any()
-    study.close()
+    stored.close()
 
 
 def test_a_long_record_is_read_in_pieces_as_long_as_what_is_held_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "MIN_PIECE", 100)
+    monkeypatch.setattr(training_evidence, "MIN_PIECE", 100)
     corpus = corpus_in(tmp_path, True, ["".join(random.Random(0).choices("ACGT", k=20_000))], by="blocks")
-    study, layout = study_of(corpus, tmp_path), layout_of(corpus)
-    order_1 = study.values[..., layout.channels * layout.width]
+    stored, layout = store_evidence(corpus, tmp_path), build_layout(corpus)
+    order_1 = stored.values[..., layout.channels * layout.width]
     held_out = corpus.subset_segments("validation")
     for start, stop in corpus.subset_segments("train"):
         # Only where a piece begins there is nothing before a symbol.
@@ -100,17 +102,17 @@ def test_a_long_record_is_read_in_pieces_as_long_as_what_is_held_out(tmp_path, m
 @pytest.mark.parametrize("dna", [True, False], ids=["dna", "text"])
 def test_a_window_has_the_evidence_of_its_targets(dna, tmp_path):
     corpus = corpus_in(tmp_path, dna)
-    study = study_of(corpus, tmp_path)
+    stored = store_evidence(corpus, tmp_path)
     # Every symbol says what it is: its position and strand, in place of its evidence.
-    study.values[...] = (np.arange(len(corpus.codes)) % 100)[None, :, None]
-    study.values[1:] += 20
+    stored.values[...] = (np.arange(len(corpus.codes)) % 100)[None, :, None]
+    stored.values[1:] += 20
     complement = corpus.complement_codes(Nucleotide()) if dna else None
     streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, 30, complement=complement)
     seen = set()
     for window in streams.windows(streams.buckets(np.random.default_rng(0))):
-        values, names = study.of_window(window)
-        assert values.shape == (*window.targets.shape, layout_of(corpus).values)
-        assert names.shape == ((1,) if dna else (*window.targets.shape, 2, layout_of(corpus).width))
+        values, names = stored.of_window(window)
+        assert values.shape == (*window.targets.shape, build_layout(corpus).values)
+        assert names.shape == ((1,) if dna else (*window.targets.shape, 2, build_layout(corpus).width))
         expected = window.positions % 100 + 20 * window.backwards[:, None]
         assert torch.equal(values[..., 0].long(), torch.from_numpy(expected))
         seen |= set(window.backwards.tolist())
@@ -120,7 +122,7 @@ def test_a_window_has_the_evidence_of_its_targets(dna, tmp_path):
 def test_backwards_the_evidence_is_for_the_complement_of_each_symbol(tmp_path):
     """Where a copy is sure, its letter is the target, on either strand."""
     corpus = corpus_in(tmp_path, dna=True)
-    study, layout = study_of(corpus, tmp_path), layout_of(corpus)
+    stored, layout = store_evidence(corpus, tmp_path), build_layout(corpus)
     complement = corpus.complement_codes(Nucleotide())
     first = len(layout.orders) * layout.width
     for start, stop in corpus.subset_segments("train"):
@@ -129,7 +131,7 @@ def test_backwards_the_evidence_is_for_the_complement_of_each_symbol(tmp_path):
             positions = np.arange(start, stop)[None, :: -1 if backwards else 1]
             targets = complement[forward[::-1]][None] if backwards else forward[None]
             window = Window(targets, targets, True, positions, np.array([backwards]))
-            strengths = study.of_window(window)[0][0, :, first : first + 4].numpy()
+            strengths = stored.of_window(window)[0][0, :, first : first + 4].numpy()
             sure = (strengths.max(1) > 48) & (targets[0] >= len(SPECIALS))
             hits = strengths.argmax(1)[sure] + len(SPECIALS) == targets[0][sure]
             assert not sure.any() or hits.mean() > 0.9
@@ -138,13 +140,13 @@ def test_backwards_the_evidence_is_for_the_complement_of_each_symbol(tmp_path):
 def test_nothing_is_left_in_the_folder(tmp_path):
     corpus, folder = corpus_in(tmp_path, dna=False), tmp_path / "train"
     folder.mkdir()
-    study = study_of(corpus, folder)
+    stored = store_evidence(corpus, folder)
     assert list(folder.iterdir()) == []
-    study.close()
+    stored.close()
 
 
-def test_too_much_to_study_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "MAX_SYMBOLS", 10)
+def test_too_much_to_index_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_evidence, "MAX_SYMBOLS", 10)
     corpus = corpus_in(tmp_path, dna=False)
-    with pytest.raises(ConfigError, match="are more than the 10 that it can; choose another model"):
-        study_of(corpus, tmp_path)
+    with pytest.raises(ConfigError, match=r"at most 10 symbols, and these have .*; choose another model"):
+        store_evidence(corpus, tmp_path)
