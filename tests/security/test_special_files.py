@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tiny import compose_config, errors, on
 
-from pipeline.domains.genome.blast.database import named_database
-from pipeline.domains.genome.blast.search import BLASTN
+from pipeline.domains.genome.blast.backend import BLASTN
+from pipeline.domains.genome.blast.database import find_user_database
 from pipeline.errors import ConfigError
 from pipeline.generation.compiled import warmup
 
@@ -72,4 +72,4 @@ def test_a_database_has_regular_files(special, tmp_path, suffix):
     file.unlink(missing_ok=True)
     file.symlink_to(special)
     with pytest.raises(ConfigError, match=rf"flies: flies\.{suffix} is .* regular file"):
-        named_database(str(tmp_path / "flies"), BLASTN)
+        find_user_database(str(tmp_path / "flies"), BLASTN)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.features import PSEUDO, about_feature, no_features, one_word
-from pipeline.domains.genome.gff_rows import Row, Table, read_table, splicing_order
+from pipeline.domains.genome.gff_rows import GffRow, GffTable, read_table, splicing_order
 from pipeline.domains.genome.spans import Region, Span, in_reading_order
 from pipeline.errors import DataError
 from pipeline.records import Notice, Rejection
@@ -29,7 +29,7 @@ OWN_IDS = "have rows with IDs of their own: the rows of one Parent are joined"
 NO_EXONS = "have no exon rows: these features hold their introns, if they have any"
 STOPS = "got the stop codon that GTF keeps apart in stop_codon rows"
 
-Group = tuple[str, list[Row]]
+RowGroup = tuple[str, list[GffRow]]
 """A name, and the rows that are joined."""
 
 
@@ -87,7 +87,7 @@ def gff_features(
     return regions, [*left_out, *counts.notices()]
 
 
-def _groups(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
+def _groups(table: GffTable, kind: str, counts: _NoticeCounts) -> Iterator[RowGroup]:
     """The rows of each feature of a kind, under its name."""
     if is_transcript(kind):
         yield from _spliced(table, kind, counts)
@@ -100,26 +100,26 @@ def _groups(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
             yield from _loci(group, table, counts)
 
 
-def _by_id(rows: Sequence[Row]) -> list[Group]:
+def _by_id(rows: Sequence[GffRow]) -> list[RowGroup]:
     """Rows with one ID are one feature; a row without is one by itself."""
-    groups: dict[str, list[Row]] = defaultdict(list)
+    groups: dict[str, list[GffRow]] = defaultdict(list)
     for row in rows:
         groups[row.own or f"\n{row.line}"].append(row)
     return [(_name(found, found[0].own), found) for found in groups.values()]
 
 
-def _name(rows: Sequence[Row], name: str) -> str:
+def _name(rows: Sequence[GffRow], name: str) -> str:
     """A feature's name, or one made of what is known of it."""
     first = rows[0]
     return name or (first.parents[0] if first.parents else f"{first.kind}_{first.line}")
 
 
-def _by_parent(rows: Sequence[Row], counts: _NoticeCounts) -> Iterator[Group]:
+def _by_parent(rows: Sequence[GffRow], counts: _NoticeCounts) -> Iterator[RowGroup]:
     """Rows of one Parent are one feature, unless they have the IDs of several.
 
     A row with several Parents is a part of a feature of each; features of the same rows come once.
     """
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[GffRow]] = defaultdict(list)
     for row in rows:
         for parent in row.parents or ("",):
             groups[parent, "" if row.parents else row.own or f"\n{row.line}"].append(row)
@@ -142,7 +142,7 @@ def _by_parent(rows: Sequence[Row], counts: _NoticeCounts) -> Iterator[Group]:
                 yield name, each
 
 
-def _chained(rows: Sequence[Row], ids: Counter[str]) -> bool:
+def _chained(rows: Sequence[GffRow], ids: Counter[str]) -> bool:
     """Whether rows with an ID each are parts of one feature: apart from each other, and of fitting phases."""
     if max(ids.values()) > 1 or len({(row.sequence, row.span.strand) for row in rows}) > 1:
         return False
@@ -158,7 +158,7 @@ def _chained(rows: Sequence[Row], ids: Counter[str]) -> bool:
     return True
 
 
-def _loci(group: Group, table: Table, counts: _NoticeCounts) -> Iterator[Group]:
+def _loci(group: RowGroup, table: GffTable, counts: _NoticeCounts) -> Iterator[RowGroup]:
     """A group, or its parts where one name stands for features on several strands, or at several places."""
     name, rows = group
     if len(rows) == 1:
@@ -167,7 +167,7 @@ def _loci(group: Group, table: Table, counts: _NoticeCounts) -> Iterator[Group]:
     if splicing_order(rows) is not None and len({row.sequence for row in rows}) == 1:
         yield group
         return
-    split: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
+    split: dict[tuple[str, str, int], list[GffRow]] = defaultdict(list)
     for row in rows:
         around = [table.places.get((row.sequence, parent), ()) for parent in row.parents]
         places = [at for spans in around for at, span in enumerate(spans) if _within(row.span, span)]
@@ -181,7 +181,7 @@ def _within(inner: Span, outer: Span) -> bool:
     return inner.strand == outer.strand and outer.start <= inner.start and inner.stop <= outer.stop
 
 
-def _with_stop(rows: list[Row], table: Table, counts: _NoticeCounts, name: str) -> list[Row]:
+def _with_stop(rows: list[GffRow], table: GffTable, counts: _NoticeCounts, name: str) -> list[GffRow]:
     """Coding rows of GTF with the stop codon behind them, which GFF3 has in its last row."""
     first = rows[0]
     if not first.gtf:
@@ -197,7 +197,7 @@ def _with_stop(rows: list[Row], table: Table, counts: _NoticeCounts, name: str) 
     return [*rows, *more]
 
 
-def _spliced(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
+def _spliced(table: GffTable, kind: str, counts: _NoticeCounts) -> Iterator[RowGroup]:
     """Each transcript as its exons or, without any, as its coding and untranslated rows."""
     parts = table.parts(("exon",)), table.parts(("CDS", *UTRS))
     for row in table.rows[kind]:
@@ -212,7 +212,7 @@ def _spliced(table: Table, kind: str, counts: _NoticeCounts) -> Iterator[Group]:
             yield name, [row]
 
 
-def _region(table: Table, kind: str, name: str, rows: list[Row], names: UniqueNames) -> Region:
+def _region(table: GffTable, kind: str, name: str, rows: list[GffRow], names: UniqueNames) -> Region:
     """The rows of a feature, joined."""
     ordered = splicing_order(rows)
     strand = rows[0].span.strand

@@ -20,7 +20,7 @@ KINDS = (*TRANSCRIPTS, "CDS", "exon")
 """The features that a line with blocks has: all blocks joined, their coding part joined, or each block."""
 
 
-class Line(NamedTuple):
+class BedLine(NamedTuple):
     """A line of BED: its span, and of BED12 its blocks and their coding part, all from 0, half-open."""
 
     number: int
@@ -79,7 +79,7 @@ def bed_features(path: Path, kinds: Sequence[str]) -> list[Region]:
     return found
 
 
-def _spans(line: Line, kind: str) -> list[tuple[Span, ...]]:
+def _spans(line: BedLine, kind: str) -> list[tuple[Span, ...]]:
     strand = line.span.strand
     blocks = [Span(start, stop, strand) for start, stop in line.blocks]
     if kind == "exon":
@@ -91,7 +91,7 @@ def _spans(line: Line, kind: str) -> list[tuple[Span, ...]]:
     return [in_reading_order(blocks)] if blocks else []
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _lines(path: Path) -> Iterator[BedLine]:
     empty = True
     for number, text in enumerate(read_lines(path), start=1):
         columns = text.split("\t" if "\t" in text else None)
@@ -111,7 +111,7 @@ def _is_header(columns: Sequence[str]) -> bool:
     return columns[0].partition(" ")[0] in ("track", "browser") and not numbers
 
 
-def _line(columns: Sequence[str], where: str, number: int) -> Line:
+def _line(columns: Sequence[str], where: str, number: int) -> BedLine:
     start, stop = map(position, columns[1:3]) if len(columns) > 2 else (-1, -1)
     if not 0 <= start < stop:
         raise DataError(
@@ -130,7 +130,7 @@ def _line(columns: Sequence[str], where: str, number: int) -> Line:
     name = columns[3] if len(columns) > 3 else ""
     span = Span(start, stop, "-" if strand == "-" else "+")
     blocks, thick = _blocks(columns, where, start, stop)
-    return Line(number, columns[0], span, name, thick, blocks)
+    return BedLine(number, columns[0], span, name, thick, blocks)
 
 
 def _blocks(

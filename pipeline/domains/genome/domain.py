@@ -1,6 +1,7 @@
 """DNA and RNA as a domain: what a record is, how it is read, checked, written and compared.
 
-Read next: `fasta.py` and `stretches.py` (in), `statistics.py` (beside real DNA), `blast.py` (the render).
+Read next: `fasta.py` and `known_intervals.py` (reading), `compare/statistics.py` (comparison with real DNA),
+`blast/local_search.py` (the render).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,10 +19,10 @@ from pipeline.domains.genome.bedgraph import write_bedgraph
 from pipeline.domains.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.domains.genome.files import name_organism, peek
 from pipeline.domains.genome.gff import write_gff
-from pipeline.domains.genome.known_intervals import POLICIES, cut_stretches
+from pipeline.domains.genome.known_intervals import POLICIES, cut_known_intervals
 from pipeline.domains.genome.orfs import STANDARD_CODE, stop_codons
-from pipeline.domains.genome.reading import Selection, read_parts
 from pipeline.domains.genome.regions import as_list, parse_regions
+from pipeline.domains.genome.selection import Selection, read_parts
 from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 from pipeline.errors import ConfigError, DataError
@@ -175,12 +176,12 @@ class Nucleotide(Domain):
 
     def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """Stream the stretches of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content."""
-        return self._stretches(path, Selection())
+        return self._read_records(path, Selection())
 
     def read_corpus(self, path: Path) -> Iterator[Record | Rejection | Notice]:
         """The same of the regions or features that are chosen, each a record; whole ones, where these are
         learned."""
-        items = self._stretches(path, self._selection())
+        items = self._read_records(path, self._selection())
         return items if self.open_ended else map(_whole, items)
 
     @classmethod
@@ -207,13 +208,13 @@ class Nucleotide(Domain):
     def _selection(self) -> Selection:
         return Selection(self.regions, self.features, self.annotation, self.contig_map, self.pseudo)
 
-    def _stretches(self, path: Path, selection: Selection) -> Iterator[Record | Rejection | Notice]:
+    def _read_records(self, path: Path, selection: Selection) -> Iterator[Record | Rejection | Notice]:
         bases = BASES + b"N"
         allowed = bases + bases.lower() + GAPS if self.iupac == "error" else ANY_LETTERS
         mask = SoftMask() if self.soft_mask else None
         parts = read_parts(path, allowed, selection, mask)
         lengths = self.min_length_bp, self.max_length_bp
-        yield from cut_stretches(parts, str(path), *lengths, self.iupac, mask)
+        yield from cut_known_intervals(parts, str(path), *lengths, self.iupac, mask)
 
     def accepts_file(self, path: Path) -> bool:
         """Names with a suffix usual for FASTA or GenBank, compressed or not."""

@@ -2,7 +2,7 @@
 
 Source: the format as NCBI describes it (https://blast.ncbi.nlm.nih.gov/doc/blast-topics/); lines that start
 with ``;``, ``#`` or ``!`` are comments, as Biopython's "fasta-blast" has them. Read next: `scan.py`, the
-loop over the bytes, and `stretches.py`.
+loop over the bytes, and `known_intervals.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,13 +18,13 @@ from pipeline.domains.genome.fasta_scanner import (
     ODD_SYMBOL,
     OTHER,
     SMALL,
-    classes_of,
+    classify_bytes,
     scan,
 )
 from pipeline.domains.genome.files import (
     BLOCK_BYTES,
-    Letters,
-    Title,
+    SequenceChunk,
+    SequenceHeader,
     printable,
     read_blocks,
     read_head,
@@ -57,7 +57,7 @@ def read_fasta(
     allowed: bytes = ANY_LETTERS,
     block_bytes: int = BLOCK_BYTES,
     describe: Describe | None = None,
-) -> Iterator[Title | Letters]:
+) -> Iterator[SequenceHeader | SequenceChunk]:
     """Yield each record's title, then its letters in one or more pieces, each letter one of `allowed`.
 
     Raises DataError for a file that is missing, empty, damaged, binary or not FASTA, and with line and column
@@ -74,7 +74,7 @@ def parse_fasta(
     allowed: bytes = ANY_LETTERS,
     first_line: int = 1,
     describe: Describe | None = None,
-) -> Iterator[Title | Letters]:
+) -> Iterator[SequenceHeader | SequenceChunk]:
     """The same for blocks of FASTA from anywhere, which start as `head` does, on `first_line` of the file."""
     scanner = _Scanner(path, allowed, first_line, old_mac=b"\r" in head and b"\n" not in head)
     scanner.describe = describe or _not_a_base
@@ -88,7 +88,7 @@ class _Scanner:
 
     def __init__(self, path: Path, allowed: bytes, first_line: int, old_mac: bool) -> None:
         self.path, self.allowed, self.old_mac = path, allowed, old_mac
-        self.classes = classes_of(PLAIN, allowed, WHITESPACE)
+        self.classes = classify_bytes(PLAIN, allowed, WHITESPACE)
         self.place = np.array([first_line, 0, False, False], np.int64)
         self.letters = np.empty(0, np.uint8)
         self.events = np.empty((EVENTS, 5), np.int64)
@@ -96,7 +96,7 @@ class _Scanner:
         self.titles = 0
         self.held = b""
 
-    def feed(self, block: bytes) -> Iterator[Title | Letters]:
+    def feed(self, block: bytes) -> Iterator[SequenceHeader | SequenceChunk]:
         """What the block completes; a header cut by the block's end is held back."""
         if self.old_mac:
             block = block.replace(b"\r", b"\n")
@@ -112,11 +112,11 @@ class _Scanner:
             text, done = self.letters[:count].tobytes(), 0
             for start, end, before, line, met in self.events[:found].tolist():
                 if before > done:
-                    yield Letters(text[done:before], not met & OTHER, not met & SMALL)
+                    yield SequenceChunk(text[done:before], not met & OTHER, not met & SMALL)
                 done = before
                 yield self.title(data[start + 1 : end], line)
             if count > done:
-                yield Letters(text[done:] if done else text, not last & OTHER, not last & SMALL)
+                yield SequenceChunk(text[done:] if done else text, not last & OTHER, not last & SMALL)
         self._stop(why, position, data)
 
     def _stop(self, why: int, position: int, data: bytes) -> None:
@@ -135,14 +135,14 @@ class _Scanner:
                 raise self.error(position, TOO_LONG)
         self.place[1] -= position
 
-    def finish(self) -> Iterator[Title]:
+    def finish(self) -> Iterator[SequenceHeader]:
         """The header that ends the file without a line end."""
         if self.held:
             yield self.title(self.held[1:], int(self.place[0]))
         if not self.titles:
             raise DataError(f"{self.path}: no FASTA record is in it; a header is a line such as '>name'")
 
-    def title(self, raw: bytes, line: int) -> Title:
+    def title(self, raw: bytes, line: int) -> SequenceHeader:
         if len(raw) > MAX_TITLE_BYTES:
             raise DataError(f"{self.path}:{line}:1: {TOO_LONG}")
         if raw[2:3] == b";" and raw[:3] in PIR_MARKS:
@@ -157,8 +157,8 @@ class _Scanner:
         self.titles += 1
         words = printable(text).split(None, 1)
         if len(words) == 2:
-            return Title(words[0], words[1].rstrip(), line)
-        return Title(words[0] if words else f"unnamed_{self.titles}", "", line)
+            return SequenceHeader(words[0], words[1].rstrip(), line)
+        return SequenceHeader(words[0] if words else f"unnamed_{self.titles}", "", line)
 
     def error(self, position: int, what: str) -> DataError:
         line, line_start = int(self.place[0]), int(self.place[1])

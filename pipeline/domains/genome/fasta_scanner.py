@@ -1,7 +1,7 @@
 """The compiled loops of reading: one pass over a block of FASTA, one over letters to find their runs.
 
-Every byte is looked at once, by a table of what it may be. Read next: `fasta.py` and `stretches.py`, which
-call them.
+Each loop looks up the class of every byte once, in a table. Read next: `fasta.py` and `known_intervals.py`,
+which call them.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ FEW = 10
 _NEW_LINE, _HEADER = ord("\n"), ord(">")
 
 
-def classes_of(plain: bytes, allowed: bytes, white: bytes) -> np.ndarray:
+def classify_bytes(plain: bytes, allowed: bytes, white: bytes) -> np.ndarray:
     """The class of each byte, ``(256,)``."""
     table = np.full(256, ODD, np.uint8)
     table[list(white)] = SPACE

@@ -13,7 +13,13 @@ from typing import Any
 
 from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.fasta import ANY_LETTERS, parse_fasta
-from pipeline.domains.genome.files import MAX_LINE_BYTES, Letters, Title, printable, read_blocks
+from pipeline.domains.genome.files import (
+    MAX_LINE_BYTES,
+    SequenceChunk,
+    SequenceHeader,
+    printable,
+    read_blocks,
+)
 from pipeline.domains.genome.spans import Region, Span, position
 from pipeline.errors import DataError
 from pipeline.records import Rejection
@@ -62,7 +68,7 @@ def _why_not(feature: Any, length: int, pseudo: bool) -> str:
     return "" if parts and whole else "feature not whole in its record"
 
 
-def embedded_fasta(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Title | Letters]:
+def embedded_fasta(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[SequenceHeader | SequenceChunk]:
     """The sequences that a GFF3 file holds after its ##FASTA line. Raises DataError where it holds none."""
     blocks, held, line = read_blocks(path), b"", 1
     for block in blocks:

@@ -48,7 +48,7 @@ FOREIGN = (
 
 
 @dataclass(slots=True)
-class Title:
+class SequenceHeader:
     """The header of a record: its first word, the rest, and the line (from 1) where it stands.
 
     Of a part of a record `start` says how many letters stand before it, and `about` is metadata of its own.
@@ -68,7 +68,7 @@ def printable(text: str) -> str:
 
 
 @dataclass(slots=True)
-class Letters:
+class SequenceChunk:
     """Some of a record's letters in file order, white space taken out.
 
     `plain`: nothing but ACGTacgt; `upper`: known to have none in lower case.
@@ -79,7 +79,7 @@ class Letters:
     upper: bool = False
 
 
-Part = Title | Letters | Rejection | Notice
+Part = SequenceHeader | SequenceChunk | Rejection | Notice
 """What a reader yields: a record's title, then its letters; or what of the file it leaves out, or tells."""
 
 

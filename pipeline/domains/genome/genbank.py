@@ -1,6 +1,6 @@
 """Read the sequences of GenBank files through Biopython, forgiving what it forgives.
 
-Read next: `stretches.py`.
+Read next: `known_intervals.py`.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.data.unique_names import UniqueNames
 from pipeline.domains.genome.fasta import ANY_LETTERS, IUPAC, PLAIN
 from pipeline.domains.genome.features import genbank_regions, no_features
-from pipeline.domains.genome.files import Letters, Part, Title, printable, read_lines
+from pipeline.domains.genome.files import Part, SequenceChunk, SequenceHeader, printable, read_lines
 from pipeline.domains.genome.regions import select_regions
 from pipeline.domains.genome.spans import Region
 from pipeline.errors import DataError
@@ -56,7 +56,7 @@ def read_genbank(
                 raise DataError(f"{path}: record {record.id} is a protein; this domain reads DNA and RNA")
             name = record.id if record.id and record.id != "<unknown id>" else record.name
             name = "_".join(printable(name).split()) or f"unnamed_{number}"
-            title = Title(name, printable(record.description), 0)
+            title = SequenceHeader(name, printable(record.description), 0)
             bases = _letters(record)
             odd = bases.translate(None, allowed)
             if odd:
@@ -64,7 +64,7 @@ def read_genbank(
                     f"{path}: record {name}, base {bases.index(odd[:1]) + 1}: symbol {odd[:1].decode()!r} "
                     f"is not an IUPAC nucleotide ({IUPAC.decode()}); correct the file"
                 )
-            letters = Letters(bases, plain=not bases.translate(None, PLAIN), upper=True)
+            letters = SequenceChunk(bases, plain=not bases.translate(None, PLAIN), upper=True)
             parts = [title, letters]
             if not bases:
                 lacking += 1
@@ -86,7 +86,7 @@ def read_genbank(
         log.warning("%s: %s", path, text)
 
 
-class _Lines:
+class _LineReader:
     """The file as the parser asks for it, which holds a record whole: none may be without bound."""
 
     def __init__(self, path: Path) -> None:
@@ -115,7 +115,7 @@ def _parse(path: Path) -> Iterator:
 
     number = 0
     try:
-        for record in SeqIO.parse(_Lines(path), "genbank"):
+        for record in SeqIO.parse(_LineReader(path), "genbank"):
             number += 1
             yield record
     except DataError:

@@ -30,7 +30,7 @@ _NO = ("false", "no", "0")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GffRow:
     """A row: `own` is the ID of its feature, `parents` are those of the features that it is a part of."""
 
     line: int
@@ -45,11 +45,11 @@ class Row:
 
 
 @dataclass
-class Table:
+class GffTable:
     """What a file holds: the rows of the kinds that are wanted, and what bears on them."""
 
     path: Path
-    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[str, list[GffRow]] = field(default_factory=lambda: defaultdict(list))
     there: Counter[str] = field(default_factory=Counter)
     """How many rows there are of each kind."""
     circles: dict[str, int] = field(default_factory=dict)
@@ -60,9 +60,9 @@ class Table:
     pseudo: set[str] = field(default_factory=set)
     """IDs of pseudo genes and their transcripts."""
 
-    def parts(self, kinds: Sequence[str]) -> dict[tuple[str, str], list[Row]]:
+    def parts(self, kinds: Sequence[str]) -> dict[tuple[str, str], list[GffRow]]:
         """The rows of these kinds, by sequence and the ID of what they are a part of."""
-        found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        found: dict[tuple[str, str], list[GffRow]] = defaultdict(list)
         for kind in kinds:
             for row in self.rows[kind]:
                 for parent in row.parents:
@@ -70,11 +70,11 @@ class Table:
         return found
 
     @cached_property
-    def stops(self) -> dict[tuple[str, str], list[Row]]:
+    def stops(self) -> dict[tuple[str, str], list[GffRow]]:
         """The stop codons of GTF, by sequence and transcript."""
         return self.parts(("stop_codon",))
 
-    def is_pseudo(self, row: Row) -> bool:
+    def is_pseudo(self, row: GffRow) -> bool:
         """Whether a row, or what it is a part of, is marked as a pseudo gene."""
         waiting, seen = [row.own, *row.parents], set()
         while waiting:
@@ -87,12 +87,12 @@ class Table:
         return _is_pseudo(row)
 
 
-def read_table(path: Path, wanted: Collection[str], parts: Collection[str]) -> Table:
+def read_table(path: Path, wanted: Collection[str], parts: Collection[str]) -> GffTable:
     """The rows of the `wanted` kinds, and the places of all features but the `parts` of others.
 
     Raises DataError, with the line, for what is no row.
     """
-    table = Table(path)
+    table = GffTable(path)
     for number, line in enumerate(read_lines(path), start=1):
         if line.startswith(("##FASTA", ">")):
             break
@@ -113,7 +113,7 @@ def read_table(path: Path, wanted: Collection[str], parts: Collection[str]) -> T
     return table
 
 
-def _row(line: str, path: Path, number: int) -> Row:
+def _row(line: str, path: Path, number: int) -> GffRow:
     columns = line.split("\t")
     if len(columns) != 9 or not 1 <= position(columns[3]) <= position(columns[4]):
         raise DataError(
@@ -125,7 +125,7 @@ def _row(line: str, path: Path, number: int) -> Row:
     own, parents = _links(kind, about, is_gff3)
     span = Span(int(start) - 1, int(stop), "-" if strand == "-" else "+")
     gtf = not is_gff3 and "transcript_id" in about
-    return Row(number, unquote(sequence), kind, span, phase, own, parents, about, gtf)
+    return GffRow(number, unquote(sequence), kind, span, phase, own, parents, about, gtf)
 
 
 def _attributes(text: str) -> tuple[dict[str, str], bool]:
@@ -158,7 +158,7 @@ def _links(kind: str, about: Mapping[str, str], is_gff3: bool) -> tuple[str, tup
     return "", (unquote(group),) if group else ()
 
 
-def _is_pseudo(row: Row) -> bool:
+def _is_pseudo(row: GffRow) -> bool:
     about = row.about
     if row.kind.lower().startswith("pseudogen") or "pseudogene" in about:
         return True
@@ -167,7 +167,7 @@ def _is_pseudo(row: Row) -> bool:
     return any("pseudogene" in about.get(name, "").lower() for name in _BIOTYPES)
 
 
-def splicing_order(rows: Sequence[Row]) -> list[Row] | None:
+def splicing_order(rows: Sequence[GffRow]) -> list[GffRow] | None:
     """The rows of a trans-spliced feature in the order in which they are joined; None of any other."""
     said = any(
         "trans" in (text := row.about.get("exception", "").lower()) and "splic" in text for row in rows

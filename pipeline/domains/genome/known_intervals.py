@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.domains.genome.fasta_scanner import BASES, CODE, EVENTS, FEW, MANY, UNKNOWN, find_runs
-from pipeline.domains.genome.files import Letters, Part, Title
+from pipeline.domains.genome.files import Part, SequenceChunk, SequenceHeader
 from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.records import Notice, Record, Rejection
 
@@ -33,7 +33,7 @@ _UPPER = np.uint8(0xDF)
 """Without bit 5 a letter of ASCII is in upper case."""
 
 
-def cut_stretches(
+def cut_known_intervals(
     parts: Iterable[Part],
     where: str,
     min_length: int,
@@ -49,11 +49,11 @@ def cut_stretches(
     Lengths in bases; a longer stretch is delivered in parts of `max_length`. With `iupac` "random", a code
     becomes one of its bases, always the same one at the same place. `where` names the file in rejections.
     """
-    cutter = _Cutter(where, min_length, max_length, iupac, mask)
+    cutter = _IntervalCutter(where, min_length, max_length, iupac, mask)
     for part in parts:
-        if isinstance(part, Title):
+        if isinstance(part, SequenceHeader):
             cutter.open(part)
-        elif isinstance(part, Letters):
+        elif isinstance(part, SequenceChunk):
             cutter.extend(part)
         else:
             cutter.found.append(part)
@@ -65,7 +65,7 @@ def cut_stretches(
 
 
 @dataclass
-class _Dropped:
+class _DroppedRuns:
     """Runs side by side that are left out, from `start` on: the first few, and by kind how many, and of how
     many letters."""
 
@@ -83,7 +83,7 @@ class _Dropped:
 
 
 @dataclass
-class _Cutter:
+class _IntervalCutter:
     """The record that is being read: what is buffered of a stretch, or of a run between stretches."""
 
     where: str
@@ -92,7 +92,7 @@ class _Cutter:
     iupac: str
     mask: SoftMask | None
     found: list[Record | Rejection | Notice] = field(default_factory=list)
-    title: Title | None = None
+    title: SequenceHeader | None = None
     upper: bool = True
     """Nothing of the record up to here is in lower case."""
     position: int = 0
@@ -101,14 +101,14 @@ class _Cutter:
     gap_kind: int = BASES
     gap_start: int = 0
     replaced: int = 0
-    dropped: _Dropped | None = None
+    dropped: _DroppedRuns | None = None
 
-    def open(self, title: Title) -> None:
+    def open(self, title: SequenceHeader) -> None:
         """Begin a record."""
         self.close()
         self.title, self.position, self.replaced, self.upper = title, 0, 0, True
 
-    def extend(self, letters: Letters) -> None:
+    def extend(self, letters: SequenceChunk) -> None:
         """Go on with the record."""
         self.upper &= letters.upper
         if letters.plain:
@@ -134,9 +134,9 @@ class _Cutter:
         if not self.position:
             self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))
         self._end_gap()
-        self._end_stretch(whole=self.title.whole and self.buffered == self.position)
+        self._end_interval(whole=self.title.whole and self.buffered == self.position)
         if self.dropped is not None:
-            self._tell_dropped()
+            self._report_dropped()
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
             self.found.append(Rejection(self.where, "IUPAC codes replaced at random (kept)", detail))
@@ -157,7 +157,7 @@ class _Cutter:
             self.buffered -= done
 
     def _skip(self, kind: int, length: int) -> None:
-        self._end_stretch(whole=False)
+        self._end_interval(whole=False)
         if kind != self.gap_kind:
             self._end_gap()
             self.gap_kind, self.gap_start = kind, self.position
@@ -169,7 +169,7 @@ class _Cutter:
             self._drop(self.gap_kind, self.gap_start, length)
             self.gap_kind = BASES
 
-    def _end_stretch(self, whole: bool) -> None:
+    def _end_interval(self, whole: bool) -> None:
         if not self.buffered:
             return
         bases, start = b"".join(self.chunks), self.position - self.buffered
@@ -181,19 +181,19 @@ class _Cutter:
 
     def _drop(self, kind: int, start: int, length: int) -> None:
         if self.dropped is None:
-            self.dropped = _Dropped(start)
+            self.dropped = _DroppedRuns(start)
         self.dropped.add(kind, start, length)
 
     def _drop_many(self, runs: list[int], letters: list[int]) -> None:
         """Leave out so many runs of each kind, with so many letters."""
         self._end_gap()
-        self._end_stretch(whole=False)
+        self._end_interval(whole=False)
         for kind in range(MANY):
             self.dropped.runs[kind] += runs[kind]
             self.dropped.letters[kind] += letters[kind]
         self.position += sum(letters)
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         """The rejections of what was left out up to here: each, or one for each reason."""
         dropped, self.dropped = self.dropped, None
         reasons = f"stretch shorter than {self.min_length} bases", "N or gap left out", "IUPAC code left out"
@@ -209,7 +209,7 @@ class _Cutter:
 
     def _record(self, bases: bytes, start: int, whole: bool) -> None:
         if self.dropped is not None:
-            self._tell_dropped()
+            self._report_dropped()
         title = self.title
         start += title.start
         end = start + len(bases)

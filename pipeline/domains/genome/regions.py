@@ -1,7 +1,7 @@
 """Parts of a genome as the corpus: regions such as chr3L:1-2000000, BED files, features of an annotation.
 
 A region is one or more spans of a sequence, in the order in which they are read. Read next: `features.py`,
-`annotation.py` and `bed.py`, where regions come from, and `stretches.py`.
+`annotation.py` and `bed.py`, where regions come from, and `known_intervals.py`.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domains.genome.bed import is_bed, read_bed
-from pipeline.domains.genome.files import Letters, Part, Title
+from pipeline.domains.genome.files import Part, SequenceChunk, SequenceHeader
 from pipeline.domains.genome.overlaps import overlapping
 from pipeline.domains.genome.spans import Region, Span
 from pipeline.errors import ConfigError, DataError
@@ -85,15 +85,15 @@ def select_regions(
     for region in regions:
         waiting.setdefault(region.sequence, []).append(region)
     lengths: dict[str, int] = {}
-    chosen: _Chosen | None = None
+    chosen: _SelectedRegions | None = None
     for part in parts:
-        if isinstance(part, Letters) and chosen is not None:
+        if isinstance(part, SequenceChunk) and chosen is not None:
             yield from chosen.feed(part)
-        elif isinstance(part, Title):
+        elif isinstance(part, SequenceHeader):
             if chosen is not None:
                 yield from chosen.finish()
                 lengths[chosen.title.name] = chosen.position
-            chosen = _Chosen(part)
+            chosen = _SelectedRegions(part)
             if whole := by_text.get(part.name):
                 _take_out(whole, waiting)
             wanted = waiting.pop(part.name, [])
@@ -133,10 +133,10 @@ def _check_texts(by_text: Mapping[str, Region], there: Collection[str], where: s
             )
 
 
-class _Chosen:
+class _SelectedRegions:
     """The regions of the record that is being read."""
 
-    def __init__(self, title: Title) -> None:
+    def __init__(self, title: SequenceHeader) -> None:
         self.title, self.position = title, 0
         self.all_of_it = False
         self.lengths: set[int | None] = set()
@@ -158,7 +158,7 @@ class _Chosen:
             self.waiting.append(replace(region, about=(*region.about, *group)))
         self.waiting.sort(key=lambda region: region.bounds, reverse=True)
 
-    def feed(self, letters: Letters) -> Iterator[Part]:
+    def feed(self, letters: SequenceChunk) -> Iterator[Part]:
         """The regions that these letters complete."""
         bases, start = letters.bases, self.position
         self.position += len(bases)
@@ -207,10 +207,10 @@ class _Chosen:
         if own_name:
             name, start = own_name, 0
         whole = bool(own_name) or region.spans[0] == (0, _OPEN, "+")
-        yield Title(name, self.title.description, self.title.line, start, whole, about)
+        yield SequenceHeader(name, self.title.description, self.title.line, start, whole, about)
         for span, piece in zip(spans, pieces, strict=True):
             bases = b"".join(piece)
-            yield Letters(bases.translate(_COMPLEMENT)[::-1] if span.strand == "-" else bases, False)
+            yield SequenceChunk(bases.translate(_COMPLEMENT)[::-1] if span.strand == "-" else bases, False)
 
 
 def _not_there(region: Region, lengths: dict[str, int], where: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from pipeline.domains.genome.files import Letters, Part
+from pipeline.domains.genome.files import Part, SequenceChunk
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class SoftMask:
         held, small, size = [], 0, 0
         for part in rest:
             held.append(part)
-            if isinstance(part, Letters):
+            if isinstance(part, SequenceChunk):
                 if _count(part.bases, _UPPER):
                     break
                 small += _count(part.bases, _LOWER)

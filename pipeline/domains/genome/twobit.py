@@ -1,6 +1,6 @@
 """UCSC's 2bit files, streamed: four bases a byte, with blocks of N and blocks in lower case beside them.
 
-Source: https://genome.ucsc.edu/FAQ/FAQformat.html#format7. Read next: `stretches.py`.
+Source: https://genome.ucsc.edu/FAQ/FAQformat.html#format7. Read next: `known_intervals.py`.
 """
 
 import struct
@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from pipeline.domains.genome.files import Letters, Title, printable
+from pipeline.domains.genome.files import SequenceChunk, SequenceHeader, printable
 from pipeline.errors import DataError
 
 SIGNATURES = {b"\x43\x27\x41\x1a": "<", b"\x1a\x41\x27\x43": ">"}
@@ -36,7 +36,9 @@ def is_twobit(path: Path) -> bool:
         return stream.read(4) in SIGNATURES
 
 
-def read_twobit(path: Path, wanted: Collection[str] | None = None) -> Iterator[Title | Letters]:
+def read_twobit(
+    path: Path, wanted: Collection[str] | None = None
+) -> Iterator[SequenceHeader | SequenceChunk]:
     """Yield each sequence's title and letters; of those not `wanted` only the title, and nothing is read.
 
     Masked bases are in lower case. Raises DataError for a file that is damaged, truncated, or not of
@@ -46,7 +48,7 @@ def read_twobit(path: Path, wanted: Collection[str] | None = None) -> Iterator[T
     with path.open("rb") as stream:
         reader = _Reader(path, stream, size)
         for name, offset in reader.index():
-            yield Title(name, "", 0)
+            yield SequenceHeader(name, "", 0)
             if wanted is None or name in wanted:
                 yield from reader.letters(name, offset)
 
@@ -72,7 +74,7 @@ class _Reader:
             found.append(("_".join(printable(name).split()) or f"unnamed_{len(found) + 1}", offset))
         return found
 
-    def letters(self, name: str, offset: int) -> Iterator[Letters]:
+    def letters(self, name: str, offset: int) -> Iterator[SequenceChunk]:
         """The letters of the sequence whose record lies at `offset`."""
         if offset > self.size:
             raise self.damaged(f"the sequence {name} lies behind its end")
@@ -93,7 +95,7 @@ class _Reader:
             small = _within(masked, start, start + count)
             for first, last in small:
                 bases[first:last] |= 32
-            yield Letters(bases.tobytes(), plain, upper=not len(small))
+            yield SequenceChunk(bases.tobytes(), plain, upper=not len(small))
 
     def blocks(self, name: str, length: int) -> _Blocks:
         count = int(self.numbers(1)[0])

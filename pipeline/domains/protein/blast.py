@@ -1,10 +1,10 @@
-"""BLAST of proteins, by `blastp`: all but the program and its filter is `genome/blast/blast.py`."""
+"""BLAST of proteins, by `blastp`: all but the program and its filter is `genome/blast/local_search.py`."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pipeline.domains.genome.blast.blast import LocalSearch
-from pipeline.domains.genome.blast.search import BLASTP, Program
+from pipeline.domains.genome.blast.backend import BLASTP, Program
+from pipeline.domains.genome.blast.local_search import LocalSearch
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from Bio.Data.IUPACData import extended_protein_values, protein_letters
 
-from pipeline.domains.genome.files import Part, Title
+from pipeline.domains.genome.files import Part, SequenceHeader
 from pipeline.errors import DataError
 from pipeline.records import Notice, Record, Rejection
 
@@ -69,7 +69,7 @@ def clean_proteins(
     """
     cleaner = _Cleaner(where, policy, policy.separators)
     for part in parts:
-        if isinstance(part, Title):
+        if isinstance(part, SequenceHeader):
             yield from cleaner.open(part)
         elif isinstance(part, (Rejection, Notice)):
             yield part
@@ -85,7 +85,7 @@ class _Cleaner:
     where: str
     policy: Policy
     separators: re.Pattern[str] | None
-    title: Title | None = None
+    title: SequenceHeader | None = None
     position: int = 0
     pieces: list[str] = field(default_factory=list)
     buffered: int = 0
@@ -93,7 +93,7 @@ class _Cleaner:
     fragments: bool = False
     finished: tuple[str, int] | None = None
 
-    def open(self, title: Title) -> Iterator[Record | Rejection]:
+    def open(self, title: SequenceHeader) -> Iterator[Record | Rejection]:
         yield from self.close()
         self.title, self.position, self.gaps, self.fragments = title, 0, 0, False
 

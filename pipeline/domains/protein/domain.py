@@ -1,7 +1,7 @@
 """Proteins as a domain: what a record is, how it is read, checked, written and compared.
 
 Read next: `cleaning.py` (in), `statistics.py` (beside real proteins); `genome/fasta.py` reads FASTA,
-`genome/blast/blast.py` is the render.
+`genome/blast/local_search.py` is the render.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import ClassVar
 from pipeline.config.checks import check_choice, check_range
 from pipeline.domain import Domain, SketchSettings
 from pipeline.domains.genome.fasta import read_fasta, remedy_for
-from pipeline.domains.genome.titles import own_titles
+from pipeline.domains.genome.titles import make_names_unique
 from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
 from pipeline.domains.protein.cleaning import (
     AMBIGUOUS,
@@ -96,7 +96,7 @@ class Protein(Domain):
         allowed = letters + letters.lower() + STOP + GAPS
         policy = Policy(self.ambiguous, self.inner_stop, self.rare, self.min_length_aa, self.max_length_aa)
         parts = read_fasta(path, allowed.encode("ascii"), describe=_not_an_amino_acid)
-        yield from clean_proteins(own_titles(parts, str(path)), str(path), policy)
+        yield from clean_proteins(make_names_unique(parts, str(path)), str(path), policy)
 
     def accepts_file(self, path: Path) -> bool:
         """Names with a suffix usual for FASTA of proteins, compressed or not."""

@@ -36,37 +36,37 @@ def encode(sequence: str) -> np.ndarray:
     return _CODES[np.frombuffer(sequence.encode("ascii"), np.uint8)]
 
 
-def word_tally(pool: SequenceSet, k: int) -> np.ndarray:
+def word_tally(sequence_set: SequenceSet, k: int) -> np.ndarray:
     """Counts of all words of k residues in every unit, ``(units, 20**k)``, in the order AA..A to YY..Y."""
-    windows = max(len(pool.codes) - k + 1, 0)
+    windows = max(len(sequence_set.codes) - k + 1, 0)
     numbers, known = np.zeros(windows, np.int64), np.ones(windows, bool)
     for place in range(k):
-        part = pool.codes[place : place + windows]
+        part = sequence_set.codes[place : place + windows]
         numbers = numbers * LETTERS + part
         known &= part < LETTERS
     places = np.flatnonzero(known)
-    return pool.tally(places, numbers[places], LETTERS**k)
+    return sequence_set.tally(places, numbers[places], LETTERS**k)
 
 
-def length_tally(pool: SequenceSet) -> np.ndarray:
+def length_tally(sequence_set: SequenceSet) -> np.ndarray:
     """How many proteins of every unit have a length of each half octave, ``(units, LENGTH_BINS)``."""
-    bins = np.minimum((2 * np.log2(pool.lengths)).astype(np.int64), LENGTH_BINS - 1)
-    return pool.tally(pool.starts, bins, LENGTH_BINS)
+    bins = np.minimum((2 * np.log2(sequence_set.lengths)).astype(np.int64), LENGTH_BINS - 1)
+    return sequence_set.tally(sequence_set.starts, bins, LENGTH_BINS)
 
 
-def mean_tally(pool: SequenceSet) -> np.ndarray:
+def mean_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Proteins and residues of every unit, and how many begin with methionine, ``(units, 3)``."""
-    first = pool.codes[pool.starts] == STANDARD.index("M")
-    number = pool.tally(pool.starts, np.zeros(len(pool.starts), np.int64), 1)
-    with_m = pool.tally(pool.starts, np.zeros(len(pool.starts), np.int64), 1, first)
-    return np.concatenate([number, pool.unit_sizes[:, None], with_m], axis=1)
+    first = sequence_set.codes[sequence_set.starts] == STANDARD.index("M")
+    number = sequence_set.tally(sequence_set.starts, np.zeros(len(sequence_set.starts), np.int64), 1)
+    with_m = sequence_set.tally(sequence_set.starts, np.zeros(len(sequence_set.starts), np.int64), 1, first)
+    return np.concatenate([number, sequence_set.unit_sizes[:, None], with_m], axis=1)
 
 
-def hydropathy_tally(pool: SequenceSet) -> np.ndarray:
+def hydropathy_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Proteins of every unit, the sum of their mean hydropathies and of the squares of these, and how many
     probably span a membrane, ``(units, 4)``."""
-    counts = np.zeros((pool.units, 4))
-    for unit, codes in pool.sequences():
+    counts = np.zeros((sequence_set.units, 4))
+    for unit, codes in sequence_set.sequences():
         mean = gravy(codes)
         counts[unit] += 1, mean, mean**2, spans_membrane(codes)
     return counts
@@ -87,10 +87,10 @@ def spans_membrane(codes: np.ndarray) -> bool:
     return bool(means.max() > MEMBRANE_HYDROPATHY)
 
 
-def complexity_tally(pool: SequenceSet) -> np.ndarray:
+def complexity_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Residues of low complexity and all residues of every unit, ``(units, 2)``."""
-    counts = np.zeros((pool.units, 2))
-    for unit, codes in pool.sequences():
+    counts = np.zeros((sequence_set.units, 2))
+    for unit, codes in sequence_set.sequences():
         counts[unit] += low_complexity(codes).sum(), len(codes)
     return counts
 

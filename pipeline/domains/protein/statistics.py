@@ -1,7 +1,7 @@
 """Do the samples look like proteins: one scoreboard of measures beside those of the reference groups, and its
 plots.
 
-Read next: `measures.py` (what is measured); `pipeline/evaluation/metric_comparison` (how it is compared).
+Read next: `metrics.py` (what is measured); `pipeline/evaluation/metric_comparison` (how it is compared).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.protein.cleaning import STANDARD
-from pipeline.domains.protein.measures import WORD_LENGTHS, measures, spectrum
+from pipeline.domains.protein.metrics import WORD_LENGTHS, metrics, spectrum
 from pipeline.domains.protein.properties import encode
 from pipeline.evaluation.metric_comparison.comparison import MIN_SYMBOLS, compare_metrics
 from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms, list_warnings, summarize
@@ -36,9 +36,15 @@ TERMS = ComparisonTerms("residues", "proteins", "real proteins", ("JS distance o
 def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> DomainOutput:
     """Write `statistics.tsv` and plots into `out_dir`; groups map a name to proteins."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
-    pools = {name: SequenceSet.encode(group, encode) for name, group in groups.items() if _is_enough(group)}
-    mixer = _mixer(groups[CONTROL]) if CONTROL in pools else None
-    rows = compare_metrics(pools, measures(), np.random.default_rng(SEED), mixer=mixer) if pools else []
+    sequence_sets = {
+        name: SequenceSet.encode(group, encode) for name, group in groups.items() if _is_enough(group)
+    }
+    mixer = _mixer(groups[CONTROL]) if CONTROL in sequence_sets else None
+    rows = (
+        compare_metrics(sequence_sets, metrics(), np.random.default_rng(SEED), mixer=mixer)
+        if sequence_sets
+        else []
+    )
     table = write_table(groups, rows, out_dir / "statistics.tsv", TERMS)
     plots = _plots(groups, rows, out_dir)
     said, warned = tuple(summarize(groups, rows, TERMS)), tuple(list_warnings(rows, TERMS))

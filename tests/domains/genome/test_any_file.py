@@ -12,7 +12,7 @@ from xopen import xopen
 
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.genome.fasta import read_fasta
-from pipeline.domains.genome.files import Title
+from pipeline.domains.genome.files import SequenceHeader
 from pipeline.domains.genome.genbank import read_genbank
 from pipeline.errors import DataError
 from pipeline.records import Record
@@ -54,7 +54,7 @@ def test_a_real_file_is_read_as_biopython_reads_it(path):
     found: list[list] = []
     try:
         for part in read_genbank(path) if kind == "genbank" else read_fasta(path):
-            if isinstance(part, Title):
+            if isinstance(part, SequenceHeader):
                 found.append([part.name, []])
             else:
                 found[-1][1].append(part.bases)

@@ -10,7 +10,7 @@ import pytest
 from Bio import SeqIO
 
 from pipeline.domains.genome.fasta import read_fasta
-from pipeline.domains.genome.files import Letters, Title
+from pipeline.domains.genome.files import SequenceChunk, SequenceHeader
 from pipeline.errors import DataError
 
 EMBEDDED = Path(__file__).parents[3] / "datasets" / "drosophila" / "upstream.fa.gz"
@@ -24,10 +24,10 @@ def read(path: Path, block_bytes: int = 2**20) -> list[tuple[str, str, bytes]]:
     """Name, description and letters of each record."""
     records: list[tuple[str, str, bytes]] = []
     for part in read_fasta(path, block_bytes=block_bytes):
-        if isinstance(part, Title):
+        if isinstance(part, SequenceHeader):
             records.append((part.name, part.description, b""))
         else:
-            assert isinstance(part, Letters)
+            assert isinstance(part, SequenceChunk)
             assert part.plain == (not part.bases.translate(None, b"ACGTacgt"))
             assert not part.plain or part.upper == part.bases.isupper()
             records[-1] = (*records[-1][:2], records[-1][2] + part.bases)

@@ -8,7 +8,7 @@ from two_bit import packed, two_bit
 
 from pipeline.domains.genome import twobit
 from pipeline.domains.genome.domain import Nucleotide
-from pipeline.domains.genome.files import Letters, Title
+from pipeline.domains.genome.files import SequenceChunk, SequenceHeader
 from pipeline.errors import DataError
 from pipeline.records import Record
 
@@ -27,10 +27,10 @@ def some_sequences() -> dict[str, str]:
 def read(path, wanted=None) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in twobit.read_twobit(path, wanted):
-        if isinstance(part, Title):
+        if isinstance(part, SequenceHeader):
             found[part.name] = ""
         else:
-            assert isinstance(part, Letters)
+            assert isinstance(part, SequenceChunk)
             assert part.plain == (not part.bases.translate(None, b"ACGTacgt"))
             assert not part.plain or part.upper == part.bases.isupper()
             found[list(found)[-1]] += part.bases.decode()

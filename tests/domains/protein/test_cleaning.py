@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.domains.genome.files import Letters, Title
-from pipeline.domains.genome.titles import own_titles
+from pipeline.domains.genome.files import SequenceChunk, SequenceHeader
+from pipeline.domains.genome.titles import make_names_unique
 from pipeline.domains.protein.cleaning import Policy, clean_proteins
 from pipeline.errors import DataError
 from pipeline.records import Notice, Record, Rejection
@@ -13,11 +13,13 @@ DEFAULTS = {"ambiguous": "drop", "inner_stop": "drop", "rare": "replace", "min_l
 
 def cleaned(*texts: str, pieces: int = 0, **settings) -> list[Record | Rejection]:
     """What becomes of proteins a, b, c ...; the letters come in pieces of so many."""
-    parts: list[Title | Letters] = []
+    parts: list[SequenceHeader | SequenceChunk] = []
     for number, text in enumerate(texts):
-        parts.append(Title("abcdefgh"[number], "", 2 * number + 1))
+        parts.append(SequenceHeader("abcdefgh"[number], "", 2 * number + 1))
         size = pieces or max(len(text), 1)
-        parts += [Letters(text[start : start + size].encode(), False) for start in range(0, len(text), size)]
+        parts += [
+            SequenceChunk(text[start : start + size].encode(), False) for start in range(0, len(text), size)
+        ]
     return list(clean_proteins(parts, "x.faa", Policy(**{**DEFAULTS, **settings})))
 
 
@@ -98,8 +100,13 @@ def test_an_inner_stop_may_be_an_error():
 
 
 def test_the_second_of_two_names_gets_its_own():
-    parts = [Title("a", "", 1), Letters(b"MKVL", False), Title("a", "", 3), Letters(b"MMMM", False)]
-    found = list(clean_proteins(own_titles(parts, "x.faa"), "x.faa", Policy(**DEFAULTS)))
+    parts = [
+        SequenceHeader("a", "", 1),
+        SequenceChunk(b"MKVL", False),
+        SequenceHeader("a", "", 3),
+        SequenceChunk(b"MMMM", False),
+    ]
+    found = list(clean_proteins(make_names_unique(parts, "x.faa"), "x.faa", Policy(**DEFAULTS)))
     records, (notice,) = ([item for item in found if isinstance(item, kind)] for kind in (Record, Notice))
     assert [(item.id, item.symbols) for item in records] == [("a", "MKVL"), ("a.2", "MMMM")]
     assert "'a.2' is the second 'a' (line 3)" in str(notice)

@@ -4,23 +4,23 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from pipeline.domains.genome.blast.collect import SAMPLES, Found, Searched
-from pipeline.domains.genome.blast.search import Program
+from pipeline.domains.genome.blast.backend import Program
+from pipeline.domains.genome.blast.query_results import SAMPLES, LocatedHit, QueryResult
 
 SHOWN = 10
 COLUMNS = 60
 MAX_NAME = 24
 
 
-def nearest(searched: Sequence[Searched]) -> list[tuple[Searched, Found]]:
+def nearest_samples(searched: Sequence[QueryResult]) -> list[tuple[QueryResult, LocatedHit]]:
     """The samples that have a hit, each with its best; the smallest E-value first, then the highest score."""
     found = [(one, one.best) for one in searched if one.group == SAMPLES and one.best is not None]
     return sorted(found, key=lambda pair: (float(pair[1].hit.evalue), -float(pair[1].hit.bit_score)))
 
 
-def write_alignments(searched: Sequence[Searched], program: Program, path: Path) -> Path | None:
+def write_alignments(searched: Sequence[QueryResult], program: Program, path: Path) -> Path | None:
     """Write the best alignments of the `SHOWN` nearest samples; None where there are none."""
-    shown = [(one, best) for one, best in nearest(searched) if best.hit.query_text][:SHOWN]
+    shown = [(one, best) for one, best in nearest_samples(searched) if best.hit.query_text][:SHOWN]
     if not shown:
         return None
     path.write_text(
@@ -29,7 +29,7 @@ def write_alignments(searched: Sequence[Searched], program: Program, path: Path)
     return path
 
 
-def _lines(one: Searched, found: Found, program: Program) -> Iterator[str]:
+def _lines(one: QueryResult, found: LocatedHit, program: Program) -> Iterator[str]:
     hit = found.hit
     same = sum(map(str.__eq__, hit.query_text, hit.subject_text))
     gaps = sum("-" in pair for pair in zip(hit.query_text, hit.subject_text, strict=True))
@@ -44,8 +44,8 @@ def _lines(one: Searched, found: Found, program: Program) -> Iterator[str]:
     yield ""
     forward = hit.strand == "+"
     rows = (
-        _Row(_plain(one.name), hit.query_start, 1),
-        _Row(_plain(found.source), found.start if forward else found.end, 1 if forward else -1),
+        _AlignmentRow(_plain(one.name), hit.query_start, 1),
+        _AlignmentRow(_plain(found.source), found.start if forward else found.end, 1 if forward else -1),
     )
     margin = max(len(row.name) for row in rows)
     digits = max(len(str(place)) for place in (hit.query_end, found.end))
@@ -57,7 +57,7 @@ def _lines(one: Searched, found: Found, program: Program) -> Iterator[str]:
         yield ""
 
 
-class _Row:
+class _AlignmentRow:
     """One sequence of an alignment, line by line: its name, and its next letter's place."""
 
     def __init__(self, name: str, place: int, step: int) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.data import download
-from pipeline.domains.genome.blast.search import DATABASE, Program
+from pipeline.domains.genome.blast.backend import DATABASE, Program
 from pipeline.errors import ConfigError, ToolError
 from pipeline.runtime.files import find_fault
 
@@ -32,7 +32,7 @@ SUFFIXES = {"nucl": ("nin", "nal"), "prot": ("pin", "pal")}
 """Of an index and of an alias file. Source: the BLAST Command Line Applications User Manual."""
 
 
-def kept_database(checksum: str, form: str, build: Callable[[Path], None], spare: Path) -> Path:
+def cached_database(checksum: str, form: str, build: Callable[[Path], None], spare: Path) -> Path:
     """The path, without suffix, of the database of what has this checksum, in the format `form`.
 
     `build` makes it in a folder, where it is not kept yet. Where the cache folder cannot be written, it is
@@ -43,13 +43,13 @@ def kept_database(checksum: str, form: str, build: Callable[[Path], None], spare
         home = cache_folder()
         home.mkdir(parents=True, exist_ok=True)
         _check_room(home)
-        _bring(home / name, build)
+        _build_once(home / name, build)
         return home / name / DATABASE
     except (OSError, ToolError) as error:
         if isinstance(error, ToolError) and _has_room(home):
             raise
         log.info("no BLAST database can be kept in %s (%s)", home, error)
-    _bring(spare / name, build)
+    _build_once(spare / name, build)
     return spare / name / DATABASE
 
 
@@ -73,12 +73,12 @@ def cache_folder() -> Path:
     return download.cache_folder() / "blast"
 
 
-def _bring(folder: Path, build: Callable[[Path], None]) -> None:
+def _build_once(folder: Path, build: Callable[[Path], None]) -> None:
     """Build a database unless it is there and whole."""
     from filelock import FileLock
 
     with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if is_whole(folder):
+        if is_complete(folder):
             os.utime(folder)
             return
         draft = folder.with_name(f"{folder.name}.partial")
@@ -92,7 +92,7 @@ def _bring(folder: Path, build: Callable[[Path], None]) -> None:
     _remove_unused(folder.parent)
 
 
-def is_whole(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     """Whether a kept database has all its files, with the sizes that they were built with."""
     try:
         sizes = json.loads((folder / FILES).read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def _remove_unused(home: Path) -> None:
             shutil.rmtree(listing.parent, ignore_errors=True)
 
 
-def named_database(path: str, program: Program) -> Path:
+def find_user_database(path: str, program: Program) -> Path:
     """A database of the user's, by its path without suffix. Raises ConfigError where there is none."""
     base = Path(path).expanduser().resolve()
     there = {kind for kind, suffixes in SUFFIXES.items() if _has(base, suffixes)}

@@ -9,14 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipeline.domains.genome.blast.collect import Query
 from pipeline.domains.genome.blast.hits import Hit
-from pipeline.domains.genome.blast.remote import Contact, Fetch, Gone, Pace, Refused, Service
-from pipeline.domains.genome.blast.server import RemoteBlast, fasta
-from pipeline.domains.genome.blast.xml import read_ebi
+from pipeline.domains.genome.blast.query_results import Query
+from pipeline.domains.genome.blast.remote_jobs import (
+    Fetch,
+    JobNotFound,
+    Request,
+    RequestRate,
+    RequestRefused,
+    SearchServer,
+)
+from pipeline.domains.genome.blast.remote_search import RemoteBlast, format_queries
+from pipeline.domains.genome.blast.server_xml import read_ebi
 from pipeline.errors import ToolError
 
-RULES = Pace(contact_s=1.0, poll_s=10.0)
+RULES = RequestRate(request_interval_s=1.0, poll_interval_s=10.0)
 AT_ONCE = 30
 WAITING = ("QUEUED", "PENDING", "RUNNING")
 LIMITS = (
@@ -35,10 +42,10 @@ class EbiBlast(RemoteBlast):
     url: str = "https://www.ebi.ac.uk/Tools/services/rest/ncbiblast"
     database: str = "em_rel"
 
-    pace: ClassVar[Pace] = RULES
+    rate: ClassVar[RequestRate] = RULES
 
     @property
-    def service(self) -> Service:
+    def service(self) -> SearchServer:
         """EBI's server, or a mirror."""
         count = next((each for each in COUNTS if each >= self.max_hits), COUNTS[-1])
         asked = {
@@ -49,11 +56,11 @@ class EbiBlast(RemoteBlast):
         if self.blast.name == "blastn":
             asked["task"] = self.task
         who = {"email": str(self.email), "title": self.tool}
-        return Ebi(self.url.rstrip("/"), asked, who, self.pace)
+        return EbiServer(self.url.rstrip("/"), asked, who, self.rate)
 
     def submissions(self, queries: Sequence[Query]) -> list[str]:
         """One each."""
-        return [fasta([query]) for query in queries]
+        return [format_queries([query]) for query in queries]
 
     def read(self, content: bytes, number: int) -> list[Hit]:
         """The hits of one query; the first `max_hits` subjects, as the service lists more."""
@@ -63,13 +70,13 @@ class EbiBlast(RemoteBlast):
 
 
 @dataclass(frozen=True)
-class Ebi:
+class EbiServer:
     """The REST service of one server."""
 
     url: str
     search: Mapping[str, str]
     who: Mapping[str, str]
-    pace: Pace = RULES
+    rate: RequestRate = RULES
 
     name = "EBI"
     at_once = AT_ONCE
@@ -81,25 +88,25 @@ class Ebi:
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
         """The number of the search."""
         form = {**self.search, **self.who, "sequence": query}
-        answer = fetch(Contact(f"{self.url}/run", form=form)).decode("utf-8", "replace").strip()
+        answer = fetch(Request(f"{self.url}/run", form=form)).decode("utf-8", "replace").strip()
         if not answer or len(answer) > 200 or not answer.isascii() or set(answer) & set(" \t\n<>/?#"):
             raise ToolError(f"EBI took no search: {answer[:200]!r} is no number of one")
-        return answer, self.pace.contact_s
+        return answer, self.rate.request_interval_s
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
         """Ask how it stands, and fetch the answer when it is there."""
         try:
-            status = fetch(Contact(f"{self.url}/status/{number}")).decode("utf-8", "replace").strip()
-        except Refused as error:
+            status = fetch(Request(f"{self.url}/status/{number}")).decode("utf-8", "replace").strip()
+        except RequestRefused as error:
             if error.status == 404:
-                raise Gone from error
+                raise JobNotFound from error
             raise
         if status in WAITING:
             return None
         if status == "NOT_FOUND":
-            raise Gone
+            raise JobNotFound
         if status != "FINISHED":
             raise ToolError(f"EBI's search {number} failed ({status[:80]!r}); run again later")
-        answer = fetch(Contact(f"{self.url}/result/{number}/xml"))
+        answer = fetch(Request(f"{self.url}/result/{number}/xml"))
         read_ebi(answer, "q0")
         return answer

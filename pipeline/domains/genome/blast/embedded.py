@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipeline.domains.genome.blast.backend import BLASTP, DATABASE, SearchSettings
 from pipeline.domains.genome.blast.hits import Hit, format_bits, format_evalue, read_hits
-from pipeline.domains.genome.blast.search import BLASTP, DATABASE, SearchSettings
 from pipeline.errors import ConfigError, ToolError
 from pipeline.runtime.subprocess_call import call_isolated
 

@@ -13,7 +13,7 @@ MIN_EVALUE = 1e-180
 TICKS = (1e-180, 1e-120, 1e-80, 1e-50, 1e-30, 1e-20, 1e-10, 1e-6, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
-def cumulative(evalues: Mapping[str, Sequence[float]], limit: float, path: Path) -> Path:
+def draw_evalues(evalues: Mapping[str, Sequence[float]], limit: float, path: Path) -> Path:
     """For each group the share of sequences with a best E-value at most so large, on an axis that ends at
     `limit`; a curve ends there at the share that has any hit.
 

@@ -15,7 +15,7 @@ KEPT_DAYS = 14
 
 
 @dataclass(eq=False)
-class Ticket:
+class PendingJob:
     """One search, and the files in which it is remembered: its number at the server, then its answer."""
 
     key: str
@@ -28,7 +28,7 @@ class Ticket:
     """How often its answer was cut off."""
 
     @classmethod
-    def of(cls, asked: Mapping[str, Any], query: str, folder: Path) -> "Ticket":
+    def of(cls, asked: Mapping[str, Any], query: str, folder: Path) -> "PendingJob":
         """A search is known by all that its answer depends on."""
         whole = json.dumps([dict(asked), query], sort_keys=True)
         return cls(hashlib.sha256(whole.encode()).hexdigest()[:32], query, folder)

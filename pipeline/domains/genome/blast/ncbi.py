@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipeline.domains.genome.blast.collect import Query
 from pipeline.domains.genome.blast.hits import Hit
-from pipeline.domains.genome.blast.remote import Contact, Fetch, Gone, Pace, Service
-from pipeline.domains.genome.blast.server import RemoteBlast, fasta
-from pipeline.domains.genome.blast.xml import read_ncbi
+from pipeline.domains.genome.blast.query_results import Query
+from pipeline.domains.genome.blast.remote_jobs import Fetch, JobNotFound, Request, RequestRate, SearchServer
+from pipeline.domains.genome.blast.remote_search import RemoteBlast, format_queries
+from pipeline.domains.genome.blast.server_xml import read_ncbi
 from pipeline.errors import ToolError
 
-RULES = Pace(contact_s=10.0, poll_s=60.0)
+RULES = RequestRate(request_interval_s=10.0, poll_interval_s=60.0)
 MAX_ESTIMATE_S = 600.0
 """NCBI says how long a search may take; what it says beyond this is not believed."""
 
@@ -32,10 +32,10 @@ class NcbiBlast(RemoteBlast):
     entrez_query: str | None = None
     """Restricts the database, such as "Drosophila melanogaster[organism]"."""
 
-    pace: ClassVar[Pace] = RULES
+    rate: ClassVar[RequestRate] = RULES
 
     @property
-    def service(self) -> Service:
+    def service(self) -> SearchServer:
         """NCBI's server, or a mirror."""
         asked = {
             "PROGRAM": self.blast.name, "DATABASE": self.database, "EXPECT": f"{self.evalue:g}",
@@ -45,11 +45,11 @@ class NcbiBlast(RemoteBlast):
             asked["MEGABLAST"] = "on"
         if self.entrez_query:
             asked["ENTREZ_QUERY"] = self.entrez_query
-        return Ncbi(self.url, asked, {"email": str(self.email), "tool": self.tool}, self.pace)
+        return NcbiServer(self.url, asked, {"email": str(self.email), "tool": self.tool}, self.rate)
 
     def submissions(self, queries: Sequence[Query]) -> list[str]:
         """All in one."""
-        return [fasta(queries)]
+        return [format_queries(queries)]
 
     def read(self, content: bytes, number: int) -> list[Hit]:
         """By Biopython."""
@@ -57,13 +57,13 @@ class NcbiBlast(RemoteBlast):
 
 
 @dataclass(frozen=True)
-class Ncbi:
+class NcbiServer:
     """The Common URL API of one server."""
 
     url: str
     search: Mapping[str, str]
     who: Mapping[str, str]
-    pace: Pace = RULES
+    rate: RequestRate = RULES
 
     name = "NCBI"
     at_once = 1
@@ -75,18 +75,18 @@ class Ncbi:
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
         """The request's number, RID, and NCBI's guess of its time, RTOE."""
         form = {"CMD": "Put", **self.search, **self.who, "QUERY": query}
-        page = fetch(Contact(self.url, form=form)).decode("utf-8", "replace")
+        page = fetch(Request(self.url, form=form)).decode("utf-8", "replace")
         number = re.search(r"^\s*RID = (\S+)", page, re.MULTILINE)
         if not number:
             raise ToolError(f"NCBI took no search: {_message(page)}; look at blast.database and blast.task")
         estimate = re.search(r"^\s*RTOE = (\d+)", page, re.MULTILINE)
         after_s = min(float(estimate[1]), MAX_ESTIMATE_S) if estimate else 0.0
-        return number[1], max(after_s, self.pace.contact_s)
+        return number[1], max(after_s, self.rate.request_interval_s)
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
         """Ask for the answer at once: a question whether it is there would be one contact more."""
         parameters = {"CMD": "Get", "RID": number, "FORMAT_TYPE": "XML", **self.who}
-        answer = fetch(Contact(self.url, parameters))
+        answer = fetch(Request(self.url, parameters))
         if answer.lstrip().startswith(b"<?xml"):
             read_ncbi(answer)
             return answer
@@ -95,7 +95,7 @@ class Ncbi:
         if status and status[1] == "WAITING":
             return None
         if status and status[1] == "UNKNOWN":
-            raise Gone
+            raise JobNotFound
         if status and status[1] == "FAILED":
             raise ToolError(f"NCBI's search {number} failed: {_message(page)}; run again later")
         raise ValueError(f"neither a result nor a status, but {_message(page)}")

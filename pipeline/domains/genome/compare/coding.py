@@ -40,15 +40,15 @@ CODING_SHARE = 0.5
 TERMS = ComparisonTerms("bases", "genes", "real genes", ())
 
 
-def gene_tally(pool: SequenceSet, table: int = STANDARD_CODE) -> np.ndarray:
+def gene_tally(sequence_set: SequenceSet, table: int = STANDARD_CODE) -> np.ndarray:
     """By unit ``(units, 6)``: sequences, their bases, and how many have each property of `NAMES`.
 
     A sequence ends with a stop codon in frame 0 where its length is a multiple of three, too. `table` is the
     number of a genetic code at NCBI.
     """
     starts, stops = codon_set(STARTS), stop_codons(table)
-    tally = np.zeros((pool.units, 6))
-    for unit, codes in pool.sequences():
+    tally = np.zeros((sequence_set.units, 6))
+    for unit, codes in sequence_set.sequences():
         codons = _codons(codes)
         if not len(codons):
             tally[unit, [GENES, BASES]] += 1, len(codes)
@@ -59,16 +59,16 @@ def gene_tally(pool: SequenceSet, table: int = STANDARD_CODE) -> np.ndarray:
     return tally
 
 
-def length_tally(pool: SequenceSet) -> np.ndarray:
+def length_tally(sequence_set: SequenceSet) -> np.ndarray:
     """How many sequences of each unit fall into each class of lengths, ``(units, classes)``."""
-    classes = np.searchsorted(LENGTH_EDGES, pool.lengths, side="right")
-    return pool.tally(pool.starts, classes, len(LENGTH_EDGES) + 1)
+    classes = np.searchsorted(LENGTH_EDGES, sequence_set.lengths, side="right")
+    return sequence_set.tally(sequence_set.starts, classes, len(LENGTH_EDGES) + 1)
 
 
-def codon_tally(pool: SequenceSet) -> np.ndarray:
+def codon_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Counts of the 64 codons of frame 0, without the last one, ``(units, 64)``."""
-    tally = np.zeros((pool.units, 65))
-    for unit, codes in pool.sequences():
+    tally = np.zeros((sequence_set.units, 65))
+    for unit, codes in sequence_set.sequences():
         tally[unit] += np.bincount(_codons(codes)[:-1], minlength=65)
     return tally[:, :64]
 
@@ -80,7 +80,7 @@ def third_gc(codons: np.ndarray) -> np.ndarray:
     return 100 * strong / np.maximum(codons.sum(axis=-1), 1e-9)
 
 
-def measures(table: int = STANDARD_CODE) -> list[Metric]:
+def metrics(table: int = STANDARD_CODE) -> list[Metric]:
     """All measures of whole coding sequences. A shuffle keeps the length and both end bases."""
     tally = partial(gene_tally, table=table)
     return [
@@ -107,8 +107,10 @@ def compare_genes(
 ) -> DomainOutput:
     """Write `genes.tsv` and a plot of lengths; groups map a name to sequences from start to stop."""
     groups = {name: [text for text in group if text] for name, group in groups.items() if any(group)}
-    pools = {name: SequenceSet.encode(group, encode) for name, group in groups.items() if _is_enough(group)}
-    rows = compare_metrics(pools, measures(table), np.random.default_rng(0)) if pools else []
+    sequence_sets = {
+        name: SequenceSet.encode(group, encode) for name, group in groups.items() if _is_enough(group)
+    }
+    rows = compare_metrics(sequence_sets, metrics(table), np.random.default_rng(0)) if sequence_sets else []
     written = write_table(groups, rows, out_dir / "genes.tsv", TERMS)
     # matplotlib takes a second to load, and only plots need it.
     from pipeline.evaluation.plots import spread

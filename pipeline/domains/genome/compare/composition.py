@@ -20,10 +20,10 @@ RARE, FREQUENT = 0.78, 1.23
 """Odds ratios beyond these are hardly ever due to chance (Karlin and Burge)."""
 
 
-def base_tally(pool: SequenceSet) -> np.ndarray:
+def base_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Counts of A, C, G and T in every unit, ``(units, 4)``."""
-    places = np.flatnonzero(pool.codes < 4)
-    return pool.tally(places, pool.codes[places], 4)
+    places = np.flatnonzero(sequence_set.codes < 4)
+    return sequence_set.tally(places, sequence_set.codes[places], 4)
 
 
 def gc_content(bases: np.ndarray) -> np.ndarray:
@@ -32,13 +32,13 @@ def gc_content(bases: np.ndarray) -> np.ndarray:
     return 100 * (bases[..., 1] + bases[..., 2]) / total
 
 
-def window_tally(pool: SequenceSet, window: int) -> np.ndarray:
+def window_tally(sequence_set: SequenceSet, window: int) -> np.ndarray:
     """How many windows of so many bases, side by side, have 0, 1, 2 ... G or C: ``(units, window + 1)``."""
-    number = pool.lengths // window
-    first = np.repeat(pool.starts - window * (np.cumsum(number) - number), number)
+    number = sequence_set.lengths // window
+    first = np.repeat(sequence_set.starts - window * (np.cumsum(number) - number), number)
     places = first + window * np.arange(number.sum())
-    strong = np.concatenate([[0], np.cumsum((pool.codes == 1) | (pool.codes == 2))])
-    return pool.tally(places, strong[places + window] - strong[places], window + 1)
+    strong = np.concatenate([[0], np.cumsum((sequence_set.codes == 1) | (sequence_set.codes == 2))])
+    return sequence_set.tally(places, strong[places + window] - strong[places], window + 1)
 
 
 def window_spread(windows: np.ndarray) -> np.ndarray:
@@ -84,14 +84,14 @@ def cpg(pairs: np.ndarray) -> np.ndarray:
     return odds_ratios(pairs)[..., DISTINCT.index(DINUCLEOTIDES.index("CG"))]
 
 
-def start_tally(pool: SequenceSet, first: int) -> np.ndarray:
+def start_tally(sequence_set: SequenceSet, first: int) -> np.ndarray:
     """G and C, and all bases, among the `first` of each record and among the others, ``(units, 4)``."""
-    place = _place(pool)
-    known = np.flatnonzero(pool.codes < 4)
-    strong = (pool.codes[known] == 1) | (pool.codes[known] == 2)
+    place = _place(sequence_set)
+    known = np.flatnonzero(sequence_set.codes < 4)
+    strong = (sequence_set.codes[known] == 1) | (sequence_set.codes[known] == 2)
     later = np.where(place[known] < first, 0, 2)
     bins = np.concatenate([later[strong], later + 1])
-    return pool.tally(np.concatenate([known[strong], known]), bins, 4)
+    return sequence_set.tally(np.concatenate([known[strong], known]), bins, 4)
 
 
 def start_difference(counts: np.ndarray) -> np.ndarray:
@@ -101,14 +101,14 @@ def start_difference(counts: np.ndarray) -> np.ndarray:
     return content[..., 0] - content[..., 1]
 
 
-def position_tally(pool: SequenceSet, width: int, bins: int) -> np.ndarray:
+def position_tally(sequence_set: SequenceSet, width: int, bins: int) -> np.ndarray:
     """G and C in each of `bins` stretches of so many bases from the start of a record, then all bases in
     each, ``(units, 2 * bins)``."""
-    which = _place(pool) // width
-    known = np.flatnonzero((pool.codes < 4) & (which < bins))
-    strong = known[(pool.codes[known] == 1) | (pool.codes[known] == 2)]
+    which = _place(sequence_set) // width
+    known = np.flatnonzero((sequence_set.codes < 4) & (which < bins))
+    strong = known[(sequence_set.codes[known] == 1) | (sequence_set.codes[known] == 2)]
     places = np.concatenate([strong, known])
-    return pool.tally(places, np.concatenate([which[strong], bins + which[known]]), 2 * bins)
+    return sequence_set.tally(places, np.concatenate([which[strong], bins + which[known]]), 2 * bins)
 
 
 def position_content(counts: np.ndarray) -> np.ndarray:
@@ -117,6 +117,8 @@ def position_content(counts: np.ndarray) -> np.ndarray:
     return 100 * counts[..., :bins] / np.maximum(counts[..., bins:], 1e-9)
 
 
-def _place(pool: SequenceSet) -> np.ndarray:
+def _place(sequence_set: SequenceSet) -> np.ndarray:
     """How far into its record each position lies."""
-    return np.arange(len(pool.codes)) - np.repeat(pool.starts - pool.offsets, pool.lengths + 1)
+    return np.arange(len(sequence_set.codes)) - np.repeat(
+        sequence_set.starts - sequence_set.offsets, sequence_set.lengths + 1
+    )

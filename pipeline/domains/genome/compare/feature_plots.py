@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from pipeline.domains.genome.compare import measures as named
+from pipeline.domains.genome.compare import metrics as named
 from pipeline.domains.genome.compare.reading_frames import MIN_ORF_BP, SENSE
 from pipeline.domains.genome.compare.repeats import MIN_TRACT
 from pipeline.domains.genome.orfs import CODONS, amino_acids

@@ -18,11 +18,11 @@ WINDOW, THRESHOLD = 64, 2.0
 score)."""
 
 
-def dust_tally(pool: SequenceSet) -> np.ndarray:
+def dust_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Bases of low complexity and all bases of every unit, ``(units, 2)``."""
-    places = np.flatnonzero(low_complexity(pool.codes))
-    masked = pool.tally(places, np.zeros(len(places), np.int64), 1)
-    return np.concatenate([masked, pool.unit_sizes[:, None]], axis=1)
+    places = np.flatnonzero(low_complexity(sequence_set.codes))
+    masked = sequence_set.tally(places, np.zeros(len(places), np.int64), 1)
+    return np.concatenate([masked, sequence_set.unit_sizes[:, None]], axis=1)
 
 
 def dust_share(counts: np.ndarray) -> np.ndarray:

@@ -25,13 +25,13 @@ PER_DECADE = 12
 """Points of the curve."""
 
 
-def usable_distance(pools: list[SequenceSet]) -> int:
+def usable_distance(sequence_sets: list[SequenceSet]) -> int:
     """The longest distance at which every group has enough pairs; 0 where there is none."""
-    return min((_usable(pool) for pool in pools), default=0)
+    return min((_usable(sequence_set) for sequence_set in sequence_sets), default=0)
 
 
-def _usable(pool: SequenceSet) -> int:
-    lengths = np.sort(pool.lengths)[::-1]
+def _usable(sequence_set: SequenceSet) -> int:
+    lengths = np.sort(sequence_set.lengths)[::-1]
     if len(lengths) < MIN_UNITS:
         return 0
     distances = np.arange(1, MAX_DISTANCE + 1)
@@ -40,13 +40,13 @@ def _usable(pool: SequenceSet) -> int:
     return int(distances[enough[-1]]) if len(enough) else 0
 
 
-def pair_tally(pool: SequenceSet, longest: int) -> np.ndarray:
+def pair_tally(sequence_set: SequenceSet, longest: int) -> np.ndarray:
     """Counts of the 16 pairs of bases that are 1, 2 ... `longest` apart, ``(units, longest * 16)``.
 
     Counted by correlating the letters' indicators, with Fourier transforms, which is exact once rounded.
     """
-    counts = np.zeros((pool.units, longest, 16), np.float32)
-    for unit, codes in pool.sequences():
+    counts = np.zeros((sequence_set.units, longest, 16), np.float32)
+    for unit, codes in sequence_set.sequences():
         reach = min(longest, len(codes) - 1)
         if reach < 1:
             continue
@@ -55,7 +55,7 @@ def pair_tally(pool: SequenceSet, longest: int) -> np.ndarray:
         products = waves.conj()[:, None] * waves[None]
         pairs = np.fft.irfft(products.reshape(16, -1), size)[:, 1 : reach + 1]
         counts[unit, :reach] += np.rint(pairs.T)
-    return counts.reshape(pool.units, -1)
+    return counts.reshape(sequence_set.units, -1)
 
 
 def mutual_information(counts: np.ndarray) -> np.ndarray:

@@ -13,9 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domains.genome.blast.collect import Subject
-from pipeline.domains.genome.compare.originality_figure import draw_matches
-from pipeline.domains.genome.compare.originality_verdict import Copying, say, warn
+from pipeline.domains.genome.blast.query_results import SubjectSequence
+from pipeline.domains.genome.compare.originality_conclusions import (
+    CopyStatistics,
+    describe_copies,
+    warn_of_copies,
+)
+from pipeline.domains.genome.compare.originality_plot import draw_matches
 from pipeline.domains.genome.encoding import encode
 from pipeline.evaluation.exact_matches import Matches, find_matches
 from pipeline.evaluation.metric_comparison.groups import SAMPLES
@@ -38,7 +42,7 @@ CAPTION = (
 
 
 @dataclass(frozen=True)
-class Group:
+class MatchedGroup:
     """Sequences of one kind with their matches, in the same order."""
 
     name: str
@@ -53,27 +57,27 @@ class Group:
         return np.where(words > 0, self.matches.shared / np.maximum(words, 1), np.nan)
 
 
-class _Training:
+class _TrainingSequences:
     """The training records as codes, anew at each call, and where each of them stood in its source."""
 
     def __init__(self, records: Callable[[], Iterator[Record]]) -> None:
         self.records = records
-        self.places: list[Subject] = []
+        self.places: list[SubjectSequence] = []
 
     def __call__(self) -> Iterator[np.ndarray]:
         with bar("Looking for copies", unit="base") as progress:
             for number, record in enumerate(self.records()):
                 if number == len(self.places):
-                    self.places.append(Subject.of(record))
+                    self.places.append(SubjectSequence.of(record))
                 yield encode(str(record.symbols))
                 progress.update(len(record.symbols))
 
     def place(self, matches: Matches, number: int) -> tuple[str, int, int, str]:
         """Source, first and last base from 1, and strand of one match."""
-        stretch = self.places[matches.text[number]]
-        first = stretch.start + int(matches.text_start[number])
+        interval = self.places[matches.text[number]]
+        first = interval.start + int(matches.text_start[number])
         last = first + int(matches.length[number]) - 1
-        return stretch.source, first, last, "-" if matches.reverse[number] else "+"
+        return interval.source, first, last, "-" if matches.reverse[number] else "+"
 
 
 def audit_copies(
@@ -85,34 +89,34 @@ def audit_copies(
     Samples with a match above `max_copy_bp` are dropped, as rejections. With None none is dropped, and those
     with one above what is usual in held-out real sequences get the metadata `copied`, the place.
     """
-    training = _Training(references.training)
+    training = _TrainingSequences(references.training)
     groups = _with_matches({SAMPLES: records, **references.groups}, training)
-    copying = Copying({group.name: group.matches.length for group in groups}, max_copy_bp)
+    copies = CopyStatistics({group.name: group.matches.length for group in groups}, max_copy_bp)
     files = (
-        _write_summary(groups, copying, out_dir / "originality_summary.tsv"),
-        _write_rows(groups, copying, training, out_dir / "originality.tsv"),
-        draw_matches(copying.lengths, copying.limit, out_dir / "originality.svg"),
+        _write_summary(groups, copies, out_dir / "originality_summary.tsv"),
+        _write_rows(groups, copies, training, out_dir / "originality.tsv"),
+        draw_matches(copies.lengths, copies.limit, out_dir / "originality.svg"),
     )
-    kept, rejections = _judged(groups[0], copying, training)
+    kept, rejections = _split_copies(groups[0], copies, training)
     table, rows, plot = files
-    said = tuple(say(copying, _longest(groups[0], training)))
-    warned = tuple(warn(copying))
+    said = tuple(describe_copies(copies, _longest(groups[0], training)))
+    warned = tuple(warn_of_copies(copies))
     return kept, DomainOutput(
         sections=(
-            ReportSection("Copies of the training data", (table,), copying.why, part=QUALITY),
+            ReportSection("Copies of the training data", (table,), copies.why, part=QUALITY),
             ReportSection("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
             ReportSection("Longest exact match of every sequence", (rows,), CAPTION),
         ),
         summary=(*warned, *said),
         conclusions=said[2:] if warned else said[1:] or said,
         warnings=warned,
-        figures=_figures(copying),
+        figures=_figures(copies),
         files=files,
         rejections=rejections,
     )
 
 
-def _with_matches(groups: Mapping[str, Sequence[Record]], training: _Training) -> list[Group]:
+def _with_matches(groups: Mapping[str, Sequence[Record]], training: _TrainingSequences) -> list[MatchedGroup]:
     """The groups that have sequences, all looked for in one go."""
     found = {name: list(group) for name, group in groups.items() if len(group)}
     queries = (encode(str(record.symbols)) for record in itertools.chain(*found.values()))
@@ -121,21 +125,22 @@ def _with_matches(groups: Mapping[str, Sequence[Record]], training: _Training) -
     stops = np.cumsum([len(group) for group in found.values()])
     parts = zip(*(np.split(column, stops[:-1]) for column in whole), strict=True)
     return [
-        Group(name, group, Matches(*part)) for (name, group), part in zip(found.items(), parts, strict=True)
+        MatchedGroup(name, group, Matches(*part))
+        for (name, group), part in zip(found.items(), parts, strict=True)
     ]
 
 
-def _judged(
-    samples: Group, copying: Copying, training: _Training
+def _split_copies(
+    samples: MatchedGroup, copies: CopyStatistics, training: _TrainingSequences
 ) -> tuple[list[Record], tuple[Rejection, ...]]:
     """The samples to keep, and those dropped."""
     kept, dropped = [], []
     for number, record in enumerate(samples.records):
-        if samples.matches.length[number] <= copying.limit:
+        if samples.matches.length[number] <= copies.limit:
             kept.append(record)
             continue
         place = _words(*training.place(samples.matches, number))
-        if copying.drops:
+        if copies.drops:
             dropped.append(Rejection(record.id, "copied", f"{samples.matches.length[number]} bp of {place}"))
         else:
             kept.append(replace(record, metadata={**record.metadata, "copied": place}))
@@ -146,7 +151,7 @@ def _words(source: str, first: int, last: int, strand: str) -> str:
     return f"{source}:{first}-{last}({strand})"
 
 
-def _longest(samples: Group, training: _Training) -> str:
+def _longest(samples: MatchedGroup, training: _TrainingSequences) -> str:
     """The longest match of all samples, in words."""
     number = int(samples.matches.length.argmax())
     if not samples.matches.length[number]:
@@ -155,7 +160,9 @@ def _longest(samples: Group, training: _Training) -> str:
     return f"{samples.matches.length[number]} bp, {samples.records[number].id} at {place}"
 
 
-def _write_rows(groups: Sequence[Group], copying: Copying, training: _Training, path: Path) -> Path:
+def _write_rows(
+    groups: Sequence[MatchedGroup], copies: CopyStatistics, training: _TrainingSequences, path: Path
+) -> Path:
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
         table.writerow(COLUMNS)
@@ -167,30 +174,30 @@ def _write_rows(groups: Sequence[Group], copying: Copying, training: _Training, 
                 place = (first, first + length - 1, *training.place(group.matches, number)) if length else ()
                 found = [*place, *[""] * (6 - len(place))]
                 cells = ["" if np.isnan(share) else f"{share:.4f}" for share in shares[number]]
-                copied = "yes" if length > copying.limit else "no"
+                copied = "yes" if length > copies.limit else "no"
                 table.writerow((group.name, record.id, len(record.symbols), length, *found, *cells, copied))
     return path
 
 
-def _write_summary(groups: Sequence[Group], copying: Copying, path: Path) -> Path:
+def _write_summary(groups: Sequence[MatchedGroup], copies: CopyStatistics, path: Path) -> Path:
     """A row for each group: its longest matches, how many are above the limit, mean shares of k-mers."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
         shares = (f"mean_share_of_{k}_mers" for k in SIZES)
         names = ("group", "sequences", "median_longest_match_bp", "95_percent_up_to_bp", "longest_match_bp")
-        table.writerow((*names, f"matches_above_{copying.limit}_bp", *shares))
+        table.writerow((*names, f"matches_above_{copies.limit}_bp", *shares))
         for group in groups:
             lengths = group.matches.length
             usual = [f"{np.quantile(lengths, q, method='inverted_cdf'):g}" for q in (0.5, 0.95, 1.0)]
             known = np.ma.masked_invalid(group.shares()).mean(axis=0).filled(np.nan)
             cells = ["" if np.isnan(share) else f"{share:.4g}" for share in known]
-            table.writerow((group.name, len(lengths), *usual, copying.above(group.name), *cells))
+            table.writerow((group.name, len(lengths), *usual, copies.above(group.name), *cells))
     return path
 
 
-def _figures(copying: Copying) -> dict[str, float | str | None]:
-    figures: dict[str, float | str | None] = {"samples copied": copying.above(SAMPLES)}
-    for name, lengths in copying.lengths.items():
+def _figures(copies: CopyStatistics) -> dict[str, float | str | None]:
+    figures: dict[str, float | str | None] = {"samples copied": copies.above(SAMPLES)}
+    for name, lengths in copies.lengths.items():
         figures[f"median longest exact match (bp), {name}"] = float(np.median(lengths))
-    figures["longest exact match (bp), samples"] = int(copying.lengths[SAMPLES].max())
+    figures["longest exact match (bp), samples"] = int(copies.lengths[SAMPLES].max())
     return figures

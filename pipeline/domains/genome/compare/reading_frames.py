@@ -19,13 +19,13 @@ SENSE = tuple(number for number, letter in enumerate(amino_acids()) if letter !=
 """The 61 codons of the standard code that stand for an amino acid, by number."""
 
 
-def frame_tally(pool: SequenceSet) -> np.ndarray:
+def frame_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Counts of ORFs by their codons with the stop, ``(units, MAX_CODONS + 1)``, then of the 64 codons in
     those of `MIN_ORF_BP` and more, without start and stop, then all bases."""
-    lengths = np.zeros((pool.units, MAX_CODONS + 1))
-    codons = np.zeros((pool.units, len(CODONS)))
+    lengths = np.zeros((sequence_set.units, MAX_CODONS + 1))
+    codons = np.zeros((sequence_set.units, len(CODONS)))
     begins, stops = codon_set(("ATG",)), stop_codons()
-    for unit, codes in pool.sequences():
+    for unit, codes in sequence_set.sequences():
         for read in (codes, reverse_complement_codes(codes)):
             numbers = np.minimum(words(read, 3), 64)
             for frame in range(3):
@@ -35,7 +35,7 @@ def frame_tally(pool: SequenceSet) -> np.ndarray:
                 lengths[unit] += np.bincount(np.minimum(size, MAX_CODONS), minlength=MAX_CODONS + 1)
                 inside = _inside(spans[3 * size >= MIN_ORF_BP], frame, len(numbers[frame::3]))
                 codons[unit] += np.bincount(numbers[frame::3][inside], minlength=65)[:64]
-    return np.concatenate([lengths, codons, pool.unit_sizes[:, None]], axis=1)
+    return np.concatenate([lengths, codons, sequence_set.unit_sizes[:, None]], axis=1)
 
 
 def _inside(spans: np.ndarray, frame: int, number: int) -> np.ndarray:

@@ -14,17 +14,17 @@ LONG_RUN = 6
 """Homopolymers of so many bases are called long."""
 
 
-def run_tally(pool: SequenceSet) -> np.ndarray:
+def run_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Counts of homopolymer runs by their length, ``(units, MAX_RUN + 1)``, followed by the bases in
     long ones and by all bases in two last columns."""
-    first, lengths = _runs(_same(pool.codes, 1))
+    first, lengths = _runs(_same(sequence_set.codes, 1))
     lengths = lengths + 1
-    counts = pool.tally(first, np.minimum(lengths, MAX_RUN), MAX_RUN + 1)
+    counts = sequence_set.tally(first, np.minimum(lengths, MAX_RUN), MAX_RUN + 1)
     nowhere = np.zeros(len(first), np.int64)
-    bases = pool.unit_sizes[:, None]
+    bases = sequence_set.unit_sizes[:, None]
     # Letters that are like neither neighbour are runs of one.
-    counts[:, 1:2] = bases - pool.tally(first, nowhere, 1, lengths)
-    long = pool.tally(first, nowhere, 1, np.where(lengths >= LONG_RUN, lengths, 0))
+    counts[:, 1:2] = bases - sequence_set.tally(first, nowhere, 1, lengths)
+    long = sequence_set.tally(first, nowhere, 1, np.where(lengths >= LONG_RUN, lengths, 0))
     return np.concatenate([counts, long, bases], axis=1)
 
 
@@ -38,21 +38,21 @@ def runs_per_kb(runs: np.ndarray) -> np.ndarray:
     return 1000 * runs[..., : MAX_RUN + 1] / np.maximum(runs[..., -1:], 1)
 
 
-def tract_tally(pool: SequenceSet) -> np.ndarray:
+def tract_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Counts of tandem repeats by their length in bases, ``(units, MAX_RUN + 1)``, followed by the
     bases that any covers and by all bases in two last columns.
 
     A tract has a unit of 2 to 6 bases, `MIN_COPIES` of it and `MIN_TRACT` bases at least; its last
     copy may be cut short. One whose unit is itself a repeat belongs to the shorter unit.
     """
-    starts, lengths = tandem_repeats(pool.codes)
-    counts = pool.tally(starts, np.minimum(lengths, MAX_RUN), MAX_RUN + 1)
-    change = np.zeros(len(pool.codes) + 1, np.int64)
+    starts, lengths = tandem_repeats(sequence_set.codes)
+    counts = sequence_set.tally(starts, np.minimum(lengths, MAX_RUN), MAX_RUN + 1)
+    change = np.zeros(len(sequence_set.codes) + 1, np.int64)
     np.add.at(change, starts, 1)
     np.add.at(change, starts + lengths, -1)
     places = np.flatnonzero(np.cumsum(change[:-1]))
-    covered = pool.tally(places, np.zeros(len(places), np.int64), 1)
-    return np.concatenate([counts, covered, pool.unit_sizes[:, None]], axis=1)
+    covered = sequence_set.tally(places, np.zeros(len(places), np.int64), 1)
+    return np.concatenate([counts, covered, sequence_set.unit_sizes[:, None]], axis=1)
 
 
 def tandem_share(tracts: np.ndarray) -> np.ndarray:

@@ -8,24 +8,24 @@ from pipeline.domains.genome.encoding import words
 from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 
-def pair_tally(pool: SequenceSet) -> np.ndarray:
+def pair_tally(sequence_set: SequenceSet) -> np.ndarray:
     """Counts of the dinucleotides on both strands in every unit, ``(units, 16)``, in the order AA to TT."""
-    numbers = words(pool.codes, 2)
+    numbers = words(sequence_set.codes, 2)
     places = np.flatnonzero(numbers < 16)
-    counts = pool.tally(places, numbers[places], 16)
+    counts = sequence_set.tally(places, numbers[places], 16)
     return counts + counts[:, reverse_complements(2)]
 
 
-def spectrum_tally(pool: SequenceSet, k: int) -> np.ndarray:
+def spectrum_tally(sequence_set: SequenceSet, k: int) -> np.ndarray:
     """Counts of the k-mers in every unit, one and its reverse complement counted together, ``(units,
     distinct)``, in the order of `distinct`."""
-    numbers = words(pool.codes, k)
+    numbers = words(sequence_set.codes, k)
     places = np.flatnonzero(numbers < 4**k)
     folded = np.searchsorted(distinct(k), np.arange(4**k))
     turned = reverse_complements(k)
     folded = np.where(np.arange(4**k) <= turned, folded, folded[turned])
     # Long words are many and far apart: half the digits are plenty.
-    return pool.tally(places, folded[numbers[places]], len(distinct(k))).astype(np.float32)
+    return sequence_set.tally(places, folded[numbers[places]], len(distinct(k))).astype(np.float32)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Do the samples look like DNA: one scoreboard of measures beside those of the reference groups, and its
 plots.
 
-Read next: `measures.py` (what is measured), `pipeline/evaluation/metric_comparison` (how it is compared),
+Read next: `metrics.py` (what is measured), `pipeline/evaluation/metric_comparison` (how it is compared),
 `statistics_plots.py`.
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.domains.genome.compare import measures as named
-from pipeline.domains.genome.compare.pools import pool
+from pipeline.domains.genome.compare import metrics as named
+from pipeline.domains.genome.compare.sequence_sets import encode_sequences
 from pipeline.domains.genome.encoding import BASES
 from pipeline.evaluation.metric_comparison.comparison import MIN_SYMBOLS, compare_metrics
 from pipeline.evaluation.metric_comparison.conclusions import (
@@ -39,13 +39,15 @@ def compare_groups(
     blocks = blocks or {}
     groups = {name: group for name, group in groups.items() if any(group)}
     large = {name: group for name, group in groups.items() if sum(map(len, group)) >= 2 * MIN_SYMBOLS}
-    pools = {name: pool(group, blocks.get(name)) for name, group in large.items()}
-    measured, drawn = (named.measures(pools), named.profiles(pools)) if pools else ([], [])
+    sequence_sets = {name: encode_sequences(group, blocks.get(name)) for name, group in large.items()}
+    measured, drawn = (
+        (named.metrics(sequence_sets), named.plotted_metrics(sequence_sets)) if sequence_sets else ([], [])
+    )
     mixer = None
     if CONTROL in large:
         mixer = _mixer(large[CONTROL], blocks.get(CONTROL))
     rng = np.random.default_rng(SEED)
-    found = compare_metrics(pools, [*measured, *drawn], rng, mixer) if pools else []
+    found = compare_metrics(sequence_sets, [*measured, *drawn], rng, mixer) if sequence_sets else []
     rows = [row for row in found if row.metric in measured]
     few = tuple(describe_block_shortage(blocks.get(REAL)))
     untested = "not tested, too few test blocks" if few else ""
@@ -76,6 +78,6 @@ def _mixer(texts: Sequence[str], blocks: Sequence[str] | None) -> Callable[[floa
 
     def mix(level: float) -> SequenceSet:
         rng = np.random.default_rng([SEED, round(1000 * level)])
-        return pool([mix_symbols(text, level, BASES, rng) for text in texts], blocks)
+        return encode_sequences([mix_symbols(text, level, BASES, rng) for text in texts], blocks)
 
     return mix

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.domains.genome.compare import feature_plots
-from pipeline.domains.genome.compare import measures as named
+from pipeline.domains.genome.compare import metrics as named
 from pipeline.domains.genome.compare.composition import DINUCLEOTIDES, DISTINCT, FREQUENT, RARE, WINDOW_BIN
 from pipeline.domains.genome.compare.reading_frames import MIN_ORF_BP
 from pipeline.domains.genome.compare.repeats import MIN_TRACT

@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.domains.genome.blast.alignments import write_alignments
-from pipeline.domains.genome.blast.collect import Subject, collect, covered
+from pipeline.domains.genome.blast.backend import BLASTN, BLASTP
 from pipeline.domains.genome.blast.hits import Hit
-from pipeline.domains.genome.blast.search import BLASTN, BLASTP
+from pipeline.domains.genome.blast.query_results import SubjectSequence, collect_results, count_covered
 from pipeline.records import Record
 
 QUERY = Record("synthetic_0001", "A" * 10 + "ACGTACGTAC" * 7 + "A" * 20)
@@ -17,15 +17,15 @@ def hit(start: int, end: int, query: str, subject: str, first: int = 11, last: i
     return Hit("q0", "t0", "97.143", *counts, "2e-20", "99.1", query, subject)
 
 
-def aligned(tmp_path, one: Hit, subject: Subject, program=BLASTN) -> str:
-    _, searched = collect([one], [("samples", QUERY)], [subject])
+def aligned(tmp_path, one: Hit, subject: SubjectSequence, program=BLASTN) -> str:
+    _, searched = collect_results([one], [("samples", QUERY)], [subject])
     return write_alignments(searched, program, tmp_path / "alignments.txt").read_text()
 
 
 def test_places_are_those_in_the_chromosome(tmp_path):
     gapped = TEXT[:64] + "-" + TEXT[65:69] + "T"
     record = Record("chr4:1001-3000", "ACGT", {"source": "chr4", "start": "1001"})
-    text = aligned(tmp_path, hit(101, 169, TEXT, gapped), Subject.of(record))
+    text = aligned(tmp_path, hit(101, 169, TEXT, gapped), SubjectSequence.of(record))
     assert text.splitlines()[:3] == [
         "synthetic_0001 (100 bp)",
         "chr4, 1,101 to 1,169, strand +, in chr4:1001-3000",
@@ -43,7 +43,7 @@ def test_places_are_those_in_the_chromosome(tmp_path):
 
 
 def test_the_other_strand_counts_down(tmp_path):
-    text = aligned(tmp_path, hit(170, 101, TEXT, TEXT), Subject("chr4", "chr4"))
+    text = aligned(tmp_path, hit(170, 101, TEXT, TEXT), SubjectSequence("chr4", "chr4"))
     assert "\nchr4, 101 to 170, strand -\n" in text
     assert [line.split()[1::2] for line in text.splitlines() if line.startswith("chr4  ")] == [
         ["170", "111"], ["110", "101"],
@@ -52,12 +52,12 @@ def test_the_other_strand_counts_down(tmp_path):
 
 def test_likeness_of_amino_acids_is_marked(tmp_path):
     one = hit(1, 4, "MKIW", "MRVW", 1, 4)
-    assert "M++W" in aligned(tmp_path, one, Subject("P1", "P1"), BLASTP)
+    assert "M++W" in aligned(tmp_path, one, SubjectSequence("P1", "P1"), BLASTP)
 
 
 @pytest.mark.parametrize("name", [">../../x", "a|b|c d", "tab\there", "two\nlines"])
 def test_a_name_is_only_a_name(tmp_path, name):
-    text = aligned(tmp_path, hit(1, 70, TEXT, TEXT), Subject(name, name))
+    text = aligned(tmp_path, hit(1, 70, TEXT, TEXT), SubjectSequence(name, name))
     assert len(text.splitlines()) == 12
     assert [path.name for path in tmp_path.iterdir()] == ["alignments.txt"]
 
@@ -72,10 +72,10 @@ def test_a_name_is_only_a_name(tmp_path, name):
     ids=["stretch", "named-by-place", "colon"],
 )
 def test_where_a_training_record_stands(source, start, place):
-    subject = Subject.of(Record("name", "ACGT", {"source": source, "start": start}))
+    subject = SubjectSequence.of(Record("name", "ACGT", {"source": source, "start": start}))
     assert (subject.source, subject.start) == place
 
 
 def test_coverage_counts_each_letter_once():
     spans = [(1, 10), (5, 20), (30, 40), (31, 35)]
-    assert covered(hit(1, 1, "", "", *span) for span in spans) == 31
+    assert count_covered(hit(1, 1, "", "", *span) for span in spans) == 31

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domains.genome.blast.backend import BLASTN, BLASTP
 from pipeline.domains.genome.blast.database import (
     FILES,
     cache_folder,
-    is_whole,
-    kept_database,
-    named_database,
+    cached_database,
+    find_user_database,
+    is_complete,
 )
-from pipeline.domains.genome.blast.search import BLASTN, BLASTP
 from pipeline.errors import ConfigError, ToolError
 
 needs_makeblastdb = pytest.mark.skipif(not shutil.which("makeblastdb"), reason="makeblastdb is not on PATH")
@@ -43,11 +43,14 @@ class Builder:
 
 def test_a_database_is_built_once_for_each_text_and_format(tmp_path):
     build = Builder()
-    first = kept_database("sum", "BLAST+ 5", build, tmp_path)
+    first = cached_database("sum", "BLAST+ 5", build, tmp_path)
     assert first.with_suffix(".nsq").read_text() == "sequences"
-    assert kept_database("sum", "BLAST+ 5", build, tmp_path) == first
+    assert cached_database("sum", "BLAST+ 5", build, tmp_path) == first
     assert build.count == 1
-    others = {kept_database("other", "BLAST+ 5", build, tmp_path), kept_database("sum", "4", build, tmp_path)}
+    others = {
+        cached_database("other", "BLAST+ 5", build, tmp_path),
+        cached_database("sum", "4", build, tmp_path),
+    }
     assert len(others | {first}) == 3
 
 
@@ -55,7 +58,7 @@ def test_many_that_start_together_build_it_once(tmp_path):
     build, found = Builder(), set()
 
     def bring() -> None:
-        found.add(kept_database("sum", "4", build, tmp_path))
+        found.add(cached_database("sum", "4", build, tmp_path))
 
     threads = [threading.Thread(target=bring) for _ in range(5)]
     for thread in threads:
@@ -69,15 +72,15 @@ def test_what_a_killed_run_left_half_built_is_built_anew(tmp_path, cache):
     """The process ends in the middle, as by a kill: nothing is cleaned up."""
     code = (
         "import os, pathlib\n"
-        "from pipeline.domains.genome.blast.database import kept_database\n"
+        "from pipeline.domains.genome.blast.database import cached_database\n"
         "def build(folder):\n"
         "    (folder / 'db.nsq').write_text('seq')\n"
         "    os._exit(9)\n"
-        "kept_database('sum', '4', build, pathlib.Path('.'))\n"
+        "cached_database('sum', '4', build, pathlib.Path('.'))\n"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 9
     assert list(cache.glob("*.partial/db.nsq"))
-    found = kept_database("sum", "4", Builder(), tmp_path)
+    found = cached_database("sum", "4", Builder(), tmp_path)
     assert found.with_suffix(".nsq").read_text() == "sequences"
     assert not list(cache.glob("*.partial"))
 
@@ -85,7 +88,7 @@ def test_what_a_killed_run_left_half_built_is_built_anew(tmp_path, cache):
 @pytest.mark.parametrize("damage", ["cut off", "gone", "no list", "nonsense in the list"])
 def test_a_damaged_database_is_built_anew(tmp_path, damage):
     build = Builder()
-    found = kept_database("sum", "4", build, tmp_path)
+    found = cached_database("sum", "4", build, tmp_path)
     data, listing = found.with_suffix(".nsq"), found.parent / FILES
     {
         "cut off": lambda: data.write_text("seq"),
@@ -93,9 +96,9 @@ def test_a_damaged_database_is_built_anew(tmp_path, damage):
         "no list": listing.unlink,
         "nonsense in the list": lambda: listing.write_text("[1, 2"),
     }[damage]()
-    assert not is_whole(found.parent)
-    assert kept_database("sum", "4", build, tmp_path) == found
-    assert (build.count, is_whole(found.parent)) == (2, True)
+    assert not is_complete(found.parent)
+    assert cached_database("sum", "4", build, tmp_path) == found
+    assert (build.count, is_complete(found.parent)) == (2, True)
 
 
 def test_a_failed_build_leaves_nothing_that_looks_whole(tmp_path):
@@ -104,22 +107,22 @@ def test_a_failed_build_leaves_nothing_that_looks_whole(tmp_path):
         raise ToolError("makeblastdb ended with status 1")
 
     with pytest.raises(ToolError):
-        kept_database("sum", "4", fail, tmp_path)
-    assert kept_database("sum", "4", Builder(), tmp_path).with_suffix(".nsq").read_text() == "sequences"
+        cached_database("sum", "4", fail, tmp_path)
+    assert cached_database("sum", "4", Builder(), tmp_path).with_suffix(".nsq").read_text() == "sequences"
 
 
 def test_where_nothing_can_be_kept_it_is_built_for_this_run(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SEQUENCE_PIPELINE_CACHE", str(tmp_path / "file"))
     (tmp_path / "spare").mkdir()
-    assert kept_database("sum", "4", Builder(), tmp_path / "spare").is_relative_to(tmp_path / "spare")
+    assert cached_database("sum", "4", Builder(), tmp_path / "spare").is_relative_to(tmp_path / "spare")
 
 
 def test_what_was_not_used_for_months_makes_room(tmp_path):
-    old, young = (kept_database(name, "4", Builder(), tmp_path) for name in ("old", "young"))
+    old, young = (cached_database(name, "4", Builder(), tmp_path) for name in ("old", "young"))
     long_ago = time.time() - 100 * 86_400
     os.utime(old.parent, (long_ago, long_ago))
-    kept_database("new", "4", Builder(), tmp_path)
+    cached_database("new", "4", Builder(), tmp_path)
     assert (old.parent.exists(), young.parent.exists()) == (False, True)
 
 
@@ -129,9 +132,9 @@ def test_a_database_of_the_user_s_is_known_by_its_files(tmp_path):
     make = ["makeblastdb", "-in", "-", "-dbtype", "nucl", "-title", "flies", "-out", "flies"]
     with (tmp_path / "my flies.fa").open() as source:
         subprocess.run(make, cwd=tmp_path, stdin=source, check=True, capture_output=True)
-    assert named_database(str(tmp_path / "flies"), BLASTN) == tmp_path / "flies"
+    assert find_user_database(str(tmp_path / "flies"), BLASTN) == tmp_path / "flies"
     with pytest.raises(ConfigError, match=r"of the other kind \(nucl\); blastp cannot read it"):
-        named_database(str(tmp_path / "flies"), BLASTP)
+        find_user_database(str(tmp_path / "flies"), BLASTP)
 
 
 @pytest.mark.parametrize(
@@ -141,4 +144,4 @@ def test_what_is_no_database_is_an_error_with_a_remedy(tmp_path, name, what):
     (tmp_path / "my.fa").write_text(">a\nACGT\n")
     message = rf"blast\.database=.*{what}, .*makeblastdb -in FILE\.fa -dbtype nucl"
     with pytest.raises(ConfigError, match=message):
-        named_database(str(tmp_path / name), BLASTN)
+        find_user_database(str(tmp_path / name), BLASTN)

@@ -13,7 +13,7 @@ from pipeline.domains.genome.compare.coding import (
     compare_genes,
     gene_tally,
     length_tally,
-    measures,
+    metrics,
     third_gc,
 )
 from pipeline.domains.genome.encoding import encode
@@ -23,7 +23,7 @@ from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 WHOLE, NO_START, INNER_STOP, NO_STOP = "ATGAAACCCTAA", "CTGAAACCCTAA", "GTGTAACCCTGA", "TTGAAACCCC"
 
 
-def pool(*texts: str) -> SequenceSet:
+def encode_sequences(*texts: str) -> SequenceSet:
     return SequenceSet.encode(texts, encode)
 
 
@@ -37,24 +37,24 @@ def pool(*texts: str) -> SequenceSet:
 )  # fmt: skip
 def test_what_a_gene_has(gene, start, stop, is_open):
     complete = int(bool(start and stop and is_open))
-    assert gene_tally(pool(gene))[0].tolist() == [1, len(gene), start, stop, is_open, complete]
+    assert gene_tally(encode_sequences(gene))[0].tolist() == [1, len(gene), start, stop, is_open, complete]
 
 
 def test_the_genetic_code_says_what_a_stop_is():
     mycoplasma = "ATGTGAAAATAA"
-    assert gene_tally(pool(mycoplasma))[0, -2:].tolist() == [0, 0]
-    assert gene_tally(pool(mycoplasma), table=4)[0, -2:].tolist() == [1, 1]
+    assert gene_tally(encode_sequences(mycoplasma))[0, -2:].tolist() == [0, 0]
+    assert gene_tally(encode_sequences(mycoplasma), table=4)[0, -2:].tolist() == [1, 1]
 
 
 def test_codons_of_frame_0_but_the_last():
-    counts = dict(zip(CODONS, codon_tally(pool(WHOLE, NO_STOP))[0], strict=True))
+    counts = dict(zip(CODONS, codon_tally(encode_sequences(WHOLE, NO_STOP))[0], strict=True))
     total = Counter({name: count for name, count in counts.items() if count})
     assert total == {"ATG": 1, "AAA": 1, "CCC": 1}
-    assert third_gc(codon_tally(pool(WHOLE)).sum(axis=0)) == pytest.approx(100 * 2 / 3)
+    assert third_gc(codon_tally(encode_sequences(WHOLE)).sum(axis=0)) == pytest.approx(100 * 2 / 3)
 
 
 def test_lengths_fall_into_classes():
-    tally = length_tally(pool("A" * 20, "A" * 31, "A" * 40_000))
+    tally = length_tally(encode_sequences("A" * 20, "A" * 31, "A" * 40_000))
     assert [row.argmax() for row in tally] == [0, 1, tally.shape[1] - 1]
 
 
@@ -80,7 +80,7 @@ def test_genes_and_random_sequences_against_real_genes(tmp_path):
     for name in NAMES.values():
         assert (values[name]["samples"], values[name]["held-out real"]) == ("100", "100")
         assert float(values[name]["shuffled"]) < 60
-    assert {each.name for each in measures()} <= values.keys()
+    assert {each.name for each in metrics()} <= values.keys()
     (line,) = outputs.conclusions
     assert "40 of 40 samples, 40 of 40 held-out real, 0 of 40 shuffled" in line
     assert outputs.summary[1] == (

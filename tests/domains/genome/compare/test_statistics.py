@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.domains.genome.compare import measures as named
-from pipeline.domains.genome.compare.pools import pool
+from pipeline.domains.genome.compare import metrics as named
+from pipeline.domains.genome.compare.sequence_sets import encode_sequences
 from pipeline.domains.genome.compare.statistics import TERMS, compare_groups
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.evaluation.metric_comparison.comparison import compare_metrics
@@ -70,11 +70,11 @@ def test_every_plot_is_drawn_and_shown(compared):
     assert all(section.caption for section in outputs.sections)
 
 
-def judged(groups: dict[str, list[str]], *measures: str) -> list[str]:
+def judged(groups: dict[str, list[str]], *metrics: str) -> list[str]:
     """The verdicts on some measures."""
-    pools = {name: pool(group) for name, group in groups.items()}
-    chosen = {each.name: each for each in named.measures(pools) if each.name in measures}
-    rows = compare_metrics(pools, [chosen[name] for name in measures], np.random.default_rng(0))
+    sequence_sets = {name: encode_sequences(group) for name, group in groups.items()}
+    chosen = {each.name: each for each in named.metrics(sequence_sets) if each.name in metrics}
+    rows = compare_metrics(sequence_sets, [chosen[name] for name in metrics], np.random.default_rng(0))
     return [conclude(row, TERMS) for row in rows]
 
 

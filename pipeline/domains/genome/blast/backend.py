@@ -18,7 +18,7 @@ class Program:
     tasks: tuple[str, ...]
     filter_option: str
     """What masks low-complexity sequence in queries."""
-    smallest_word: int
+    min_word_size: int
     stranded: bool
     """Whether a hit is on one of two strands."""
     unit: str
@@ -44,7 +44,7 @@ class SearchSettings:
     timeout_s: float
 
 
-class Blast(Protocol):
+class SearchBackend(Protocol):
     """A way to search; all ways give the same rows."""
 
     @property

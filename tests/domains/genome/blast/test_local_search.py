@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domains.genome.blast.blast import LocalBlast
+from pipeline.domains.genome.blast.backend import BLASTN, BLASTP, SearchSettings
+from pipeline.domains.genome.blast.blast_plus import BlastPlus
 from pipeline.domains.genome.blast.embedded import EmbeddedBlast
-from pipeline.domains.genome.blast.plus import BlastPlus
-from pipeline.domains.genome.blast.search import BLASTN, BLASTP, SearchSettings
+from pipeline.domains.genome.blast.local_search import LocalBlast
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import Record, References

@@ -16,7 +16,7 @@ from pipeline.domains.genome.genbank import is_genbank, read_genbank
 from pipeline.domains.genome.regions import as_list, parse_regions, select_regions
 from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.domains.genome.spans import Region
-from pipeline.domains.genome.titles import own_titles
+from pipeline.domains.genome.titles import make_names_unique
 from pipeline.domains.genome.twobit import is_twobit, read_twobit
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Notice, Rejection
@@ -100,7 +100,7 @@ def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask 
     # Before the selection: a region may well be one repeat.
     if mask is not None:
         parts = mask.watch(parts, str(path))
-    parts = own_titles(parts, str(path))
+    parts = make_names_unique(parts, str(path))
     yield from parts if regions is None else select_regions(parts, regions, str(path), strict=not kinds)
 
 

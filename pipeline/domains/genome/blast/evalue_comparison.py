@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.domains.genome.blast.collect import SAMPLES
+from pipeline.domains.genome.blast.query_results import SAMPLES
 
 REAL = "held-out real"
 MIN_RANKED = 5
@@ -22,12 +22,12 @@ MAX_P = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class GroupComparison:
     """The samples beside one reference group: the share of pairs in which the sample has the smaller
     E-value, and Holm's p-value."""
 
     group: str
-    nearer_share: float
+    superiority: float
     p_value: float
 
     @property
@@ -35,10 +35,10 @@ class Comparison:
         """better, worse, or not distinguishable."""
         if self.p_value > MAX_P:
             return "not distinguishable"
-        return "better" if self.nearer_share > 0.5 else "worse"
+        return "better" if self.superiority > 0.5 else "worse"
 
 
-def compare(evalues: Mapping[str, Sequence[float]]) -> list[Comparison]:
+def compare_groups(evalues: Mapping[str, Sequence[float]]) -> list[GroupComparison]:
     """The samples beside every group large enough. Sequences without a hit have the E-value infinity, which
     is the largest rank."""
     samples = evalues.get(SAMPLES, ())
@@ -47,15 +47,15 @@ def compare(evalues: Mapping[str, Sequence[float]]) -> list[Comparison]:
         for group, values in evalues.items()
         if group != SAMPLES and min(len(values), len(samples)) >= MIN_RANKED
     }
-    ranked = {group: rank(samples, values) for group, values in others.items()}
-    corrected = holm([p_value for _, p_value in ranked.values()])
+    ranked = {group: mann_whitney(samples, values) for group, values in others.items()}
+    corrected = holm_correction([p_value for _, p_value in ranked.values()])
     return [
-        Comparison(group, share, p_value)
+        GroupComparison(group, share, p_value)
         for (group, (share, _)), p_value in zip(ranked.items(), corrected, strict=True)
     ]
 
 
-def rank(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
+def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
     """The share of pairs in which `first` has the smaller value, and the two-sided p-value.
 
     >>> share, p_value = rank([1, 2, 3, 4, 5], [6, 7, 8, 9, float("inf")])
@@ -72,7 +72,7 @@ def rank(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]
     return 1 - float(found.statistic) / (len(first) * len(second)), float(found.pvalue)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_correction(p_values: Sequence[float]) -> list[float]:
     """The p-values corrected for being several, in their order.
 
     >>> holm([0.01, 0.04, 0.03])
@@ -85,8 +85,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def verdict(
-    comparisons: Sequence[Comparison], evalues: Mapping[str, Sequence[float]], database: str
+def describe_comparisons(
+    comparisons: Sequence[GroupComparison], evalues: Mapping[str, Sequence[float]], database: str
 ) -> tuple[str, ...]:
     """In words: what that says of the model beside its null models, and how it stands to every group."""
     count = len(evalues.get(SAMPLES, ()))
@@ -102,12 +102,12 @@ def verdict(
         if named:
             parts.append(f"{words} {_listed(named)}")
     return (
-        f"BLAST: {conclusion(comparisons, database)}",
+        f"BLAST: {describe_outcome(comparisons, database)}",
         f"BLAST: the samples' best hits are {'; '.join(parts)}; p of a rank test, Holm-corrected",
     )
 
 
-def conclusion(comparisons: Sequence[Comparison], database: str) -> str:
+def describe_outcome(comparisons: Sequence[GroupComparison], database: str) -> str:
     """Whether the samples are indistinguishable from the null models, all groups but held-out real."""
     nulls = {each.group: each.outcome for each in comparisons if each.group != REAL}
     better = [group for group, outcome in nulls.items() if outcome == "better"]
@@ -127,8 +127,8 @@ def conclusion(comparisons: Sequence[Comparison], database: str) -> str:
     return f"the samples are {' and '.join(parts)}{others}"
 
 
-def _words(each: Comparison) -> str:
-    return f"{each.group} (smaller E-value in {each.nearer_share:.0%} of pairs, {_p_words(each.p_value)})"
+def _words(each: GroupComparison) -> str:
+    return f"{each.group} (smaller E-value in {each.superiority:.0%} of pairs, {_p_words(each.p_value)})"
 
 
 def _p_words(value: float) -> str:

@@ -14,7 +14,7 @@ from Bio import SeqIO
 
 from pipeline.domains.genome.compare import composition, mutual_information, reading_frames, repeats, spectra
 from pipeline.domains.genome.compare.low_complexity import low_complexity
-from pipeline.domains.genome.compare.pools import MAX_BASES, pool
+from pipeline.domains.genome.compare.sequence_sets import MAX_BASES, encode_sequences
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.domains.genome.encoding import encode
 from pipeline.domains.genome.orfs import CODONS, amino_acids
@@ -50,7 +50,7 @@ def tandem(text: str) -> set[int]:
 
 @pytest.mark.parametrize("k", [1, 2, 5, 8])
 def test_kmers_are_those_of_a_plain_count_on_both_strands(fly, k):
-    counts = spectra.spectrum_tally(pool(fly), k).sum(axis=0)
+    counts = spectra.spectrum_tally(encode_sequences(fly), k).sum(axis=0)
     plain = Counter()
     for word, count in both_strands(fly, k).items():
         plain[min(word, reverse_complement(word))] += count / 2
@@ -59,21 +59,21 @@ def test_kmers_are_those_of_a_plain_count_on_both_strands(fly, k):
 
 
 def test_gc_and_its_spread_over_windows(fly):
-    bases = composition.base_tally(pool(fly)).sum(axis=0)
+    bases = composition.base_tally(encode_sequences(fly)).sum(axis=0)
     text = "".join(fly)
     assert composition.gc_content(bases) == pytest.approx(
         100 * (text.count("G") + text.count("C")) / len(text)
     )
     windows = [each[at : at + 100] for each in fly for at in range(0, len(each) - 99, 100)]
     values = [window.count("G") + window.count("C") for window in windows]
-    counts = composition.window_tally(pool(fly), 100).sum(axis=0)
+    counts = composition.window_tally(encode_sequences(fly), 100).sum(axis=0)
     assert counts.sum() == len(windows)
     assert composition.window_spread(counts) == pytest.approx(np.std(values))
 
 
 def test_odds_ratios_are_karlins_of_both_strands(fly):
     pairs, letters = both_strands(fly, 2), both_strands(fly, 1)
-    found = composition.odds_ratios(spectra.pair_tally(pool(fly)).sum(axis=0))
+    found = composition.odds_ratios(spectra.pair_tally(encode_sequences(fly)).sum(axis=0))
     for number, ratio in zip(composition.DISTINCT, found, strict=True):
         first, second = composition.DINUCLEOTIDES[number]
         expected = letters[first] * letters[second] / letters.total() ** 2
@@ -85,7 +85,10 @@ def test_cpg_of_an_island_and_of_none():
     rng = random.Random(1)
     depleted = "".join(rng.choices("ACGT", k=20_000)).replace("CG", "TG")
     island = "".join(rng.choices(["CG", "A", "T", "GC"], k=20_000))
-    low, high = (composition.cpg(spectra.pair_tally(pool([text])).sum(axis=0)) for text in (depleted, island))
+    low, high = (
+        composition.cpg(spectra.pair_tally(encode_sequences([text])).sum(axis=0))
+        for text in (depleted, island)
+    )
     assert low < 0.05 and high > 1.3
 
 
@@ -98,7 +101,7 @@ def test_karlins_distance_weighs_all_sixteen():
 
 
 def test_runs_of_one_letter_are_those_of_a_regular_expression(fly):
-    runs = repeats.run_tally(pool(fly)).sum(axis=0)
+    runs = repeats.run_tally(encode_sequences(fly)).sum(axis=0)
     plain = Counter(len(match[0]) for text in fly for match in re.finditer(r"(.)\1*", text))
     assert {length: count for length, count in enumerate(runs[:61]) if count} == plain
     long = sum(length * count for length, count in plain.items() if length >= 6)
@@ -107,11 +110,11 @@ def test_runs_of_one_letter_are_those_of_a_regular_expression(fly):
 
 def test_tandem_repeats_cover_what_a_plain_search_covers(fly):
     texts = [*fly[:12], "GATTACA" + "CAG" * 5 + "TTGACC", "TATATATATATA", "CAGCAGCAGCA"]
-    tracts = repeats.tract_tally(pool(texts)).sum(axis=0)
+    tracts = repeats.tract_tally(encode_sequences(texts)).sum(axis=0)
     assert tracts[-2] == sum(len(tandem(text)) for text in texts) > 50
-    assert repeats.tract_tally(pool(["GATTACA" + "CAG" * 5 + "TTGACC"])).sum(axis=0)[15] == 1
+    assert repeats.tract_tally(encode_sequences(["GATTACA" + "CAG" * 5 + "TTGACC"])).sum(axis=0)[15] == 1
     # A run of one letter is no tandem repeat.
-    assert repeats.tract_tally(pool(["G" + "A" * 30])).sum(axis=0)[-2] == 0
+    assert repeats.tract_tally(encode_sequences(["G" + "A" * 30])).sum(axis=0)[-2] == 0
 
 
 def test_low_complexity_is_that_of_dustmasker(fly, tmp_path):
@@ -151,7 +154,7 @@ def orfs(text: str) -> list[str]:
 
 
 def test_orfs_and_their_codons_are_those_of_a_plain_search(fly):
-    frames = reading_frames.frame_tally(pool(fly)).sum(axis=0)
+    frames = reading_frames.frame_tally(encode_sequences(fly)).sum(axis=0)
     plain = [codons for text in fly for codons in orfs(text)]
     assert {n: c for n, c in enumerate(frames[: reading_frames.MAX_CODONS]) if c} == Counter(map(len, plain))
     long = [codons for codons in plain if 3 * len(codons) >= reading_frames.MIN_ORF_BP]
@@ -175,7 +178,7 @@ def test_synonymous_usage_is_one_without_preference():
 
 
 def test_mutual_information_is_that_of_a_plain_count(fly):
-    counts = mutual_information.pair_tally(pool(fly), 300)
+    counts = mutual_information.pair_tally(encode_sequences(fly), 300)
     bits = mutual_information.mutual_information(counts.sum(axis=0))
     for distance in (1, 3, 77, 300):
         pairs = Counter(pair for text in fly for pair in zip(text, text[distance:], strict=False))
@@ -196,12 +199,12 @@ def test_unrelated_letters_have_no_mutual_information_and_a_period_has():
     units = ["".join(rng.choices("ACGT", k=500)) for _ in range(20)]
     periodic = [unit * 5 for unit in units]
     for texts, expected in ((chance, 0), (periodic, 2)):
-        assert mutual_information.usable_distance([pool(texts)]) >= 1500
-        counts = mutual_information.pair_tally(pool(texts), 1500).sum(axis=0)
+        assert mutual_information.usable_distance([encode_sequences(texts)]) >= 1500
+        counts = mutual_information.pair_tally(encode_sequences(texts), 1500).sum(axis=0)
         bits = mutual_information.mutual_information(counts)
         assert bits[499] == pytest.approx(expected, abs=0.01)
         assert abs(bits[600:900]).max() < 0.01
-    assert mutual_information.usable_distance([pool(["ACGT"])]) == 0
+    assert mutual_information.usable_distance([encode_sequences(["ACGT"])]) == 0
 
 
 def test_bands_of_distances_cover_all_and_overlap_nowhere():
@@ -211,6 +214,6 @@ def test_bands_of_distances_cover_all_and_overlap_nowhere():
 
 
 def test_a_pool_of_much_is_bounded_and_one_of_little_is_cut():
-    assert pool(["ACGT" * 100_000] * 10).unit_sizes.sum() == MAX_BASES
-    assert pool(["A" * 3000]).units == 20
-    assert pool(["A" * 300, "C" * 50]).unit_sizes.tolist() == [100, 100, 100, 50]
+    assert encode_sequences(["ACGT" * 100_000] * 10).unit_sizes.sum() == MAX_BASES
+    assert encode_sequences(["A" * 3000]).units == 20
+    assert encode_sequences(["A" * 300, "C" * 50]).unit_sizes.tolist() == [100, 100, 100, 50]

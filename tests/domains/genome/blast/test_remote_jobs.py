@@ -17,25 +17,25 @@ import pytest
 from pipeline.domains.genome.blast.ebi import EbiBlast
 from pipeline.domains.genome.blast.hits import Hit
 from pipeline.domains.genome.blast.ncbi import NcbiBlast
-from pipeline.domains.genome.blast.remote import Pace, Remote
-from pipeline.domains.genome.blast.server import RemoteBlast
-from pipeline.domains.genome.blast.xml import read_ebi, read_ncbi
+from pipeline.domains.genome.blast.remote_jobs import JobRunner, RequestRate
+from pipeline.domains.genome.blast.remote_search import RemoteBlast
+from pipeline.domains.genome.blast.server_xml import read_ebi, read_ncbi
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import Record, References
 
 RNG = random.Random(7)
 SAMPLES = [Record(f"synthetic_{number:04d}", "".join(RNG.choices("ACGT", k=40))) for number in (1, 2)]
 NOTHING = References({}, lambda: iter(()))
-QUICK = Pace(contact_s=0.01, poll_s=0.03, answer_s=0.5)
+QUICK = RequestRate(request_interval_s=0.01, poll_interval_s=0.03, response_timeout_s=0.5)
 Answer = tuple[int, str]
 
 
 class QuickNcbi(NcbiBlast):
-    pace = QUICK
+    rate = QUICK
 
 
 class QuickEbi(EbiBlast):
-    pace = QUICK
+    rate = QUICK
 
 
 def ncbi_xml(*queries: str) -> str:
@@ -178,7 +178,7 @@ def ebi(server: Server, **settings) -> EbiBlast:
 def ask(search: RemoteBlast) -> list[Hit]:
     """The hits of the first sample, without tables and pictures of them."""
     texts = search.submissions([("samples", SAMPLES[0])])
-    (path,) = Remote(search.service, search.timeout_s).run(texts)
+    (path,) = JobRunner(search.service, search.timeout_s).run(texts)
     return search.read(path.read_bytes(), 0)
 
 
@@ -223,13 +223,13 @@ def test_what_was_answered_once_is_not_asked_again(server, search):
 
 @pytest.mark.parametrize("search, kind", [(ncbi, "Get"), (ebi, "status")])
 def test_a_search_is_asked_about_no_oftener_than_the_rules_allow(server, search, kind, monkeypatch):
-    turns, take_turn = [], Remote._take_turn
+    turns, take_turn = [], JobRunner._take_turn
 
-    def stamped(remote: Remote) -> None:
+    def stamped(remote: JobRunner) -> None:
         take_turn(remote)
         turns.append((remote.folder / f"{remote.service.name}.clock").stat().st_mtime)
 
-    monkeypatch.setattr(Remote, "_take_turn", stamped)
+    monkeypatch.setattr(JobRunner, "_take_turn", stamped)
     waiting = status("WAITING") if kind == "Get" else "RUNNING"
     server.rule = lambda seen, before: (200, waiting) if seen == kind and before < 3 else None
     ask(search(server))
@@ -242,7 +242,7 @@ def test_a_search_is_asked_about_no_oftener_than_the_rules_allow(server, search,
 
 
 def test_the_real_pace_is_ncbi_s():
-    assert (NcbiBlast.pace.contact_s, NcbiBlast.pace.poll_s) == (10.0, 60.0)
+    assert (NcbiBlast.rate.request_interval_s, NcbiBlast.rate.poll_interval_s) == (10.0, 60.0)
 
 
 @pytest.mark.parametrize("search, kind", [(ncbi, "Get"), (ebi, "status")])

@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domains.genome.blast.alignments import SHOWN, nearest, write_alignments
-from pipeline.domains.genome.blast.calibration import MAX_P, Comparison, compare, verdict
-from pipeline.domains.genome.blast.collect import SAMPLES, Found, Searched, write_hits
-from pipeline.domains.genome.blast.evalue_plot import cumulative
-from pipeline.domains.genome.blast.search import Program
+from pipeline.domains.genome.blast.alignments import SHOWN, nearest_samples, write_alignments
+from pipeline.domains.genome.blast.backend import Program
+from pipeline.domains.genome.blast.evalue_comparison import (
+    MAX_P,
+    GroupComparison,
+    compare_groups,
+    describe_comparisons,
+)
+from pipeline.domains.genome.blast.evalue_plot import draw_evalues
+from pipeline.domains.genome.blast.query_results import SAMPLES, LocatedHit, QueryResult, write_hits
 from pipeline.records import QUALITY, RESULTS, DomainOutput, ReportSection
 
 COLUMNS = (
@@ -34,7 +39,7 @@ BEST_NOTE = "a very small one means a near-copy of a sequence in {}, not a bette
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchDescription:
     """What was searched: E-values up to `limit` are listed, `database` says where, `what` how."""
 
     limit: float
@@ -43,15 +48,15 @@ class Search:
     program: Program
 
 
-def summarise(
-    hits: Sequence[Found], searched: Sequence[Searched], search: Search, out_dir: Path
+def write_results(
+    hits: Sequence[LocatedHit], searched: Sequence[QueryResult], search: SearchDescription, out_dir: Path
 ) -> DomainOutput:
     """Write `blast.tsv`, `blast_summary.tsv`, `blast_comparison.tsv`, `blast_evalues.svg` and, where a
     sample has a hit, `alignments.txt`."""
     evalues = {group: _evalues(searched, group) for group in dict.fromkeys(one.group for one in searched)}
-    comparisons = compare(evalues)
+    comparisons = compare_groups(evalues)
     stranded = search.program.stranded
-    plot = cumulative(evalues, search.limit, out_dir / "blast_evalues.svg")
+    plot = draw_evalues(evalues, search.limit, out_dir / "blast_evalues.svg")
     groups = _write_groups(evalues, searched, comparisons, out_dir / "blast_comparison.tsv")
     aligned = write_alignments(searched, search.program, out_dir / "alignments.txt")
     summary = _write_summary(searched, stranded, out_dir / "blast_summary.tsv")
@@ -70,7 +75,7 @@ def summarise(
         caption = f"The best hits of the {SHOWN} nearest samples; places are those in the source sequence."
         sections.insert(2, ReportSection("Alignments", (aligned,), caption))
     lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
-    verdicts = verdict(comparisons, evalues, search.database) if len(evalues) > 1 else ()
+    verdicts = describe_comparisons(comparisons, evalues, search.database) if len(evalues) > 1 else ()
     return DomainOutput(
         sections=tuple(sections),
         summary=(*lines, *verdicts),
@@ -82,12 +87,12 @@ def summarise(
 
 
 def _figures(
-    searched: Sequence[Searched],
+    searched: Sequence[QueryResult],
     evalues: Mapping[str, Sequence[float]],
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[GroupComparison],
     limit: float,
 ) -> dict[str, float | str | None]:
-    best = next(iter(nearest(searched)), None)
+    best = next(iter(nearest_samples(searched)), None)
     figures: dict[str, float | str | None] = {BEST: best[1].hit.evalue if best else None}
     for group, values in evalues.items():
         if group != SAMPLES:
@@ -98,7 +103,7 @@ def _figures(
     return figures
 
 
-def _write_summary(searched: Sequence[Searched], stranded: bool, path: Path) -> Path:
+def _write_summary(searched: Sequence[QueryResult], stranded: bool, path: Path) -> Path:
     columns = [name for name in COLUMNS if stranded or name != "strand"]
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
@@ -119,8 +124,8 @@ def _write_summary(searched: Sequence[Searched], stranded: bool, path: Path) -> 
 
 def _write_groups(
     evalues: Mapping[str, Sequence[float]],
-    searched: Sequence[Searched],
-    comparisons: Sequence[Comparison],
+    searched: Sequence[QueryResult],
+    comparisons: Sequence[GroupComparison],
     path: Path,
 ) -> Path:
     known = {each.group: each for each in comparisons}
@@ -132,7 +137,7 @@ def _write_groups(
         )  # fmt: skip
         for group, values in evalues.items():
             each = known.get(group)
-            tested = (f"{each.nearer_share:.3f}", f"{each.p_value:.2g}", each.outcome) if each else ("",) * 3
+            tested = (f"{each.superiority:.3f}", f"{each.p_value:.2g}", each.outcome) if each else ("",) * 3
             found = sum(map(math.isfinite, values))
             middle = _words(_median(values, math.inf))
             near = _nearness([one.best for one in searched if one.group == group and one.best])
@@ -140,7 +145,7 @@ def _write_groups(
     return path
 
 
-def _nearness(best: Sequence[Found]) -> tuple[str, str]:
+def _nearness(best: Sequence[LocatedHit]) -> tuple[str, str]:
     """Medians of the identity with the nearest neighbour, and of the share of the query that is aligned."""
     if not best:
         return "", ""
@@ -148,7 +153,7 @@ def _nearness(best: Sequence[Found]) -> tuple[str, str]:
     return f"{identity:.1f}", f"{statistics.median(one.coverage for one in best):.1f}"
 
 
-def _groups_caption(comparisons: Sequence[Comparison]) -> str:
+def _groups_caption(comparisons: Sequence[GroupComparison]) -> str:
     if not comparisons:
         return "Groups of fewer than five are not tested."
     return (
@@ -160,7 +165,7 @@ def _groups_caption(comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def _evalues(searched: Sequence[Searched], group: str) -> list[float]:
+def _evalues(searched: Sequence[QueryResult], group: str) -> list[float]:
     """Best E-values of a group; infinity where nothing was found."""
     chosen = [one.best for one in searched if one.group == group]
     return [math.inf if best is None else float(best.hit.evalue) for best in chosen]
@@ -176,9 +181,11 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else "no hit"
 
 
-def _best_line(searched: Sequence[Searched], evalues: Mapping[str, Sequence[float]], search: Search) -> str:
+def _best_line(
+    searched: Sequence[QueryResult], evalues: Mapping[str, Sequence[float]], search: SearchDescription
+) -> str:
     """The best of every group side by side, since the smallest of many E-values is small by itself."""
-    count, ordered = len(evalues.get(SAMPLES, ())), nearest(searched)
+    count, ordered = len(evalues.get(SAMPLES, ())), nearest_samples(searched)
     text = f"no hit below E = {search.limit:g} for any of {count} samples"
     if ordered:
         nearest_sample, hit = ordered[0][0], ordered[0][1].hit

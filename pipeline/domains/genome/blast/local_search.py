@@ -1,7 +1,7 @@
 """BLAST as a render: search the samples, and what they stand beside, and say how near the best hits are.
 
-Read next: `search.py` (what a back end is), `plus.py` and `embedded.py` (the two), `database.py`
-(what is searched in), `summary.py` (what is said of the hits); `ncbi.py` and `ebi.py`
+Read next: `backend.py` (what a back end is), `blast_plus.py` and `embedded.py` (the two), `database.py`
+(what is searched in), `search_report.py` (what is said of the hits); `ncbi.py` and `ebi.py`
 search on servers. Another alphabet subclasses `LocalSearch`, as `LocalBlast` does.
 """
 
@@ -15,20 +15,20 @@ from typing import ClassVar
 
 from pipeline.config.checks import check_choice
 from pipeline.domain import Render
-from pipeline.domains.genome.blast.collect import (
-    SAMPLES,
-    Found,
-    Query,
-    Searched,
-    Subject,
-    collect,
-    write_fasta,
-)
-from pipeline.domains.genome.blast.database import kept_database, named_database
+from pipeline.domains.genome.blast.backend import BLASTN, Program, SearchBackend, SearchSettings
+from pipeline.domains.genome.blast.blast_plus import BlastPlus
+from pipeline.domains.genome.blast.database import cached_database, find_user_database
 from pipeline.domains.genome.blast.embedded import EmbeddedBlast
-from pipeline.domains.genome.blast.plus import BlastPlus
-from pipeline.domains.genome.blast.search import BLASTN, Blast, Program, SearchSettings
-from pipeline.domains.genome.blast.summary import Search, summarise
+from pipeline.domains.genome.blast.query_results import (
+    SAMPLES,
+    LocatedHit,
+    Query,
+    QueryResult,
+    SubjectSequence,
+    collect_results,
+    write_numbered_fasta,
+)
+from pipeline.domains.genome.blast.search_report import SearchDescription, write_results
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import DomainOutput, Record, References
 from pipeline.runtime.progress import bar
@@ -72,11 +72,11 @@ class LocalSearch(Render):
     def __post_init__(self) -> None:
         check_choice("blast.program", self.program, ("auto", self.blast.name, "embedded"))
         check_choice("blast.task", self._task, self.blast.tasks)
-        positive(evalue=self.evalue, max_hits=self.max_hits, timeout_s=self.timeout_s)
-        if self.word_size is not None and self.word_size < self.blast.smallest_word:
+        check_positive(evalue=self.evalue, max_hits=self.max_hits, timeout_s=self.timeout_s)
+        if self.word_size is not None and self.word_size < self.blast.min_word_size:
             raise ConfigError(
                 f"blast.word_size={self.word_size} is too small; "
-                f"{self.blast.name} takes {self.blast.smallest_word} and more"
+                f"{self.blast.name} takes {self.blast.min_word_size} and more"
             )
         if self.max_references < 0:
             raise ConfigError(f"blast.max_references={self.max_references} is negative; 0 means none")
@@ -87,28 +87,32 @@ class LocalSearch(Render):
     ) -> DomainOutput:
         """Write `blast.tsv` (the samples' hits), `blast_summary.tsv` (the best hit of every sequence),
         `alignments.txt` (the nearest samples' best hits) and a plot."""
-        queries = gather(records, references, self.max_references)
+        queries = gather_queries(records, references, self.max_references)
         if not queries:
             return DomainOutput(summary=("BLAST: no samples to search",))
         with tempfile.TemporaryDirectory(prefix="blast_", dir=out_dir) as folder:
-            training = None if self.database else _Training(references, Path(folder), self.blast.molecule)
+            training = (
+                None if self.database else _TrainingDatabase(references, Path(folder), self.blast.molecule)
+            )
             if training and not training.subjects:
                 return DomainOutput(summary=("BLAST: no training records to search in",))
             name, hits, searched = self._search(queries, training, Path(folder))
         place = f"in {len(training.subjects):,} training records" if training else f"in {self.database}"
         database = "the training data" if training else f"the database {Path(str(self.database)).name}"
         what = f"{name}, task {self._task}, {place}."
-        return summarise(hits, searched, Search(self.evalue, database, what, self.blast), out_dir)
+        return write_results(
+            hits, searched, SearchDescription(self.evalue, database, what, self.blast), out_dir
+        )
 
     @property
     def _task(self) -> str:
         return self.task or self.blast.name
 
     def _search(
-        self, queries: Sequence[Query], training: "_Training | None", folder: Path
-    ) -> tuple[str, list[Found], list[Searched]]:
+        self, queries: Sequence[Query], training: "_TrainingDatabase | None", folder: Path
+    ) -> tuple[str, list[LocatedHit], list[QueryResult]]:
         """Search with the first back end that does not fail."""
-        path = write_fasta((record for _, record in queries), folder / "queries.fasta", "q")
+        path = write_numbered_fasta((record for _, record in queries), folder / "queries.fasta", "q")
         backends = self._backends()
         for number, backend in enumerate(backends):
             own_folder = folder / f"search{number}"
@@ -117,7 +121,7 @@ class LocalSearch(Render):
                 with bar("BLAST", total=len(queries), unit="query") as progress:
                     base = training.database(backend) if training else self._named()
                     hits = backend.search(path, base, own_folder)
-                    found = collect(hits, queries, training.subjects if training else None)
+                    found = collect_results(hits, queries, training.subjects if training else None)
                     progress.update(len(queries))
                 return (backend.name, *found)
             except ToolError as error:
@@ -127,9 +131,9 @@ class LocalSearch(Render):
         raise ToolError("no BLAST is there; set blast=none")
 
     def _named(self) -> Path:
-        return named_database(str(self.database), self.blast)
+        return find_user_database(str(self.database), self.blast)
 
-    def _backends(self) -> list[Blast]:
+    def _backends(self) -> list[SearchBackend]:
         """The ways to search, the preferred first. Raises ConfigError where none can do what is asked."""
         wanted = SearchSettings(
             self.blast, self._task, self.evalue, self.word_size, self.max_hits, self.masked, self.timeout_s
@@ -170,7 +174,7 @@ class LocalBlast(LocalSearch):
         return self.dust
 
 
-class _Training:
+class _TrainingDatabase:
     """The training records as a database: their places, and a checksum of their letters."""
 
     def __init__(self, references: References, folder: Path, molecule: str) -> None:
@@ -179,23 +183,23 @@ class _Training:
         for record in references.training():
             digest.update(f">{len(record.symbols)}\n".encode())
             digest.update(str(record.symbols).encode())
-            self.subjects.append(Subject.of(record))
+            self.subjects.append(SubjectSequence.of(record))
         self.checksum = digest.hexdigest()
 
-    def database(self, backend: Blast) -> Path:
+    def database(self, backend: SearchBackend) -> Path:
         """A database in the format of a back end, built where none is kept."""
 
         def build(folder: Path) -> None:
-            subjects = write_fasta(self.references.training(), self.folder / "training.fasta", "t")
+            subjects = write_numbered_fasta(self.references.training(), self.folder / "training.fasta", "t")
             try:
                 backend.build(subjects, folder)
             finally:
                 subjects.unlink()
 
-        return kept_database(self.checksum, f"{backend.format} {self.molecule}", build, self.folder)
+        return cached_database(self.checksum, f"{backend.format} {self.molecule}", build, self.folder)
 
 
-def gather(records: Sequence[Record], references: References, most: int) -> list[Query]:
+def gather_queries(records: Sequence[Record], references: References, most: int) -> list[Query]:
     """The samples, and up to `most` of each reference group; nothing where there are no samples."""
     queries: list[Query] = [(SAMPLES, record) for record in records]
     if queries:
@@ -204,7 +208,7 @@ def gather(records: Sequence[Record], references: References, most: int) -> list
     return [query for query in queries if query[1].symbols]
 
 
-def positive(**settings: float) -> None:
+def check_positive(**settings: float) -> None:
     """Raise ConfigError for a setting of BLAST's that is not above 0."""
     for name, value in settings.items():
         if not value > 0:

@@ -63,9 +63,9 @@ def shared_information(band: tuple[int, int]) -> str:
     return f"mutual information at {band[0]}–{band[1]} bp (10⁻³ bits)"
 
 
-def measures(pools: Mapping[str, SequenceSet]) -> list[Metric]:
+def metrics(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
     """All measures that the sequences of every group are long enough for."""
-    shortest = min(int(pool.lengths.max()) for pool in pools.values())
+    shortest = min(int(sequence_set.lengths.max()) for sequence_set in sequence_sets.values())
     return [
         Metric(GC, composition.base_tally, composition.gc_content, kept_by_shuffling=True),
         *(
@@ -89,13 +89,13 @@ def measures(pools: Mapping[str, SequenceSet]) -> list[Metric]:
         *_spectra(),
         *_repeats(),
         *_frames(),
-        *_mutual_information(pools),
+        *_mutual_information(sequence_sets),
     ]  # fmt: skip
 
 
-def profiles(pools: Mapping[str, SequenceSet]) -> list[Metric]:
+def plotted_metrics(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
     """What is only plotted: curves and tables with a standard error for each point."""
-    longest = mutual_information.usable_distance(list(pools.values()))
+    longest = mutual_information.usable_distance(list(sequence_sets.values()))
     frames = reading_frames.frame_tally
     plotted = partial(Metric, plot_only=True)
     found = [
@@ -104,7 +104,7 @@ def profiles(pools: Mapping[str, SequenceSet]) -> list[Metric]:
         plotted(TRACT_LENGTHS, repeats.tract_tally, repeats.longer_tracts_per_kb),
         plotted(ORF_LENGTHS, frames, reading_frames.longer_than),
         plotted(SYNONYMS, frames, _usage),
-        *_positions(pools),
+        *_positions(sequence_sets),
     ]
     if longest:
         curve = partial(_curve, bands=mutual_information.curve_bands(longest))
@@ -113,9 +113,11 @@ def profiles(pools: Mapping[str, SequenceSet]) -> list[Metric]:
     return found
 
 
-def _positions(pools: Mapping[str, SequenceSet]) -> list[Metric]:
+def _positions(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
     """GC content by position, as far as half of the sequences of every group reach."""
-    reach = min(int(np.median(pool.offsets + pool.lengths)) for pool in pools.values())
+    reach = min(
+        int(np.median(sequence_set.offsets + sequence_set.lengths)) for sequence_set in sequence_sets.values()
+    )
     width = max(10, reach // POSITIONS)
     bins = reach // width
     if bins < 2:
@@ -156,8 +158,8 @@ def _frames() -> list[Metric]:
     ]
 
 
-def _mutual_information(pools: Mapping[str, SequenceSet]) -> list[Metric]:
-    longest = mutual_information.usable_distance(list(pools.values()))
+def _mutual_information(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
+    longest = mutual_information.usable_distance(list(sequence_sets.values()))
     return [
         Metric(
             shared_information(band),

@@ -16,7 +16,7 @@ Part = tuple[str, Hashable, int]
 """A text, its block, and how far into its record it begins."""
 
 
-def pool(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> SequenceSet:
+def encode_sequences(sequences: Sequence[str], blocks: Sequence[Hashable] | None = None) -> SequenceSet:
     """Sequences of any number and length, but not all empty, as a pool of at most `MAX_BASES`; `blocks` says
     which block of a genome each is from."""
     names = range(len(sequences)) if blocks is None else blocks

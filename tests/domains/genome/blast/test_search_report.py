@@ -5,26 +5,26 @@ import math
 import random
 from pathlib import Path
 
-from pipeline.domains.genome.blast.collect import Found, Searched
+from pipeline.domains.genome.blast.backend import BLASTN
 from pipeline.domains.genome.blast.hits import Hit
-from pipeline.domains.genome.blast.search import BLASTN
-from pipeline.domains.genome.blast.summary import Search, summarise
+from pipeline.domains.genome.blast.query_results import LocatedHit, QueryResult
+from pipeline.domains.genome.blast.search_report import SearchDescription, write_results
 
-SEARCH = Search(10.0, "the training data", "BLAST+.", BLASTN)
+SEARCH = SearchDescription(10.0, "the training data", "BLAST+.", BLASTN)
 
 
-def searched(group: str, evalues: list[float]) -> list[Searched]:
+def searched(group: str, evalues: list[float]) -> list[QueryResult]:
     found = []
     for number, value in enumerate(evalues, start=1):
         hit = Hit("q", "chr4:1-500", "90.000", 30, 3, 0, 1, 30, 1, 30, f"{value:.2e}", "30.1")
-        best = Found(hit, 6.0, "chr4", 1, 30) if math.isfinite(value) else None
-        found.append(Searched(group, f"{group}_{number}", 500, best, int(best is not None)))
+        best = LocatedHit(hit, 6.0, "chr4", 1, 30) if math.isfinite(value) else None
+        found.append(QueryResult(group, f"{group}_{number}", 500, best, int(best is not None)))
     return found
 
 
 def lines(tmp_path: Path, **groups: list[float]) -> tuple[str, ...]:
     every = [one for group, values in groups.items() for one in searched(group, values)]
-    return summarise([], every, SEARCH, tmp_path).summary
+    return write_results([], every, SEARCH, tmp_path).summary
 
 
 def test_every_group_s_best_stands_in_one_line(tmp_path):

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from pipeline.domains.genome.blast.backend import DATABASE, SearchSettings
+from pipeline.domains.genome.blast.backend import Program as SearchProgram
 from pipeline.domains.genome.blast.hits import COLUMNS, TEXT_COLUMNS, Hit, read_hits
-from pipeline.domains.genome.blast.search import DATABASE, SearchSettings
-from pipeline.domains.genome.blast.search import Program as SearchProgram
 from pipeline.errors import ToolError
 from pipeline.runtime.programs import Program
 from pipeline.runtime.supervise import CANNOT_RUN

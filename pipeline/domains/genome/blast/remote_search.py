@@ -1,4 +1,4 @@
-"""BLAST on a server as a render: what the servers have in common. `remote.py` keeps time."""
+"""BLAST on a server as a render: what the servers have in common. `remote_jobs.py` keeps time."""
 
 import abc
 import logging
@@ -10,12 +10,12 @@ from urllib.parse import urlparse
 
 from pipeline.config.checks import check_choice
 from pipeline.domain import Render
-from pipeline.domains.genome.blast.blast import positive
-from pipeline.domains.genome.blast.collect import SAMPLES, Query, collect
+from pipeline.domains.genome.blast.backend import BLASTN, Program
 from pipeline.domains.genome.blast.hits import Hit
-from pipeline.domains.genome.blast.remote import Remote, Service
-from pipeline.domains.genome.blast.search import BLASTN, Program
-from pipeline.domains.genome.blast.summary import Search, summarise
+from pipeline.domains.genome.blast.local_search import check_positive
+from pipeline.domains.genome.blast.query_results import SAMPLES, Query, collect_results
+from pipeline.domains.genome.blast.remote_jobs import JobRunner, SearchServer
+from pipeline.domains.genome.blast.search_report import SearchDescription, write_results
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import DomainOutput, Record, References
 
@@ -65,13 +65,13 @@ class RemoteBlast(Render):
         if not self.database:
             raise ConfigError("blast.database is empty; name a database of the server")
         check_choice("blast.task", self.task, self.tasks)
-        positive(
+        check_positive(
             evalue=self.evalue, max_hits=self.max_hits, max_queries=self.max_queries, timeout_s=self.timeout_s
         )
 
     @property
     @abc.abstractmethod
-    def service(self) -> Service:
+    def service(self) -> SearchServer:
         """The server."""
 
     @abc.abstractmethod
@@ -91,14 +91,14 @@ class RemoteBlast(Render):
             return DomainOutput(summary=("BLAST: no samples to search",))
         name = self.service.name
         log.info("sending %d samples to %s and waiting, up to %g s", len(queries), name, self.timeout_s)
-        answers = Remote(self.service, self.timeout_s).run(self.submissions(queries))
+        answers = JobRunner(self.service, self.timeout_s).run(self.submissions(queries))
         hits = [hit for number, path in enumerate(answers) for hit in self._read(path, number)]
-        found = collect(hits, queries)
+        found = collect_results(hits, queries)
         left_out = len(records) - len(queries)
         rest = f"; the other {left_out:,} samples were not sent (blast.max_queries)" if left_out > 0 else ""
         what = f"{name}, task {self.task}, database {self.database}{rest}."
         database = f"{name}'s {self.database}"
-        return summarise(*found, Search(self.evalue, database, what, self.blast), out_dir)
+        return write_results(*found, SearchDescription(self.evalue, database, what, self.blast), out_dir)
 
     def _read(self, path: Path, number: int) -> list[Hit]:
         try:
@@ -109,6 +109,6 @@ class RemoteBlast(Render):
         return [hit for hit in found if float(hit.evalue) <= self.evalue]
 
 
-def fasta(queries: Sequence[Query]) -> str:
+def format_queries(queries: Sequence[Query]) -> str:
     """The queries as one text, called q0, q1 ..."""
     return "".join(f">q{at}\n{record.symbols}\n" for at, (_, record) in enumerate(queries))

@@ -22,7 +22,7 @@ def spectrum(k: int) -> str:
     return "JS distance of amino-acid composition" if k == 1 else f"JS distance of {k}-mers"
 
 
-def measures() -> list[Metric]:
+def metrics() -> list[Metric]:
     """All measures. A shuffle keeps the length, both ends, and how often each pair of residues occurs."""
     return [
         Metric("mean length (residues)", mean_tally, partial(_ratio, of=1), kept_by_shuffling=True),

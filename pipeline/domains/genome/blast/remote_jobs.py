@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.domains.genome.blast.database import cache_folder
-from pipeline.domains.genome.blast.job_cache import Ticket, remove_old
+from pipeline.domains.genome.blast.job_cache import PendingJob, remove_old
 from pipeline.errors import ToolError
 
 log = logging.getLogger(__name__)
@@ -25,22 +25,22 @@ ATTEMPTS = 5
 """How often in a row one contact may fail before the search is given up."""
 MAX_DAMAGED = 3
 """How often an answer may be cut off before it is given up."""
-PASSING = (408, 425, 429, 500, 502, 503, 504)
+TRANSIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 """HTTP statuses after which to try again. Source: RFC 9110, RFC 6585."""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Seconds: at least `contact_s` between two contacts, `poll_s` between two questions about one search,
-    and at most `answer_s` for one answer."""
+class RequestRate:
+    """Seconds: at least `request_interval_s` between two requests, at least `poll_interval_s` between two
+    polls of one job, and at most `response_timeout_s` for one response."""
 
-    contact_s: float
-    poll_s: float
-    answer_s: float = 120.0
+    request_interval_s: float
+    poll_interval_s: float
+    response_timeout_s: float = 120.0
 
 
 @dataclass(frozen=True)
-class Contact:
+class Request:
     """One request: parameters go into the address, a form makes it a POST."""
 
     url: str
@@ -48,14 +48,14 @@ class Contact:
     form: Mapping[str, str] | None = None
 
 
-Fetch = Callable[[Contact], bytes]
+Fetch = Callable[[Request], bytes]
 
 
-class Gone(Exception):
+class JobNotFound(Exception):
     """The server does not know the search any more."""
 
 
-class Service(Protocol):
+class SearchServer(Protocol):
     """What is particular to a server."""
 
     name: str
@@ -63,7 +63,7 @@ class Service(Protocol):
     """Searches that may be under way together."""
 
     @property
-    def pace(self) -> Pace:
+    def rate(self) -> RequestRate:
         """How often the server may be asked."""
         ...
 
@@ -76,15 +76,15 @@ class Service(Protocol):
         ...
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
-        """The whole answer; None while there is none. Raises Gone, ToolError where the search failed, and
-        ValueError where the answer is cut off."""
+        """Return the whole answer, or None while the job runs. Raises JobNotFound, ToolError where the search
+        failed, and ValueError where the answer is incomplete."""
         ...
 
 
-class Remote:
+class JobRunner:
     """Runs searches on one server. Answers lie in `folder`, the user's cache folder where it is None."""
 
-    def __init__(self, service: Service, timeout_s: float, folder: Path | None = None) -> None:
+    def __init__(self, service: SearchServer, timeout_s: float, folder: Path | None = None) -> None:
         self.service, self.timeout_s = service, timeout_s
         self.deadline = time.monotonic() + timeout_s
         self.folder = folder or cache_folder().with_name("blast_remote")
@@ -97,7 +97,7 @@ class Remote:
         from filelock import FileLock, Timeout
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        searches = [Ticket.of(self.service.asked(query), query, self.folder) for query in queries]
+        searches = [PendingJob.of(self.service.asked(query), query, self.folder) for query in queries]
         remove_old(self.folder)
         # Two runs that ask the same wait for one answer.
         try:
@@ -108,7 +108,7 @@ class Remote:
             raise self._too_late("another run is waiting for it") from None
         return [search.answer for search in searches]
 
-    def _finish(self, searches: Sequence["Ticket"]) -> None:
+    def _finish(self, searches: Sequence["PendingJob"]) -> None:
         """Submit what is not under way and wait for all."""
         due = {search: self._begin(search) for search in searches if not search.answer.exists()}
         while due:
@@ -116,7 +116,7 @@ class Remote:
             self._sleep(due[search] - time.monotonic(), f"{self.service.name} {search.number}")
             try:
                 answer = self.service.poll(self._fetch, search.number)
-            except Gone:
+            except JobNotFound:
                 if search.again:
                     search.forget()
                     raise ToolError(f"{self.service.name} lost the search {search.number} twice") from None
@@ -129,23 +129,23 @@ class Remote:
                 # What is cut off here may arrive whole the next time.
                 search.damaged += 1
                 if search.damaged == MAX_DAMAGED:
-                    raise Unreachable(
+                    raise ServerUnavailable(
                         f"{self.service.name} sends no whole answer for {search.number} ({error}); "
                         "run again later"
                     ) from error
                 answer = None
-            except Unreachable:
+            except ServerUnavailable:
                 raise
             except ToolError:
                 search.forget()
                 raise
             if answer is None:
-                due[search] = time.monotonic() + self.service.pace.poll_s
+                due[search] = time.monotonic() + self.service.rate.poll_interval_s
             else:
                 search.keep(answer)
                 del due[search]
 
-    def _begin(self, search: "Ticket") -> float:
+    def _begin(self, search: "PendingJob") -> float:
         """Submit a search, unless it was: when to ask for its answer."""
         if search.read():
             log.info("%s is asked again for %s", self.service.name, search.number)
@@ -155,18 +155,21 @@ class Remote:
         log.info("%s gave the search the number %s", self.service.name, search.number)
         return time.monotonic() + after_s
 
-    def _fetch(self, contact: Contact) -> bytes:
+    def _fetch(self, contact: Request) -> bytes:
         """One answer, however many tries it takes within the time limit."""
         for attempt in range(ATTEMPTS):
             try:
                 self._take_turn()
-                return self._contact(contact)
-            except _Passing as error:
-                reason, wait_s = str(error), max(error.wait_s, self.service.pace.contact_s * 2**attempt)
+                return self._send(contact)
+            except TransientError as error:
+                reason, wait_s = (
+                    str(error),
+                    max(error.wait_s, self.service.rate.request_interval_s * 2**attempt),
+                )
             if attempt < ATTEMPTS - 1:
                 log.info("%s: %s; trying again in %g s", self.service.name, reason, wait_s)
                 self._sleep(wait_s, reason)
-        raise Unreachable(
+        raise ServerUnavailable(
             f"{self.service.name}: {reason}, {ATTEMPTS} times; try again later, or set blast=local"
         )
 
@@ -178,41 +181,49 @@ class Remote:
         with FileLock(f"{clock}.lock"):
             last = clock.stat().st_mtime if clock.exists() else 0.0
             # A clock that was set back must not stop us.
-            wait_s = min(last + self.service.pace.contact_s - time.time(), self.service.pace.contact_s)
+            wait_s = min(
+                last + self.service.rate.request_interval_s - time.time(),
+                self.service.rate.request_interval_s,
+            )
             self._sleep(wait_s, "its turn")
             clock.touch()
             # What the file system takes for now may be some milliseconds ago.
             now_s = time.time()
             os.utime(clock, times=(now_s, now_s))
 
-    def _contact(self, contact: Contact) -> bytes:
+    def _send(self, contact: Request) -> bytes:
         import requests
 
-        method, limit = ("POST" if contact.form else "GET"), time.monotonic() + self.service.pace.answer_s
+        method, limit = (
+            ("POST" if contact.form else "GET"),
+            time.monotonic() + self.service.rate.response_timeout_s,
+        )
         pieces, size = [], 0
         try:
             with requests.request(
                 method, contact.url, params=contact.parameters, data=contact.form, stream=True,
-                timeout=max(min(self.service.pace.answer_s, self._left()), 0.001),
+                timeout=max(min(self.service.rate.response_timeout_s, self._left()), 0.001),
             ) as answer:  # fmt: skip
                 for piece in answer.iter_content(1 << 16):
                     pieces.append(piece)
                     size += len(piece)
                     if size > MAX_ANSWER_BYTES:
-                        raise Unreachable(f"{self.service.name} sends without end; set fewer blast.max_hits")
+                        raise ServerUnavailable(
+                            f"{self.service.name} sends without end; set fewer blast.max_hits"
+                        )
                     # A server that sends a byte now and then never runs into the limit of one read.
                     if time.monotonic() > min(limit, self.deadline):
-                        raise _Passing("the answer did not end")
-                if answer.status_code in PASSING:
-                    raise _Passing(
+                        raise TransientError("the answer did not end")
+                if answer.status_code in TRANSIENT_STATUSES:
+                    raise TransientError(
                         f"the server says {answer.status_code} {answer.reason}",
                         _seconds(answer.headers.get("Retry-After", "")),
                     )
                 if not answer.ok:
-                    raise Refused(self.service.name, answer.status_code, b"".join(pieces))
+                    raise RequestRefused(self.service.name, answer.status_code, b"".join(pieces))
         except (requests.RequestException, OSError) as error:
             what = "no answer in time" if isinstance(error, requests.Timeout) else "the connection failed"
-            raise _Passing(f"{what} ({type(error).__name__})") from error
+            raise TransientError(f"{what} ({type(error).__name__})") from error
         return b"".join(pieces)
 
     def _sleep(self, seconds: float, what: str) -> None:
@@ -224,17 +235,17 @@ class Remote:
         return self.deadline - time.monotonic()
 
     def _too_late(self, what: str) -> ToolError:
-        return Unreachable(
+        return ServerUnavailable(
             f"{self.service.name} was not done after blast.timeout_s={self.timeout_s:g} ({what}); what is "
             "under way there is remembered: the same line, or run=FOLDER, asks for it again"
         )
 
 
-class Unreachable(ToolError):
+class ServerUnavailable(ToolError):
     """The server does not answer now; the search is remembered."""
 
 
-class Refused(ToolError):
+class RequestRefused(ToolError):
     """The server says no, and why; asking again would not help."""
 
     def __init__(self, service: str, status: int, body: bytes) -> None:
@@ -243,7 +254,7 @@ class Refused(ToolError):
         self.status = status
 
 
-class _Passing(Exception):
+class TransientError(Exception):
     """A failure that may pass, and the seconds for which the server asked."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:

@@ -28,7 +28,7 @@ MUCH_REPEATED = 0.2
 
 
 @dataclass(frozen=True)
-class Copying:
+class CopyStatistics:
     """Longest matches of each group in bases, and the limit above which one is a copy: `max_copy_bp`, above
     which samples are dropped, or with None what is usual in held-out real sequences."""
 
@@ -67,20 +67,20 @@ class Copying:
         return int((self.lengths[group] > self.limit).sum())
 
 
-def say(copying: Copying, longest: str) -> Iterator[str]:
+def describe_copies(copies: CopyStatistics, longest: str) -> Iterator[str]:
     """Lines for the end of the run; `longest` is the samples' longest match in words."""
-    others = [f"{name} {copying.above(name)} of {len(lengths)}" for name, lengths in copying.lengths.items()]
+    others = [f"{name} {copies.above(name)} of {len(lengths)}" for name, lengths in copies.lengths.items()]
     beside = f" ({', '.join(others[1:])})" if others[1:] else ""
-    count, dropped = len(copying.lengths[SAMPLES]), copying.above(SAMPLES) if copying.drops else 0
+    count, dropped = len(copies.lengths[SAMPLES]), copies.above(SAMPLES) if copies.drops else 0
     yield (
-        f"copies: {copying.above(SAMPLES)} of {count} samples have an exact match above {copying.limit} bp "
+        f"copies: {copies.above(SAMPLES)} of {count} samples have an exact match above {copies.limit} bp "
         f"with the training data{beside}{', and were dropped' if dropped else ''}. The longest is {longest}"
     )
     if dropped == count:
         yield "copies: no sample is left; raise domain.max_copy_bp, or use a model that learned less by heart"
-    if REAL in copying.lengths:
-        yield f"copies: {_verdict(copying)}"
-        share = copying.above(REAL) / len(copying.lengths[REAL])
+    if REAL in copies.lengths:
+        yield f"copies: {_verdict(copies)}"
+        share = copies.above(REAL) / len(copies.lengths[REAL])
         if share > MUCH_REPEATED:
             yield (
                 f"copies: {share:.0%} of the held-out real sequences have such a match too: the data repeats "
@@ -88,63 +88,63 @@ def say(copying: Copying, longest: str) -> Iterator[str]:
             )
 
 
-def warn(copying: Copying) -> Iterator[str]:
+def warn_of_copies(copies: CopyStatistics) -> Iterator[str]:
     """A line to read before all others where many samples are copies and few held-out real sequences are."""
-    if copying.drops or REAL not in copying.lengths:
+    if copies.drops or REAL not in copies.lengths:
         return
-    samples, real = (copying.above(name) / len(copying.lengths[name]) for name in (SAMPLES, REAL))
-    if samples >= real + MANY_COPIES and min(_more_above(copying), _more_than_chance(copying)[1]) <= MAX_P:
+    samples, real = (copies.above(name) / len(copies.lengths[name]) for name in (SAMPLES, REAL))
+    if samples >= real + MANY_COPIES and min(_more_above(copies), _more_than_chance(copies)[1]) <= MAX_P:
         yield (
             f"{samples:.0%} of the samples copy the training data (held-out real DNA {real:.0%}); "
             "domain.max_copy_bp=40 drops such samples"
         )
 
 
-def _more_than_chance(copying: Copying) -> tuple[str, float]:
+def _more_than_chance(copies: CopyStatistics) -> tuple[str, float]:
     """The Markov chain's group, whose matches are those of chance, and the p-value that samples have more;
     1 without one."""
-    markov = next((name for name in copying.lengths if name.startswith(MARKOV)), "")
-    return markov, _more_above(copying, markov) if markov else 1.0
+    markov = next((name for name in copies.lengths if name.startswith(MARKOV)), "")
+    return markov, _more_above(copies, markov) if markov else 1.0
 
 
-def _more_above(copying: Copying, other: str = REAL) -> float:
+def _more_above(copies: CopyStatistics, other: str = REAL) -> float:
     """The p-value of Fisher's test that more samples than sequences of another group have a match above the
     limit."""
     from scipy.stats import fisher_exact
 
-    above = [(copying.above(name), len(copying.lengths[name])) for name in (SAMPLES, other)]
+    above = [(copies.above(name), len(copies.lengths[name])) for name in (SAMPLES, other)]
     table = [[count, size - count] for count, size in above]
     return float(fisher_exact(table, alternative="greater").pvalue)
 
 
-def _verdict(copying: Copying) -> str:
-    samples, real = copying.lengths[SAMPLES], copying.lengths[REAL]
+def _verdict(copies: CopyStatistics) -> str:
+    samples, real = copies.lengths[SAMPLES], copies.lengths[REAL]
     if min(len(samples), len(real)) < MIN_SEQUENCES:
         return f"too few sequences to compare with held-out real DNA ({len(samples)} and {len(real)})"
     from scipy.stats import mannwhitneyu
 
     ranked = mannwhitneyu(samples, real, alternative="greater")
     longer = float(ranked.statistic) / (len(samples) * len(real))
-    above = [(copying.above(name), len(copying.lengths[name])) for name in (SAMPLES, REAL)]
+    above = [(copies.above(name), len(copies.lengths[name])) for name in (SAMPLES, REAL)]
     (count, size), (real_count, real_size) = above
-    rare = _more_above(copying)
+    rare = _more_above(copies)
     medians = f"median longest match {np.median(samples):g} bp, held-out real {np.median(real):g} bp"
     test = f"{medians}; rank test, p = {ranked.pvalue:.1g}"
     if rare <= MAX_P:
         return (
             f"the samples copy more than held-out real DNA does: {count / size:.1%} of them have a match "
-            f"above {copying.limit} bp, of held-out real {real_count / real_size:.1%} (Fisher's exact test, "
+            f"above {copies.limit} bp, of held-out real {real_count / real_size:.1%} (Fisher's exact test, "
             f"p = {rare:.1g})"
         )
     if ranked.pvalue <= MAX_P and longer >= MIN_EFFECT:
         return f"the samples copy more than held-out real DNA does ({test})"
     if count / size <= real_count / real_size:
         return f"the samples copy no more than held-out real DNA does ({test})"
-    markov, by_chance = _more_than_chance(copying)
+    markov, by_chance = _more_than_chance(copies)
     if by_chance <= MAX_P:
         return (
-            f"the samples copy more than chance explains ({count} of {size} above {copying.limit} bp, "
-            f"{markov} {copying.above(markov)} of {len(copying.lengths[markov])}; Fisher's exact test, "
+            f"the samples copy more than chance explains ({count} of {size} above {copies.limit} bp, "
+            f"{markov} {copies.above(markov)} of {len(copies.lengths[markov])}; Fisher's exact test, "
             f"p = {by_chance:.1g}); held-out real DNA is too little to show how much is usual"
         )
     return f"no difference found from held-out real DNA ({test})"

@@ -20,7 +20,7 @@ Query = tuple[str, Record]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SubjectSequence:
     """A sequence that was searched in: its name, and where its first letter stands, from 1, in its source."""
 
     name: str
@@ -28,7 +28,7 @@ class Subject:
     start: int = 1
 
     @classmethod
-    def of(cls, record: Record) -> "Subject":
+    def of(cls, record: Record) -> "SubjectSequence":
         """The place of a training record, a stretch of a chromosome or a whole. Where the source is itself
         called by a place, as ``chr4:1001-2000``, it is that of the chromosome."""
         made = record.metadata
@@ -40,7 +40,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LocatedHit:
     """A hit under the names that the user knows. `coverage` is the percentage of the query in any alignment
     with the same subject; `start` and `end` are the hit's first and last letter in the source."""
 
@@ -52,17 +52,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class QueryResult:
     """One query: its group, name and length, its best hit if there is one, and how many hits there are."""
 
     group: str
     name: str
     length: int
-    best: Found | None
+    best: LocatedHit | None
     hits: int
 
 
-def write_fasta(records: Iterable[Record], path: Path, mark: str) -> Path:
+def write_numbered_fasta(records: Iterable[Record], path: Path, mark: str) -> Path:
     """Number the sequences, since names of all kinds upset BLAST."""
     with path.open("w", encoding="ascii") as stream:
         for number, record in enumerate(records):
@@ -70,40 +70,40 @@ def write_fasta(records: Iterable[Record], path: Path, mark: str) -> Path:
     return path
 
 
-def collect(
-    hits: Iterable[Hit], queries: Sequence[Query], subjects: Sequence[Subject] | None = None
-) -> tuple[list[Found], list[Searched]]:
+def collect_results(
+    hits: Iterable[Hit], queries: Sequence[Query], subjects: Sequence[SubjectSequence] | None = None
+) -> tuple[list[LocatedHit], list[QueryResult]]:
     """The samples' hits, and the best hit of every query. Sequences are called q0, q1 ... in the order of
     `queries`, and t0, t1 ... in that of `subjects`; where these are None, subjects keep their names.
 
     Raises ToolError where BLAST speaks of sequences that it was not given.
     """
-    best: dict[int, Found] = {}
+    best: dict[int, LocatedHit] = {}
     counts: dict[int, int] = {}
     kept = []
-    for number, found in _found(hits, queries, subjects):
+    for number, found in _locate_hits(hits, queries, subjects):
         counts[number] = counts.get(number, 0) + 1
         if number not in best or float(found.hit.evalue) < float(best[number].hit.evalue):
             best[number] = found
         if queries[number][0] == SAMPLES:
             kept.append(_without_text(found))
     searched = [
-        Searched(group, record.id, len(record.symbols), best.get(number), counts.get(number, 0))
+        QueryResult(group, record.id, len(record.symbols), best.get(number), counts.get(number, 0))
         for number, (group, record) in enumerate(queries)
     ]
     return kept, searched
 
 
-def _found(
-    hits: Iterable[Hit], queries: Sequence[Query], subjects: Sequence[Subject] | None
-) -> Iterator[tuple[int, Found]]:
+def _locate_hits(
+    hits: Iterable[Hit], queries: Sequence[Query], subjects: Sequence[SubjectSequence] | None
+) -> Iterator[tuple[int, LocatedHit]]:
     """Each hit with its query's number; the alignments of two sequences stand together in what BLAST says."""
     for (query, subject), group in groupby(hits, key=lambda hit: (hit.query, hit.subject)):
         alignments = list(group)
         try:
             number = int(query.removeprefix("q"))
             record = queries[number][1]
-            place = Subject(subject, subject)
+            place = SubjectSequence(subject, subject)
             if subjects is not None:
                 place = subjects[int(subject.removeprefix("t"))]
             longest = max(hit.query_end for hit in alignments)
@@ -114,14 +114,14 @@ def _found(
                 f"BLAST speaks of {query[:80]!r} and {subject[:80]!r}, which it was not given; "
                 "set blast.program"
             ) from None
-        coverage = 100 * covered(alignments) / len(record.symbols)
+        coverage = 100 * count_covered(alignments) / len(record.symbols)
         for hit in alignments:
             ends = sorted((hit.subject_start, hit.subject_end))
             named = replace(hit, query=record.id, subject=place.name)
-            yield number, Found(named, coverage, place.source, *(place.start + end - 1 for end in ends))
+            yield number, LocatedHit(named, coverage, place.source, *(place.start + end - 1 for end in ends))
 
 
-def covered(alignments: Iterable[Hit]) -> int:
+def count_covered(alignments: Iterable[Hit]) -> int:
     """How many letters of the query lie in at least one of the alignments."""
     total, reached = 0, 0
     for start, end in sorted((hit.query_start, hit.query_end) for hit in alignments):
@@ -130,11 +130,11 @@ def covered(alignments: Iterable[Hit]) -> int:
     return total
 
 
-def _without_text(found: Found) -> Found:
+def _without_text(found: LocatedHit) -> LocatedHit:
     return replace(found, hit=replace(found.hit, query_text="", subject_text=""))
 
 
-def write_hits(found: Iterable[Found], path: Path, stranded: bool) -> Path:
+def write_hits(found: Iterable[LocatedHit], path: Path, stranded: bool) -> Path:
     """A table with a line of column names: the twelve of BLAST's outfmt 6, the strand of the subject where
     there are two, the query's coverage by all alignments with that subject, and the place in the source."""
     extra = (*(("sstrand",) if stranded else ()), "qcovs", "source", "source_start", "source_end")
