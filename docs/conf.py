@@ -15,6 +15,7 @@ project = "Sequence pipeline"
 author = "the authors of Sequence pipeline"
 release = pipeline.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
+highlight_language = "none"  # commands and outputs are no Python; other blocks name their language
 html_theme = "furo"
 html_title = f"Sequence pipeline {release}"
 html_copy_source = False

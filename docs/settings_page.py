@@ -1,10 +1,12 @@
 """The reference page of all settings, generated from the schema: names, defaults, one sentence each."""
 
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Any
 
 import yaml
+from numpydoc.docscrape import NumpyDocString
 from sphinx.pycode import ModuleAnalyzer
 
 from pipeline.config.build import find_target
@@ -92,10 +94,18 @@ def _format(value: Any) -> str:
 
 
 def _meaning(kind: type, name: str) -> str:
-    """The text below a field, in the class itself or in the base class that declares the field."""
+    """The text below a field, or under Parameters of its class, or of the base class that declares the
+    field."""
     for each in kind.__mro__:
         if each.__module__.startswith("pipeline"):
             found = ModuleAnalyzer.for_module(each.__module__).find_attr_docs().get((each.__name__, name))
+            found = found or _parameters(each).get(name)
             if found:
                 return " ".join(" ".join(found).split()).replace("|", r"\|")
     return ""
+
+
+def _parameters(kind: type) -> dict[str, list[str]]:
+    """The texts under Parameters in the docstring of a class, by name."""
+    parsed = NumpyDocString(inspect.cleandoc(kind.__doc__ or ""))["Parameters"]
+    return {name: each.desc for each in parsed for name in each.name.split(", ")}

@@ -35,9 +35,13 @@ class MinGru:
     """An embedding, `num_layers` blocks whose state has `expansion` times `hidden_size` units, a read-out."""
 
     hidden_size: int = 128
+    """Units of a layer."""
     num_layers: int = 2
+    """Recurrent layers."""
     expansion: int = 1
+    """Size of the state, in multiples of `hidden_size`."""
     dropout: float = 0.0
+    """Share of the activations that dropout sets to zero in training."""
 
     def __post_init__(self) -> None:
         check_model_sizes(self, "hidden_size", "num_layers", "expansion")

@@ -34,10 +34,15 @@ class Transformer:
     """An embedding, `num_layers` blocks of attention and a gated perceptron, a linear read-out."""
 
     hidden_size: int = 128
+    """Units of a layer."""
     num_layers: int = 2
+    """Blocks of attention and perceptron."""
     heads: int = 4
+    """Attention heads of a block."""
     context: int = 256
+    """Symbols that attention sees, at most."""
     dropout: float = 0.0
+    """Share of the activations that dropout sets to zero in training."""
 
     def __post_init__(self) -> None:
         check_model_sizes(self, "hidden_size", "num_layers", "heads", "context")

@@ -41,6 +41,7 @@ class EbiBlast(RemoteBlast):
 
     url: str = "https://www.ebi.ac.uk/Tools/services/rest/ncbiblast"
     database: str = "em_rel"
+    """The database of EMBL-EBI to search."""
 
     rate: ClassVar[RequestRate] = RULES
 

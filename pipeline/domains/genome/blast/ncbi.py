@@ -29,6 +29,7 @@ class NcbiBlast(RemoteBlast):
 
     url: str = "https://blast.ncbi.nlm.nih.gov/Blast.cgi"
     database: str = "core_nt"
+    """The database of NCBI to search."""
     entrez_query: str | None = None
     """Restricts the database, such as "Drosophila melanogaster[organism]"."""
 

@@ -53,7 +53,9 @@ class Midi(Component):
     """
 
     path: str | None = None
+    """The files of the data set, by which ``auto`` chooses; ``dataset.path`` by default."""
     representation: str = "auto"
+    """The domain: tunes, written music, performances, or auto, which chooses the one that fits the files."""
 
     file_settings: ClassVar[tuple[str, ...]] = ("path",)
 
