@@ -39,7 +39,7 @@ from pipeline.domains.music.abc.transpose import TranspositionError, transpose_t
 from pipeline.domains.music.abc.tune_files import write_tunes
 from pipeline.domains.music.abc.tune_grammar import build_tune_grammar
 from pipeline.domains.music.abc.tune_text import parse_tune
-from pipeline.domains.music.compare.likeness import melody_letters, melody_words
+from pipeline.domains.music.compare.melody import encode_melody, hash_melody_ngrams
 from pipeline.domains.music.settings import check_shared
 from pipeline.errors import DataError
 from pipeline.grammar import Grammar
@@ -157,11 +157,11 @@ class Abc(Domain):
 
     def duplicate_key(self, record: Record) -> bytes | None:
         """The whole melody, whatever its key, octave, unit note length and bar lines."""
-        return melody_letters(record.text).tobytes() or None
+        return encode_melody(record.text).tobytes() or None
 
     def fingerprints(self, record: Record) -> np.ndarray:
         """Hashes of short runs of the melody, whatever its key, octave and rhythm."""
-        return melody_words(record.text)
+        return hash_melody_ngrams(record.text)
 
     def count_units(self, symbols: Symbols) -> int:
         """The notes and chords of a tune, tied ones once; 0 without a header."""
@@ -274,9 +274,9 @@ class Abc(Domain):
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training tune of each tune; flag copies, or drop them."""
-        from pipeline.domains.music.compare.originality import audit  # 1.5 s: it loads matplotlib
+        from pipeline.domains.music.compare.originality import audit_originality  # 1.5 s: it loads matplotlib
 
-        return audit(records, references, out_dir, self.max_copy_notes)
+        return audit_originality(records, references, out_dir, self.max_copy_notes)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
         """Write `tunes.abc` in the order sampled, `best_tunes.abc`, and `repairs.tsv` of repaired tunes."""
@@ -284,9 +284,9 @@ class Abc(Domain):
 
     def rank(self, records: Sequence[Record]) -> Sequence[Record]:
         """The tunes by how many simple checks they pass; the metadata `checks` names those that fail."""
-        from pipeline.domains.music.compare.ranking import rank  # 0.1 s: it loads numpy.random
+        from pipeline.domains.music.compare.ranking import rank_tunes  # 0.1 s: it loads numpy.random
 
-        return rank(records)
+        return rank_tunes(records)
 
     def format_record(self, record: Record, number: int) -> str:
         """A tune of an ABC file, valid or not."""
@@ -294,6 +294,6 @@ class Abc(Domain):
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Metrics of validity, notes, pitches, intervals and lengths, next to the reference groups."""
-        from pipeline.domains.music.compare.statistics import compare_groups  # 0.1 s: it loads numpy.random
+        from pipeline.domains.music.compare.statistics import compare_tunes  # 0.1 s: it loads numpy.random
 
-        return compare_groups(records, references.compared, out_dir)
+        return compare_tunes(records, references.compared, out_dir)

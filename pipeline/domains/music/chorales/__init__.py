@@ -1,4 +1,4 @@
-"""Chorales: four voices on a grid of sixteenths, as symbols, in files, in numbers and as scores.
+"""Chorales: four voices on a grid of sixteenths, with their symbols, files, metrics and scores.
 
-Read `voices` (what a chorale is, and its symbols) first, then `domain`.
+Read `voices.py` (a chorale and its symbols) first, then `domain.py`.
 """

@@ -1,4 +1,4 @@
-"""Chorales as a domain: what is learned, what can be asked for, what is written."""
+"""Chorales as a domain: settings, the symbols of a record, checks of samples, and files."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from pipeline.domain import AttributeCounts, Domain
 from pipeline.domains.music.chorales.files import SUFFIXES, read_chorales
 from pipeline.domains.music.chorales.grammar import ChoraleGrammar
 from pipeline.domains.music.chorales.score import ChoraleRecord
+from pipeline.domains.music.chorales.statistics import COMPARISON
 from pipeline.domains.music.chorales.voices import (
     SILENT,
     SIXTEENTHS,
     VOICES,
     Chorale,
-    NotAChorale,
-    from_text,
+    InvalidChorale,
+    encode_chorale,
+    parse_chorale,
     split_symbols,
-    to_symbols,
 )
 from pipeline.domains.music.plural import format_count
 from pipeline.domains.music.settings import check_shared
@@ -37,31 +38,38 @@ from pipeline.records import (
     Symbols,
 )
 
-WIDEST = ((57, 81), (53, 74), (48, 69), (36, 64))
-"""Lowest and highest note of each voice in Bach's chorales: transposed ones leave these no further than they
-did."""
+VOICE_RANGES = ((57, 81), (53, 74), (48, 69), (36, 64))
+"""Lowest and highest note of each voice in Bach's chorales. A transposed chorale may not exceed them further
+than before."""
 _LINE_STEPS = 16
 _HOW_MADE = ("step", "model", "temperature", "seed", "index", "log_probability", "bits_per_symbol")
 _ALLOWED = (
     "a prime is steps of four voices, soprano to bass, as '67,62,58,43 _,_,_,45': MIDI note numbers, _ for a "
-    "held note, . for silence"
+    "held note, . for a silent voice"
 )
 
 
 @dataclass(frozen=True)
 class Chorales(Domain):
-    """Four-part chorales on a grid of sixteenths."""
+    """Chorales in four voices on a grid.
+
+    Raises
+    ------
+    ConfigError
+        At construction, where a setting is out of range; the message names the setting.
+    """
 
     representation: str = "interleaved"
-    """packed: one symbol a step; interleaved: one a voice, from soprano to bass."""
+    """packed: a symbol is a whole step; interleaved: a symbol is one voice of a step, soprano to bass."""
     step: int = SIXTEENTHS
-    """The grid: 16, 8 or 4, sixteenths, eighths or quarters."""
+    """The grid: 16 (sixteenths), 8 (eighths) or 4 (quarters)."""
     held: bool = True
-    """Held notes are told from repeated ones where the source does; False: pitches alone."""
+    """Whether symbols distinguish held notes from repeated ones, where the source does."""
     transpose: int = 0
-    """Semitones up and down by which chorales of the training split are learned in other keys, too."""
+    """Training chorales are learned in other keys, too, up to so many semitones higher and lower."""
     max_copy_notes: int | None = None
-    """Chorales with more outer-voice notes in a row of a training one are dropped; None: only flagged."""
+    """Chorales with more consecutive chords of outer voices in common with a training chorale are dropped;
+    None: only flagged."""
 
     family: ClassVar[str] = "music"
     larger_unit: ClassVar[str] = "step"
@@ -69,7 +77,7 @@ class Chorales(Domain):
     def __post_init__(self) -> None:
         check_choice("domain.representation", self.representation, ("packed", "interleaved"))
         if self.step not in (16, 8, 4):
-            raise ConfigError(f"domain.step={self.step} is not 16, 8 or 4: sixteenths, eighths or quarters")
+            raise ConfigError(f"domain.step={self.step} is not 16, 8 or 4 (sixteenths, eighths, quarters)")
         check_shared(self.transpose, self.max_copy_notes)
 
     @property
@@ -79,82 +87,84 @@ class Chorales(Domain):
 
     @property
     def symbol_name(self) -> str:
-        """What the representation's symbols are called."""
+        """The noun for one symbol of the representation."""
         return "step" if self.packed else "voice"
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
-        """Stream the chorales of a file of MusicXML, Humdrum, JSON or our own text.
+        """Stream the chorales of a file of MusicXML, Humdrum, JSON or the text that `write` gives.
 
         Raises DataError where the file cannot be read or is none of these.
         """
-        for found in read_chorales(path):
-            if isinstance(found, Rejection):
-                yield found
+        for named in read_chorales(path):
+            if isinstance(named, Rejection):
+                yield named
                 continue
-            if found.step < self.step:
-                coarse = f"{path}: {found.name}", "a coarser grid than domain.step", f"step {found.step}"
-                yield Rejection(*coarse)
+            if named.step < self.step:
+                where, grid = f"{path}: {named.name}", f"step {named.step}"
+                yield Rejection(where, "a coarser grid than domain.step", grid)
                 continue
-            metadata = {"title": _title(found.name), **({"subset": found.subset} if found.subset else {})}
-            chorale = found.chorale.coarser(found.step // self.step)
-            yield Record(found.name, self._symbols(chorale), metadata)
+            subset = {"subset": named.subset} if named.subset else {}
+            chorale = named.chorale.coarsen(named.step // self.step)
+            yield Record(named.name, self._encode(chorale), {"title": _format_title(named.name), **subset})
 
     def accepts_file(self, path: Path) -> bool:
         """Whether a file of a folder may hold chorales, by its suffix."""
         return super().accepts_file(path) and path.suffix.lower() in SUFFIXES
 
-    def _symbols(self, chorale: Chorale) -> tuple[str, ...]:
-        return to_symbols(chorale, self.packed, self.held)
+    def _encode(self, chorale: Chorale) -> tuple[str, ...]:
+        return encode_chorale(chorale, self.packed, self.held)
 
     def duplicate_key(self, record: Record) -> bytes | None:
-        """All that sounds, whatever its key; nothing where the source prescribes the split, whose figures
-        are then those of others."""
+        """The sounding pitches relative to the first one, so that chorales in other keys are equal.
+
+        None where the source prescribes the split, so that figures compare with those of others.
+        """
         if "subset" in record.metadata:
             return None
-        pitches = from_text(record.text).pitches
+        pitches = parse_chorale(record.text).pitches
         first = pitches[pitches != SILENT][0]
         return np.where(pitches == SILENT, SILENT, (pitches - first) % 12).astype(np.int8).tobytes()
 
     def count_units(self, symbols: Symbols) -> int:
-        """The steps."""
+        """The number of steps."""
         return len(symbols) if self.packed else len(symbols) // len(VOICES)
 
     def variants(self, record: Record) -> Iterator[Record]:
-        """The chorale in other keys, as far as voices reach."""
-        chorale = from_text(record.text)
+        """Yield the chorale in other keys within the ranges of the voices."""
+        chorale = parse_chorale(record.text)
         for semitones in range(-self.transpose, self.transpose + 1):
-            if semitones and _singable(chorale, semitones):
-                symbols = self._symbols(chorale.moved(semitones))
+            if semitones and _is_singable(chorale, semitones):
+                symbols = self._encode(chorale.transpose(semitones))
                 yield Record(f"{record.id} {semitones:+d}", symbols, record.metadata)
 
     def grammar(self, symbols: Sequence[str], training: AttributeCounts | None = None) -> Grammar | None:
-        """Whole steps of four voices, and held notes that were struck."""
+        """The grammar of whole steps with four voices, in which only sounding notes are held."""
         return ChoraleGrammar(symbols)
 
     def parse_prime(self, text: str) -> Symbols:
-        """The symbols of steps in either representation. Raises ConfigError, naming what is allowed."""
+        """The symbols of steps in either representation. Raises ConfigError, which says what is allowed."""
         return self._parse("sample.prime", text)
 
     def parse_rest(self, text: str) -> Symbols:
-        """As `parse_prime`."""
+        """The symbols of the end of a chorale, as `parse_prime`."""
         return self._parse("sample.end", text)
 
     def _parse(self, setting: str, text: str) -> Symbols:
         try:
             return split_symbols(text, self.packed)
-        except NotAChorale as error:
+        except InvalidChorale as error:
             raise ConfigError(f"{setting}: {error}; {_ALLOWED}") from None
 
     def finish(self, sample: Sample) -> Record | Rejection:
-        """A whole chorale as a record with its notes, everything else as a rejection."""
+        """The record of a complete chorale with its piece, or a rejection."""
         where = f"sample {sample.index + 1}"
         if not sample.ended:
             return Rejection(where, "reached sample.length")
         try:
-            chorale = from_text(sample.text)
-        except NotAChorale as error:
+            chorale = parse_chorale(sample.text)
+        except InvalidChorale as error:
             return Rejection(where, str(error), sample.text[-60:])
-        return ChoraleRecord.of(
+        return ChoraleRecord.of_chorale(
             f"chorale_{sample.index + 1:04d}", sample.symbols, chorale, self.step,
             {"title": f"Synthetic chorale {sample.index + 1}"},
         )  # fmt: skip
@@ -162,20 +172,21 @@ class Chorales(Domain):
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], DomainOutput]:
-        """Name the nearest training chorale of each; flag copies, or drop them."""
+        """Name the nearest training chorale of each, and flag copies or drop them."""
+        # Both load matplotlib, which takes a second.
         from pipeline.domains.music.chorales.originality import OUTER_VOICES
-        from pipeline.domains.music.compare.originality import audit
+        from pipeline.domains.music.compare.originality import audit_originality
 
-        return audit(records, references, out_dir, self.max_copy_notes, OUTER_VOICES)
+        return audit_originality(records, references, out_dir, self.max_copy_notes, OUTER_VOICES)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
-        """Write all chorales as one text, `chorales.txt`, a whole note a line."""
+        """Write all chorales as one text, `chorales.txt`, with a whole note on each line."""
         path = out_dir / "chorales.txt"
         path.write_text("\n".join(format_chorale(record) for record in records), encoding="utf-8")
         return DomainOutput(
             sections=(
                 ReportSection(
-                    "Chorales", (path,), "Soprano, alto, tenor and bass, a step a word.", part=RESULTS
+                    "Chorales", (path,), "Each word is a step: soprano, alto, tenor, bass.", part=RESULTS
                 ),
             ),
             summary=(f"{format_count(len(records), 'chorale')} in {path.name}",),
@@ -184,20 +195,18 @@ class Chorales(Domain):
         )
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
-        """Parallels, ranges, crossings, chords and lengths beside those of the reference groups."""
-        from pipeline.domains.music.chorales.statistics import compare_groups
-
-        return compare_groups(records, references.compared, out_dir)
+        """Compare counterpoint, chords and lengths with those of the reference groups."""
+        return COMPARISON.compare(records, references.compared, out_dir)
 
 
-def _title(name: str) -> str:
-    """A name for people: ``bwv1.6.mxl`` is BWV 1.6."""
+def _format_title(name: str) -> str:
+    """The title of a chorale by its name in the file: BWV 1.6 for ``bwv1.6.mxl``."""
     stem = Path(name).stem if name.lower().endswith(SUFFIXES) else name
     return f"BWV {stem[3:]}" if stem.lower().startswith("bwv") else stem
 
 
-def _singable(chorale: Chorale, semitones: int) -> bool:
-    for column, (lowest, highest) in zip(chorale.pitches.T, WIDEST, strict=True):
+def _is_singable(chorale: Chorale, semitones: int) -> bool:
+    for column, (lowest, highest) in zip(chorale.pitches.T, VOICE_RANGES, strict=True):
         sung = column[column != SILENT]
         if len(sung):
             low, high = sung.min(), sung.max()
@@ -207,7 +216,7 @@ def _singable(chorale: Chorale, semitones: int) -> bool:
 
 
 def format_chorale(record: Record) -> str:
-    """A comment that says how it was made, and its steps, packed, a whole note a line."""
+    """A comment on how the chorale was made, and its packed steps, with a whole note on each line."""
     known = record.metadata
     facts = [f"{name.replace('_', ' ')} {known[name]}" for name in _HOW_MADE if name in known]
     lines = [f"# {'; '.join([record.id, 'synthetic', *facts])}"]

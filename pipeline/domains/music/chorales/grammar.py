@@ -1,16 +1,18 @@
-"""The grammar by which chorales are drawn: each step has its four voices in their order, a note is held only
-where one sounds, and the end comes after a whole step."""
+"""The grammar of chorales.
+
+Each step has four voices in order, only sounding notes are held, and the end follows a whole step.
+"""
 
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pipeline.domains.music.chorales.voices import HELD, REST, VOICES
 from pipeline.grammar import Grammar
 
 
-class _Place(NamedTuple):
-    """The next voice of the step, which voices sound, and whether anything has sounded."""
+class _State(NamedTuple):
+    """The next voice of the step, the voices that sound, and whether any voice has sounded yet."""
 
     voice: int
     sounding: tuple[bool, ...]
@@ -18,29 +20,29 @@ class _Place(NamedTuple):
 
 
 class ChoraleGrammar(Grammar):
-    """The grammar for models of these symbols, whole steps or voices."""
+    """The grammar for models of these symbols, which are whole steps or voices."""
 
-    start = (_Place(0, (False,) * len(VOICES), False),)
+    start = (_State(0, (False,) * len(VOICES), False),)
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self.signs = [_signs(symbol.strip()) for symbol in symbols]
-        self._allowed = lru_cache(maxsize=None)(self._find)
+        self._find_allowed = lru_cache(maxsize=None)(self._list_allowed)
 
-    def step(self, strand: int, state: Hashable, letter: int) -> _Place:
-        """The next place; a packed step leaves the voice at the soprano."""
-        voice, sounding, begun = state
+    def step(self, strand: int, state: Hashable, letter: int) -> _State:
+        """The state after a letter; a packed step leaves the voice at the soprano."""
+        voice, sounding, begun = cast("_State", state)
         after = list(sounding)
         for number, sign in self.signs[letter].items():
             after[number] = sign != REST and (sign != HELD or after[number])
         following = (voice + len(self.signs[letter])) % len(VOICES)
-        return _Place(following, tuple(after), begun or any(after))
+        return _State(following, tuple(after), begun or any(after))
 
     def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
-        """What may follow; the end after a whole step, once something has sounded."""
-        voice, sounding, begun = state
-        return self._allowed(voice, sounding), voice == 0 and begun
+        """The letters that may follow; the end may follow a whole step, once a voice has sounded."""
+        voice, sounding, begun = cast("_State", state)
+        return self._find_allowed(voice, sounding), voice == 0 and begun
 
-    def _find(self, voice: int, sounding: tuple[bool, ...]) -> frozenset[int]:
+    def _list_allowed(self, voice: int, sounding: tuple[bool, ...]) -> frozenset[int]:
         return frozenset(
             letter
             for letter, signs in enumerate(self.signs)
@@ -50,7 +52,7 @@ class ChoraleGrammar(Grammar):
 
 
 def _signs(word: str) -> dict[int, str]:
-    """What a symbol says of each voice, by its number.
+    """The sign of each voice in a symbol, by the number of the voice.
 
     >>> _signs("67,_,.,43"), _signs("A62")
     ({0: '67', 1: '_', 2: '.', 3: '43'}, {1: '62'})

@@ -1,17 +1,19 @@
-"""Chorales as pieces to be played, and as choir scores on two staves."""
+"""Chorales as pieces for the renders, and as choir scores on two staves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.domains.music.chorales.bars import Bars, guess_bars
-from pipeline.domains.music.chorales.voices import NAMES, VOICES, Chorale, VoiceNote, from_text
+from pipeline.domains.music.chorales.voices import NAMES, VOICES, Chorale, VoiceNote, parse_chorale
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Part, Piece, Tempo
 from pipeline.domains.music.render.phrasing import Performance
 from pipeline.domains.music.render.piece_playing import perform_piece
 from pipeline.domains.music.render.piece_record import PieceRecord
+from pipeline.domains.music.render.staves import analyse_key
+from pipeline.records import Symbols
 
 if TYPE_CHECKING:
     from music21.stream import Measure, Score, Voice
@@ -23,36 +25,36 @@ QUARTERS_PER_MINUTE = 80
 TICKS_PER_QUARTER = 480
 _VELOCITIES = (84, 74, 74, 80)
 _FIFTHS_BELOW = {False: 3, True: 2}
-"""How far down the line of fifths from a major (False) or minor key's signature notes are spelled."""
-_PRINTED = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Lengths that one note or rest can have, in sixteenths."""
+"""The lowest note on the line of fifths in a major (False) and minor key, counted down from its signature."""
+_PRINTABLE_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Lengths of a single note or rest, in sixteenths."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChoraleRecord(PieceRecord):
-    """A finished chorale; `step` is its grid: 16, 8 or 4."""
+    """A finished chorale. `step` is its grid: steps of a whole note."""
 
     step: int = 16
 
     @classmethod
-    def of(
-        cls, name: str, symbols: tuple[str, ...], chorale: Chorale, step: int, metadata: Mapping[str, str]
+    def of_chorale(
+        cls, name: str, symbols: Symbols, chorale: Chorale, step: int, metadata: Mapping[str, str]
     ) -> "ChoraleRecord":
-        """The record with its notes."""
+        """The record of a chorale with its piece."""
         metadata = {**metadata, "step": str(step)}
         return cls(name, symbols, metadata, piece=to_piece(chorale, step // 4), step=step)
 
     def to_score(self) -> "Score":
-        """A choir score on two staves, in the key that music21 hears."""
-        return choir_score(from_text(self.text), self.step // 4)
+        """Write the chorale as a choir score on two staves, in the key that music21 finds."""
+        return choir_score(parse_chorale(self.text), self.step // 4)
 
     def performance(self, seed: str) -> Performance:
-        """By four singers."""
+        """Perform the chorale by four singers."""
         return perform_piece(self.piece, seed)
 
 
 def to_piece(chorale: Chorale, steps_per_quarter: int) -> Piece:
-    """The notes of the four voices, with the bars that are guessed."""
+    """The piece of the four voices, with estimated bars."""
     ticks = TICKS_PER_QUARTER // steps_per_quarter
     notes = (
         NoteEvent(note.onset * ticks, note.pitch, note.length * ticks, _VELOCITIES[note.voice], note.voice)
@@ -69,46 +71,53 @@ def to_piece(chorale: Chorale, steps_per_quarter: int) -> Piece:
     )
 
 
-def heard_key(chorale: Chorale) -> Key:
-    """The key by music21's analysis of how long each pitch class sounds."""
-    from music21 import note, stream
-
-    heard = stream.Stream()
-    for each in chorale.notes:
-        heard.append(note.Note(each.pitch, quarterLength=each.length / 4))
-    found = heard.analyze("key")
-    sharps = found.sharps - 12 * (found.sharps > 7) + 12 * (found.sharps < -7)
-    return Key(0, sharps, found.mode == "minor")
+def detect_chorale_key(chorale: Chorale) -> Key:
+    """The key that music21 finds, with at most seven sharps or flats."""
+    sharps, minor = analyse_key((note.pitch, note.length / 4) for note in chorale.notes)
+    return Key(0, sharps - 12 * (sharps > 7) + 12 * (sharps < -7), minor)
 
 
-def spelled(pitch: int, key: Key) -> str:
-    """A note's name for music21, as the key has it, or as its dominants and leading notes do.
+def spell(pitch: int, key: Key) -> str:
+    """The name of a MIDI pitch for music21: the spelling in the key, its dominants and leading notes.
 
-    >>> spelled(68, Key(0, 0, minor=True)), spelled(70, Key(0, -3)), spelled(59, Key(0, -7))
+    >>> spell(68, Key(0, 0, minor=True)), spell(70, Key(0, -3)), spell(59, Key(0, -7))
     ('G#4', 'B-4', 'C-4')
     """
     lowest = key.sharps - _FIFTHS_BELOW[key.minor]
-    place = lowest + (7 * pitch - lowest) % 12 + 1
-    alteration = place // 7
+    fifths = lowest + (7 * pitch - lowest) % 12 + 1
+    alteration = fifths // 7
     sign = "#" * alteration + "-" * -alteration
-    return f"{'FCGDAEB'[place % 7]}{sign}{(pitch - alteration) // 12 - 1}"
+    return f"{'FCGDAEB'[fifths % 7]}{sign}{(pitch - alteration) // 12 - 1}"
 
 
 def choir_score(chorale: Chorale, steps_per_quarter: int) -> "Score":
-    """Soprano and alto on one staff, tenor and bass on the other."""
+    """A score with soprano and alto on one staff, tenor and bass on the other."""
     from music21 import layout, stream
 
-    key, bars = heard_key(chorale), guess_bars(chorale, steps_per_quarter)
+    key, bars = detect_chorale_key(chorale), guess_bars(chorale, steps_per_quarter)
     score = stream.Score()
     for number in (0, 2):
-        score.insert(0, _Staff(chorale, number, key, bars, steps_per_quarter).engraved())
+        score.insert(0, _StaffWriter(chorale, number, key, bars, steps_per_quarter).write())
     score.insert(0, layout.StaffGroup(list(score.parts), symbol="bracket", barTogether=True))
     return score
 
 
+class _PrintedNote(NamedTuple):
+    """A printed note, or a rest, with start and stop in sixteenths.
+
+    A sounding note may be printed as several tied ones: `is_start` and `is_end` mark the first and the last.
+    """
+
+    pitch: int | None
+    start: int
+    stop: int
+    is_start: bool = True
+    is_end: bool = True
+
+
 @dataclass(frozen=True)
-class _Staff:
-    """Two voices from number `first` on."""
+class _StaffWriter:
+    """Writes two voices, number `first` and the next, on one staff."""
 
     chorale: Chorale
     first: int
@@ -118,10 +127,11 @@ class _Staff:
 
     @cached_property
     def sixteenths(self) -> int:
-        """Of a step."""
+        """Sixteenths of a step."""
         return 4 // self.steps_per_quarter
 
-    def engraved(self) -> "Staff":
+    def write(self) -> "Staff":
+        """The staff with its measures and beams."""
         from music21 import bar, clef, instrument, key, meter, stream
 
         staff = stream.Part()
@@ -132,7 +142,7 @@ class _Staff:
         lines = [4 * line for line in self.bars.lines(-(-length // 4))]
         first = 0 if self.bars.upbeat else 1
         for number, (start, stop) in enumerate(pairwise([*lines, length]), start=first):
-            measure = self._measure(number, start, stop)
+            measure = self._write_measure(number, start, stop)
             if start == 0:
                 measure.insert(0, clef.TrebleClef() if self.first == 0 else clef.BassClef())
                 measure.insert(0, key.KeySignature(self.key.sharps))
@@ -144,68 +154,67 @@ class _Staff:
         staff.makeBeams(inPlace=True, setStemDirections=False)
         return staff
 
-    def _measure(self, number: int, start: int, stop: int) -> "Measure":
+    def _write_measure(self, number: int, start: int, stop: int) -> "Measure":
         from music21 import stream
 
         measure = stream.Measure(number=number)
         for voice, stem in ((self.first, "up"), (self.first + 1, "down")):
-            measure.insert(0, self._voice(voice, stem, start, stop))
+            measure.insert(0, self._write_voice(voice, stem, start, stop))
         return measure
 
-    def _voice(self, number: int, stem: str, start: int, stop: int) -> "Voice":
-        """What a voice has between two bar lines, in sixteenths."""
+    def _write_voice(self, number: int, stem: str, start: int, stop: int) -> "Voice":
+        """The notes and rests of a voice between two bar lines, given in sixteenths."""
         from music21 import note, stream, tie
 
         voice = stream.Voice(id=str(number % 2 + 1))
-        for pitch, first, last, begins, ends in self._printed(number, start, stop):
-            if pitch is None:
+        for each in self._split_notes(number, start, stop):
+            if each.pitch is None:
                 made = note.Rest()
             else:
-                made = note.Note(spelled(pitch, self.key), stemDirection=stem)
-                if not (begins and ends):
-                    made.tie = tie.Tie("start" if begins else "stop" if ends else "continue")
-            made.quarterLength = (last - first) / 4
-            voice.insert((first - start) / 4, made)
+                made = note.Note(spell(each.pitch, self.key), stemDirection=stem)
+                if not (each.is_start and each.is_end):
+                    made.tie = tie.Tie("start" if each.is_start else "stop" if each.is_end else "continue")
+            made.quarterLength = (each.stop - each.start) / 4
+            voice.insert((each.start - start) / 4, made)
         return voice
 
-    def _printed(
-        self, number: int, start: int, stop: int
-    ) -> Iterator[tuple[int | None, int, int, bool, bool]]:
-        """Pitch, None for a rest, start and stop of each printed note; whether the heard one begins and ends
-        with it."""
+    def _split_notes(self, number: int, start: int, stop: int) -> Iterator[_PrintedNote]:
+        """Split the notes and rests of a voice into printable lengths."""
         reached = start
-        for each in self._inside(number, start, stop):
-            if each.onset > reached:
-                for first, last in _printable(reached, each.onset):
-                    yield None, first, last, True, True
-            first_inside, last_inside = max(each.onset, start), min(each.onset + each.length, stop)
-            for first, last in _printable(first_inside, last_inside):
-                yield each.pitch, first, last, first == each.onset, last == each.onset + each.length
-            reached = last_inside
-        for first, last in _printable(reached, stop):
-            yield None, first, last, True, True
+        for each in self._find_notes(number, start, stop):
+            end = each.onset + each.length
+            for first, last in _split_length(reached, max(each.onset, reached)):
+                yield _PrintedNote(None, first, last)
+            for first, last in _split_length(max(each.onset, start), min(end, stop)):
+                yield _PrintedNote(each.pitch, first, last, first == each.onset, last == end)
+            reached = min(end, stop)
+        for first, last in _split_length(reached, stop):
+            yield _PrintedNote(None, first, last)
 
-    def _inside(self, number: int, start: int, stop: int) -> Iterator[VoiceNote]:
+    def _find_notes(self, number: int, start: int, stop: int) -> Iterator[VoiceNote]:
+        """Yield the notes of a voice that sound between two times, with times in sixteenths."""
         for note in self.chorale.notes:
             scaled = note._replace(onset=note.onset * self.sixteenths, length=note.length * self.sixteenths)
             if note.voice == number and scaled.onset < stop and scaled.onset + scaled.length > start:
                 yield scaled
 
 
-def _printable(start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Lengths that can be printed, where quarters start on quarters or at least on eighths.
+def _split_length(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Split an interval of sixteenths into printable lengths.
 
-    >>> list(_printable(0, 5)), list(_printable(2, 6)), list(_printable(3, 7))
+    Quarters start on quarters, or at least on eighths.
+
+    >>> list(_split_length(0, 5)), list(_split_length(2, 6)), list(_split_length(3, 7))
     ([(0, 4), (4, 5)], [(2, 6)], [(3, 4), (4, 7)])
     """
     while start < stop:
         length = stop - start
         on_grid = start % 4 == 0 or (start % 2 == 0 and length <= 4) or start % 4 + length <= 4
-        if length in _PRINTED and on_grid:
+        if length in _PRINTABLE_LENGTHS and on_grid:
             last = stop
         elif start % 4:
             last = min(stop, start + 4 - start % 4)
         else:
-            last = start + max(each for each in _PRINTED if each < length or each == length)
+            last = start + max(each for each in _PRINTABLE_LENGTHS if each <= length)
         yield start, last
         start = last

@@ -1,40 +1,41 @@
-"""Are the tunes new: the longest melody fragment shared with a training tune, and the nearest training tune.
+"""Whether tunes are new: their longest melody fragment in a training tune, and the nearest training tune.
 
-Melodies are compared by their letters (see `likeness`), so neither key, octave, unit of length nor bar lines
-matter. A fragment of n letters has n + 1 notes.
+Melodies are compared by their codes (see `melody.py`), so key, octave, unit of length and bar lines do not
+matter. A fragment of n codes has n + 1 notes.
 
-The distance of two tunes is the Levenshtein distance of their letters over the length of the longer, from 0
-to 1 (V. Levenshtein, Soviet Physics Doklady 10 (1966) 707). Held-out real tunes stand beside the samples:
-tunes of one tradition share turns of phrase, and that is no copying.
+The distance of two tunes is the Levenshtein distance of their codes over the length of the longer one, from 0
+to 1 (V. Levenshtein, Soviet Physics Doklady 10 (1966) 707). Held-out real tunes are measured, too: tunes of
+one tradition share phrases, and that is no copying.
 """
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from pipeline.domains.music.compare.likeness import LETTERS, melody_letters
+from pipeline.domains.music.compare.melody import MELODY_CODES, encode_melody
 from pipeline.evaluation.exact_matches import find_matches
+from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
 from pipeline.evaluation.plots import spread
 from pipeline.records import QUALITY, DomainOutput, Record, References, Rejection, ReportSection
 
-REAL, SAMPLES = "held-out real", "samples"
 MIN_NOTES = 16
-"""A shorter fragment is a turn of phrase, never a copy: two bars of a reel."""
+"""Notes of a copy, at least: two bars of a reel. A shorter fragment is a common phrase."""
 USUAL_SHARE = 0.95
-"""The longest fragments of so many held-out real tunes are no copies either."""
+"""Share of held-out real tunes whose longest fragment is not called a copy."""
 MIN_REAL = 20
-"""Fewer real tunes do not tell what is usual."""
-CHANCE = 0.01
-"""Significance level of a share of copies that is larger than that of real tunes."""
-MANY_COPIES = 0.2
-"""A warning comes where the share of copies is greater by this in the samples than in held-out real tunes."""
-AT_ONCE = 256
-"""Tunes whose distances to all training tunes are in memory at a time."""
+"""Held-out real tunes that say what is usual, at least."""
+SIGNIFICANCE = 0.01
+"""Significance level of the test that samples are copies more often than held-out real tunes."""
+MIN_EXCESS = 0.2
+"""Difference of the shares of copies in samples and held-out real tunes, at least, for a warning."""
+BATCH_SIZE = 256
+"""Tunes whose distances to all training tunes are in memory at once."""
 COLUMNS = (
     "group", "tune", "notes", "longest_fragment_notes", "from_note", "fragment_in", "fragment_title",
     "nearest", "nearest_title", "nearest_distance", "copied",
@@ -42,220 +43,284 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
-    """How near one tune comes to the training tunes: `fragment` notes from its note `start` (from 1) on stand
-    in the tune `fragment_in`; of all, `nearest` is the nearest, at `distance`."""
+class TrainingOverlap:
+    """The overlap of one tune with the training tunes.
+
+    `fragment_notes` notes from note `start` (from 1) on are also in the tune `fragment_in`. Of all training
+    tunes, `nearest` is the nearest, at `distance`.
+    """
 
     tune: Record
     notes: int
-    fragment: int
+    fragment_notes: int
     start: int
     fragment_in: Record | None
-    nearest: Record | None
+    nearest: Record
     distance: float
 
 
 @dataclass(frozen=True, slots=True)
-class Melodies:
-    """What is compared: the letters of a record's melody, each below `count`; and what a record and a note
-    of its melody are called."""
+class MelodyEncoding:
+    """How the records of a domain are compared, and what they are called.
 
-    letters: Callable[[Record], np.ndarray]
+    Parameters
+    ----------
+    encode
+        The codes of a record's melody, uint8 ``(notes - 1,)``, each below `code_count`; none where the record
+        has no melody.
+    kind
+        The noun for a record, such as "tune".
+    code_count
+        The number of codes.
+    note
+        The noun for a note of the melody.
+    """
+
+    encode: Callable[[Record], np.ndarray]
     kind: str
-    count: int = LETTERS
+    code_count: int = MELODY_CODES
     note: str = "note"
 
+    @property
+    def notes(self) -> str:
+        """The noun for several notes."""
+        return f"{self.note}s"
 
-TUNES = Melodies(lambda record: melody_letters(record.text), "tune")
+
+TUNES = MelodyEncoding(lambda record: encode_melody(record.text), "tune")
+Overlaps = Mapping[str, Sequence[TrainingOverlap]]
+"""The overlaps of all tunes by the name of their group."""
 
 
-def audit(
+def audit_originality(
     records: Sequence[Record], references: References, out_dir: Path, max_copy_notes: int | None,
-    melodies: Melodies = TUNES,
+    encoding: MelodyEncoding = TUNES,
 ) -> tuple[list[Record], DomainOutput]:  # fmt: skip
-    """The tunes to keep, copies among them flagged, and what is to be told; writes `originality.tsv`.
+    """Compare samples with the training tunes, flag copies or drop them, and write `originality.tsv`.
 
-    Tunes that share more than `max_copy_notes` notes in a row with a training tune are dropped; with None
-    they are only flagged, from the length on that few held-out real tunes reach.
+    Parameters
+    ----------
+    records
+        The samples.
+    references
+        Their references: the training tunes, and held-out real ones.
+    out_dir
+        The folder for the table and the plots.
+    max_copy_notes
+        Tunes that share more notes in a row with a training tune are dropped. None: they are only flagged,
+        where they share more than nearly all held-out real tunes do.
+    encoding
+        How records are compared.
+
+    Returns
+    -------
+    tuple of list of Record and DomainOutput
+        The tunes to keep, with the metadata `nearest`, `nearest_distance` and `copied`; and the findings.
     """
-    training, kind = list(_distinct(references, melodies)), melodies.kind
-    notes = f"{melodies.note}s"
+    training = list(_encode_training(references, encoding))
     if not training or not records:
         return list(records), DomainOutput()
     groups = {SAMPLES: records, **references.groups}
-    found = {name: _likenesses(group, training, melodies) for name, group in groups.items() if group}
-    limit = max_copy_notes if max_copy_notes is not None else usual_limit(found.get(REAL, ()))
-    kept, rejections = [], []
-    for each in found[SAMPLES]:
-        copied = each.fragment > limit
-        if copied and max_copy_notes is not None:
-            what = f"{each.fragment} {notes} in a row stand in {_name(each.fragment_in)}"
-            rejections.append(Rejection(each.tune.id, "copied", what))
-        else:
-            kept.append(_flagged(each, copied, notes))
-    table = _write_table(found, limit, out_dir / "originality.tsv")
-    fragments = {name: [each.fragment for each in group] for name, group in found.items()}
-    distances = {name: [each.distance for each in group] for name, group in found.items()}
-    real = f"training {kind}"
-    plots = (
-        spread(fragments, f"longest melody fragment in a {real}, {notes}", out_dir / "copied_notes.svg"),
-        spread(distances, f"melodic distance to the nearest {real}", out_dir / f"nearest_{kind}.svg"),
-    )
-    line = _verdict(found, limit, kind, notes)
-    warned = () if max_copy_notes is not None else tuple(_warn(found, limit, kind))
-    caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {notes}."
+    overlaps = {name: _find_overlaps(group, training, encoding) for name, group in groups.items() if group}
+    limit = find_copy_limit(overlaps.get(REAL, ())) if max_copy_notes is None else max_copy_notes
+    drops = max_copy_notes is not None
+    kept = [
+        _flag(each, limit, encoding) for each in overlaps[SAMPLES] if not (drops and _copies(each, limit))
+    ]
+    rejections = [_reject(each, encoding) for each in overlaps[SAMPLES] if drops and _copies(each, limit)]
+    table = _write_table(overlaps, limit, out_dir / "originality.tsv")
+    plots = _draw(overlaps, encoding, out_dir)
+    line, kind = _conclude(overlaps, limit, encoding), encoding.kind
+    warnings = () if drops else tuple(_list_warnings(overlaps, limit, kind))
+    caption = f"{line}. In any key and octave. A copy is a fragment of more than {limit} {encoding.notes}."
     return kept, DomainOutput(
         sections=(
-            ReportSection(f"Are the {kind}s new", plots, caption, part=QUALITY),
+            ReportSection(f"Originality of the {kind}s", plots, caption, part=QUALITY),
             ReportSection(f"Nearest training {kind}s", (table,)),
         ),
-        summary=(*warned, line, _distances_told(distances, kind)),
+        summary=(*warnings, line, _describe_distances(overlaps, kind)),
         conclusions=(line,),
-        warnings=warned,
-        figures=_figures(found, limit, kind, notes),
+        warnings=warnings,
+        figures=_collect_figures(overlaps, limit, encoding),
         files=(table, *plots),
         rejections=tuple(rejections),
     )
 
 
-def usual_limit(real: Sequence[Likeness]) -> int:
-    """The longest fragment that is usual: what `USUAL_SHARE` of held-out real tunes do not exceed."""
+def find_copy_limit(real: Sequence[TrainingOverlap]) -> int:
+    """The notes of a fragment that is no copy, at most: `USUAL_SHARE` of held-out real tunes have no more."""
     if len(real) < MIN_REAL:
         return 2 * MIN_NOTES
-    usual = np.quantile([each.fragment for each in real], USUAL_SHARE, method="higher")
+    usual = np.quantile([each.fragment_notes for each in real], USUAL_SHARE, method="higher")
     return max(MIN_NOTES, int(usual))
 
 
-def _distinct(references: References, melodies: Melodies) -> Iterator[tuple[Record, np.ndarray]]:
-    """The training tunes with a melody, each once: in another key it has the same letters."""
+def _encode_training(references: References, encoding: MelodyEncoding) -> Iterator[tuple[Record, np.ndarray]]:
+    """Yield the training tunes that have a melody, without those that have the codes of one before."""
     seen: set[bytes] = set()
     for record in references.training():
-        letters = melodies.letters(record)
-        if len(letters) and letters.tobytes() not in seen:
-            seen.add(letters.tobytes())
-            yield record, letters
+        codes = encoding.encode(record)
+        if len(codes) and codes.tobytes() not in seen:
+            seen.add(codes.tobytes())
+            yield record, codes
 
 
-def _likenesses(
-    group: Sequence[Record], training: Sequence[tuple[Record, np.ndarray]], melodies: Melodies
-) -> list[Likeness]:
-    queries = [melodies.letters(record) for record in group]
-    texts = [letters for _, letters in training]
-    batches = list(find_matches(queries, lambda: texts, melodies.count))
-    lengths, starts, where = (
+def _find_overlaps(
+    group: Sequence[Record], training: Sequence[tuple[Record, np.ndarray]], encoding: MelodyEncoding
+) -> list[TrainingOverlap]:
+    queries = [encoding.encode(record) for record in group]
+    melodies = [codes for _, codes in training]
+    batches = list(find_matches(queries, lambda: melodies, encoding.code_count))
+    lengths, starts, texts = (
         np.concatenate([getattr(batch, name) for batch in batches]) for name in ("length", "start", "text")
     )
-    likenesses = []
-    for number, (nearest, distance) in enumerate(_nearest(queries, texts)):
-        at, length = int(where[number]), int(lengths[number])
-        likenesses.append(Likeness(
-            tune=group[number], notes=len(queries[number]) + 1, fragment=length + 1 if length else 0,
-            start=int(starts[number]) + 1, fragment_in=training[at][0] if at >= 0 else None,
+    overlaps = []
+    for number, (nearest, distance) in enumerate(_find_nearest(queries, melodies)):
+        text, length = int(texts[number]), int(lengths[number])
+        overlaps.append(TrainingOverlap(
+            tune=group[number], notes=len(queries[number]) + 1, fragment_notes=length + 1 if length else 0,
+            start=int(starts[number]) + 1, fragment_in=training[text][0] if text >= 0 else None,
             nearest=training[nearest][0], distance=distance,
         ))  # fmt: skip
-    return likenesses
+    return overlaps
 
 
-def _nearest(melodies: Sequence[np.ndarray], texts: Sequence[np.ndarray]) -> Iterator[tuple[int, float]]:
-    """For each melody the number of the nearest text, and the distance."""
-    choices = [text.tobytes() for text in texts]
-    for first in range(0, len(melodies), AT_ONCE):
-        queries = [melody.tobytes() for melody in melodies[first : first + AT_ONCE]]
+def _find_nearest(
+    queries: Sequence[np.ndarray], melodies: Sequence[np.ndarray]
+) -> Iterator[tuple[int, float]]:
+    """Yield for each query the number of the nearest melody, and the distance."""
+    choices = [melody.tobytes() for melody in melodies]
+    for first in range(0, len(queries), BATCH_SIZE):
+        batch = [query.tobytes() for query in queries[first : first + BATCH_SIZE]]
         distances = cdist(
-            queries, choices, scorer=Levenshtein.normalized_distance, dtype=np.float32, workers=-1
+            batch, choices, scorer=Levenshtein.normalized_distance, dtype=np.float32, workers=-1
         )
         for row in distances:
             best = int(row.argmin())
             yield best, float(row[best])
 
 
-def _flagged(each: Likeness, copied: bool, notes: str) -> Record:
-    metadata = {"nearest": _name(each.nearest), "nearest_distance": f"{each.distance:.2f}"}
-    if copied:
-        metadata["copied"] = f"{each.fragment} {notes} in a row of {_name(each.fragment_in)}"
+def _copies(each: TrainingOverlap, limit: int) -> bool:
+    return each.fragment_notes > limit
+
+
+def _reject(each: TrainingOverlap, encoding: MelodyEncoding) -> Rejection:
+    detail = f"{each.fragment_notes} {encoding.notes} in a row are in {_find_title(each.fragment_in)}"
+    return Rejection(each.tune.id, "copied", detail)
+
+
+def _flag(each: TrainingOverlap, limit: int, encoding: MelodyEncoding) -> Record:
+    metadata = {"nearest": _find_title(each.nearest), "nearest_distance": f"{each.distance:.2f}"}
+    if _copies(each, limit):
+        source = _find_title(each.fragment_in)
+        metadata["copied"] = f"{each.fragment_notes} {encoding.notes} in a row of {source}"
     return replace(each.tune, metadata={**each.tune.metadata, **metadata})
 
 
-def _name(record: Record | None) -> str:
+def _find_title(record: Record | None) -> str:
     return "" if record is None else record.metadata.get("title") or record.id
 
 
-def _write_table(found: Mapping[str, Sequence[Likeness]], limit: int, path: Path) -> Path:
+def _write_table(overlaps: Overlaps, limit: int, path: Path) -> Path:
     with path.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(COLUMNS)
-        for group, likenesses in found.items():
-            for each in likenesses:
-                inside, nearest = each.fragment_in, each.nearest
+        for group, of_group in overlaps.items():
+            for each in of_group:
+                source, nearest = each.fragment_in, each.nearest
                 rows.writerow((
-                    group, each.tune.id, each.notes, each.fragment, each.start,
-                    inside.id if inside else "", _name(inside), nearest.id if nearest else "", _name(nearest),
-                    f"{each.distance:.3f}", "yes" if each.fragment > limit else "",
+                    group, each.tune.id, each.notes, each.fragment_notes, each.start,
+                    source.id if source else "", _find_title(source), nearest.id, _find_title(nearest),
+                    f"{each.distance:.3f}", "yes" if _copies(each, limit) else "",
                 ))  # fmt: skip
     return path
 
 
-def _share_copied(likenesses: Sequence[Likeness], limit: int) -> float:
-    return sum(each.fragment > limit for each in likenesses) / len(likenesses)
-
-
-def _verdict(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, notes: str) -> str:
-    copies = sum(each.fragment > limit for each in found[SAMPLES])
-    line = f"originality: {copies} of {len(found[SAMPLES])} {kind}s have over {limit} {notes} in a row from"
-    line += " one"
-    if len(found.get(REAL, ())) < MIN_REAL:
-        return f"{line} training {kind} (too few held-out real {kind}s to compare with)"
-    size, held_out = len(found[SAMPLES]), f"held-out real {kind}s"
-    real, of_real = sum(each.fragment > limit for each in found[REAL]), len(found[REAL])
-    if not _is_more(size, size, real, of_real):
-        compared = f" (too few {kind}s to compare with {held_out}, {real / of_real:.0%})"
-    elif copies / size <= real / of_real:
-        compared = f", no more than {held_out} do ({real / of_real:.0%})"
-    elif _is_more(copies, size, real, of_real):
-        compared = f", more than {held_out} do ({real / of_real:.0%})"
-    else:
-        compared = f": no difference found from {held_out} ({real / of_real:.0%})"
-    return f"{line} training {kind}{compared}"
-
-
-def _warn(found: Mapping[str, Sequence[Likeness]], limit: int, kind: str) -> Iterator[str]:
-    """A line to read before all others where many samples are copies and few held-out real tunes are."""
-    real = found.get(REAL, ())
-    if len(real) < MIN_REAL:
-        return
-    copies, usual = (sum(each.fragment > limit for each in group) for group in (found[SAMPLES], real))
-    share, real_share = copies / len(found[SAMPLES]), usual / len(real)
-    if share >= real_share + MANY_COPIES and _is_more(copies, len(found[SAMPLES]), usual, len(real)):
-        yield (
-            f"{share:.0%} of the {kind}s copy the training data (held-out real {kind}s {real_share:.0%}); "
-            f"domain.max_copy_notes={limit} drops such {kind}s"
-        )
-
-
-def _is_more(copies: int, size: int, other_copies: int, other_size: int) -> bool:
-    """Whether a share is larger than another one, by Fisher's exact test, one-sided."""
-    # SciPy takes a while to load.
-    from scipy.stats import hypergeom
-
-    drawn = hypergeom(size + other_size, copies + other_copies, size)
-    return bool(drawn.sf(copies - 1) < CHANCE)
-
-
-def _distances_told(distances: Mapping[str, Sequence[float]], kind: str) -> str:
-    """How far the nearest training tunes are, of the samples and of every other group."""
-    told = [f"{name} {np.median(each):.2f}" for name, each in distances.items()]
+def _draw(overlaps: Overlaps, encoding: MelodyEncoding, out_dir: Path) -> tuple[Path, Path]:
+    fragments = {name: [each.fragment_notes for each in group] for name, group in overlaps.items()}
+    distances = {name: [each.distance for each in group] for name, group in overlaps.items()}
+    kind, notes = encoding.kind, encoding.notes
     return (
-        f"median distance to the nearest training {kind}, 0 the same and 1 nothing alike: {', '.join(told)}"
+        spread(
+            fragments, f"longest melody fragment in a training {kind}, {notes}", out_dir / "copied_notes.svg"
+        ),
+        spread(
+            distances, f"melodic distance to the nearest training {kind}", out_dir / f"nearest_{kind}.svg"
+        ),
     )
 
 
-def _figures(
-    found: Mapping[str, Sequence[Likeness]], limit: int, kind: str, notes: str
+class _CopyCount(NamedTuple):
+    """The copies among the tunes of a group."""
+
+    copies: int
+    size: int
+
+    @property
+    def share(self) -> float:
+        return self.copies / self.size
+
+    def exceeds(self, other: "_CopyCount") -> bool:
+        """Whether the share is larger than another one, by Fisher's exact test, one-sided."""
+        # SciPy takes a while to load.
+        from scipy.stats import hypergeom
+
+        drawn = hypergeom(self.size + other.size, self.copies + other.copies, self.size)
+        return bool(drawn.sf(self.copies - 1) < SIGNIFICANCE)
+
+
+def _count_copies(overlaps: Sequence[TrainingOverlap], limit: int) -> _CopyCount:
+    return _CopyCount(sum(_copies(each, limit) for each in overlaps), len(overlaps))
+
+
+def _conclude(overlaps: Overlaps, limit: int, encoding: MelodyEncoding) -> str:
+    """How many samples are copies, and whether more of them are than of held-out real tunes."""
+    kind, samples = encoding.kind, _count_copies(overlaps[SAMPLES], limit)
+    line = (
+        f"originality: {samples.copies} of {samples.size} {kind}s have over {limit} {encoding.notes} in a "
+        f"row from one training {kind}"
+    )
+    if len(overlaps.get(REAL, ())) < MIN_REAL:
+        return f"{line} (too few held-out real {kind}s to compare with)"
+    real, held_out = _count_copies(overlaps[REAL], limit), f"held-out real {kind}s"
+    if not _CopyCount(samples.size, samples.size).exceeds(real):
+        return f"{line} (too few {kind}s to compare with {held_out}, {real.share:.0%})"
+    if samples.share <= real.share:
+        return f"{line}, no more than {held_out} do ({real.share:.0%})"
+    if samples.exceeds(real):
+        return f"{line}, more than {held_out} do ({real.share:.0%})"
+    return f"{line}: no difference found from {held_out} ({real.share:.0%})"
+
+
+def _list_warnings(overlaps: Overlaps, limit: int, kind: str) -> Iterator[str]:
+    """Yield a warning where many more samples than held-out real tunes are copies."""
+    if len(overlaps.get(REAL, ())) < MIN_REAL:
+        return
+    samples, real = (_count_copies(overlaps[name], limit) for name in (SAMPLES, REAL))
+    if samples.share >= real.share + MIN_EXCESS and samples.exceeds(real):
+        yield (
+            f"{samples.share:.0%} of the {kind}s copy the training data (held-out real {kind}s "
+            f"{real.share:.0%}); domain.max_copy_notes={limit} drops such {kind}s"
+        )
+
+
+def _describe_distances(overlaps: Overlaps, kind: str) -> str:
+    medians = [
+        f"{name} {np.median([each.distance for each in group]):.2f}" for name, group in overlaps.items()
+    ]
+    return (
+        f"median distance to the nearest training {kind}, from 0 (identical) to 1 (nothing in common): "
+        f"{', '.join(medians)}"
+    )
+
+
+def _collect_figures(
+    overlaps: Overlaps, limit: int, encoding: MelodyEncoding
 ) -> dict[str, float | str | None]:
-    figures: dict[str, float | str | None] = {f"copy limit, {notes}": limit}
+    figures: dict[str, float | str | None] = {f"copy limit, {encoding.notes}": limit}
     for name in (SAMPLES, REAL):
-        if name in found:
-            figures[f"copied, {name}"] = _share_copied(found[name], limit)
-            distances = [each.distance for each in found[name]]
-            figures[f"median distance to the nearest {kind}, {name}"] = float(np.median(distances))
+        if name in overlaps:
+            figures[f"copied, {name}"] = _count_copies(overlaps[name], limit).share
+            distances = [each.distance for each in overlaps[name]]
+            figures[f"median distance to the nearest {encoding.kind}, {name}"] = float(np.median(distances))
     return figures

@@ -1,4 +1,4 @@
-"""Plots of the structure of tunes: shares of tunes, their lengths in bars, and their keys."""
+"""Plots of the structure of tunes: shares of tunes with a property, lengths in bars, and keys."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,17 +15,17 @@ SHARES = (
     structure.ENDINGS,
 )  # fmt: skip
 KEYS_SHOWN = 14
-"""The commonest ones."""
+"""The commonest keys."""
 BINS = np.arange(0.5, structure.MAX_COUNTED_BARS + 1, 4)
 """Edges of the bins of lengths: 1 to 4 bars, 5 to 8, and so on."""
 CAPTION = (
-    "What players notice, as written: shares of the tunes of each group with 95% intervals, lengths in bars, "
-    "and keys. docs/explanation/tune-metrics.md defines each metric."
+    "The structure of tunes as notated: shares of the tunes of each group with 95% intervals, lengths in "
+    "bars, and keys. docs/explanation/tune-metrics.md defines each metric."
 )
 
 
 def draw_structure(by_name: Mapping[str, MetricResult], out_dir: Path) -> list[ReportSection]:
-    """The three plots, of tunes; none where these metrics were not measured."""
+    """Draw the plots of those metrics of structure that were measured."""
     shares = [by_name[name] for name in SHARES if name in by_name]
     files = [_draw_shares(shares, out_dir / "tune_structure.svg")] if shares else []
     if structure.BARS in by_name:
@@ -41,12 +41,12 @@ def _draw_shares(rows: Sequence[MetricResult], path: Path) -> Path:
     groups = list(dict.fromkeys(name for row in rows for name in row.groups))
     height = 0.8 / len(groups)
     for number, name in enumerate(groups):
-        found = [row.groups[name] for row in rows]
-        places = np.arange(len(rows)) + (number - (len(groups) - 1) / 2) * height
-        value = np.array([float(each.value) for each in found])
-        reach = INTERVAL_ERRORS * np.array([float(each.standard_error) for each in found])
-        below, above = np.minimum(reach, value), np.minimum(reach, 100 - value)
-        axes.barh(places, value, height, xerr=[below, above], color=colour(name), label=name,
+        estimates = [row.groups[name] for row in rows]
+        positions = np.arange(len(rows)) + (number - (len(groups) - 1) / 2) * height
+        value = np.array([float(each.value) for each in estimates])
+        half_width = INTERVAL_ERRORS * np.array([float(each.standard_error) for each in estimates])
+        below, above = np.minimum(half_width, value), np.minimum(half_width, 100 - value)
+        axes.barh(positions, value, height, xerr=[below, above], color=colour(name), label=name,
                   error_kw={"lw": 0.8, "ecolor": "#374151"})  # fmt: skip
     axes.set_yticks(range(len(rows)), [row.metric.name.removesuffix(" (%)") for row in rows])
     axes.invert_yaxis()
@@ -64,7 +64,7 @@ def _draw_bars(row: MetricResult, path: Path) -> Path:
         axes.stairs(100 * counts, BINS, color=colour(name), lw=1.6, label=name)
     axes.axvline(structure.MAX_USUAL_BARS + 0.5, color="#6b7280", lw=1, ls=(0, (5, 3)))
     axes.set_xticks(range(0, structure.MAX_COUNTED_BARS + 1, 8))
-    axes.set_xlabel(f"bars in a tune, as written ({structure.MAX_COUNTED_BARS}: that many or more)")
+    axes.set_xlabel(f"bars in a tune, as notated ({structure.MAX_COUNTED_BARS}: that many or more)")
     axes.set_ylabel("% of the tunes")
     axes.legend()
     return save_svg(figure, path)
@@ -73,12 +73,12 @@ def _draw_bars(row: MetricResult, path: Path) -> Path:
 def _draw_keys(row: MetricResult, path: Path) -> Path:
     figure = new_figure(7.2)
     axes = figure.subplots()
-    total = sum(estimate.value for estimate in row.groups.values())
+    total = np.sum([estimate.value for estimate in row.groups.values()], axis=0)
     common = [int(key) for key in np.argsort(-total, kind="stable")[:KEYS_SHOWN] if total[key]]
     width = 0.8 / len(row.groups)
     for number, (name, estimate) in enumerate(row.groups.items()):
-        places = np.arange(len(common)) + (number - (len(row.groups) - 1) / 2) * width
-        axes.bar(places, 100 * estimate.value[common], width, color=colour(name), label=name)
+        positions = np.arange(len(common)) + (number - (len(row.groups) - 1) / 2) * width
+        axes.bar(positions, 100 * estimate.value[common], width, color=colour(name), label=name)
     axes.set_xticks(range(len(common)), [structure.KEYS[key] for key in common])
     axes.set_ylabel("% of the tunes")
     axes.legend()

@@ -1,7 +1,7 @@
-"""Where the beats of a performance may be, so that it can be written down.
+"""Tracks the beats of a performance, so that it can be notated.
 
-The beat goes evenly and meets many loud onsets. Source: D. Ellis, "Beat tracking by dynamic programming",
-Journal of New Music Research 36 (2007) 51, with the onsets that MIDI knows in place of those heard.
+Beats are evenly spaced and coincide with many loud onsets. Source: D. Ellis, "Beat tracking by dynamic
+programming", Journal of New Music Research 36 (2007) 51, with onsets from MIDI instead of audio.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ import numpy as np
 from pipeline.domains.music.piece import NoteEvent, Piece, Tempo
 
 _FRAMES_PER_SECOND = 100
-_USUAL_S = 0.5
-"""People tap to music about so often."""
-_OCTAVES_AWAY = 0.9
-"""How far, as a standard deviation in octaves, the beat may lie from that."""
-_FASTEST_S, _SLOWEST_S = 0.25, 1.8
+_USUAL_PERIOD_S = 0.5
+"""The period at which people tap to music."""
+_PERIOD_OCTAVES = 0.9
+"""Standard deviation, in octaves, of the period of the beat from the usual one."""
+_MIN_PERIOD_S, _MAX_PERIOD_S = 0.25, 1.8
 _TIGHTNESS = 100.0
-"""How much evenness counts beside onsets, as in the source."""
+"""Weight of evenness against onsets, as in the source."""
 _BLUR_S = 0.02
-"""Notes of a chord are struck so far apart, as a standard deviation."""
+"""Standard deviation of the onsets of a chord."""
 TICKS_PER_QUARTER = 480
 
 
 def on_beats(piece: Piece) -> Piece:
-    """The piece with its quarter notes where its beats are found; it sounds as before, to a tick."""
+    """The piece with a quarter note for each of its beats, and the same sound to within a tick."""
     if not piece.notes:
         return piece
     onsets = piece.seconds([note.onset for note in piece.notes])
     ends = piece.seconds([note.end for note in piece.notes])
     beats = find_beats(onsets, np.array([note.velocity for note in piece.notes], float))
-    starts, stops = (np.rint(_quarters(times, beats) * TICKS_PER_QUARTER) for times in (onsets, ends))
+    starts, stops = (np.rint(_count_beats(times, beats) * TICKS_PER_QUARTER) for times in (onsets, ends))
     notes = sorted(
         NoteEvent(int(start), note.pitch, max(int(stop - start), 1), note.velocity, note.part)
         for note, start, stop in zip(piece.notes, starts, stops, strict=True)
@@ -44,21 +44,34 @@ def on_beats(piece: Piece) -> Piece:
 
 
 def find_beats(onsets: Sequence[float] | np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Beats in seconds, ascending, from no later than the first onset to no earlier than the last; two at
-    least."""
+    """Track the beats of a performance.
+
+    Parameters
+    ----------
+    onsets
+        Onsets of the notes in seconds, ``(notes,)``.
+    weights
+        Weights of the notes, such as velocities, ``(notes,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Two beats or more in seconds, ascending. The first is not later than the first onset, and the last
+        not earlier than the last onset.
+    """
     frames = np.rint(np.asarray(onsets) * _FRAMES_PER_SECOND).astype(np.int64)
     first = int(frames.min())
-    strength = _strength(frames - first, weights)
-    period = _period(strength)
-    found = _best_path(strength, period) + first
+    strength = _measure_strength(frames - first, weights)
+    period = _find_period(strength)
+    found = _find_best_path(strength, period) + first
     spacing = period if len(found) < 2 else int(np.median(np.diff(found)))
     before = np.arange(found[0] - spacing, first - spacing, -spacing)[::-1]
     after = np.arange(found[-1] + spacing, frames.max() + 2 * spacing, spacing)
     return np.concatenate([before, found, after]) / _FRAMES_PER_SECOND
 
 
-def _strength(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """How much is struck at each frame, ``(frames,)``, in standard deviations."""
+def _measure_strength(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The onset strength of each frame, ``(frames,)``, in standard deviations."""
     struck = np.bincount(frames, np.sqrt(weights), int(frames.max()) + _FRAMES_PER_SECOND)
     blur = _BLUR_S * _FRAMES_PER_SECOND
     kernel = np.exp(-0.5 * (np.arange(-8, 9) / blur) ** 2)
@@ -66,37 +79,38 @@ def _strength(frames: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return smooth / max(smooth.std(), 1e-9)
 
 
-def _period(strength: np.ndarray) -> int:
-    """Frames from beat to beat: the lag at which onsets meet onsets, near to how often people tap."""
-    lags = np.arange(round(_FASTEST_S * _FRAMES_PER_SECOND), round(_SLOWEST_S * _FRAMES_PER_SECOND) + 1)
+def _find_period(strength: np.ndarray) -> int:
+    """Frames from beat to beat: the lag of the highest autocorrelation, weighted towards the usual period."""
+    periods = _MIN_PERIOD_S * _FRAMES_PER_SECOND, _MAX_PERIOD_S * _FRAMES_PER_SECOND
+    lags = np.arange(round(periods[0]), round(periods[1]) + 1)
     centred = strength - strength.mean()
     size = 2 * len(centred)
-    likeness = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2, size)[: len(centred)]
-    likeness = np.concatenate([likeness, np.zeros(lags[-1])])[lags]
-    octaves = np.log2(lags / (_USUAL_S * _FRAMES_PER_SECOND))
-    return int(lags[np.argmax(likeness * np.exp(-0.5 * (octaves / _OCTAVES_AWAY) ** 2))])
+    autocorrelation = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2, size)[: len(centred)]
+    autocorrelation = np.concatenate([autocorrelation, np.zeros(lags[-1])])[lags]
+    octaves = np.log2(lags / (_USUAL_PERIOD_S * _FRAMES_PER_SECOND))
+    return int(lags[np.argmax(autocorrelation * np.exp(-0.5 * (octaves / _PERIOD_OCTAVES) ** 2))])
 
 
-def _best_path(strength: np.ndarray, period: int) -> np.ndarray:
-    """Frames of the beats that together are strongest and most even."""
+def _find_best_path(strength: np.ndarray, period: int) -> np.ndarray:
+    """Frames of the beats with the highest sum of strength and evenness."""
     steps = np.arange(-2 * period, -period // 2)
     costs = -_TIGHTNESS * np.log(-steps / period) ** 2
     score, back = strength.copy(), np.full(len(strength), -1)
     for frame in range(len(strength)):
-        places = frame + steps
-        reached = np.where(places >= 0, score[np.maximum(places, 0)] + costs, -np.inf)
-        best = int(reached.argmax())
-        if reached[best] > 0:
-            score[frame] += reached[best]
-            back[frame] = places[best]
+        earlier = frame + steps
+        scores = np.where(earlier >= 0, score[np.maximum(earlier, 0)] + costs, -np.inf)
+        best = int(scores.argmax())
+        if scores[best] > 0:
+            score[frame] += scores[best]
+            back[frame] = earlier[best]
     path = [int(len(score) - period + score[-period:].argmax())]
     while back[path[-1]] >= 0:
         path.append(int(back[path[-1]]))
     return np.array(path[::-1])
 
 
-def _quarters(times: np.ndarray, beats: np.ndarray) -> np.ndarray:
-    """Times in beats from the first one; past the last one the beat goes on as before it."""
+def _count_beats(times: np.ndarray, beats: np.ndarray) -> np.ndarray:
+    """Times in beats from the first beat. After the last beat, beats continue as before it."""
     numbers = np.arange(len(beats), dtype=float)
     beyond = np.maximum(times - beats[-1], 0) / (beats[-1] - beats[-2])
     return np.interp(times, beats, numbers) + beyond

@@ -1,111 +1,141 @@
 """Pieces as event symbols and back, by MidiTok's tokenizations.
 
-MIDILike is that of Performance RNN: keys struck and let go, their velocity, and time shifts, on a grid of
-hundredths of a second. The others stand on a grid of the piece's own quarter notes. Sources: Oore et al.,
-"This time with feeling", Neural Computing and Applications 32 (2020) 955; Fradet et al., "MidiTok" (2021).
+MIDILike is that of Performance RNN: note-on and note-off events, velocities, and time shifts on a grid of
+hundredths of a second. The others have a grid of the piece's quarter notes. Sources: Oore et al., "This time
+with feeling", Neural Computing and Applications 32 (2020) 955; Fradet et al., "MidiTok" (2021).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from pipeline.domains.music.piece import Meter, NoteEvent, Part, Piece, Tempo
 
 if TYPE_CHECKING:
-    from miditok import MusicTokenizer
+    from miditok import MusicTokenizer, TokSequence
 
 PERFORMED = "MIDILike"
 TOKENIZATIONS = (PERFORMED, "TSD", "REMI")
 LOWEST, HIGHEST = 21, 108
-"""The keys of a piano."""
+"""The lowest and the highest key of a piano."""
 STEPS_PER_SECOND = 100
 VELOCITIES = 32
-_COARSE = 4
-"""Steps a quarter for what lasts longer than a bar of four quarters."""
-_STRUCK = ("NoteOn_", "Pitch_")
+_COARSE_STEPS = 4
+"""Steps of a quarter in times longer than four quarters."""
+NOTE_STARTS = ("NoteOn_", "Pitch_")
+"""Beginnings of the events that start a note."""
 
 
 @dataclass(frozen=True)
 class EventTokens:
-    """One tokenization. `steps_per_quarter` is the grid of those that count quarter notes."""
+    """One tokenization. `steps_per_quarter` is the grid of those that measure time in quarter notes."""
 
     tokenization: str = PERFORMED
     steps_per_quarter: int = 12
 
     @property
     def in_seconds(self) -> bool:
-        """Whether time is that of the clock, not that of the beat."""
+        """Whether time is measured in seconds rather than in quarter notes."""
         return self.tokenization == PERFORMED
 
     @property
     def steps(self) -> int:
-        """Grid steps of a quarter note; a quarter lasts a second where time is that of the clock."""
+        """Grid steps of a quarter note, or of a second where time is measured in seconds."""
         return STEPS_PER_SECOND if self.in_seconds else self.steps_per_quarter
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """All symbols, in MidiTok's order."""
-        return tuple(name for name in _tokenizer(self).vocab if not name.startswith("PAD"))
+        return tuple(name for name in self._ids if not name.startswith("PAD"))
+
+    @property
+    def _ids(self) -> dict[str, int]:
+        # One vocabulary is a dictionary; MidiTok has lists of several for other tokenizations.
+        return cast("dict[str, int]", _build_tokenizer(self).vocab)
 
     def encode(self, piece: Piece) -> tuple[str, ...]:
-        """The events of a piece's keys on the grid; what is none of a piano's keys is left out."""
-        from symusic import Note, Score, TimeSignature, Track
+        """Encode the notes of a piece within the range of a piano, on the grid.
 
-        notes = on_grid(piece, self.steps, self.in_seconds)
-        score, track = Score(self.steps), Track()
+        Returns
+        -------
+        tuple of str
+            The events; none where the piece has no such notes.
+        """
+        from symusic.core import NoteTick, ScoreTick, TimeSignatureTick, TrackTick
+
+        notes = quantise_keys(piece, self.steps, self.in_seconds)
+        score, track = ScoreTick(self.steps), TrackTick()
         for onset, pitch, duration, velocity, _ in notes:
-            track.notes.append(Note(onset, duration, pitch, velocity))
+            track.notes.append(NoteTick(onset, duration, pitch, velocity))
         score.tracks.append(track)
         if not self.in_seconds:
             for meter in piece.meters:
                 at = round(meter.tick * self.steps / piece.ticks_per_quarter)
-                score.time_signatures.append(TimeSignature(at, meter.beats, meter.beat_type))
-        return tuple(_tokenizer(self)(score)[0].tokens) if notes else ()
+                score.time_signatures.append(TimeSignatureTick(at, meter.beats, meter.beat_type))
+        (sequence,) = cast("list[TokSequence]", _build_tokenizer(self)(score))
+        return tuple(cast("list[str]", sequence.tokens)) if notes else ()
 
     def decode(self, symbols: Iterable[str]) -> Piece:
-        """The piece that events tell of; a key that is let go without being struck, or never let go, is
-        passed over. Raises ValueError for what the tokenization cannot read."""
+        """Decode events to a piece.
+
+        A note-off without a note-on, and a note-on without a note-off, are ignored. Raises ValueError where
+        the tokenization cannot decode the events.
+        """
         from miditok import TokSequence
 
         try:
-            vocabulary = _tokenizer(self).vocab
-            score = _tokenizer(self).decode([TokSequence(ids=[vocabulary[name] for name in symbols])])
+            ids = self._ids
+            score = _build_tokenizer(self).decode([TokSequence(ids=[ids[name] for name in symbols])])
         except (IndexError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
-        notes = _of_keys(sorted(
+        notes = _merge_keys(sorted(
             NoteEvent(note.time, note.pitch, max(note.duration, 1), note.velocity)
             for track in score.tracks
             for note in track.notes
         ))  # fmt: skip
         if self.in_seconds:
-            return performance(notes)
+            return build_performance(notes)
         meters = tuple(Meter(each.time, each.numerator, each.denominator) for each in score.time_signatures)
         return Piece(tuple(notes), score.ticks_per_quarter, (Part("Piano"),), meters=meters)
 
     @property
     def order(self) -> dict[str, set[str]]:
-        """Which kinds of events may follow each kind."""
-        return _tokenizer(self).tokens_types_graph
+        """The kinds of events that may follow each kind."""
+        return _build_tokenizer(self).tokens_types_graph
 
     def count_notes(self, symbols: Iterable[str]) -> int:
-        """How many notes are struck."""
-        return sum(symbol.startswith(_STRUCK) for symbol in symbols)
+        """The number of notes."""
+        return sum(symbol.startswith(NOTE_STARTS) for symbol in symbols)
 
 
-def performance(notes: Iterable[NoteEvent]) -> Piece:
-    """Notes whose times are grid steps of the clock, as a piece that plays them so."""
+def build_performance(notes: Iterable[NoteEvent]) -> Piece:
+    """The piece of notes whose times are grid steps of seconds."""
     return Piece(tuple(notes), STEPS_PER_SECOND, (Part("Piano"),), tempos=(Tempo(0, 1_000_000),))
 
 
-def on_grid(piece: Piece, steps: int, in_seconds: bool) -> list[NoteEvent]:
-    """The piece as one player's keys on a grid of `steps` a quarter note, or a second.
+def quantise_keys(piece: Piece, steps: int, in_seconds: bool) -> list[NoteEvent]:
+    """Round the notes of a piece to a grid, as the keys of one piano play them.
 
-    Pedals become lengths. A key sounds once at a time: struck again, it ends before; struck twice at once,
-    it is one note. Drums, and pitches that a piano has not, are left out.
+    Pedals become lengths. A note ends at the latest when its key is struck again, and equal notes with one
+    onset are one note. Drums, and pitches outside the range of a piano, are left out.
+
+    Parameters
+    ----------
+    piece
+        The piece.
+    steps
+        Grid steps of a quarter note, or of a second with `in_seconds`.
+    in_seconds
+        Whether the grid is one of seconds.
+
+    Returns
+    -------
+    list of NoteEvent
+        The notes, with times in grid steps, sorted.
     """
     notes = sorted(
         note._replace(part=0)
@@ -115,44 +145,45 @@ def on_grid(piece: Piece, steps: int, in_seconds: bool) -> list[NoteEvent]:
     pedals = tuple(pedal._replace(part=0) for pedal in piece.pedals)
     keys = Piece(tuple(notes), piece.ticks_per_quarter, tempos=piece.tempos, pedals=pedals).without_pedals()
     onsets, ends = (
-        _steps(keys, [getattr(note, name) for note in keys.notes], steps, in_seconds)
+        _round_ticks(keys, [getattr(note, name) for note in keys.notes], steps, in_seconds)
         for name in ("onset", "end")
     )
-    return _of_keys(
+    return _merge_keys(
         NoteEvent(onset, note.pitch, max(end - onset, 1), note.velocity)
         for note, onset, end in zip(keys.notes, onsets, ends, strict=True)
     )
 
 
-def _of_keys(notes: Iterable[NoteEvent]) -> list[NoteEvent]:
-    """Notes in the order of their onsets as keys can strike them."""
+def _merge_keys(notes: Iterable[NoteEvent]) -> list[NoteEvent]:
+    """Merge equal notes of one onset, and end each note before its key is struck again; sorted."""
     struck: dict[int, dict[int, NoteEvent]] = {}
     for note in notes:
         same = struck.setdefault(note.pitch, {}).get(note.onset, note)
         struck[note.pitch][note.onset] = note._replace(
             duration=max(note.duration, same.duration), velocity=max(note.velocity, same.velocity)
         )
-    return sorted(note for times in struck.values() for note in _one_at_a_time(list(times.values())))
+    return sorted(note for times in struck.values() for note in _remove_overlaps(list(times.values())))
 
 
-def _steps(piece: Piece, ticks: Sequence[int], steps: int, in_seconds: bool) -> list[int]:
+def _round_ticks(piece: Piece, ticks: Sequence[int], steps: int, in_seconds: bool) -> list[int]:
     times = piece.seconds(ticks) if in_seconds else np.asarray(ticks) / piece.ticks_per_quarter
     return np.rint(times * steps).astype(np.int64).tolist()
 
 
-def _one_at_a_time(notes: list[NoteEvent]) -> Iterable[NoteEvent]:
-    """The notes of one key, by onset, each until the next at most."""
+def _remove_overlaps(notes: list[NoteEvent]) -> Iterable[NoteEvent]:
+    """Yield the notes of one key, which are sorted; each ends when the next one starts at the latest."""
     for note, following in pairwise(notes):
         yield note._replace(duration=min(note.duration, following.onset - note.onset))
     yield from notes[-1:]
 
 
 @lru_cache(maxsize=8)
-def _tokenizer(settings: EventTokens) -> "MusicTokenizer":
+def _build_tokenizer(settings: EventTokens) -> "MusicTokenizer":
     import miditok
 
-    # Seconds are written as beats of which one has 100 steps: TimeShift_0.37.100 lasts 0.37 s.
-    lengths = {(0, 1): settings.steps} if settings.in_seconds else {(0, 4): settings.steps, (4, 16): _COARSE}
+    # A second is given as a beat of 100 steps: TimeShift_0.37.100 lasts 0.37 s.
+    fine, coarse = {(0, 1): settings.steps}, {(0, 4): settings.steps, (4, 16): _COARSE_STEPS}
+    lengths = fine if settings.in_seconds else coarse
     config = miditok.TokenizerConfig(
         pitch_range=(LOWEST, HIGHEST + 1),
         beat_res=lengths,

@@ -1,4 +1,4 @@
-"""Tunes from MIDI: one voice, on sixteenths; written as ABC and learned as tunes are."""
+"""Tunes from MIDI files of one voice on sixteenths, written as ABC and learned as other tunes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from pipeline.domains.music.render.staves import detect_key
 from pipeline.records import Record, Rejection
 
 SIXTEENTHS = 4
-"""In a quarter note."""
-MAX_OFF = 0.02
-"""Share of notes whose onset may lie further from a sixteenth than an eighth of one."""
+"""Sixteenths of a quarter note."""
+MAX_OFF_GRID = 0.02
+"""Share of notes, at most, whose onset is further from a sixteenth than an eighth of one."""
 _MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#")
 _SHARP_STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -28,15 +28,17 @@ _SIGNS = {0: "=", 1: "^", -1: "_"}
 
 @dataclass(frozen=True)
 class MidiTunes(Abc):
-    """Tunes from MIDI files of one voice each, or from ABC."""
+    """Tunes from MIDI files of one voice each, or from ABC, with the settings of `Abc`."""
 
     def accepts_file(self, path: Path) -> bool:
-        """Whether a file is named as MIDI."""
+        """Whether the name of a file has a suffix of MIDI."""
         return not path.name.startswith(".") and is_midi_name(path)
 
     def read(self, path: Path) -> Iterator[Record | Rejection]:
-        """The one tune of a MIDI file; of other files those that ABC has. Raises DataError where the file
-        cannot be read."""
+        """Yield the single tune of a MIDI file, or the tunes of an ABC file.
+
+        Raises DataError where the file cannot be read.
+        """
         if not is_midi_name(path):
             yield from super().read(path)
             return
@@ -51,18 +53,20 @@ class MidiTunes(Abc):
 
 
 def written_tune(piece: Piece, title: str, in_meters: bool = False) -> RawTune:
-    """The highest notes of a piece as a tune in its commonest meter; bars of other meters, such as upbeats,
-    are as long as they say, with their meter before them if `in_meters`. Raises ValueError, with a countable
-    reason, where there are other lengths than sixteenths."""
-    voice = _voice(piece)
-    bars, meters = _bars(piece, voice[-1][1])
+    """Write the highest notes of a piece as a tune in its commonest meter.
+
+    Bars of other meters, such as upbeats, have their own length, and with `in_meters` a field with their
+    meter. Raises ValueError, with a countable reason, where notes are off the sixteenths.
+    """
+    voice = _find_voice(piece)
+    bars, meters = _find_bars(piece, voice[-1][1])
     meter = meters[0] if in_meters else Counter(meters).most_common(1)[0][0]
     sharps, minor = detect_key(piece)
     key = f"{(_MINOR if minor else _MAJOR)[sharps + 7]}{'m' if minor else ''}"
     header = {"T": title, "M": meter, "L": "1/8", "K": key}
-    written = _body(voice, bars, key)
+    written = _write_bars(voice, bars, key)
     if in_meters:
-        before = [meter, *meters]  # of each bar, that of the bar before it
+        before = [meter, *meters]  # the meter of the bar before each bar
         written = [
             bar if after == last else f"[M:{after}]{bar}"
             for bar, last, after in zip(written, before, meters, strict=False)
@@ -70,8 +74,8 @@ def written_tune(piece: Piece, title: str, in_meters: bool = False) -> RawTune:
     return RawTune(1, "1", header, "|".join(written) + "|]")
 
 
-def _bars(piece: Piece, end: int) -> tuple[list[int], list[str]]:
-    """Where bars start, in sixteenths, and where the last one ends; and the meter of each of them."""
+def _find_bars(piece: Piece, end: int) -> tuple[list[int], list[str]]:
+    """The onsets of the bars in sixteenths, with the end of the last one; and the meter of each bar."""
     meters = piece.meters if piece.meters and piece.meters[0].tick == 0 else (Meter(0), *piece.meters)
     starts: list[int] = []
     found: list[str] = []
@@ -88,14 +92,14 @@ def _bars(piece: Piece, end: int) -> tuple[list[int], list[str]]:
     return [*starts, max(last, end)], found
 
 
-def _voice(piece: Piece) -> list[tuple[int, int, int]]:
-    """Onset and end in sixteenths, and pitch: of notes struck together the highest, each until the next."""
+def _find_voice(piece: Piece) -> list[tuple[int, int, int]]:
+    """Onset and end in sixteenths, and pitch: of each onset the highest note, ended by the next one."""
     step = piece.ticks_per_quarter / SIXTEENTHS
     notes = [note for note in piece.notes if not piece.parts[note.part].is_drum]
     if not notes:
         raise ValueError("no notes")
     off = sum(abs(note.onset / step - round(note.onset / step)) > 1 / 8 for note in notes)
-    if off > MAX_OFF * len(notes):
+    if off > MAX_OFF_GRID * len(notes):
         raise ValueError("notes off the sixteenths")
     highest: dict[int, NoteEvent] = {}
     for note in notes:
@@ -107,8 +111,8 @@ def _voice(piece: Piece) -> list[tuple[int, int, int]]:
     return voice
 
 
-def _body(voice: list[tuple[int, int, int]], bars: list[int], key: str) -> list[str]:
-    """Bars of notes and rests; notes over a bar line are tied."""
+def _write_bars(voice: list[tuple[int, int, int]], bars: list[int], key: str) -> list[str]:
+    """Write bars of notes and rests in ABC; notes over a bar line are tied."""
     spans: list[tuple[int, int, int | None]] = []
     now = 0
     for onset, stop, pitch in voice:
@@ -122,14 +126,14 @@ def _body(voice: list[tuple[int, int, int]], bars: list[int], key: str) -> list[
         for onset, stop, pitch in spans:
             first, last = max(onset, start), min(stop, end)
             if first < last:
-                name = "z" if pitch is None else _name(pitch, key, signature, altered)
+                name = "z" if pitch is None else _spell(pitch, key, signature, altered)
                 tie = "-" if last < stop and pitch is not None else ""
-                written[-1] += name + _length(last - first) + tie
+                written[-1] += name + _format_length(last - first) + tie
     return written
 
 
-def _name(pitch: int, key: str, signature: dict[str, int], altered: dict[str, int]) -> str:
-    """A pitch in ABC, with an accidental where neither key nor bar has it."""
+def _spell(pitch: int, key: str, signature: dict[str, int], altered: dict[str, int]) -> str:
+    """A pitch in ABC, with an accidental where neither the key nor the bar has it."""
     names = _FLAT_STEPS if fields.sharps(key) < 0 else _SHARP_STEPS
     step, sign = names[pitch % 12][0], {"#": 1, "b": -1}.get(names[pitch % 12][1:], 0)
     written = _SIGNS[sign] if altered.get(step, signature.get(step, 0)) != sign else ""
@@ -137,8 +141,8 @@ def _name(pitch: int, key: str, signature: dict[str, int], altered: dict[str, in
     return format_pitch(written, step, pitch // 12 - 5)
 
 
-def _length(sixteenths: int) -> str:
-    """A length in eighths."""
+def _format_length(sixteenths: int) -> str:
+    """A length in ABC, as a multiple of an eighth."""
     if sixteenths % 2 == 0:
         return "" if sixteenths == 2 else str(sixteenths // 2)
     return "/" if sixteenths == 1 else f"{sixteenths}/2"

@@ -1,4 +1,4 @@
-"""Piano music as text: one piece a line, notes as MIDI numbers with blanks between, and nothing else.
+"""Piano music as text: each line is a piece, as MIDI numbers with blanks between them.
 
-Read `notes` (the form, and which notes are chords) first, then `domain`.
+Read `notes.py` (the flat form, and its chords) first, then `domain.py`.
 """

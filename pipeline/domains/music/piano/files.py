@@ -1,48 +1,48 @@
-"""Files of piano music: the flat text, and what becomes it: MIDI, MusicXML and Humdrum."""
+"""Files of piano music: the flat text, and MIDI, MusicXML and Humdrum, which become flat text."""
 
 import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from pipeline.domains.music.midi_files import is_midi_name, read_midi
-from pipeline.domains.music.piano.notes import NotNotes, parse_notes
-from pipeline.domains.music.unpacking_limits import check_score_file
+from pipeline.domains.music.piano.notes import InvalidNotes, parse_notes
+from pipeline.domains.music.score_files import SCORE_SUFFIXES, parse_score
 from pipeline.errors import DataError
 from pipeline.records import Rejection
 from pipeline.runtime.unpacking import open_unpacked
 
-SCORES = (".mxl", ".musicxml", ".xml", ".krn")
-TEXTS = (".txt", ".txt.gz", ".txt.bz2", ".txt.xz")
-MAX_SCORE_BYTES = 2**24
+TEXT_SUFFIXES = (".txt", ".txt.gz", ".txt.bz2", ".txt.xz")
 MAX_LINE = 2**24
-"""Characters of a line; four million notes are no piece."""
-TOGETHER_S = 0.05
-"""Notes of a MIDI file that are struck within this time are one chord."""
+"""Characters of a line: four million notes."""
+MAX_CHORD_S = 0.05
+"""Notes of a MIDI file that start within this time of the first are one chord."""
 
-Found = tuple[str, tuple[int, ...]]
-"""A piece's name and its notes."""
+NamedNotes = tuple[str, tuple[int, ...]]
+"""The name of a piece, and its notes."""
 
 
 def is_piano_name(path: Path) -> bool:
-    """Whether a file is named as one of those that are read."""
-    return is_midi_name(path) or path.name.lower().endswith((*SCORES, *TEXTS))
+    """Whether the name of a file has a suffix of piano music."""
+    return is_midi_name(path) or path.name.lower().endswith((*SCORE_SUFFIXES, *TEXT_SUFFIXES))
 
 
-def read_pieces(path: Path) -> Iterator[Found | Rejection]:
-    """The pieces of one file: MIDI and scores by their names, all others as flat text.
+def read_pieces(path: Path) -> Iterator[NamedNotes | Rejection]:
+    """Yield the pieces of a file. Its suffix says whether it is MIDI or a score; all others are flat text.
 
     Raises DataError where the file cannot be read.
     """
     if is_midi_name(path):
-        yield path.name, _of_midi(path)
-    elif path.suffix.lower() in SCORES:
-        yield _of_score(path)
+        yield path.name, _read_midi_notes(path)
+    elif path.suffix.lower() in SCORE_SUFFIXES:
+        onsets = parse_score(path, _list_onsets)
+        yield (path.name, _flatten(onsets, 0)) if onsets else Rejection(str(path), "no notes")
     else:
-        yield from _of_text(path)
+        yield from _read_text(path)
 
 
-def _of_text(path: Path) -> Iterator[Found | Rejection]:
+def _read_text(path: Path) -> Iterator[NamedNotes | Rejection]:
     number = 0
     try:
         with io.TextIOWrapper(open_unpacked(path), "utf-8-sig") as stream:
@@ -50,48 +50,36 @@ def _of_text(path: Path) -> Iterator[Found | Rejection]:
                 number += 1
                 if len(line) >= MAX_LINE:
                     raise DataError(f"{path}:{number}: over {MAX_LINE:,} characters; a piece is one line")
-                yield _read_line(line, f"{path.name}:{number}", f"{path}:{number}")
+                yield _parse_line(line, f"{path.name}:{number}", f"{path}:{number}")
     except (UnicodeDecodeError, EOFError, OSError) as error:
-        raise DataError(f"{path}: cannot be read after line {number} ({error}); is it whole?") from None
+        raise DataError(f"{path}: cannot be read after line {number} ({error}); is it complete?") from None
     if not number:
         raise DataError(f"{path}: the file is empty; give a line of note numbers for each piece")
 
 
-def _read_line(line: str, name: str, where: str) -> Found | Rejection:
+def _parse_line(line: str, name: str, where: str) -> NamedNotes | Rejection:
     try:
         return name, parse_notes(line)
-    except NotNotes as error:
+    except InvalidNotes as error:
         return Rejection(where, str(error), line.strip()[:60])
 
 
-def _of_midi(path: Path) -> tuple[int, ...]:
+def _read_midi_notes(path: Path) -> tuple[int, ...]:
     piece = read_midi(path)
-    played = [note for note in piece.notes if not piece.parts[note.part].is_drum]
-    if not played:
-        raise DataError(f"{path}: it holds nothing but drums; give music for keys")
-    times = piece.seconds([note.onset for note in played]).tolist()
-    return _flat(zip(times, (note.pitch for note in played), strict=True), TOGETHER_S)
+    pitched = [note for note in piece.notes if not piece.parts[note.part].is_drum]
+    if not pitched:
+        raise DataError(f"{path}: it holds drums only; give music with pitched notes")
+    times = piece.seconds([note.onset for note in pitched]).tolist()
+    return _flatten(zip(times, (note.pitch for note in pitched), strict=True), MAX_CHORD_S)
 
 
-def _of_score(path: Path) -> Found | Rejection:
-    from music21 import converter
-
-    check_score_file(path)
-    if path.stat().st_size > MAX_SCORE_BYTES:
-        raise DataError(f"{path}: more than the {MAX_SCORE_BYTES:,} bytes allowed; is it a score?")
-    try:
-        score = converter.parse(str(path), forceSource=True, storePickle=False).toSoundingPitch()
-        struck = sorted(_struck(score.flatten().notes))
-    except Exception as error:  # music21 raises errors of many kinds on a broken file
-        why = f"{type(error).__name__}: {str(error)[:120]}"
-        raise DataError(f"{path}: music21 cannot read it ({why}); export it again as MusicXML") from None
-    if not struck:
-        return Rejection(str(path), "no notes")
-    return path.name, _flat(struck, 0)
+def _list_onsets(score: Any) -> list[tuple[Fraction, int]]:
+    """Onset and sounding pitch of all notes of a score, sorted."""
+    return sorted(_find_onsets(score.toSoundingPitch().flatten().notes))
 
 
-def _struck(elements: Iterable) -> Iterator[tuple[Fraction, int]]:
-    """Onset and pitch of all notes but grace notes and those that are tied to one before."""
+def _find_onsets(elements: Iterable) -> Iterator[tuple[Fraction, int]]:
+    """Yield onset and pitch of all notes, without grace notes and notes that are tied to one before."""
     from music21 import chord, harmony, note
 
     for element in elements:
@@ -104,12 +92,12 @@ def _struck(elements: Iterable) -> Iterator[tuple[Fraction, int]]:
                 yield Fraction(element.offset), one.pitch.midi
 
 
-def _flat(struck: Iterable[tuple[float | Fraction, int]], together: float) -> tuple[int, ...]:
-    """Notes in the order of their onsets, those struck together low to high, each once."""
-    groups: list[tuple[float | Fraction, set[int]]] = []
-    for onset, pitch in struck:
-        if groups and onset - groups[-1][0] <= together:
-            groups[-1][1].add(pitch)
+def _flatten(notes: Iterable[tuple[float | Fraction, int]], max_chord: float) -> tuple[int, ...]:
+    """The flat form of notes with onsets: chords, notes within `max_chord`, have each pitch once."""
+    chords: list[tuple[float | Fraction, set[int]]] = []
+    for onset, pitch in notes:
+        if chords and onset - chords[-1][0] <= max_chord:
+            chords[-1][1].add(pitch)
         else:
-            groups.append((onset, {pitch}))
-    return tuple(pitch for _, pitches in groups for pitch in sorted(pitches))
+            chords.append((onset, {pitch}))
+    return tuple(pitch for _, pitches in chords for pitch in sorted(pitches))

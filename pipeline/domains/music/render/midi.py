@@ -17,13 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MidiRender(MusicRender):
-    """One MIDI file for each tune, with its repeats, at the usual tempo of its kind.
-
-    Parameters
-    ----------
-    instrument : str or int
-        The instrument of tunes, see `MusicRender`.
-    """
+    """One MIDI file for each tune, with its repeats, at the usual tempo of its kind."""
 
     instrument: str | int = "flute"
 

@@ -39,18 +39,12 @@ Job = dict[str, Any]
 
 @dataclass(frozen=True)
 class ScampRender(AudioRender):
-    """A performance of each tune as MIDI and MusicXML, with or without accompaniment, and its sound.
-
-    Parameters
-    ----------
-    accompaniment : str, int or None
-        The instrument that accompanies tunes: a name or number of General MIDI; None for the melody alone.
-    sound : bool
-        Whether the performances are synthesised, too.
-    """
+    """A performance of each tune as MIDI and MusicXML, with or without accompaniment, and its sound."""
 
     accompaniment: str | int | None = None
+    """The instrument that accompanies tunes: a name or number of General MIDI; None for the melody alone."""
     sound: bool = True
+    """Whether the performances are synthesised, too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -28,21 +28,13 @@ from pipeline.runtime.progress import track
 
 @dataclass(frozen=True)
 class ScoreRender(MusicRender):
-    """MusicXML, SVG and PNG of each tune, one PDF of all, and the tune book as a web page.
-
-    Parameters
-    ----------
-    max_tunes : int
-        Render the first tunes only, so many (``render.max_tunes``).
-    instrument : str or int
-        The instrument of tunes, see `MusicRender`.
-    lilypond : bool
-        Whether LilyPond engraves the scores, too, where it is installed.
-    """
+    """MusicXML, SVG and PNG of each tune, one PDF of all, and the tune book as a web page."""
 
     max_tunes: int = 8
+    """Render the first tunes only, so many (``render.max_tunes``)."""
     instrument: str | int = "flute"
     lilypond: bool = False
+    """Whether LilyPond engraves the scores, too, where it is installed."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,7 +16,7 @@ def test_a_tune_book_is_read_back(tmp_path, tunes):
     assert "% synthetic: model lstm, temperature 0.8, seed 1, index 0, bits per symbol 1.6" in text
     assert outputs.files == (tmp_path / "tunes.abc", tmp_path / "best_tunes.abc")
     best = (tmp_path / "best_tunes.abc").read_text()
-    assert best.count("% checks: ") == 12 and "% checks: 6 of 6 hold\n" in best
+    assert best.count("% checks: ") == 12 and "% checks: 6 of 6 passed\n" in best
     back = list(Abc().read(tmp_path / "tunes.abc"))
     assert [record.metadata["title"] for record in back] == [f"Synthetic tune {i}" for i in range(1, 41)]
     for old, new in zip(records, back, strict=True):

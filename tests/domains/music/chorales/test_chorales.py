@@ -7,7 +7,7 @@ from tiny import some_chorales
 
 from pipeline.domains.music.chorales.domain import Chorales
 from pipeline.domains.music.chorales.score import ChoraleRecord
-from pipeline.domains.music.chorales.voices import from_text
+from pipeline.domains.music.chorales.voices import parse_chorale
 from pipeline.errors import ConfigError
 from pipeline.records import Record, References, Rejection, Sample
 
@@ -50,9 +50,9 @@ def test_quarters_are_every_fourth_step():
 
 def test_training_chorales_in_other_keys_stay_singable(records):
     domain = Chorales(representation="packed", transpose=2)
-    moved = {record.id: from_text(record.text) for record in domain.variants(records[0])}
+    moved = {record.id: parse_chorale(record.text) for record in domain.variants(records[0])}
     assert list(moved) == [f"{records[0].id} {n:+d}" for n in (-2, -1, 1, 2)]
-    original = from_text(records[0].text)
+    original = parse_chorale(records[0].text)
     assert (moved[f"{records[0].id} -2"].pitches == original.pitches - 2).all()
     low = dataclasses.replace(records[0], symbols=("67,62,58,36 ",))
     assert [record.id[-2:] for record in domain.variants(low)] == ["+1", "+2"]

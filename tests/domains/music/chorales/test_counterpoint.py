@@ -8,16 +8,16 @@ from music21_corpus import BACH
 from pipeline.domains.music.chorales.counterpoint import (
     FIFTH,
     OCTAVE,
-    chords,
-    crossings,
-    leaps,
-    lengths,
-    out_of_range,
-    parallels,
-    wide_gaps,
+    count_chords,
+    count_crossings,
+    count_leaps,
+    count_lengths,
+    count_out_of_range,
+    count_parallels,
+    count_wide_gaps,
 )
 from pipeline.domains.music.chorales.files import read_chorales
-from pipeline.domains.music.chorales.voices import SILENT, from_text
+from pipeline.domains.music.chorales.voices import SILENT, parse_chorale
 
 
 def test_parallels_are_those_of_music21_in_similar_motion():
@@ -34,8 +34,8 @@ def test_parallels_are_those_of_music21_in_similar_motion():
                 quartet = voiceLeading.VoiceLeadingQuartet(*(note.Note(int(pitch)) for pitch in moved))
                 fifths += quartet.parallelFifth()
                 octaves += quartet.parallelUnisonOrOctave()
-    assert parallels(found.chorale, FIFTH)[0] == fifths
-    assert parallels(found.chorale, OCTAVE)[0] == octaves
+    assert count_parallels(found.chorale, FIFTH)[0] == fifths
+    assert count_parallels(found.chorale, OCTAVE)[0] == octaves
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_parallels_are_those_of_music21_in_similar_motion():
     ],
 )
 def test_parallels_by_hand(text, fifths, octaves):
-    chorale = from_text(text)
-    assert (parallels(chorale, FIFTH)[0], parallels(chorale, OCTAVE)[0]) == (fifths, octaves)
+    chorale = parse_chorale(text)
+    assert (count_parallels(chorale, FIFTH)[0], count_parallels(chorale, OCTAVE)[0]) == (fifths, octaves)
 
 
 def test_voices_are_counted():
-    chorale = from_text("60,62,58,43 _,60,_,_ 90,_,_,. ")
-    assert crossings(chorale) == (1, 3)
-    assert out_of_range(chorale) == (2, 6)  # soprano 60 and 90
-    assert wide_gaps(chorale) == (1, 3)
-    assert leaps(chorale).sum() == 2 and lengths(chorale).sum() == 6
-    assert chords(chorale).sum() == 2  # without a bass there is none
+    chorale = parse_chorale("60,62,58,43 _,60,_,_ 90,_,_,. ")
+    assert count_crossings(chorale) == (1, 3)
+    assert count_out_of_range(chorale) == (2, 6)  # soprano 60 and 90
+    assert count_wide_gaps(chorale) == (1, 3)
+    assert count_leaps(chorale).sum() == 2 and count_lengths(chorale).sum() == 6
+    assert count_chords(chorale).sum() == 2  # without a bass there is none

@@ -4,7 +4,7 @@ import pytest
 from music21_corpus import BACH
 
 from pipeline.domains.music.chorales.files import read_chorales
-from pipeline.domains.music.chorales.voices import from_text, to_symbols
+from pipeline.domains.music.chorales.voices import encode_chorale, parse_chorale
 from pipeline.errors import DataError
 from pipeline.records import Rejection
 
@@ -21,9 +21,9 @@ def write(folder, content, name="some.json"):
 def test_real_chorales_go_to_symbols_and_back(name):
     """bwv1.6 has a horn beside the four voices, bwv362 a tie from nowhere."""
     ((_, subset, chorale, step),) = read_chorales(BACH / name)
-    assert (subset, step) == ("", 16) and chorale.told and len(chorale) > 100
+    assert (subset, step) == ("", 16) and chorale.marks_repeats and len(chorale) > 100
     for packed in (True, False):
-        back = from_text("".join(to_symbols(chorale, packed)))
+        back = parse_chorale("".join(encode_chorale(chorale, packed)))
         assert (back.pitches == chorale.pitches).all() and (back.struck == chorale.struck).all()
         assert back.notes == chorale.notes
 
@@ -61,7 +61,7 @@ def test_json_brings_its_split(tmp_path):
         ("some.json:train_1", "train"), ("some.json:train_2", "train"),
         ("some.json:valid_1", "validation"), ("some.json:test_1", "test"),
     ]  # fmt: skip
-    assert not found[0].chorale.told
+    assert not found[0].chorale.marks_repeats
     (alone,) = read_chorales(write(tmp_path, [STEPS]))
     assert (alone.name, alone.subset) == ("some.json:1", "")
 
@@ -73,9 +73,9 @@ def test_json_brings_its_split(tmp_path):
         ([], "not a list of steps"),
         ([[60, 64, 67]], "a step without four voices"),
         ([[43, 58, 62, 67]], "the first voice lies below the last"),
-        ([[67, 62, 58, 300]], "a pitch that is no number from 0 to 127"),
-        ([[67, 62, "c", 43]], "a pitch that is no number from 0 to 127"),
-        ([[67, 62, 58.5, 43]], "a pitch that is no number from 0 to 127"),
+        ([[67, 62, 58, 300]], "a pitch that is not a number from 0 to 127"),
+        ([[67, 62, "c", 43]], "a pitch that is not a number from 0 to 127"),
+        ([[67, 62, 58.5, 43]], "a pitch that is not a number from 0 to 127"),
         ([[-1, -1, -1, -1]], "no notes"),
     ],
 )
@@ -89,11 +89,11 @@ def test_json_of_something_else_is_rejected_by_chorale(tmp_path, steps, reason):
     ("content", "message"),
     [
         ("", "it is empty"),
-        ("{", "no JSON that can be read"),
-        ("[" * 100_000, "no JSON that can be read"),
+        ("{", "cannot be parsed as JSON"),
+        ("[" * 100_000, "cannot be parsed as JSON"),
         ("{}", "an empty object"),
-        ("3", "a value that is no list"),
-        ('{"train": 3}', "an object whose values are no lists"),
+        ("3", "a value that is not a list"),
+        ('{"train": 3}', "an object whose values are not lists"),
         ('{"training": []}', "the key 'training', not one of train"),
     ],
 )
@@ -148,7 +148,7 @@ def test_voices_are_found_by_their_names(tmp_path):
 
 def test_voices_that_contradict_their_places_are_rejected(tmp_path):
     found = parts_of(tmp_path, Bass="C3", Tenor="C4", Alto="E4", Melody="C5")
-    assert found.reason == "voices named otherwise than they stand"
+    assert found.reason == "voices whose names contradict their order"
     found = parts_of(tmp_path, One="C3", Two="C4", Three="E4", Four="C5")
     assert found.reason == "the first voice lies below the last"
 

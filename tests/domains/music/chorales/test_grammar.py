@@ -5,14 +5,16 @@ from tiny import run_pipeline, some_chorales
 
 from pipeline.domains.music.chorales.domain import Chorales
 from pipeline.domains.music.chorales.grammar import ChoraleGrammar
-from pipeline.domains.music.chorales.voices import from_text, to_symbols
+from pipeline.domains.music.chorales.voices import encode_chorale, parse_chorale
 from pipeline.records import Record, Sample
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_whatever_the_grammar_allows_is_a_chorale(packed):
     domain = Chorales(representation="packed" if packed else "interleaved")
-    symbols = sorted(set(to_symbols(from_text("67,62,58,43 _,_,.,_ .,64,60,_ 65,.,57,45 _,.,_,_ "), packed)))
+    symbols = sorted(
+        set(encode_chorale(parse_chorale("67,62,58,43 _,_,.,_ .,64,60,_ 65,.,57,45 _,.,_,_ "), packed))
+    )
     grammar, rng = ChoraleGrammar(symbols), random.Random(1)
     for number in range(50):
         (state,), drawn = grammar.start, []

@@ -5,8 +5,8 @@ from music21_corpus import BACH
 
 from pipeline.domains.music.chorales.bars import Bars, guess_bars
 from pipeline.domains.music.chorales.files import read_chorales
-from pipeline.domains.music.chorales.score import choir_score, heard_key, to_piece
-from pipeline.domains.music.chorales.voices import from_text
+from pipeline.domains.music.chorales.score import choir_score, detect_chorale_key, to_piece
+from pipeline.domains.music.chorales.voices import parse_chorale
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pipeline.domains.music.chorales.voices import from_text
 def test_bars_and_keys_are_those_of_the_score(name, bars, sharps):
     (found,) = read_chorales(BACH / f"{name}.mxl")
     assert guess_bars(found.chorale, 4) == bars
-    assert heard_key(found.chorale).sharps == sharps
+    assert detect_chorale_key(found.chorale).sharps == sharps
 
 
 def test_a_score_has_the_notes_of_the_chorale():
@@ -48,4 +48,4 @@ def test_an_upbeat_stands_in_the_piece_too():
 def test_coarse_and_short_chorales_have_scores():
     for text in ("67,62,58,43 ", "67,62,58,. 65,.,.,43 65,62,57,_ "):
         for steps_per_quarter in (4, 2, 1):
-            assert len(choir_score(from_text(text), steps_per_quarter).parts) == 2
+            assert len(choir_score(parse_chorale(text), steps_per_quarter).parts) == 2

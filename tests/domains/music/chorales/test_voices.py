@@ -2,36 +2,36 @@ import numpy as np
 import pytest
 
 from pipeline.domains.music.chorales.voices import (
-    NotAChorale,
+    InvalidChorale,
     VoiceNote,
-    from_text,
-    held_by_pitch,
+    encode_chorale,
+    merge_repeats,
+    parse_chorale,
     split_symbols,
-    to_symbols,
 )
 
 TWO_STEPS = "67,62,58,43 _,60,.,_ "
 
 
 def test_held_and_repeated_notes_are_told_apart():
-    held, struck = from_text("67,62,58,43 _,_,_,_ "), from_text("67,62,58,43 67,_,_,_ ")
+    held, struck = parse_chorale("67,62,58,43 _,_,_,_ "), parse_chorale("67,62,58,43 67,_,_,_ ")
     assert [note.length for note in held.notes if note.voice == 0] == [2]
     assert [note.length for note in struck.notes if note.voice == 0] == [1, 1]
 
 
 def test_where_a_source_does_not_tell_equal_pitches_are_one_note():
-    chorale = from_text("67,62,58,43 67,60,.,43 ")
-    assert not chorale.told
+    chorale = parse_chorale("67,62,58,43 67,60,.,43 ")
+    assert not chorale.marks_repeats
     assert chorale.notes[:3] == (VoiceNote(0, 67, 0, 2), VoiceNote(1, 62, 0, 1), VoiceNote(1, 60, 1, 1))
-    assert "".join(to_symbols(chorale, packed=True)) == "67,62,58,43 67,60,.,43 "
+    assert "".join(encode_chorale(chorale, packed=True)) == "67,62,58,43 67,60,.,43 "
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_symbols_of_either_kind_are_read_back(packed):
-    chorale = from_text(TWO_STEPS)
-    symbols = to_symbols(chorale, packed)
+    chorale = parse_chorale(TWO_STEPS)
+    symbols = encode_chorale(chorale, packed)
     assert len(symbols) == (2 if packed else 8)
-    back = from_text("".join(symbols))
+    back = parse_chorale("".join(symbols))
     assert (back.pitches == chorale.pitches).all() and (back.struck == chorale.struck).all()
     assert split_symbols(TWO_STEPS, packed) == symbols
 
@@ -52,23 +52,23 @@ def test_symbols_of_either_kind_are_read_back(packed):
     ],
 )
 def test_what_is_no_chorale_is_told_in_short(text, reason):
-    with pytest.raises(NotAChorale, match=reason):
-        from_text(text)
+    with pytest.raises(InvalidChorale, match=reason):
+        parse_chorale(text)
 
 
 def test_an_unfinished_step_is_a_start():
     assert split_symbols("S67 A62", packed=False) == ("S67 ", "A62 ")
-    with pytest.raises(NotAChorale):
+    with pytest.raises(InvalidChorale):
         split_symbols("S67 A62", packed=True)
 
 
 def test_a_coarser_grid_has_the_pitches_heard_on_it():
-    fine = from_text("67,62,58,43 _,64,_,_ 65,_,_,_ _,_,_,_ ")
-    coarse = fine.coarser(2)
-    assert "".join(to_symbols(coarse, packed=True)) == "67,62,58,43 65,64,_,_ "
-    assert (fine.coarser(1).struck == fine.struck).all()
+    fine = parse_chorale("67,62,58,43 _,64,_,_ 65,_,_,_ _,_,_,_ ")
+    coarse = fine.coarsen(2)
+    assert "".join(encode_chorale(coarse, packed=True)) == "67,62,58,43 65,64,_,_ "
+    assert (fine.coarsen(1).struck == fine.struck).all()
 
 
 def test_other_keys_keep_silence():
-    moved = held_by_pitch(np.array([[67, 62, -1, 43]])).moved(-2)
+    moved = merge_repeats(np.array([[67, 62, -1, 43]])).transpose(-2)
     assert moved.pitches.tolist() == [[65, 60, -1, 41]]

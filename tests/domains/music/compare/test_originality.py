@@ -38,7 +38,9 @@ def test_a_copy_is_flagged_or_dropped(training, tunes, tmp_path):
     assert [record.metadata.get("copied") for record in kept] == ["56 notes in a row of Our Reel", None]
     assert kept[0].metadata["nearest"] == "Our Reel" and kept[0].metadata["nearest_distance"] == "0.00"
     assert "1 of 2 tunes" in outputs.summary[0]
-    assert "nothing alike: samples 0." in outputs.summary[1] and ", held-out real 0." in outputs.summary[1]
+    assert (
+        "(nothing in common): samples 0." in outputs.summary[1] and ", held-out real 0." in outputs.summary[1]
+    )
     kept, outputs, _ = audited([copy, new], training, tunes[40:70], tmp_path, max_copy_notes=20)
     assert [record.id for record in kept] == ["new"]
     assert [(each.where, each.reason) for each in outputs.rejections] == [("copy", "copied")]

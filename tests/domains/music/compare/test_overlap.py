@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from pipeline.domains.music.compare.note_measures import Pieces, mean, rows_of
 from pipeline.domains.music.compare.overlap import compare, distances, overlap_and_divergence, write_overlap
-from pipeline.evaluation.metric_comparison.metric import Metric
+from pipeline.domains.music.compare.piece_set import PieceSet, mean_metric
 
 
 def test_distances_are_euclidean():
@@ -38,16 +37,16 @@ def test_it_is_what_kernel_densities_give():
 def test_groups_are_compared_with_real_ones_and_real_ones_with_themselves(tmp_path):
     rng = np.random.default_rng(3)
     drawn = {"samples": (0, 40), "held-out real": (0, 80), "shuffled": (9, 40), "few": (0, 1)}
-    groups = {name: Pieces(list(rng.normal(middle, 1, count))) for name, (middle, count) in drawn.items()}
-    measure = Metric("height", lambda group: rows_of(group, lambda height: (height, 1)), mean)
-    write_overlap(groups, [measure], tmp_path / "overlap.tsv")
+    groups = {name: PieceSet(list(rng.normal(middle, 1, count))) for name, (middle, count) in drawn.items()}
+    metric = mean_metric("height", lambda height: (height, 1))
+    write_overlap(groups, [metric], tmp_path / "overlap.tsv")
     with (tmp_path / "overlap.tsv").open() as stream:
         area, divergence = csv.DictReader(stream, delimiter="\t")
     assert float(area["samples"]) > 0.8 < float(area["real against itself"])
     assert float(area["shuffled"]) < 0.1 and float(divergence["shuffled"]) > 10 * float(divergence["samples"])
     assert area["few"] == ""
-    assert write_overlap({"held-out real": Pieces([1.0] * 3)}, [measure], tmp_path / "none.tsv") is None
+    assert write_overlap({"held-out real": PieceSet([1.0] * 3)}, [metric], tmp_path / "none.tsv") is None
 
 
-def test_too_few_pieces_tell_nothing():
+def test_too_few_pieces_have_no_overlap():
     assert compare(np.zeros((3, 1)), np.zeros((40, 1))) is None

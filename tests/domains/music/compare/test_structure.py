@@ -1,12 +1,12 @@
-"""Metrics of structure on tunes made to order, whose right values can be read off the page."""
+"""Metrics of structure on tunes whose values are known."""
 
 import numpy as np
 import pytest
 
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.compare import structure
-from pipeline.domains.music.compare.note_measures import Pieces
 from pipeline.domains.music.compare.note_table import TuneNotes
+from pipeline.domains.music.compare.piece_set import PieceSet
 
 A, B = "dfaf edcd|efge d2d2", "fafd gbge|efge d2d2"
 """Two parts of two bars in D; the second bar of both is the same."""
@@ -28,7 +28,7 @@ def tune(body: str, key: str = "D", meter: str = "4/4", unit: str = "1/8") -> Tu
     (f"d2|:{A}|{A}|{A}:|", True),
 ], ids=["three times", "not in a row", "repeats are not played", "inside", "a bar thrice", "a bar six times",
         "another rhythm", "other ornaments", "after a pick-up"])  # fmt: skip
-def test_a_loop_is_a_phrase_of_two_bars_or_more_three_times_in_a_row_as_written(body, loops):
+def test_a_loop_is_a_phrase_of_two_bars_or_more_three_times_in_a_row_as_notated(body, loops):
     assert structure.has_loop(tune(body)) == loops
 
 
@@ -80,7 +80,7 @@ def test_parts_end_on_the_tonic_of_their_key_in_their_last_ending(body, key, end
     (f"{A}||{A}|]", True),
 ], ids=["the same", "another last bar", "another rhythm", "pick-ups", "one part", "twice"])  # fmt: skip
 def test_parts_end_alike_where_the_bar_before_the_last_is_the_same(body, alike):
-    assert structure.ends_alike(tune(body)) == alike
+    assert structure.has_equal_cadences(tune(body)) == alike
 
 
 @pytest.mark.parametrize(("body", "has"), [
@@ -93,37 +93,37 @@ def test_an_accidental_is_a_written_sign_before_a_note(body, has):
 
 def test_endings_and_length_are_those_of_the_page():
     assert structure.has_endings(tune(f"|:{A}|1 a8:|2 d8|]")) and not structure.has_endings(tune(f"|:{A}:|"))
-    assert structure.written_bars(tune(f"|:{A}|1 a8:|2 d8|]")) == 4
-    assert structure.written_bars(tune(f"A2|:{A[:-2]}:|A2|{B[:-2]}|]")) == 4
-    assert not structure.loops(tune("d4e4|f4g4|" * 2 + "]"))
+    assert structure.count_bars(tune(f"|:{A}|1 a8:|2 d8|]")) == 4
+    assert structure.count_bars(tune(f"A2|:{A[:-2]}:|A2|{B[:-2]}|]")) == 4
+    assert not structure.is_looping(tune("d4e4|f4g4|" * 2 + "]"))
     different = "|".join(f"{a}4{b}4" for a in "CDEFGAB" for b in "cdefgab"[:6])
-    assert structure.loops(tune(different + "|]")) and not structure.has_loop(tune(different + "|]"))
+    assert structure.is_looping(tune(different + "|]")) and not structure.has_loop(tune(different + "|]"))
 
 
 def test_leaps_are_wider_than_a_fifth():
-    assert structure.leaps(TuneNotes.of_tune(tune("DAdD|]", "C"))) == (1, 3)
-    assert structure.leaps(TuneNotes.of_tune(tune("DBD2|]", "C"))) == (2, 2)
+    assert structure.count_leaps(TuneNotes.of_tune(tune("DAdD|]", "C"))) == (1, 3)
+    assert structure.count_leaps(TuneNotes.of_tune(tune("DBD2|]", "C"))) == (2, 2)
 
 
 def test_profiles_have_a_one_for_each_tune():
     piece = TuneNotes.of_tune(tune(f"|:{A}:|:{B}:|", "EDor"))
-    assert np.flatnonzero(structure.bar_count_profile(piece)).tolist() == [4]
-    assert [structure.KEYS[at] for at in np.flatnonzero(structure.key_profile(piece))] == ["EDor"]
+    assert np.flatnonzero(structure.count_bar_numbers(piece)).tolist() == [4]
+    assert [structure.KEYS[at] for at in np.flatnonzero(structure.count_keys(piece))] == ["EDor"]
     enharmonic = TuneNotes.of_tune(tune("d8|]", "Gb"))
-    assert [structure.KEYS[at] for at in np.flatnonzero(structure.key_profile(enharmonic))] == ["F#"]
+    assert [structure.KEYS[at] for at in np.flatnonzero(structure.count_keys(enharmonic))] == ["F#"]
 
 
 @pytest.mark.parametrize("body", [
     "C" + "9" * 40 + "|C8|]", "C8|" * 3000 + "]", "z8|]", "", "|:|:C8:|:|", "[K:H]C8|[M:3/4]C6|]", "|[(",
 ], ids=["endless", "many bars", "silence", "empty", "broken repeats", "no key", "broken"])  # fmt: skip
 def test_odd_tunes_are_measured_in_finite_numbers(body):
-    group = Pieces([TuneNotes.of_tune(tune(body))])
-    for measure in structure.structure_measures():
-        assert np.isfinite(measure.value(measure.count(group).sum(axis=0))).all(), measure.name
+    group = PieceSet([TuneNotes.of_tune(tune(body))])
+    for metric in structure.structure_metrics():
+        assert np.isfinite(metric.value(metric.count(group).sum(axis=0))).all(), metric.name
 
 
 def test_real_tunes_have_the_structure_that_their_players_know(tunes):
-    group = Pieces([TuneNotes.of_tune(Tune.from_text(record.text)) for record in tunes])
-    found = {each.name: each.value(each.count(group).sum(axis=0)) for each in structure.structure_measures()}
+    group = PieceSet([TuneNotes.of_tune(Tune.from_text(record.text)) for record in tunes])
+    found = {each.name: each.value(each.count(group).sum(axis=0)) for each in structure.structure_metrics()}
     assert found[structure.LOOPS] < 1 and found[structure.LONG] < 5
     assert found[structure.PARTS_ON_TONIC] > 60 and 15 < found[structure.ENDS_ALIKE] < 50

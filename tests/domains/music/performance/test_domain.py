@@ -6,7 +6,12 @@ import pytest
 from tiny import TINY, run_pipeline, some_performance
 
 from pipeline.domains.music.midi_files import read_midi
-from pipeline.domains.music.performance.domain import Performance, closed, stretched, transposed
+from pipeline.domains.music.performance.domain import (
+    Performance,
+    release_keys,
+    stretch_piece,
+    transpose_events,
+)
 from pipeline.domains.music.render.piece_record import PieceRecord
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import References, Rejection, Sample
@@ -61,8 +66,8 @@ def test_a_copy_in_another_key_and_tempo_is_found(folder, tmp_path):
     domain = Performance()
     (training,) = domain.read(folder / "piece_1.mid")
     (other,) = domain.read(folder / "piece_0.mid")
-    slower = domain.events.encode(stretched(domain.piece(training), 1.1))
-    copy = domain.finish(Sample(0, 1, transposed(slower, 3)[:400], 0, False, -1.0))
+    slower = domain.events.encode(stretch_piece(domain.decode_piece(training), 1.1))
+    copy = domain.finish(Sample(0, 1, transpose_events(slower, 3)[:400], 0, False, -1.0))
     new = domain.finish(Sample(1, 1, other.symbols[:400], 0, False, -1.0))
     references = References({"held-out real": [other]}, lambda: iter([training]))
     kept, outputs = domain.audit([copy, new], references, tmp_path)
@@ -102,10 +107,10 @@ def test_a_midi_file_is_gone_on_with(run, folder, tmp_path):
 
 
 def test_keys_that_hang_are_let_go_at_the_end():
-    assert closed(SHORT) == (*SHORT, "TimeShift_0.50.100", "NoteOff_64")
+    assert release_keys(SHORT) == (*SHORT, "TimeShift_0.50.100", "NoteOff_64")
     record = Performance().finish(Sample(0, 1, SHORT, 0, False, -1.0))
     assert [note[:3] for note in record.piece.notes] == [(0, 60, 50), (0, 64, 100)]
-    assert record.metadata["repaired"] == "1 key let go at the end"
+    assert record.metadata["repaired"] == "1 key released at the end"
 
 
 def test_no_notes_are_a_rejection():
@@ -117,21 +122,21 @@ def test_variants_are_transposed_and_stretched(folder):
     (record,) = domain.read(folder / "piece_0.mid")
     variants = {variant.id.split()[1]: variant.symbols for variant in domain.variants(record)}
     assert list(variants) == ["-1", "+1", "x0.9", "x1.1"]
-    assert transposed(variants["+1"], -1) == record.symbols
+    assert transpose_events(variants["+1"], -1) == record.symbols
     ends = {name: domain.events.decode(symbols).end for name, symbols in variants.items()}
     assert ends["x1.1"] == pytest.approx(1.1 * ends["+1"], abs=1)
     assert len(domain.events.decode(variants["x0.9"]).notes) == domain.count_units(record.symbols)
 
 
 def test_no_variant_leaves_the_keyboard():
-    assert transposed(("NoteOn_108",), 1) == () != transposed(("NoteOn_108",), -1)
+    assert transpose_events(("NoteOn_108",), 1) == () != transpose_events(("NoteOn_108",), -1)
 
 
 def test_the_same_piece_in_another_key_and_louder_is_a_duplicate(folder):
     domain = Performance()
     (record,) = domain.read(folder / "piece_0.mid")
     louder = tuple("Velocity_127" if name.startswith("Velocity") else name for name in record.symbols)
-    moved = replace(record, symbols=transposed(louder, 2))
+    moved = replace(record, symbols=transpose_events(louder, 2))
     assert domain.duplicate_key(moved) == domain.duplicate_key(record)
 
 
@@ -139,7 +144,7 @@ def test_the_same_piece_in_another_key_and_louder_is_a_duplicate(folder):
     ("settings", "message"),
     [
         ({"tokenization": "Octuple"}, "domain.tokenization='Octuple' is not one of MIDILike, TSD, REMI"),
-        ({"steps_per_quarter": 10}, "no multiple of 4"),
+        ({"steps_per_quarter": 10}, "not a multiple of 4"),
         ({"transpose": 12}, r"domain\.transpose=12 is out of range"),
         ({"stretch": 0.5}, r"domain\.stretch=0\.5 is out of range"),
     ],
@@ -150,7 +155,7 @@ def test_settings_out_of_range_are_refused(settings, message):
 
 
 def test_a_prime_of_unknown_events_is_refused():
-    with pytest.raises(ConfigError, match=r"'C4' is no event of MIDILike; give some like 'NoteOn_"):
+    with pytest.raises(ConfigError, match=r"'C4' is not an event of MIDILike; give some like 'NoteOn_"):
         Performance().parse_prime("NoteOn_60 C4")
 
 

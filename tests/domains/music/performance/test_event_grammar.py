@@ -18,7 +18,7 @@ class Reader:
 
     def __init__(self, events: EventTokens) -> None:
         self.symbols = events.vocabulary
-        self.grammar = EventGrammar(events, self.symbols, longest=30)
+        self.grammar = EventGrammar(events, self.symbols, max_shifts=30)
         self.states = list(self.grammar.start)
 
     def allowed(self) -> list[int]:
@@ -98,7 +98,7 @@ def test_a_stretch_from_the_middle_of_a_piece_is_gone_on_with():
     """It lets keys go that it has not struck, and keeps others for longer than a sample may."""
     events = EventTokens()
     alphabet = Alphabet(events.vocabulary)
-    guide = Guide(EventGrammar(events, alphabet.symbols, longest=30), alphabet)
+    guide = Guide(EventGrammar(events, alphabet.symbols, max_shifts=30), alphabet)
     waits = ("TimeShift_0.10.100",) * 40
     prime = ("NoteOff_72", "NoteOn_60", "Velocity_63", *waits)
     states = guide.after(alphabet.encode(prime).astype(int) - len(SPECIALS), "prime")

@@ -5,7 +5,7 @@ import pytest
 from tiny import some_performance
 
 from pipeline.domains.music.midi_files import read_midi, write_midi
-from pipeline.domains.music.performance.event_tokens import TOKENIZATIONS, EventTokens, on_grid
+from pipeline.domains.music.performance.event_tokens import TOKENIZATIONS, EventTokens, quantise_keys
 from pipeline.domains.music.piece import NoteEvent, Part, Pedal, Piece, Tempo
 
 REAL = (
@@ -48,7 +48,7 @@ def test_every_tokenization_gives_back_the_notes_on_its_grid(tokenization, tmp_p
     assert set(symbols) <= set(events.vocabulary)
     again = events.decode(symbols)
     scale = again.ticks_per_quarter // events.steps
-    expected = on_grid(piece, events.steps, events.in_seconds)
+    expected = quantise_keys(piece, events.steps, events.in_seconds)
     assert events.count_notes(symbols) == len(expected) == len(again.notes)
     for note, found in zip(expected, again.notes, strict=True):
         assert (note.onset * scale, note.pitch, note.duration * scale) == found[:3]
@@ -57,21 +57,21 @@ def test_every_tokenization_gives_back_the_notes_on_its_grid(tokenization, tmp_p
 
 def test_the_grid_counts_seconds_whatever_the_tempo():
     piece = Piece((NoteEvent(0, 60, 480), NoteEvent(960, 62, 240)), 480, tempos=(Tempo(480, 250_000),))
-    assert [note[:3] for note in on_grid(piece, 100, in_seconds=True)] == [(0, 60, 50), (75, 62, 13)]
-    assert [note[:3] for note in on_grid(piece, 12, in_seconds=False)] == [(0, 60, 12), (24, 62, 6)]
+    assert [note[:3] for note in quantise_keys(piece, 100, in_seconds=True)] == [(0, 60, 50), (75, 62, 13)]
+    assert [note[:3] for note in quantise_keys(piece, 12, in_seconds=False)] == [(0, 60, 12), (24, 62, 6)]
 
 
 def test_a_key_sounds_once_at_a_time():
     notes = (NoteEvent(0, 60, 480, 50), NoteEvent(0, 60, 960, 40, 1), NoteEvent(480, 60, 480, 70))
     piece = Piece(notes, 480, parts=(Part("a"), Part("b")))
-    assert on_grid(piece, 100, in_seconds=True) == [NoteEvent(0, 60, 50, 50), NoteEvent(50, 60, 50, 70)]
+    assert quantise_keys(piece, 100, in_seconds=True) == [NoteEvent(0, 60, 50, 50), NoteEvent(50, 60, 50, 70)]
 
 
 def test_one_pedal_holds_both_hands_and_drums_are_no_keys():
     parts = (Part("right"), Part("left"), Part("kit", is_drum=True))
     notes = (NoteEvent(0, 20, 480), NoteEvent(0, 36, 480, part=2), NoteEvent(0, 60, 480))
     piece = Piece(notes, 480, parts=parts, pedals=(Pedal(0, 960, part=1),))
-    assert on_grid(piece, 100, in_seconds=True) == [NoteEvent(0, 60, 100)]
+    assert quantise_keys(piece, 100, in_seconds=True) == [NoteEvent(0, 60, 100)]
 
 
 def test_events_that_make_no_sense_are_passed_over():

@@ -9,7 +9,7 @@ from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.domains.music.midi_files import read_midi, write_midi
 from pipeline.domains.music.performance.domain import Performance
-from pipeline.domains.music.performance.midi_domain import Midi, on_grid_share, one_voice_share
+from pipeline.domains.music.performance.midi_domain import Midi, measure_on_grid, measure_single_notes
 from pipeline.domains.music.performance.midi_tunes import MidiTunes, written_tune
 from pipeline.domains.music.piece import Key, Meter, NoteEvent, Piece
 from pipeline.domains.music.render.notation import export_midi
@@ -46,7 +46,7 @@ def written_piece(seed: int) -> Piece:
 def test_one_voice_on_a_grid_is_tunes(tune_folder):
     domain = Midi(path=tune_folder)
     assert isinstance(domain, MidiTunes)
-    assert domain.remark.startswith("taken for tune: 12 of 12 files looked at have one note at a time")
+    assert domain.remark.startswith("taken for tune: 12 of 12 examined files have one note at a time")
 
 
 def test_chords_on_a_grid_are_written_and_others_performed(tmp_path):
@@ -61,7 +61,7 @@ def test_chords_on_a_grid_are_written_and_others_performed(tmp_path):
 def test_real_files(shared):
     assert Midi(path=str(shared / "piano_midi" / "maestro")).tokenization == "MIDILike"
     piece = read_midi(shared / "piano_midi" / "piano-midi.de" / "Haydn_haydn_7_2.mid")
-    assert on_grid_share(piece) > 0.9 > one_voice_share(piece)
+    assert measure_on_grid(piece) > 0.9 > measure_single_notes(piece)
 
 
 def test_an_unknown_representation_is_refused():

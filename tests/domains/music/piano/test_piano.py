@@ -8,7 +8,7 @@ from tiny import run_pipeline, some_performance, some_pieces
 
 from pipeline.domains.music.piano.domain import Piano, PianoRecord
 from pipeline.domains.music.piano.files import read_pieces
-from pipeline.domains.music.piano.notes import chords
+from pipeline.domains.music.piano.notes import group_chords
 from pipeline.domains.music.piano.playing import to_piece
 from pipeline.domains.music.render.scamp_render import ScampRender
 from pipeline.errors import ConfigError, DataError
@@ -88,9 +88,9 @@ def test_hostile_midi_ends_in_words(shared):
 
 
 def test_a_chord_goes_up_and_a_melody_by_steps():
-    assert chords((48, 64, 67)) == [(48, 64, 67)]
-    assert chords((60, 62, 64, 65)) == [(60,), (62,), (64,), (65,)]
-    assert chords((72, 60, 60)) == [(72,), (60,), (60,)]
+    assert group_chords((48, 64, 67)) == [(48, 64, 67)]
+    assert group_chords((60, 62, 64, 65)) == [(60,), (62,), (64,), (65,)]
+    assert group_chords((72, 60, 60)) == [(72,), (60,), (60,)]
 
 
 def test_a_piece_has_rhythm_hands_and_loudness():
@@ -147,7 +147,7 @@ def test_samples_stand_beside_real_pieces(records, tmp_path):
     kept, audited = Piano().audit(records[:20], references, tmp_path)
     assert len(kept) == 20 and "of 20 pieces have over" in audited.summary[0]
     kept, audited = Piano(max_copy_notes=10).audit(records[:20], references, tmp_path)
-    assert not kept and "notes in a row stand in pieces.txt:1" in audited.rejections[0].detail
+    assert not kept and "notes in a row are in pieces.txt:1" in audited.rejections[0].detail
 
 
 def test_random_notes_are_a_warning_before_all_else(records, tmp_path):

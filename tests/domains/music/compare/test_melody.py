@@ -6,7 +6,7 @@ import pytest
 from pipeline.data.deduplication import DuplicateFinder
 from pipeline.data.near_copy_groups import NearCopyGrouper
 from pipeline.domains.music.abc.domain import Abc
-from pipeline.domains.music.compare.likeness import melody_letters, melody_words
+from pipeline.domains.music.compare.melody import encode_melody, hash_melody_ngrams
 from pipeline.records import Record
 
 REEL = "d2fd adfd|edef gfed|d2fd adfa|bagf edBA|d2fd adfd|edef gfed|fafd gfed|c2A2 d4|]"
@@ -50,14 +50,14 @@ def test_short_tunes_are_compared_whole():
     assert kept(low, high, other) == [True, False, True]
 
 
-def test_a_drone_has_words_too():
-    assert len(melody_words(text("d8|" * 40))) == 1
-    assert len(melody_words("no tune")) == 0
+def test_a_drone_has_a_hash_too():
+    assert len(hash_melody_ngrams(text("d8|" * 40))) == 1
+    assert len(hash_melody_ngrams("no tune")) == 0
     assert Abc().duplicate_key(Record("x", "no tune")) is None
 
 
 def test_ties_are_one_note_and_chords_their_highest():
-    assert (melody_letters(text("d4-d4|[Fd]4 g4|]")) == melody_letters(text("d8|d4 g4|]"))).all()
+    assert (encode_melody(text("d4-d4|[Fd]4 g4|]")) == encode_melody(text("d8|d4 g4|]"))).all()
 
 
 def test_few_tunes_of_one_book_are_settings_of_others(tunes):
