@@ -64,6 +64,9 @@ def _whole(item: Record | Rejection | Notice) -> Record | Rejection | Notice:
     """A rejection instead of a record that is only a piece of one."""
     if not isinstance(item, Record) or item.id == item.metadata["source"]:
         return item
+    known = item.metadata
+    if known.get("location") == f"{known['source']}:{known['start']}..{known['end']}":  # all of a region
+        return item
     return Rejection(item.id, PIECE, f"{len(item.symbols)} bases")
 
 
@@ -193,13 +196,17 @@ class Nucleotide(Domain):
         return super().names_file(setting, value)
 
     def to_score(self) -> "Nucleotide":
-        """`score_regions` instead of the parts that are learned; the names of sequences stay mapped."""
-        return replace(self, regions=self.score_regions, features=None, annotation=None)
+        """`score_regions` instead of the parts that are learned; the names of sequences stay mapped.
+
+        Records are scored as they are learned: whole, or as parts of longer sequences.
+        """
+        records = "open" if self.open_ended else "whole"
+        return replace(self, regions=self.score_regions, features=None, annotation=None, records=records)
 
     @property
     def reads_parts(self) -> bool:
-        """Whether regions are chosen."""
-        return self.regions is not None
+        """Whether regions are chosen. Nothing precedes a whole record."""
+        return self.regions is not None and self.open_ended
 
     def auxiliary_files(self) -> tuple[Path, ...]:
         """BED files and the annotation."""

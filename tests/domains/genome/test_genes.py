@@ -86,6 +86,13 @@ def test_a_gene_with_an_unknown_base_is_not_learned_as_pieces(tmp_path):
     assert [item.where for item in pieces] == ["a:1-50", "a:52-101"]
 
 
+def test_a_region_is_whole_unless_an_unknown_base_cuts_it(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(f">a\n{'ACGTT' * 10}N{'ACGAT' * 10}\n")
+    items = Nucleotide(records="whole", regions=["a:11-50", "a:41-60", "a:61-"]).read_corpus(path)
+    assert [item.id for item in items if isinstance(item, Record)] == ["a:11-50", "a:61-101"]
+
+
 def test_a_sample_says_whether_it_ended_by_itself(tmp_path):
     whole = Nucleotide(features="CDS")
     ended, cut = (whole.finish(Sample(n, 1, "ATGAAATAA", 0, n == 0, -1.0)) for n in range(2))
@@ -116,3 +123,29 @@ def test_a_run_on_genes_draws_sequences_that_end(genes, tmp_path):
     assert float(row[header.index("held-out real")]) == 100
     assert any(line.startswith("whole genes, with") for line in made["stages"]["postprocess"]["summary"])
     assert np.isfinite(made["stages"]["postprocess"]["figures"]["mean length of a gene (bp)"])
+
+
+def test_genes_are_scored_as_they_were_learned(genes, tmp_path):
+    """As a file of genes, or as regions of their genome: the bits of the training stage, without context."""
+    folder, _ = genes
+    run = tmp_path / "run"
+    settings = (
+        "dataset=genome", f"dataset.path={folder / 'g.fa'}", "domain.features=CDS",
+        f"domain.annotation={folder / 'g.gff3'}", *TINY,
+    )  # fmt: skip
+    made = run_pipeline(run, *settings, "stages=[ingest,train]")
+    learned = made["stages"]["train"]["figures"]["test_bits"]
+    held_out = {
+        each.id: str(each.symbols) for each in Corpus.open(run / "ingest").records("test", Nucleotide())
+    }
+    rows = (line.split("\t") for line in (folder / "g.gff3").read_text().splitlines()[1:])
+    places = {row[8].removeprefix("ID="): (int(row[3]) - 1, int(row[4]), row[6]) for row in rows}
+    file, bed = tmp_path / "genes.fa", tmp_path / "genes.bed"
+    file.write_text("".join(f">{name}\n{text}\n" for name, text in held_out.items()))
+    lines = ("c\t{}\t{}\t{name}\t0\t{}\n".format(*places[name], name=name) for name in held_out)
+    bed.write_text("".join(lines))
+    for asked in ((f"score.path={file}",), (f"score.path={folder / 'g.fa'}", f"domain.score_regions={bed}")):
+        scored = run_pipeline(run, *settings, f"run={run}", "stages=[score]", *asked)["stages"]["score"]
+        assert scored["kept"]["sequences"] == len(held_out)
+        assert scored["figures"]["scored_bits"] == pytest.approx(learned, abs=2e-6)
+        assert "context" not in scored["summary"][0]
