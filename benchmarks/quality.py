@@ -25,7 +25,7 @@ from pipeline.evaluation.markov_baseline import evaluate_markov
 from pipeline.models.checkpoint import load
 from pipeline.models.mixture import MixtureModel
 from pipeline.models.ngram.markov import Markov
-from pipeline.models.ngram.markov_choice import best_markov
+from pipeline.models.ngram.markov_choice import fit_best_markov
 
 RESERVE_S = 45.0
 """Kept of the time for everything but learning: starting, reading, looking up, the last evaluation."""
@@ -101,7 +101,7 @@ def _markov(task: Task, corpus: Corpus) -> Iterator[tuple[str, Markov]]:
     for strands, table in {"one strand": None, "both strands": complement}.items():
         if strands == "both strands" and table is None:
             continue
-        markov = best_markov(
+        markov = fit_best_markov(
             corpus.codes, corpus.subset_segments("train"), corpus.subset_segments("validation"),
             len(corpus.alphabet), ORDERS, complement=table, start_code=BOS,
         )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Checkpoints that open anywhere: weights, the model's sizes and the alphabet in one file of plain data.
+"""Checkpoints: weights, the model's settings and the alphabet in one file of plain data.
 
-They load under torch's safe ``weights_only`` loader; a file from a stranger can hold numbers and strings,
-never code. What kind of model it is, is looked up among our own families.
+Torch's ``weights_only`` loader opens them: a file from a stranger can hold numbers and strings, never code.
+The family is one of this package.
 """
 
 import warnings
@@ -23,15 +23,15 @@ from pipeline.runtime.files import find_fault, reading_back
 from pipeline.runtime.plain_data import check
 
 KEY = "sequence_pipeline"
-"""Where our own data stands among Lightning's in a checkpoint file."""
+"""The key of our data in a checkpoint of Lightning."""
 FORMAT = 1
 PREFIX = "model."
-"""Before the names of the model's weights; others belong to its training."""
+"""The prefix of the model's weights; other entries belong to its training."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model ready to use, on the CPU and in evaluation mode, and what is known of it."""
+    """A model on the CPU in evaluation mode, with its alphabet and the facts of its checkpoint."""
 
     model: Model
     alphabet: Alphabet
@@ -39,12 +39,12 @@ class Loaded:
 
 
 def describe(model_settings: Mapping[str, Any], alphabet: Alphabet, **facts: Any) -> dict[str, Any]:
-    """What a checkpoint says of itself, as plain data."""
+    """The facts of a checkpoint, as plain data."""
     return {"format": FORMAT, "model": dict(model_settings), "alphabet": list(alphabet.symbols), **facts}
 
 
 def save(path: Path, model: nn.Module, about: Mapping[str, Any]) -> None:
-    """Write a checkpoint of a model that is ready without a training; it appears whole or not at all."""
+    """Write the checkpoint of a model that needs no training; the file appears whole or not at all."""
     draft = path.with_suffix(".partial")
     weights = {f"{PREFIX}{name}": tensor for name, tensor in model.state_dict().items()}
     torch.save({"state_dict": weights, KEY: dict(about)}, draft)

@@ -1,8 +1,7 @@
-"""A Markov model as a model like the others: fitted by counting, drawn from and scored by the same code.
+"""The interpolated Markov model of `ngram/markov.py` as a `Model`, fitted by counting.
 
-It is the baseline of `ngram/markov.py`. Its checkpoint has the training text and the escape weights; the
-counts are made again when they are first needed. So a checkpoint is as large as the text, at most
-`markov_choice.MAX_COUNTED` symbols, and holds plain tensors.
+Its checkpoint has the training text and the escape weights, as plain tensors; the counts are computed when
+they are first needed. So a checkpoint is as large as the text, at most `markov_choice.MAX_COUNTED` symbols.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.models.model import Model
 from pipeline.models.ngram.context_tables import ContextTables, read, start
 from pipeline.models.ngram.markov import Markov
-from pipeline.models.ngram.markov_choice import choose_markov, counted_part
+from pipeline.models.ngram.markov_choice import choose_markov, select_counted
 
 MAX_ORDER = 24
 DEFAULT_WEIGHT = 16.0
@@ -30,11 +29,11 @@ class MarkovChain:
     """An interpolated Markov model of an order, or of the best order."""
 
     order: int | None = None
-    """Symbols that the next one depends on; None: chosen on the validation split."""
+    """Symbols that the next one depends on; None chooses the best on the validation split."""
     max_order: int = 16
-    """The highest order that is tried, where none is given."""
+    """The highest order that is tried where `order` is None."""
     hidden_size: int = 0
-    """Not used: data sets set the sizes of networks, whatever the model."""
+    """Not used: data sets set the sizes of networks for every model."""
     num_layers: int = 0
     """Not used."""
     dropout: float = 0.0
@@ -49,14 +48,14 @@ class MarkovChain:
         return f"markov of order {self.order}" if self.order is not None else "markov"
 
     def build(self, vocab_size: int) -> "MarkovModel":
-        """A model over `vocab_size` codes that has counted nothing: all symbols are equally likely."""
+        """A model over `vocab_size` codes without counts: all symbols are equally likely."""
         return MarkovModel(self, vocab_size)
 
 
 class MarkovModel(Model):
     """``(symbols, state) -> (logits, state)``; it has no parameters, and is ready once `prepare` was called.
 
-    The state is ``(batch, orders)`` int64: of each order the number of the context, -1 where never seen.
+    The state is ``(batch, orders)`` int64: the context id of each order, -1 where it never occurred.
     """
 
     decode_step = "markov"
@@ -68,7 +67,7 @@ class MarkovModel(Model):
         self.register_buffer("text", torch.zeros(0, dtype=self._text_type))
         self.register_buffer("complement", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("escape_weights", torch.full((orders,), DEFAULT_WEIGHT))
-        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_pre_hook(_resize_buffers)
         self._tables: tuple[Tensor, ContextTables] | None = None
 
     @property
@@ -89,7 +88,7 @@ class MarkovModel(Model):
             BOS,
         )
         best = choice.best
-        parts = [corpus.codes[a:b] for a, b in counted_part(train, best.both_strands)]
+        parts = [corpus.codes[a:b] for a, b in select_counted(train, best.both_strands)]
         begin = np.array([BOS], corpus.codes.dtype)
         text = np.concatenate([piece for part in parts for piece in (begin, part)])
         self.text = torch.from_numpy(text.astype(np.int32)).to(self._text_type)
@@ -99,7 +98,7 @@ class MarkovModel(Model):
 
     @property
     def tables(self) -> ContextTables:
-        """The counts, made when they are first asked for."""
+        """The counts, computed when they are first needed."""
         if self._tables is None or self._tables[0] is not self.text:
             self._tables = self.text, ContextTables.from_model(self._count(), self.vocab_size)
         return self._tables[1]
@@ -121,12 +120,12 @@ class MarkovModel(Model):
         return found, torch.from_numpy(contexts).to(symbols.device)
 
 
-def _make_room(model: MarkovModel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """The text of a checkpoint is as long as it is. Raises DataError where it cannot be counted."""
+def _resize_buffers(model: MarkovModel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Give the buffers the length of those in a checkpoint. Raises DataError where they cannot be counted."""
     names = "text", "complement", "escape_weights"
     text, complement, weights = (state_dict.get(prefix + name) for name in names)
     if text is None or complement is None or weights is None:
-        return  # which loading itself reports
+        return  # load_state_dict reports it
     kinds = text.dtype == model._text_type, complement.dtype == torch.int64, weights.is_floating_point()
     if not all(kinds) or any(tensor.ndim != 1 for tensor in (text, complement, weights)):
         raise DataError("text, complement or escape_weights have another shape or type; train again")

@@ -1,9 +1,8 @@
-"""A recurrent network whose training is parallel over time: every matrix product takes all steps at once.
+"""A minimal GRU, whose training is parallel over time: every matrix product takes all steps at once.
 
-The gates look at what came before only through the layer's input, never through its state; so the state is a
-linear recurrence that `scan` runs without a matrix product in it. A layer is a residual block: layer norm, a
-convolution two steps wide that gives gates and candidate, the scan, a gate on what comes out of it, and a
-projection back.
+The gates depend on the layer's input, never on its state. So the state is a linear recurrence, which a scan
+computes without matrix products (`kernels/linear_scan.py`). A layer is a residual block: layer norm, a
+convolution two steps wide for gates and candidate, the scan, a gate on its output, and a projection back.
 
 Sources: Feng et al., "Were RNNs all we needed?" (2024); the convolution: Bradbury et al., "Quasi-recurrent
 neural networks" (2017); biases that spread the memory: Tallec and Ollivier, "Can recurrent neural networks
@@ -23,7 +22,7 @@ from pipeline.models.kernels.linear_scan import gated_scan
 from pipeline.models.model import Model
 
 MAX_MEMORY = 256
-"""Steps that the slowest unit remembers when training begins."""
+"""The memory of the slowest unit at the start of training, in steps."""
 
 MinGruState = tuple[tuple[Tensor, Tensor], ...]
 """For each layer its state ``(batch, expansion * hidden_size)`` and its last normalised input

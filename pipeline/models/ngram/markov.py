@@ -1,8 +1,8 @@
-"""Null models that every network is held against: Markov chains of any order, and shuffles.
+"""The baselines of every network: interpolated Markov models of any order, and shuffles.
 
-Over integer codes, for any domain. A Markov model counts every (context, next symbol) of orders 0 to k and
-interpolates each order with the one below. The counting is in `ngram_counts.py`, the choice of the order
-and of the escape weights in `markov_choice.py`.
+They work on integer codes, for any domain. A Markov model counts every (context, next symbol) of orders 0 to
+k and interpolates each order with the one below. `ngram_counts.py` counts; `markov_choice.py` chooses the
+order and the escape weights.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.models.ngram.ngram_counts import Intervals, Level, Text, take
+from pipeline.models.ngram.ngram_counts import Intervals, OrderCounts, Text, take
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
 """n(c,s), n(c) and t(c) of some positions at one order, each ``(positions,)``."""
@@ -22,7 +22,7 @@ class Markov:
     """An interpolated Markov model: P_k(s|c) = (n(c,s) + w_k t(c) P_{k-1}(s|c')) / (n(c) + w_k t(c)).
 
     Here c' is c without its oldest symbol, n(c) sums n(c,s), t(c) is the number of distinct symbols that
-    followed c, and P_{-1} is uniform over the vocabulary. After a context that was never seen P_k is P_{k-1}.
+    followed c, and P_{-1} is uniform over the vocabulary. After a context that never occurred P_k is P_{k-1}.
     With all w_k = 1 this is the interpolated form of method C of Witten and Bell, "The zero-frequency
     problem" (1991).
 
@@ -32,17 +32,17 @@ class Markov:
 
     vocab_size: int
     escape_weights: tuple[float, ...]
-    """w_k of each order: how many imagined counts the order below is worth for each distinct symbol."""
-    levels: tuple[Level, ...]
+    """w_k of each order: the pseudocount of the order below for each distinct symbol."""
+    levels: tuple[OrderCounts, ...]
     both_strands: bool = False
     start_code: int | None = None
     validation_bits: float | None = None
     share: float = 1.0
-    """How much of the training symbols was counted."""
+    """The share of the training symbols that was counted."""
 
     @property
     def order(self) -> int:
-        """How many symbols back the model looks."""
+        """The length of the longest context."""
         return len(self.levels) - 1
 
     @classmethod
@@ -62,7 +62,7 @@ class Markov:
         """
         text = Text(codes, segments, start_code, complement)
         check_codes(text, vocab_size, "training")
-        levels = tuple(text.grow(vocab_size) for _ in escape_weights)
+        levels = tuple(text.count_order(vocab_size) for _ in escape_weights)
         return cls(vocab_size, tuple(escape_weights), levels, complement is not None, start_code)
 
     def log_probabilities(self, codes: np.ndarray, segments: Intervals) -> np.ndarray:
@@ -78,10 +78,10 @@ class Markov:
         forbidden: Iterable[int] = (),
         prime: Sequence[int] = (),
     ) -> list[np.ndarray]:
-        """Draw `count` sequences of at most `length` codes, each ended before `end_code` where it is drawn.
+        """Sample `count` sequences of at most `length` codes, each of which ends before `end_code`.
 
-        `forbidden` symbols, and the start symbol, get no probability, the others in proportion. `prime`
-        is context that the sequences go on from; it is not part of them.
+        `forbidden` symbols, and the start symbol, have no probability; the others are renormalised. `prime`
+        is the context before the sequences, and no part of them.
         """
         sampler = _Sampler(self, count, forbidden)
         for code in prime:
@@ -100,10 +100,10 @@ class Markov:
 
 
 class _Sampler:
-    """Draws the next symbol of many sequences at once.
+    """Samples the next symbol of many sequences at once.
 
-    P_k is a mixture of an order's own counts and the order below, so a draw first picks the order, then
-    one of the counted symbols: no distribution over the vocabulary is ever written out.
+    P_k is a mixture of an order's own counts and the order below. So a draw first chooses the order, then one
+    of the counted symbols: no distribution over the vocabulary is computed.
     """
 
     def __init__(self, model: Markov, count: int, forbidden: Iterable[int]) -> None:
@@ -191,8 +191,9 @@ def _put_last_edges_last(edges: dict[int, list[int]], final: int, rng: np.random
             row[place], row[-1] = row[-1], row[place]
 
 
-def cut(segments: Intervals, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(begins, starts, stops): the segments cut into stretches of at most `most`, and where each begins."""
+def cut_intervals(segments: Intervals, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(begins, starts, stops): the intervals cut into parts of at most `most`, and the begin of each's
+    whole."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     number = -(-(pairs[:, 1] - pairs[:, 0]) // most)
     begins, ends = np.repeat(pairs, number, axis=0).T
@@ -204,8 +205,8 @@ def cut(segments: Intervals, most: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 def _batches(
     segments: Intervals, order: int, most: int = 1 << 20
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(starts, leads, stops) in batches of bounded size: read from a lead, a start has its full context."""
-    begins, starts, stops = cut(segments, most)
+    """(starts, leads, stops) in batches of bounded size; from a lead to its start lies the full context."""
+    begins, starts, stops = cut_intervals(segments, most)
     leads = np.maximum(begins, starts - order)
     batch = np.cumsum(stops - leads) // most
     cuts = np.flatnonzero(np.diff(batch)) + 1
@@ -216,8 +217,8 @@ def _batches(
 def log_probabilities_by_order(
     model: Markov, weight_sets: Sequence[Sequence[float]], codes: np.ndarray, segments: Intervals
 ) -> list[np.ndarray]:
-    """As `Markov.log_probabilities`, once for each set of escape weights: k + 1 weights make a model of order
-    k on the counts of `model`, which are read once for all sets."""
+    """The result of `Markov.log_probabilities` for each set of escape weights. k + 1 weights are a model of
+    order k on the counts of `model`, which are looked up once for all sets."""
     found = [[np.zeros(0)] for _ in weight_sets]
     for starts, leads, stops in _batches(segments, model.order):
         text = Text(codes, np.stack([leads, stops], axis=1), model.start_code, None)
@@ -240,7 +241,7 @@ def interpolate(counts: Sequence[Counts], weights: Sequence[float], vocab_size: 
 
 
 def check_codes(text: Text, vocab_size: int, split: str) -> None:
-    """Raises DataError where the text has nothing to count, or a code outside the vocabulary."""
+    """Raise DataError where the text has nothing to count, or a code outside the vocabulary."""
     if not text.drawn.any():
         raise DataError(f"the {split} split has no symbols: a Markov model needs some; give more data")
     highest = int(text.symbols[text.drawn].max())

@@ -1,10 +1,10 @@
-"""Which Markov model stands for all of them: its order, and whether it counts both strands.
+"""The choice of a Markov model: its order, and whether it counts both strands.
 
-Every order up to the highest is tried, because a gain may begin only where contexts are long enough to follow
-copies. Each order has its escape weights from the validation split (`escape_weights.py`). An order
-may be chosen where it costs next to nothing after its best block is left out (a jackknife over blocks or
-records), so that no single block with a repeat decides. Of these the lowest is taken that is within one
-standard error of the best (Breiman et al., "Classification and regression trees", 1984).
+Every order up to the highest is tried, because a gain may begin only where contexts are long enough for
+copies. Each order has its escape weights from the validation split (`escape_weights.py`). An order is
+eligible where it loses next to nothing after its best block is left out (a jackknife over blocks or records),
+so that no single block with a repeat decides. The choice is the lowest eligible order within one standard
+error of the best (Breiman et al., "Classification and regression trees", 1984).
 """
 
 import logging
@@ -14,30 +14,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.models.ngram.escape_weights import EscapeWeights
-from pipeline.models.ngram.markov import Markov, check_codes, cut, log_probabilities_by_order
-from pipeline.models.ngram.ngram_counts import Intervals, Level, Text
+from pipeline.models.ngram.markov import Markov, check_codes, cut_intervals, log_probabilities_by_order
+from pipeline.models.ngram.ngram_counts import Intervals, OrderCounts, Text
 
 log = logging.getLogger(__name__)
 
 MAX_COUNTED = 6_000_000
-"""Positions counted, both strands together; about 150 bytes of memory each."""
+"""The most positions that are counted, both strands together; each takes about 150 bytes of memory."""
 MAX_VALIDATED = 1 << 18
-"""Validation symbols that are read: of more, stretches of `STRETCH` that are spread evenly."""
-STRETCH = 1 << 13
+"""The most validation symbols that are read; more are thinned to evenly spread excerpts."""
+EXCERPT_CODES = 1 << 13
 MIN_BLOCKS = 5
-"""Fewer validation segments are cut into `PIECES`."""
-PIECES = 10
-HARMLESS = 1e-3
-"""Bits per symbol: an order that costs no more than this without its best block is decided by all blocks."""
+"""Fewer validation segments than these are cut into `MAX_BLOCKS` blocks."""
+MAX_BLOCKS = 10
+MAX_JACKKNIFE_LOSS = 1e-3
+"""The loss in bits per symbol without its best block up to which an order is eligible."""
 MIN_GAIN, MIN_ERRORS = 2e-5, 1.0
-"""What a higher order must gain to be preferred: bits per symbol, and standard errors over blocks."""
-COMPARED_ORDER = 4
-"""Where one strand is no better than both at this order, higher ones are not tried on it."""
+"""The gain by which a higher order is preferred: in bits per symbol, and in standard errors over blocks."""
+STRAND_TEST_ORDER = 4
+"""One strand is not tried at higher orders where it is no better than both strands at this one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """One order that was tried, with its own escape weights, and its bits in each validation block."""
+    """One order, with its escape weights and its bits in each validation block."""
 
     order: int
     escape_weights: tuple[float, ...]
@@ -51,14 +51,14 @@ class Order:
 
     @property
     def robust_bits(self) -> float:
-        """Bits per symbol of all blocks but the one without which they are most."""
+        """Bits per symbol without the block whose removal increases them most."""
         if len(self.block_bits) < 2:
             return self.validation_bits
         bits, sizes = self.block_bits, self.block_sizes
         return float(((bits.sum() - bits) / (sizes.sum() - sizes)).max())
 
     def gain_over(self, other: "Order") -> tuple[float, float]:
-        """Bits per symbol that this order saves, and their standard error over the blocks."""
+        """Bits per symbol that this order saves, and their standard error over blocks."""
         saved, sizes = other.block_bits - self.block_bits, self.block_sizes
         mean, blocks = saved.sum() / sizes.sum(), len(sizes)
         deviations = saved - mean * sizes
@@ -67,19 +67,19 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class MarkovChoice:
-    """The chosen model, and all orders tried on its strands; `counted` has the levels of all of them."""
+    """The chosen model, and all orders tried on its strands; `counted` has the counts of all of them."""
 
     best: Markov
     orders: tuple[Order, ...]
     counted: Markov
 
     def log_probabilities(self, codes: np.ndarray, segments: Intervals) -> list[np.ndarray]:
-        """Of each order tried, as `Markov.log_probabilities`."""
+        """The result of `Markov.log_probabilities` for each order."""
         weights = [each.escape_weights for each in self.orders]
         return log_probabilities_by_order(self.counted, weights, codes, segments)
 
 
-def best_markov(
+def fit_best_markov(
     codes: np.ndarray, train_segments: Intervals, validation_segments: Intervals, vocab_size: int,
     orders: Iterable[int] = range(0, 13), complement: np.ndarray | None = None, start_code: int | None = 0,
 ) -> Markov:  # fmt: skip
@@ -95,26 +95,26 @@ def choose_markov(
 ) -> MarkovChoice:  # fmt: skip
     """Train models of `orders`, and choose one on the validation segments.
 
-    With `complement`, ``(vocab_size,)`` code to code, counting both strands is tried beside one.
+    With `complement`, ``(vocab_size,)`` code to code, counting both strands is tried, too.
     Raises DataError where either split is empty.
     """
     wanted = frozenset(orders)
-    read = _bounded(validation_segments, MAX_VALIDATED, "validation", STRETCH)
+    read = _thin(validation_segments, MAX_VALIDATED, "validation", EXCERPT_CODES)
     validation = Text(codes, read, start_code, None)
     check_codes(validation, vocab_size, "validation")
     trials, tried = [], []
     for strands in [None] if complement is None else [np.asarray(complement), None]:
-        counted = counted_part(train_segments, strands is not None)
+        counted = select_counted(train_segments, strands is not None)
         share = _size(counted) / max(1, _size(train_segments))
         trials.append(_Trial(codes, counted, vocab_size, strands, start_code, share))
-        tried.append(trials[-1].climb(wanted, validation, tried[0] if tried else ()))
+        tried.append(trials[-1].fit_orders(wanted, validation, tried[0] if tried else ()))
     winner = min(range(len(trials)), key=lambda number: _chosen(tried[number]).robust_bits)
     return trials[winner].choice(tried[winner])
 
 
 @dataclass(eq=False)
 class _Trial:
-    """All orders on one strand, or on both."""
+    """The fits of all orders on one strand, or on both."""
 
     codes: np.ndarray
     segments: np.ndarray
@@ -122,36 +122,43 @@ class _Trial:
     strands: np.ndarray | None
     start_code: int | None
     share: float
-    levels: tuple[Level, ...] = ()
+    levels: tuple[OrderCounts, ...] = ()
 
-    def climb(self, wanted: frozenset[int], validation: Text, rivals: Sequence[Order]) -> tuple[Order, ...]:
-        """Count one order after another, and fit the escape weights of each; where there are `rivals`, only
-        as long as they are worse. Without rivals the counts are kept: a genome's take a gigabyte."""
+    def fit_orders(
+        self, wanted: frozenset[int], validation: Text, others: Sequence[Order]
+    ) -> tuple[Order, ...]:
+        """Count one order after another, and fit the escape weights of each.
+
+        With `others`, the orders of both strands, this ends where one strand is no better. Without them the
+        counts are kept: those of a genome take a gigabyte.
+        """
         train = Text(self.codes, self.segments, self.start_code, self.strands)
         check_codes(train, self.vocab_size, "training")
         validation.begin()
         blocks, found = _blocks(validation), []
-        compared = {each.order: each.validation_bits for each in rivals if each.order <= COMPARED_ORDER}
+        compared = {each.order: each.validation_bits for each in others if each.order <= STRAND_TEST_ORDER}
         weights = EscapeWeights(int(validation.drawn.sum()), self.vocab_size)
         for order in range(max(wanted) + 1):
-            level = train.grow(self.vocab_size)
+            level = train.count_order(self.vocab_size)
             weights.add(validation.read(level, self.vocab_size))
-            if not rivals:
+            if not others:
                 self.levels = (*self.levels, level)
             if order == max(wanted) or not weights.seen:
                 weights.begin_again()
             if order in wanted:
                 bits = np.bincount(blocks, -weights.log_probabilities() / np.log(2))
                 found.append(Order(order, weights.weights, bits, np.bincount(blocks)))
-            # Longer contexts than those never seen are not seen, either.
+            # Where no context of this order occurred, no longer one did.
             if not weights.seen or (
-                order == COMPARED_ORDER and order in compared and found[-1].validation_bits >= compared[order]
+                order == STRAND_TEST_ORDER
+                and order in compared
+                and found[-1].validation_bits >= compared[order]
             ):
                 break
         return tuple(found)
 
     def choice(self, orders: tuple[Order, ...]) -> MarkovChoice:
-        """The models of these orders, which were tried here."""
+        """The chosen model of these orders."""
         chosen, last = _chosen(orders), orders[-1]
         if not self.levels:
             self.levels = Markov.fit(
@@ -167,16 +174,16 @@ class _Trial:
         return MarkovChoice(best, orders, counted)
 
 
-def counted_part(segments: Intervals, both_strands: bool) -> np.ndarray:
-    """The segments, or as many stretches of them as are counted."""
+def select_counted(segments: Intervals, both_strands: bool) -> np.ndarray:
+    """The segments, or evenly spread excerpts of them where they have more than `MAX_COUNTED` positions."""
     most = MAX_COUNTED // 2 if both_strands else MAX_COUNTED
-    return _bounded(segments, most, "training", 1 << 17)
+    return _thin(segments, most, "training", 1 << 17)
 
 
 def _chosen(orders: Sequence[Order]) -> Order:
-    """The lowest order within one standard error of the best that one block alone does not favour."""
+    """The lowest eligible order within one standard error of the best."""
     least = min(each.robust_bits for each in orders)
-    safe = [each for each in orders if each.robust_bits <= least + HARMLESS]
+    safe = [each for each in orders if each.robust_bits <= least + MAX_JACKKNIFE_LOSS]
     best = min(safe, key=lambda each: each.validation_bits)
 
     def as_good(each: Order) -> bool:
@@ -187,21 +194,20 @@ def _chosen(orders: Sequence[Order]) -> Order:
 
 
 def _blocks(text: Text) -> np.ndarray:
-    """Of each position that is predicted, the number of its block, which is left out as a whole: its segment,
-    or a piece of the whole where segments are few."""
+    """The block of each predicted position: its segment, or an equal part of all where segments are few."""
     segment = (np.cumsum(text.along == 0) - 1)[text.drawn]
     if segment[-1] + 1 >= MIN_BLOCKS:
         return np.unique(segment, return_inverse=True)[1]
-    return np.arange(len(segment)) * min(PIECES, len(segment)) // len(segment)
+    return np.arange(len(segment)) * min(MAX_BLOCKS, len(segment)) // len(segment)
 
 
-def _bounded(segments: Intervals, most: int, what: str, stretch: int) -> np.ndarray:
-    """The segments, or stretches spread evenly over them where they have more symbols than `most`."""
+def _thin(segments: Intervals, most: int, what: str, stretch: int) -> np.ndarray:
+    """The segments, or evenly spread excerpts of them where they have more symbols than `most`."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     total = _size(pairs)
     if total <= most:
         return pairs
-    _, starts, stops = cut(pairs, stretch)
+    _, starts, stops = cut_intervals(pairs, stretch)
     every = -(-total // most)
     log.info("Markov models: %s on one part in %d of %s symbols", what, every, f"{total:,}")
     return np.stack([starts, stops], axis=1)[::every]

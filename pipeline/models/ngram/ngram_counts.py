@@ -1,8 +1,9 @@
-"""Counts of every gram of every length in integer codes: what the null models are made of.
+"""Counts of the n-grams of every length in integer codes, for Markov models and for the Markov baseline.
 
-A k-gram is numbered by its rank among those that occur: the id of a (k+1)-gram is the rank of its pair
-(id of its first k symbols, last symbol). So no gram is too long for an integer key, nothing is hashed,
-and going up by one order is one pass over the text. `pipeline/models/ngram/markov.py` is the reader.
+An n-gram is numbered by its rank among those that occur: the id of an (n+1)-gram is the rank of its pair (id
+of its first n symbols, last symbol). So no n-gram is too long for an integer key, nothing is hashed, and the
+next order takes one pass over the text. `markov.py` computes probabilities from the counts;
+`context_tables.py` has them as tables for compiled code.
 """
 
 from collections.abc import Sequence
@@ -13,30 +14,30 @@ import numpy as np
 Intervals = Sequence[tuple[int, int]] | np.ndarray
 """Half-open (start, stop) intervals of codes; no context reaches back over the start of one."""
 MAX_TABLE_RATIO = 10
-"""Keys in a range of at most so many times their number are ranked in a table: 5 bytes a place."""
+"""Keys in a range of at most this multiple of their number are ranked in a table, at 5 bytes per value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class OrderCounts:
     """Counts of one order: sorted keys ``context id * vocab_size + symbol``, and how often each occurred."""
 
-    keys: np.ndarray  # (grams,) int64
-    counts: np.ndarray  # (grams,) int32
+    keys: np.ndarray  # (n-grams,) int64
+    counts: np.ndarray  # (n-grams,) int32
     totals: np.ndarray  # (contexts,) int32: the counts of a context's keys, summed
     distinct: np.ndarray  # (contexts,) int32: how many different symbols followed a context
 
     def find(self, contexts: np.ndarray, symbols: np.ndarray, vocab_size: int) -> np.ndarray:
-        """Index of each (context, symbol) among the keys, -1 where it was never seen."""
+        """Index of each (context, symbol) among the keys, -1 where it never occurred."""
         keys = contexts.astype(np.int64) * vocab_size + symbols
         index = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where((self.keys[index] == keys) & (contexts >= 0), index, -1)
 
 
 class Text:
-    """Segments laid end to end, each led by one virtual start, with the context id of every position.
+    """Intervals of codes, a virtual start before each, with the context id of every position.
 
-    Ids: 0 is the empty context and, in higher orders, the start; -1 was never seen; others are 1 + the
-    index of the gram among the keys of the order below. Each `grow` or `read` goes up by one order.
+    Ids: 0 is the empty context and, in higher orders, the start; -1 never occurred; others are 1 + the index
+    of the n-gram among the keys of the order below. Each `count_order` or `read` moves to the next order.
     """
 
     def __init__(
@@ -55,8 +56,8 @@ class Text:
         self.begin()
 
     def begin(self) -> None:
-        """Start again at order 0."""
-        # Fewer grams than positions, and fewer positions than 2^31, so that half the memory does.
+        """Return to order 0."""
+        # Fewer n-grams than positions, and fewer positions than 2^31: int32 halves the memory.
         self._grams = np.zeros(len(self.symbols), np.int32)
 
     def _contexts(self) -> np.ndarray:
@@ -67,18 +68,18 @@ class Text:
         self._grams[:] = 0
         self._grams[self.drawn] = np.where(index < 0, -1, index + 1)
 
-    def grow(self, vocab_size: int) -> Level:
-        """Count this order."""
+    def count_order(self, vocab_size: int) -> OrderCounts:
+        """Count the n-grams of this order."""
         contexts = self._contexts()
         keys, index, counts = _unique(contexts.astype(np.int64) * vocab_size + self.symbols[self.drawn])
         self._go_up(index)
         owners = keys // vocab_size
         totals, distinct = np.bincount(owners, weights=counts), np.bincount(owners)
-        return Level(keys, counts.astype(np.int32), totals.astype(np.int32), distinct.astype(np.int32))
+        return OrderCounts(keys, counts.astype(np.int32), totals.astype(np.int32), distinct.astype(np.int32))
 
-    def read(self, level: Level, vocab_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of every position, as the model counted them: its (context, symbol), its context, and the
-        different symbols after its context."""
+    def read(self, level: OrderCounts, vocab_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For every position the counts of its (context, symbol), of its context, and of the different
+        symbols after its context."""
         contexts = self._contexts()
         index = level.find(contexts, self.symbols[self.drawn], vocab_size)
         self._go_up(index)
@@ -107,7 +108,8 @@ def take(values: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def _lay_out(codes: np.ndarray, segments: Intervals, backwards: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The segments end to end, a virtual start before each; and how far after its start each symbol is."""
+    """The codes of the intervals, a virtual start before each, and the distance of each code from its
+    start."""
     pairs = np.asarray(segments, np.int64).reshape(-1, 2)
     lengths = pairs[:, 1] - pairs[:, 0] + 1
     heads = np.cumsum(lengths) - lengths
