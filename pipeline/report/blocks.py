@@ -1,7 +1,7 @@
-"""Files as blocks of a web page: a table, a picture, a player, text, a sample grid, or a link, by suffix.
+"""Blocks of the report: a file as a table, picture, player, text, sample grid or link, by its suffix.
 
-A block is plain data; `pipeline/report/page.html.jinja` turns it into HTML and escapes all of it. Nothing
-outside the run folder is ever shown, whatever a manifest says.
+A block is plain data; `page.html.jinja` turns it into HTML and escapes all of it. A file outside the run
+folder is never shown, whatever a manifest names.
 """
 
 import base64
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.report.grid_view import Cell, bands
+from pipeline.report.grid_view import Cell, build_rows
 
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
 LIGHT_SOUNDS = (".mp3", ".ogg")
-"""What a sample grid plays; others would fill the page."""
+"""Formats of sound that a sample grid embeds; others are too large."""
 TEXTS = {".txt", ".fasta", ".abc"}
 
 MAX_ROWS = 200
@@ -30,69 +30,69 @@ MAX_TABLE_BYTES = 1 << 28
 """A larger table is a link."""
 MAX_CHARACTERS = 12_000
 MAX_LINE = 34
-"""Characters of a table's cell that are kept on one line."""
+"""Characters of a table cell on one line, at most."""
 MAX_FILE_BYTES = 8 << 20
 """A larger picture or sound is a link."""
 MAX_PAGE_BYTES = 24 << 20
-"""Pictures and sounds of a page together; what comes later is a link."""
-SHOWN_AT_ONCE = 8
-"""Pictures or players of one section, a picture with its sound as one; the others are folded away."""
+"""Pictures and sounds of a page together; later ones are links."""
+MAX_UNFOLDED = 8
+"""Pictures or players of a section that are shown without unfolding; a picture and its sound count as one."""
 NUMBER = re.compile(r"[-+−]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|nan|inf|-|–|")
 
 
 @dataclass(frozen=True)
 class Block:
-    """One file as it is shown. `kind`: table, picture, sound, text, sheet, link or missing."""
+    """One file as it is shown. `kind`: table, picture, sound, text, grid, link or missing."""
 
     kind: str
     name: str
     link: str = ""
     source: str = ""
-    """data: address of a picture or sound."""
+    """The data: address of a picture or sound."""
     text: str = ""
     note: str = ""
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     classes: Sequence[str] = ()
-    """Of each column: num (aligned right), long (wraps), or neither (one line)."""
+    """The CSS class of each column: num (aligned right), long (wraps), or none (one line)."""
     alt: str = ""
-    bands: Sequence[tuple[str, Sequence[Cell]]] = ()
-    """Of a sample grid: the head of each row, and its cells."""
+    grid_rows: Sequence[tuple[str, Sequence[Cell]]] = ()
+    """Rows of a sample grid: the title of each row, and its cells."""
 
     @property
     def label(self) -> str:
-        """The name as words."""
+        """The name of the file in words."""
         return Path(self.name).stem.replace("_", " ")
 
 
 @dataclass
-class Page:
-    """Where the page and its run lie, and how many bytes may still be embedded."""
+class PageContext:
+    """The folders of the page and its run, and the bytes that may still be embedded."""
 
     run_dir: Path
     page_dir: Path
     bytes_left: int = field(default=MAX_PAGE_BYTES)
     made: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Files of the run by the name of the record that they were made of."""
+    """Files of the run by the name of their record."""
     shown: set[str] = field(default_factory=set)
-    """Pictures and sounds that a sample grid shows, and that nothing after it shows again."""
+    """Pictures and sounds in a sample grid, which later sections do not repeat."""
 
     def link(self, path: Path) -> str:
-        """A relative address, with no scheme whatever the name."""
+        """Return a relative address without a scheme."""
         return "./" + quote(os.path.relpath(path, self.page_dir).replace(os.sep, "/"))
 
 
-def show(section: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    """Title, caption and blocks of one section of a manifest, the first few apart from the others."""
+def build_section(section: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
+    """Return title, caption and blocks of a section of the manifest; all but the first blocks are folded."""
     title = str(section.get("title", ""))
     names = [str(name) for name in section.get("files", ())]
     blocks = [_block(name, title, page) for name in names if name not in page.shown]
     media = sum(block.kind in ("picture", "sound") for block in blocks) == len(blocks)
-    # A score and its sound share a name and stand together, also where some are folded away.
+    # A score and its sound share a name and stay together.
     labels = list(dict.fromkeys(block.label for block in blocks))
     if media:
         blocks.sort(key=lambda block: labels.index(block.label))
-    shown = {*labels[: SHOWN_AT_ONCE if media else len(labels)]}
+    shown = {*labels[: MAX_UNFOLDED if media else len(labels)]}
     first = sum(block.label in shown for block in blocks)
     return {
         "title": title,
@@ -103,7 +103,7 @@ def show(section: Mapping[str, Any], page: Page) -> dict[str, Any]:
     }
 
 
-def _block(name: str, title: str, page: Page) -> Block:
+def _block(name: str, title: str, page: PageContext) -> Block:
     path = page.run_dir / name
     shown = Path(name).name or name
     if not path.resolve().is_relative_to(page.run_dir.resolve()):
@@ -116,7 +116,7 @@ def _block(name: str, title: str, page: Page) -> Block:
         return Block("missing", name, note=f"cannot be read ({error.strerror})")
 
 
-def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
+def _by_suffix(path: Path, name: str, title: str, page: PageContext) -> Block:
     suffix, link, size = path.suffix.lower(), page.link(path), path.stat().st_size
     largest = {".tsv": MAX_TABLE_BYTES, ".json": MAX_FILE_BYTES}.get(suffix, size)
     if size > largest:
@@ -126,7 +126,7 @@ def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
     if suffix in TEXTS:
         return _text(path, name, link)
     if suffix == ".json":
-        return _sheet(path, name, link, page)
+        return _grid(path, name, link, page)
     mime = PICTURES.get(suffix) or SOUNDS.get(suffix)
     if mime is None:
         return Block("link", name, link, note=_size(size))
@@ -138,16 +138,16 @@ def _by_suffix(path: Path, name: str, title: str, page: Page) -> Block:
     return Block(kind, name, link, source, alt=f"{title}: {path.stem.replace('_', ' ')}")
 
 
-def _sheet(path: Path, name: str, link: str, page: Page) -> Block:
+def _grid(path: Path, name: str, link: str, page: PageContext) -> Block:
     try:
-        found = bands(path, lambda record: _made_of(record, page))
+        found = build_rows(path, lambda record: _record_blocks(record, page))
     except ValueError as error:
         return Block("link", name, link, note=str(error))
-    return Block("sheet", name, link, bands=found)
+    return Block("grid", name, link, grid_rows=found)
 
 
-def _made_of(record: str, page: Page) -> list[Block]:
-    """A picture, a sound, and links to all else that was made of a record."""
+def _record_blocks(record: str, page: PageContext) -> list[Block]:
+    """Return a picture, a sound, and links to all other files of a record."""
     names = page.made.get(record, ())
     chosen = [
         next((name for suffix in suffixes for name in names if name.endswith(suffix)), None)
@@ -182,7 +182,7 @@ def _column_class(cells: Sequence[str]) -> str:
 
 
 def _cells(stream: Iterable[str]) -> tuple[list[str], list[list[str]], int]:
-    """Header, the rows to be shown, and how many there are beyond them."""
+    """Return the header, the rows to show, and the number of further rows."""
     lines = csv.reader(stream, delimiter="\t")
     header, rows, more = [], [], 0
     while True:

@@ -1,4 +1,4 @@
-"""A sample grid as the report shows it: cells with their letters coloured, and what was made of each."""
+"""The view of a sample grid in the report: cells with coloured letters, and the files of each sample."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -9,17 +9,17 @@ from typing import Any
 from pipeline.report.sample_grid import GridCell, read_grid
 
 BLOCK = 10
-"""Letters of a small alphabet stand in blocks, as in GenBank's flat files."""
-AT_ONCE = 240
-"""Characters of a cell that are not folded away."""
+"""Letters of a block, as in the flat files of GenBank."""
+MAX_UNFOLDED = 240
+"""Characters of a cell that are shown without unfolding, at most."""
 
 Letters = list[list[tuple[str, str]]]
-"""Blocks of runs of the same letter, each with the class that says its colour."""
+"""Blocks of runs of the same letter, each with the CSS class of its colour."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A sequence, or a part of one: in coloured letters where `blocks` are given."""
+    """A sequence, or a part of one; in coloured letters where it has `blocks`."""
 
     prime: str
     rest: str
@@ -28,7 +28,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Cell:
-    """One sample: its head, its text, of which `whole` is folded away, and the blocks of its files."""
+    """One sample: its title, its text (`whole` is folded), and the blocks of its files."""
 
     label: str
     shown: GridCell
@@ -42,13 +42,13 @@ class Cell:
         return len(self.shown.prime) + len(self.shown.text) + self.shown.more
 
 
-def bands(path: Path, files_of: Callable[[str], Sequence[Any]]) -> list[tuple[str, list[Cell]]]:
-    """The rows of a sheet with their heads; a sheet with one column is one row, headed by nothing.
+def build_rows(path: Path, files_of: Callable[[str], Sequence[Any]]) -> list[tuple[str, list[Cell]]]:
+    """Return the rows of a grid with their titles; a grid with one column becomes one row.
 
-    `files_of` gives what was made of a record. Raises ValueError where the file is no sheet.
+    `files_of` returns the blocks of the files of a record. Raises ValueError where the file is not a grid.
     """
-    sheet = read_grid(path)
-    rows, columns, cells, letters = (sheet[name] for name in ("rows", "columns", "cells", "letters"))
+    grid = read_grid(path)
+    rows, columns, cells, letters = (grid[name] for name in ("rows", "columns", "cells", "letters"))
     if len(columns) == 1:
         rows, columns, cells = list(columns), list(rows), [[row[0] for row in cells]]
     found = []
@@ -60,13 +60,13 @@ def bands(path: Path, files_of: Callable[[str], Sequence[Any]]) -> list[tuple[st
 
 def _cell(label: str, shown: GridCell, letters: str, files_of: Callable[[str], Sequence[Any]]) -> Cell:
     start, length = len(shown.prime), len(shown.prime) + len(shown.text)
-    # Of a prime longer than what is shown, its end, where the model takes over.
-    before = shown.prime[max(0, start - AT_ONCE // 2) :]
-    head = _text(before, shown.text[: AT_ONCE - len(before)], letters)
+    # Of a long prime, the end is shown, where the sample continues it.
+    before = shown.prime[max(0, start - MAX_UNFOLDED // 2) :]
+    head = _text(before, shown.text[: MAX_UNFOLDED - len(before)], letters)
     whole = _text(shown.prime, shown.text, letters)
     files = files_of(shown.record) if shown.record else ()
     pictured = any(block.kind == "picture" for block in files)
-    return Cell(label, shown, head, whole if pictured or length > AT_ONCE else None, files)
+    return Cell(label, shown, head, whole if pictured or length > MAX_UNFOLDED else None, files)
 
 
 def _text(prime: str, rest: str, letters: str) -> Text:

@@ -1,8 +1,8 @@
-"""The last stage: one page that shows a run, opens offline, and makes no request.
+"""The report: one page that shows a run, opens offline, and makes no request.
 
-It reads only the manifest and the files that the manifest names, and knows no domain. Files become blocks
-in `blocks.py`; the page itself is `page.html.jinja`. Everything that comes from data
-is escaped there, and a content security policy forbids the page to load or send anything.
+It reads only the manifest and the files that the manifest names, and knows no domain. `blocks.py` turns files
+into blocks, and `page.html.jinja` is the page. The template escapes all data, and a content security policy
+forbids the page to load or send anything.
 """
 
 import base64
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.records import DETAILS, QUALITY, RESULTS
-from pipeline.report.blocks import Page, show
+from pipeline.report.blocks import PageContext, build_section
 from pipeline.runtime.files import write_atomically
 
 TITLES = {
@@ -25,9 +25,9 @@ TITLES = {
     "score": "Scored sequences",
 }  # fmt: skip
 PARTS = {RESULTS: "What was generated", QUALITY: "How good it is"}
-"""The sections that a report opens with; the other sections stand in the sections of their stages."""
+"""The first parts of a report; all other sections are in the parts of their stages."""
 RESULTS_ORDER = ("sample", "postprocess", "score", "ingest", "train")
-"""The stages whose results come first."""
+"""The order of the stages in the first parts."""
 MAX_CONCLUSIONS = 5
 HEADLINES = (
     ("train", "test_bits", "bits per symbol on the test split"),
@@ -35,19 +35,18 @@ HEADLINES = (
     ("train", "parameters", "parameters"),
     ("ingest", "symbols", "symbols in the corpus"),
 )
-"""Figures that every run has; they open the strip."""
+"""Figures of every run; they are the first headlines."""
 MAX_HEADLINES = 8
 MAX_HEADLINE_CHARACTERS = 24
-OF_OTHERS = {", real": "real data", ", held-out real": "held-out real", ", shuffled": "shuffled"}
-"""A result's name with such an ending is the same measure of other sequences; so is one with ", Markov …"."""
+GROUP_SUFFIXES = {", real": "real data", ", held-out real": "held-out real", ", shuffled": "shuffled"}
+"""A figure with such a suffix is the same metric of another group; ", Markov …" is another suffix."""
 TEMPLATE_DIR = Path(__file__).parent
 
 
 def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path:
     """Write the report of a run as one HTML file at `path`.
 
-    A file that the manifest names and that is gone is shown as missing. Raises OSError where `path`
-    cannot be written.
+    A missing file is shown as missing. Raises OSError where `path` cannot be written.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -58,7 +57,7 @@ def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path
     )  # fmt: skip
     style, script = ((TEMPLATE_DIR / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     text = environment.get_template("page.html.jinja").render(
-        **_contents(manifest, Page(run_dir, path.parent, made=_made(manifest))),
+        **_contents(manifest, PageContext(run_dir, path.parent, made=_files_by_record(manifest))),
         policy=content_policy(style, script), style=Markup(style), script=Markup(script),
     )  # fmt: skip
     write_atomically(path, text)
@@ -66,7 +65,8 @@ def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path
 
 
 def content_policy(style: str, script: str) -> str:
-    """For a page: only what is in it may be used, and of scripts and styles only these, by their hashes."""
+    """Return a policy that allows nothing from outside, and only this style and this script, by their
+    hashes."""
 
     def allow(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
@@ -77,7 +77,7 @@ def content_policy(style: str, script: str) -> str:
     )
 
 
-def _contents(manifest: Mapping[str, Any], page: Page) -> dict[str, Any]:
+def _contents(manifest: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
     stages = {name: stage for name, stage in manifest.get("stages", {}).items() if name != "report"}
     config = manifest.get("config", {})
     dataset = config.get("dataset") if isinstance(config.get("dataset"), Mapping) else {}
@@ -96,14 +96,14 @@ def _contents(manifest: Mapping[str, Any], page: Page) -> dict[str, Any]:
 
 
 def _title(manifest: Mapping[str, Any], stages: Mapping[str, Any]) -> str:
-    """What the data is called; the data set's name where a manifest does not say."""
+    """The name of the data, or of the data set where the manifest has none."""
     named = stages.get("ingest", {}).get("figures", {}).get("data")
     return str(named or manifest.get("dataset", "run"))
 
 
 def _conclusions(stages: Mapping[str, Any]) -> list[str]:
-    """At most `MAX_CONCLUSIONS` sentences on how good the run is, warnings first; of each stage the first
-    line where none of them says."""
+    """At most `MAX_CONCLUSIONS` conclusions, warnings first; the first line of each stage where there is
+    none."""
     keys = ("warnings", "conclusions")
     found = list(
         dict.fromkeys(line for key in keys for each in stages.values() for line in each.get(key, ()))
@@ -113,23 +113,23 @@ def _conclusions(stages: Mapping[str, Any]) -> list[str]:
     return [_sentence(line) for line in found[:MAX_CONCLUSIONS]]
 
 
-def _part(part: str, stages: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    """The sections of all stages for one opening section; pictures and sounds come first."""
+def _part(part: str, stages: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
+    """The sections of all stages for one part; pictures and sounds come first."""
     order = [name for name in RESULTS_ORDER if name in stages]
     found = [section for name in order for section in _report_sections(stages[name], part, page)]
-    found.sort(key=_opens)
+    found.sort(key=_rank)
     return {"name": part, "title": PARTS[part], "sections": found}
 
 
-def _opens(section: Mapping[str, Any]) -> int:
-    """The rank of an section in its part: pictures and sounds, then pages to open, then all else."""
-    if {"picture", "sound", "sheet"} & {block.kind for block in section["blocks"]}:
+def _rank(section: Mapping[str, Any]) -> int:
+    """The rank of a section in its part: pictures and sounds, then web pages, then all others."""
+    if {"picture", "sound", "grid"} & {block.kind for block in section["blocks"]}:
         return 0
     return 1 if any(block.name.endswith(".html") for block in section["blocks"]) else 2
 
 
-def _report_sections(stage: Mapping[str, Any], part: str, page: Page) -> list[dict[str, Any]]:
-    """The sections of one stage for one part; one of an unknown part is a detail."""
+def _report_sections(stage: Mapping[str, Any], part: str, page: PageContext) -> list[dict[str, Any]]:
+    """The sections of one stage for one part; a section with an unknown part is a detail."""
     chosen = [
         each for each in stage.get("sections", ())
         if (each.get("part") if each.get("part") in PARTS else DETAILS) == part
@@ -139,13 +139,13 @@ def _report_sections(stage: Mapping[str, Any], part: str, page: Page) -> list[di
 
 
 def _about(dataset: Mapping[str, Any]) -> str:
-    """What was learned from: the user's path, or the data set's line without its advice on settings."""
+    """The path of the user, or the line about the data set without its advice on settings."""
     if dataset.get("path"):
         return str(dataset["path"])
     return re.split(r"[;(]", str(dataset.get("about") or ""))[0].strip()
 
 
-def _stage_view(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
+def _stage_view(name: str, stage: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
     return {
         "name": name,
         "title": TITLES.get(name, name.replace("_", " ").capitalize()),
@@ -160,8 +160,8 @@ def _stage_view(name: str, stage: Mapping[str, Any], page: Page) -> dict[str, An
     }
 
 
-def _made(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The output files of all stages by their names without a suffix."""
+def _files_by_record(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The output files of all stages, by their names without a suffix."""
     found: dict[str, list[str]] = {}
     for stage in manifest.get("stages", {}).values():
         for name in stage.get("outputs", {}):
@@ -169,16 +169,18 @@ def _made(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _report_section(section: Mapping[str, Any], stage: Mapping[str, Any], page: Page) -> dict[str, Any]:
-    shown = show(section, page)
-    # What the section opens with need not be said again below a table.
+def _report_section(
+    section: Mapping[str, Any], stage: Mapping[str, Any], page: PageContext
+) -> dict[str, Any]:
+    shown = build_section(section, page)
+    # A line of the summary is not repeated in a caption.
     for line in stage.get("summary", ()):
         shown["caption"] = shown["caption"].replace(str(line), "").lstrip(" .;")
     return shown
 
 
 def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The figures to see first: value, label, the values of other sequences, and a note if there is one."""
+    """The headlines: value, label, the values of other groups, and a note if there is one."""
     figures = {name: stage.get("figures", {}) for name, stage in stages.items()}
     found = [
         {"value": _number(figures[stage][key]), "label": label, "others": "", "note": ""}
@@ -188,8 +190,8 @@ def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
     results = {key: value for key, value in figures.get("postprocess", {}).items() if value is not None}
     notes = stages.get("postprocess", {}).get("notes", {})
     for key in sorted(results, key=lambda key: not key.startswith("best")):
-        if _name_of_others(key) is None and len(str(results[key])) < MAX_HEADLINE_CHARACTERS:
-            others = ((name, results[other]) for other in results if (name := _name_of_others(other, key)))
+        if _group_of_figure(key) is None and len(str(results[key])) < MAX_HEADLINE_CHARACTERS:
+            others = ((name, results[other]) for other in results if (name := _group_of_figure(other, key)))
             found.append(
                 {
                     "value": _number(results[key]),
@@ -201,14 +203,16 @@ def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
     return found[:MAX_HEADLINES]
 
 
-def _name_of_others(key: str, of: str | None = None) -> str | None:
-    """Whose value a figure is, where it is not the samples'; None also where it is not of the figure `of`."""
+def _group_of_figure(key: str, of: str | None = None) -> str | None:
+    """Return the group of a figure of another group than the samples; with `of`, only of that metric."""
     base, comma, group = key.rpartition(", ")
-    name = OF_OTHERS.get(comma + group) or (group if comma and group.startswith("Markov") else None)
+    name = GROUP_SUFFIXES.get(comma + group) or (group if comma and group.startswith("Markov") else None)
     return name if of is None or base == of else None
 
 
-def _reproduction(manifest: Mapping[str, Any], stages: Mapping[str, Any], page: Page) -> dict[str, Any]:
+def _reproduction(
+    manifest: Mapping[str, Any], stages: Mapping[str, Any], page: PageContext
+) -> dict[str, Any]:
     titled = [(TITLES.get(name, name), stage) for name, stage in stages.items()]
     return {
         "commands": _commands(manifest, page),
@@ -232,17 +236,17 @@ def _reproduction(manifest: Mapping[str, Any], stages: Mapping[str, Any], page: 
     }
 
 
-def _commands(manifest: Mapping[str, Any], page: Page) -> list[tuple[str, str]]:
-    """What a line does, and the line as it can be pasted into a shell."""
+def _commands(manifest: Mapping[str, Any], page: PageContext) -> list[tuple[str, str]]:
+    """The commands that repeat and continue the run, each with a label."""
     again = [str(each) for each in manifest.get("overrides", ())]
     run = f"run={_from_here(page.run_dir)}"
     further = [run, "stages=[sample,postprocess,report]", "sample.temperature=0.7"]
-    lines = {"Make this run again": again, "Go on with it: new samples from the same model": further}
+    lines = {"Repeat this run": again, "Continue it: new samples from the same model": further}
     return [(label, shlex.join(["python", "-m", "pipeline", *words])) for label, words in lines.items()]
 
 
 def _flat(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names and values of nested settings."""
+    """Yield dotted names and values of nested settings."""
     if isinstance(node, Mapping) and node:
         for key, value in node.items():
             yield from _flat(value, f"{name}.{key}" if name else str(key))
@@ -256,7 +260,7 @@ def _seed(stage: Mapping[str, Any]) -> str:
 
 
 def _from_here(folder: Path) -> str:
-    """A path as it would be typed: short where the folder lies below the working folder."""
+    """Return a path as a user would type it: relative where it is below the working folder."""
     below = os.path.relpath(folder)
     return str(folder) if below.startswith(os.pardir) else below
 
@@ -269,7 +273,7 @@ def _sentence(line: object) -> str:
 
 
 def _words(key: object) -> str:
-    """The name of a figure as words: ``best_evalue`` as "best evalue"."""
+    """Return the name of a figure in words: ``best_evalue`` as "best evalue"."""
     return str(key).replace("_", " ")
 
 
@@ -290,7 +294,7 @@ def _duration(seconds: float) -> str:
 
 
 def _when(text: str) -> str:
-    """An ISO time for people; unchanged where it is none."""
+    """Format an ISO time for people; return other text unchanged."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

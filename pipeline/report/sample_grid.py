@@ -1,7 +1,7 @@
-"""The sample grid of a grid: one sample of each cell, primes down and temperatures across.
+"""The sample grid: one sample for each prime (rows) and temperature (columns).
 
-The stage `sample` writes it as JSON, which knows no files but the names of records; the report puts the
-pictures and sounds beside the text that were made of these records, by whatever stage.
+The stage `sample` writes it as JSON with the names of records. The report adds the pictures and sounds of
+these records, from whatever stage.
 """
 
 import itertools
@@ -17,17 +17,18 @@ from pipeline.generation.requests import Drawing
 from pipeline.records import RESULTS, Record, Rejection, ReportSection, Sample, read_samples
 from pipeline.runtime.plain_data import load_json
 
-TRIED = 20
-"""Samples of a cell that are looked at, at most, for one that the domain keeps."""
+MAX_CHECKED = 20
+"""Samples of a cell that are checked, at most, for one that the domain keeps."""
 MAX_SYMBOLS = 2_000
-"""Symbols of a sequence on the sheet."""
+"""Symbols of a sequence in a cell, at most."""
 MAX_LETTERS = 8
-"""Letters of a small alphabet, such as that of DNA, are told apart by colour."""
+"""Symbols of an alphabet whose letters have colours, such as DNA."""
 
 
 @dataclass(frozen=True)
 class GridCell:
-    """A sample on the sheet: `record` is its name after the domain's check, or `why` it has none."""
+    """A sample in the grid: `record` is its name after the check of the domain, or `why` is the reason for
+    its rejection."""
 
     number: int
     bits: float
@@ -38,34 +39,34 @@ class GridCell:
     why: str
 
     def __post_init__(self) -> None:
-        """Raises TypeError: a sheet may have been written by others."""
+        """Raise TypeError for a wrong type, because others may have written the file."""
         for name, value in vars(self).items():
             if not isinstance(value, {"number": int, "bits": int | float, "more": int}.get(name, str)):
                 raise TypeError(f"{name} is {value!r}")
 
 
 def write_grid(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> ReportSection:
-    """Write the sheet of finished samples, one JSON line each as in `samples.jsonl`."""
+    """Write the grid of the samples of a `samples.jsonl`."""
     count, grid = drawing.settings.count, drawing.settings.grid
     across = len(grid.temperatures) or 1
-    cells = [_first_kept(tried, domain) for tried in _tried(samples, count)]
+    cells = [_first_kept(tried, domain) for tried in _first_of_cells(samples, count)]
     rows = [cells[start : start + across] for start in range(0, len(cells), across)]
     letters = drawing.alphabet.symbols if drawing.alphabet.single_characters else ()
-    sheet = {
+    grid_data = {
         "rows": [" ".join(row[0].prime.split()) or "no prime" for row in rows],
         "columns": [f"temperature {t:g}" for t in grid.temperatures or [drawing.settings.temperature]],
         "letters": "".join(letters) if len(letters) <= MAX_LETTERS else "",
         "cells": [[vars(cell) for cell in row] for row in rows],
     }
-    path.write_text(json.dumps(sheet, indent=1, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(grid_data, indent=1, ensure_ascii=False), encoding="utf-8")
     which = f"the first of {count} in each cell that passed every check" if count > 1 else "one in each cell"
     return ReportSection("Sample grid", (path,), f"From the same random numbers; {which}.", part=RESULTS)
 
 
-def _tried(samples: Path, count: int) -> Iterator[list[Sample]]:
-    """Of each cell's samples the first few; those of a cell stand together."""
+def _first_of_cells(samples: Path, count: int) -> Iterator[list[Sample]]:
+    """Yield the first samples of each cell; samples of a cell are adjacent in the file."""
     for _, cell in itertools.groupby(enumerate(read_samples(samples)), key=lambda pair: pair[0] // count):
-        yield [sample for number, sample in cell if number % count < TRIED]
+        yield [sample for number, sample in cell if number % count < MAX_CHECKED]
 
 
 def _first_kept(tried: Sequence[Sample], domain: Domain) -> GridCell:
@@ -86,8 +87,11 @@ def _first_kept(tried: Sequence[Sample], domain: Domain) -> GridCell:
 
 
 def interleave_cells(records: Sequence[Record], settings: SampleSettings) -> Sequence[Record]:
-    """The records of a grid, of each cell one and then of each the next, so that the first few, which renders
-    take, are of all cells; without a grid as they are. Within a cell they keep their order."""
+    """Order the records of a grid so that the first few, which renders take, are from all cells.
+
+    The first records of all cells come first, then the second ones, and so on. Without a grid the order
+    stays.
+    """
     if not (settings.grid.temperatures or settings.grid.primes):
         return records
     records = sorted(records, key=lambda record: int(record.metadata["index"]) // settings.count)
@@ -99,13 +103,13 @@ def interleave_cells(records: Sequence[Record], settings: SampleSettings) -> Seq
 
 
 def read_grid(path: Path) -> dict[str, Any]:
-    """The sheet as it was written; ValueError where it is none."""
+    """Read a grid; raise ValueError where the file is not one."""
     try:
-        sheet = load_json(path.read_text(encoding="utf-8"))
-        cells = [[GridCell(**cell) for cell in row] for row in sheet["cells"]]
+        grid = load_json(path.read_text(encoding="utf-8"))
+        cells = [[GridCell(**cell) for cell in row] for row in grid["cells"]]
         across = {len(row) for row in cells}
-        if across != {len(sheet["columns"])} or len(cells) != len(sheet["rows"]):
+        if across != {len(grid["columns"])} or len(cells) != len(grid["rows"]):
             raise ValueError("rows and columns do not fit the cells")
-        return {**sheet, "letters": str(sheet["letters"]), "cells": cells}
+        return {**grid, "letters": str(grid["letters"]), "cells": cells}
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"not a sample grid ({error})") from None

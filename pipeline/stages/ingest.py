@@ -1,4 +1,4 @@
-"""The first stage: files to an encoded, split corpus."""
+"""The stage `ingest`: from files to an encoded corpus with a split."""
 
 import csv
 import logging
@@ -30,12 +30,12 @@ from pipeline.stages.run_inputs import RunInputs
 log = logging.getLogger(__name__)
 
 MIN_HELD_OUT = 16
-"""Fewer held-out symbols than this measure nothing."""
-REJECTIONS_LISTED = 10_000
-NOTICES_SHOWN = 10
-CHANGES_SHOWN = 6
-CUT = "the end-of-file marker of bgzip is absent: the file may be truncated; fetch or compress it again"
-REASONS_SHOWN = 3
+"""Symbols of a held-out split, at least; fewer measure nothing."""
+MAX_LISTED_REJECTIONS = 10_000
+MAX_SHOWN_NOTICES = 10
+MAX_SHOWN_CHANGES = 6
+TRUNCATED = "the end-of-file marker of bgzip is absent: the file may be truncated; fetch or compress it again"
+MAX_SHOWN_REASONS = 3
 
 
 def build_ingest(run: RunInputs) -> Stage:
@@ -66,9 +66,9 @@ def ingest(
 ) -> StageResult:  # fmt: skip
     """Read, deduplicate, encode and split the records of `files` into a corpus in `out_dir`.
 
-    `unlearned` lists the records that a checkpoint of the data set has not learned (see
-    `data/unlearned.py`), held out where no other split is asked for. Raises DataError where nothing is
-    left to learn from, or less than the split needs.
+    `held_out_list` lists the records that the pretrained checkpoint was not trained on (see
+    `data/pretrained_held_out.py`). They are held out where the settings choose no other split. Raises
+    DataError where no record is left, or fewer symbols than the split needs.
     """
     prescribed = next((PrescribedSplit(path) for path in resolve_split_files(split)), None)
     splitter = Splitter(
@@ -79,7 +79,7 @@ def ingest(
     notices: list[Notice] = []
     progress = bar("Reading", unit=domain.symbol_name)
     items = _without_notices(_read(files, domain, prescribed), notices)
-    records, names = _kept(items, domain, out_dir / "rejected.tsv", rejected), UniqueNames()
+    records, names = _keep(items, domain, out_dir / "rejected.tsv", rejected), UniqueNames()
     with CorpusWriter(out_dir, domain, unknown) as writer, progress, closing(records):
         for record in map(names.rename, records):
             writer.append(record)
@@ -103,11 +103,11 @@ def ingest(
 def _read(
     files: Sequence[Path], domain: Domain, prescribed: PrescribedSplit | None
 ) -> Iterator[Record | Rejection | Notice]:
-    """All records of all files; of several files, one that cannot be read is a rejection."""
+    """Yield the items of all files; of several files, an unreadable one is a rejection."""
     lacking, unreadable = Counter[Rejection](), 0
     for path in domain.auxiliary_files():
         if lacks_end_marker(path):
-            yield Notice(str(path), CUT)
+            yield Notice(str(path), TRUNCATED)
     for path in files:
         items = domain.read_corpus(path)
         symbols = 0
@@ -126,14 +126,14 @@ def _read(
             unreadable += 1
             continue
         if lacks_end_marker(path):
-            yield Notice(str(path), f"{CUT}; {symbols:,} {domain.symbol_name}s were read from it")
+            yield Notice(str(path), f"{TRUNCATED}; {symbols:,} {domain.symbol_name}s were read from it")
     yield from (each for each, count in lacking.items() if count + unreadable >= len(files))
 
 
 def _without_notices(
     items: Iterable[Record | Rejection | Notice], notices: list[Notice]
 ) -> Iterator[Record | Rejection]:
-    """The records and rejections; notices go to the log, and into `notices`, each of them once."""
+    """Yield records and rejections; log each notice once and append it to `notices`."""
     for item in items:
         if not isinstance(item, Notice):
             yield item
@@ -143,29 +143,29 @@ def _without_notices(
 
 
 def _change_lines(changed: Counter[str]) -> list[str]:
-    """What records say was left out of them, or written otherwise than in their files (see `Record`)."""
-    named = "; ".join(f"{change} in {count:,}" for change, count in changed.most_common(CHANGES_SHOWN))
-    more = len(changed) - CHANGES_SHOWN
+    """The line on changes of records while they were read (see `Record.metadata`)."""
+    named = "; ".join(f"{change} in {count:,}" for change, count in changed.most_common(MAX_SHOWN_CHANGES))
+    more = len(changed) - MAX_SHOWN_CHANGES
     more_text = f"; and {more} more kinds in records.tsv" if more > 0 else ""
     return [f"records read with changes: {named}{more_text}"] if changed else []
 
 
 def _notice_lines(notices: Sequence[Notice], names: UniqueNames) -> list[str]:
-    """What the summary says of the notices, and of records that share an id."""
+    """The lines of the summary on notices and on repeated ids."""
     if names.renamed:
         text = f"{names.renamed:,} with the id of an earlier one got their own, such as {names.example}"
         notices = [*notices, Notice("records", text)]
         log.warning("%s", notices[-1])
-    more = len(notices) - NOTICES_SHOWN
-    lines = [str(notice) for notice in notices[:NOTICES_SHOWN]]
+    more = len(notices) - MAX_SHOWN_NOTICES
+    lines = [str(notice) for notice in notices[:MAX_SHOWN_NOTICES]]
     return [*lines, f"and {more:,} more notices in pipeline.log"] if more > 0 else lines
 
 
-def _kept(
+def _keep(
     items: Iterable[Record | Rejection], domain: Domain, table: Path, rejected: Counter[str]
 ) -> Generator[Record, None, None]:
-    """Records that are not duplicates; what is rejected is counted, and listed in `table`."""
-    duplicates, listed, told = DuplicateFinder(domain), 0, 0
+    """Yield records that are not duplicates; count rejections and list them in `table`."""
+    duplicates, rows_written, listed = DuplicateFinder(domain), 0, 0
     with table.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
         rows.writerow(("where", "reason", "detail"))
@@ -177,18 +177,18 @@ def _kept(
                     continue
                 item = duplicate
             rejected[item.reason] += item.count
-            if listed < REJECTIONS_LISTED:
-                listed += 1
-                told += item.count
+            if rows_written < MAX_LISTED_REJECTIONS:
+                rows_written += 1
+                listed += item.count
                 rows.writerow((item.where, item.reason, item.detail))
-        if rejected.total() > told:
-            rows.writerow(("", f"and {rejected.total() - told:,} more", ""))
+        if rejected.total() > listed:
+            rows.writerow(("", f"and {rejected.total() - listed:,} more", ""))
 
 
 def _check_sizes(
     segments: np.ndarray, spans: np.ndarray, split: SplitSettings, files: Sequence[Path]
 ) -> None:
-    """DataError where a subset is too small to learn from or to measure."""
+    """Raise DataError where a split is too small to train on or to measure."""
     total = int(spans[-1, 1])
     for kind, name in enumerate(SUBSETS):
         chosen = segments[segments[:, 2] == kind]
@@ -198,13 +198,17 @@ def _check_sizes(
             remedy = f", or more rows for it in {split.file}" if split.file is not None else remedy
             raise DataError(
                 f"{_names(files)}: {_records(len(spans))} with {total} symbols is too little for the split: "
-                f"{size} symbols fall to {name}, at least {MIN_HELD_OUT} are needed; give more data{remedy}"
+                f"{name} would have {size} symbols, at least {MIN_HELD_OUT} are needed; "
+                f"give more data{remedy}"
             )
 
 
 def _with_variants(segments: np.ndarray, writer: CorpusWriter, domain: Domain) -> np.ndarray:
-    """Write the variants of the training records: of those only that are in no other subset even in part, or
-    of the parts, where sequences have neither start nor end."""
+    """Write the variants of the training records, and add their segments.
+
+    A record has variants only if it is in the training split as a whole; parts have them in open-ended
+    domains.
+    """
     if type(domain).variants is Domain.variants:
         return segments
     spans, train = writer.spans, SUBSETS.index("train")
@@ -224,8 +228,8 @@ def _nothing_kept(files: Sequence[Path], rejected: Counter[str]) -> str:
 
 def _reasons(rejected: Counter[str]) -> str:
     """The most frequent reasons, with their counts."""
-    shown = [f"{reason} {count:,}" for reason, count in rejected.most_common(REASONS_SHOWN)]
-    return ", ".join([*shown, "…"] if len(rejected) > REASONS_SHOWN else shown)
+    shown = [f"{reason} {count:,}" for reason, count in rejected.most_common(MAX_SHOWN_REASONS)]
+    return ", ".join([*shown, "…"] if len(rejected) > MAX_SHOWN_REASONS else shown)
 
 
 def _names(files: Sequence[Path]) -> str:
@@ -240,7 +244,7 @@ def _records(count: int) -> str:
 def _result(
     corpus: Corpus, alphabet: Alphabet, domain: Domain, records: int, rejected: Counter[str], split: Split
 ) -> StageResult:
-    """What is told of a corpus whose first `records` records were read, and whose others are variants."""
+    """Describe a corpus; its first `records` records were read, and the others are variants."""
     out_dir = corpus.folder
     table = out_dir / "corpus.tsv"
     with table.open("w", encoding="utf-8") as stream:
@@ -252,11 +256,11 @@ def _result(
             )
     symbols, variants = int(corpus.record_spans[records - 1, 1]), len(corpus.record_spans) - records
     added = len(corpus.codes) - symbols
-    beside = f", {variants:,} variants for training with {added:,} more" if variants else ""
+    added_text = f", {variants:,} variants for training with {added:,} more" if variants else ""
     dropped = f", {rejected.total():,} rejected ({_reasons(rejected)})" if rejected else ""
     line = (
         f"{_records(records)} with {symbols:,} {domain.symbol_name}s "
-        f"over {len(alphabet.symbols)} symbols{beside}{dropped}"
+        f"over {len(alphabet.symbols)} symbols{added_text}{dropped}"
     )
     sections = [ReportSection("Corpus and split", (table,), ". ".join([line, *split.lines]))]
     if rejected:

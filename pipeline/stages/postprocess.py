@@ -1,4 +1,4 @@
-"""The fourth stage: raw samples to the domain's own files, statistics with baselines, and renders."""
+"""The stage `postprocess`: from raw samples to checked files, a comparison with baselines, and renders."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from pipeline.stages.run_inputs import RunInputs
 
 @dataclass(frozen=True)
 class PostprocessInputs:
-    """What the stage needs to know, bound together."""
+    """The inputs of the stage."""
 
     corpus: Corpus
     checkpoint: Path
@@ -62,8 +62,8 @@ def build_postprocess(run: RunInputs) -> Stage:
 
 
 def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
-    """Check and write the samples, compare them with the reference groups, run the renders."""
-    first, records, rejected = _finished(inputs)
+    """Check and write the samples, compare them with the reference groups, and run the renders."""
+    first, records, rejected = _finish(inputs)
     raw = len(records) + len(rejected)
     outputs = [DomainOutput(rejections=tuple(rejected))]
     if records:
@@ -85,8 +85,8 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     return outputs_to_result(outputs, {"raw": raw, "records": len(records)})
 
 
-def _finished(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], list[Rejection]]:
-    """The first samples as they were drawn, and all of them finished: of millions only this is kept."""
+def _finish(inputs: PostprocessInputs) -> tuple[list[Sample], list[Record], list[Rejection]]:
+    """Return the first raw samples, and all finished records and rejections."""
     origin = _origin(inputs)
     first, records, rejected = [], [], []
     for sample in read_samples(inputs.samples):
@@ -133,7 +133,7 @@ def _first_symbols(record: Record, cap: int | None) -> Record:
 
 
 def _cut_to(cap: int | None, records: Sequence[Record], symbol: str) -> DomainOutput:
-    """A line where samples are longer than held-out real sequences can be."""
+    """A line where samples are longer than the held-out real sequences."""
     if cap is None or max(len(each.symbols) for each in records) <= cap:
         return DomainOutput()
     line = f"samples are compared by their first {cap:,} {symbol}s: few held-out sequences are longer"

@@ -1,4 +1,4 @@
-"""The third stage: a checkpoint to raw sequences, `samples.jsonl`."""
+"""The stage `sample`: from a checkpoint to raw sequences in `samples.jsonl`."""
 
 import time
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from pipeline.run_folder.stage import Stage
 from pipeline.runtime.progress import bar
 from pipeline.stages.run_inputs import RunInputs
 
-SHOWN = 3
+SHOWN_SAMPLES = 3
 
 
 @dataclass
 class _Tally:
-    """What is known of all samples without keeping them."""
+    """Totals of the samples, which are not kept in memory."""
 
     count: int = 0
     symbols: int = 0
@@ -36,7 +36,7 @@ class _Tally:
     def add(self, sample: Sample) -> None:
         self.count += 1
         self.symbols += len(sample.symbols)
-        if self.count <= SHOWN:
+        if self.count <= SHOWN_SAMPLES:
             self.first.append(sample)
 
 
@@ -60,17 +60,16 @@ def sample(
     checkpoint: Path, domain: Domain, settings: SampleSettings, seed: int, out_dir: Path,
     corpus: Corpus | None = None,
 ) -> StageResult:  # fmt: skip
-    """Draw the sequences and write one JSON line each, in the order of their indices.
+    """Sample the sequences and write one JSON line each, in the order of their indices.
 
-    A file of the same settings that was broken off is gone on with, and ends as if it had not been. Raises
-    ConfigError where the prime has a symbol that the model does not know, or leaves no room, and where
-    constraints cannot be kept.
+    An interrupted file of the same settings is continued, with the same result. Raises ConfigError where the
+    prime has an unknown symbol or leaves no space, and where no sequence can meet the constraints.
     """
     loaded = load(checkpoint)
     primes = parse_primes(domain, settings, loaded.alphabet, corpus)
     training = Training.of(domain, corpus)
     drawing = Drawing(loaded, domain, settings, seed, primes, training)
-    several = len(drawing.cells) > 1  # requests that contradict each other end here
+    several = len(drawing.cells) > 1  # raises where requests contradict each other
     requested = training.summary(domain)
     path = out_dir / "samples.jsonl"
     tally = _Tally()
@@ -97,7 +96,7 @@ def sample(
 
 
 def _draw(drawing: Drawing, path: Path, tally: _Tally, unit: str) -> float:
-    """Append the samples that are not there yet; symbols a second."""
+    """Append the missing samples; return the symbols per second."""
     before, started = tally.symbols, time.perf_counter()
     with (
         path.open("w" if drawing.searches else "a", encoding="utf-8") as stream,
@@ -115,7 +114,7 @@ def _draw(drawing: Drawing, path: Path, tally: _Tally, unit: str) -> float:
 
 
 def _whole_lines(path: Path) -> Iterator[Sample]:
-    """The samples of a file that was broken off; a part of a line at its end is cut away."""
+    """Yield the samples of an interrupted file, after removing an incomplete line at its end."""
     if not path.exists():
         return
     with path.open("r+b") as stream:
@@ -129,7 +128,7 @@ def _whole_lines(path: Path) -> Iterator[Sample]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """For models that torch steps: more threads gain nothing on one step, and would change the rounding."""
+    """Limit torch to one thread: more do not speed up a decode step, and would change the rounding."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

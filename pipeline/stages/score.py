@@ -23,11 +23,11 @@ from pipeline.runtime.progress import track
 from pipeline.stages.run_inputs import RunInputs
 
 Scored = tuple[Record, np.ndarray]
-"""A record, and the bits of each of its symbols."""
+"""A record, and the surprisal of each symbol in bits."""
 
 
 def files_to_score(settings: ScoreSettings, domain: Domain) -> list[Path]:
-    """The files that `score.path` names; ConfigError where it names none."""
+    """Return the files that `score.path` names; raise ConfigError where it is not set."""
     if settings.path is None:
         raise ConfigError("stages=[score]: set score.path=FILE, FOLDER or 'GLOB', the sequences to be scored")
     return locate(settings.path, [], domain.accepts_file)
@@ -53,10 +53,11 @@ def score(
     checkpoint: Path, domain: Domain, files: list[Path], unknown: str, out_dir: Path,
     device: torch.device | str = "cpu", context: int = 0,
 ) -> StageResult:  # fmt: skip
-    """Write `records.tsv`, a row a sequence, `symbols.tsv`, a row a symbol, and the domain's tracks.
+    """Write `records.tsv` (a row per sequence), `symbols.tsv` (a row per symbol), and the tracks of the
+    domain.
 
-    The model reads up to `context` symbols first that stand before a sequence in its file, where the sequence
-    is a part of a longer one; their bits are not counted.
+    Where a sequence is a part of a longer one, the model first reads up to `context` symbols before it, which
+    are not scored.
 
     Raises DataError where no sequence can be read, or one has a symbol that the model does not know and
     `unknown` is "error".
@@ -65,7 +66,7 @@ def score(
     alphabet, with_context = loaded.alphabet, 0
 
     def read() -> Iterator[tuple[Record, np.ndarray]]:
-        """The records, and the codes before each."""
+        """Yield the records and the codes before each."""
         nonlocal with_context
         for record, before in _records(domain, files, context):
             with_context += len(before) > 0
@@ -101,26 +102,26 @@ def score(
 
 
 def _records(domain: Domain, files: Iterable[Path], context: int) -> Iterator[tuple[Record, Symbols]]:
-    """All records, and what stands before each in its file, up to `context` symbols."""
+    """Yield all records, and up to `context` symbols before each in its file."""
     for file in files:
         before = _contexts(domain, file, context) if context else {}
         for each in domain.read_corpus(file):
             if isinstance(each, Record):
-                yield each, before.get(_place(each), each.symbols[:0])
+                yield each, before.get(_position(each), each.symbols[:0])
 
 
 def _contexts(domain: Domain, file: Path, context: int) -> dict[tuple[str, int], Symbols]:
-    """What stands before each part of a sequence, by its place; parts read backwards have none."""
+    """Return the symbols before each part of a sequence, by its position; reversed parts have none."""
     wanted: dict[str, list[int]] = {}
     for each in domain.read_corpus(file):
         if isinstance(each, Record):
-            source, start = _place(each)
+            source, start = _position(each)
             wanted.setdefault(source, []).append(start)
     found = {}
     for whole in domain.read(file):
         if not isinstance(whole, Record):
             continue
-        source, first = _place(whole)
+        source, first = _position(whole)
         for start in wanted.get(source, ()):
             offset = start - first
             if 0 < offset < len(whole.symbols):
@@ -128,18 +129,18 @@ def _contexts(domain: Domain, file: Path, context: int) -> dict[tuple[str, int],
     return found
 
 
-def _place(record: Record) -> tuple[str, int]:
-    """The sequence that a record is of, and where in it the record starts, from 1."""
+def _position(record: Record) -> tuple[str, int]:
+    """Return the name of the source sequence, and the position in it where the record starts, from 1."""
     return record.metadata.get("source", record.id), int(record.metadata.get("start", 1))
 
 
 def _known(record: Record, alphabet: Alphabet, unknown: str) -> Record:
-    """The record as the model reads it."""
+    """Return the record as the model reads it."""
     return replace(record, symbols=alphabet.decode(alphabet.encode(record.symbols, unknown, record.id)))
 
 
 def _write_tables(scored: Iterable[Scored], out_dir: Path, raw: Path) -> list[tuple[Record, int]]:
-    """Write both tables and all bits as float32; the records without their symbols, and how many they had."""
+    """Write both tables and all bits as float32; return the records without symbols, and their lengths."""
     heads = []
     with (
         (out_dir / "records.tsv").open("w", encoding="utf-8", newline="") as by_record,

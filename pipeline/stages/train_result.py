@@ -1,4 +1,5 @@
-"""The result of a training: bits next to those of baselines, a conclusion with its interval, and remedies."""
+"""The result of training: bits per symbol of model and baselines, a conclusion with an interval, and
+remedies."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -23,12 +24,12 @@ from pipeline.training.lr_finder import TABLE_FILE
 from pipeline.training.previews import PREVIEWS, show_previews
 
 COPY_ORDER = 10
-"""Contexts of so many symbols and more are seen again mostly in copies."""
+"""Contexts of at least this length recur mostly in copies."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A trained model, its test bits, and the baselines."""
+    """A trained model, its evaluation on the test split, and the baselines."""
 
     chosen: Loaded
     tally: Tally
@@ -36,23 +37,25 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """What the model calls itself."""
+        """The name of the model."""
         return str(build(self.chosen.about["model"], "model"))
 
     @property
     def baseline(self) -> Baseline:
-        """The strongest."""
+        """The strongest baseline."""
         return strongest(self.baselines)
 
     @property
     def difference(self) -> Difference:
-        """From the strongest baseline, on the test split."""
+        """The difference from the strongest baseline on the test split."""
         return compare(self.tally, self.baseline.test)
 
 
 def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Sequence[str]) -> StageResult:
-    """Write the tables and figures of a training; its conclusion comes first, and before it a warning where
-    the model is worse than the strongest baseline."""
+    """Write the tables and plots of training, and return its result.
+
+    The conclusion is the first line, after a warning where the model is worse than the strongest baseline.
+    """
     unit, corpus, tally = inputs.domain.symbol_name, inputs.corpus, measured.tally
     rows = _rows(out_dir / "metrics.csv") if (out_dir / "metrics.csv").exists() else []
     line = _headline(measured, corpus, unit)
@@ -63,7 +66,7 @@ def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Seq
     warnings = _warnings(measured, rows, out_dir, unit)
     sections = _tables(measured, corpus, unit, rows, out_dir, ". ".join([line, *notes]))
     if rows:
-        sections += _how_it_learned(inputs, out_dir, rows, measured)
+        sections += _learning_sections(inputs, out_dir, rows, measured)
         notes = [*notes, *filter(None, [_advice(inputs, rows)])]
     return StageResult(
         warnings=warnings,
@@ -79,21 +82,21 @@ def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Seq
 
 
 def _headline(measured: Measured, corpus: Corpus, unit: str) -> str:
-    """The bits of the model and of the strongest baseline, and what their difference says."""
+    """The line with the bits of the model and of the strongest baseline, and the conclusion."""
     name = measured.baseline.name.removeprefix("Markov ")
     kind = "best Markov model" if name != measured.baseline.name else "strongest baseline"
     return (
         f"{measured.tally.bits:.3f} bits per {unit} on the test split, {kind} ({name}) "
-        f"{measured.baseline.test.bits:.3f}: {_verdict(measured.difference, _blocks(corpus))}"
+        f"{measured.baseline.test.bits:.3f}: {_conclusion(measured.difference, _blocks(corpus))}"
     )
 
 
-def _verdict(difference: Difference, blocks: str) -> str:
-    """In words, whether the model predicts better than the strongest baseline."""
+def _conclusion(difference: Difference, blocks: str) -> str:
+    """The conclusion on the model and the strongest baseline, in words."""
     count = difference.blocks
     blocks = blocks if count != 1 else blocks.removesuffix("s")
     if difference.conclusion == "too few blocks":
-        return f"{count} test {blocks}, too few to tell ({difference.bits:+.3f} bits)"
+        return f"{count} test {blocks}, too few for a conclusion ({difference.bits:+.3f} bits)"
     if abs(difference.bits) < NEGLIGIBLE:
         return f"no difference found (less than {NEGLIGIBLE} bits over {count} test {blocks})"
     better = f"better in {difference.better_blocks} of {count} test {blocks}"
@@ -104,7 +107,7 @@ def _verdict(difference: Difference, blocks: str) -> str:
 
 
 def _blocks(corpus: Corpus) -> str:
-    """What the parts of the test split are: whole records, or blocks of them."""
+    """The name of the parts of the test split: records or blocks."""
     whole = {(start, stop) for start, stop in corpus.record_spans.tolist()}
     segments = corpus.subset_segments("test").tolist()
     return "records" if all(tuple(each) in whole for each in segments) else "blocks"
@@ -113,7 +116,7 @@ def _blocks(corpus: Corpus) -> str:
 def _warnings(
     measured: Measured, rows: Sequence[Mapping[str, float]], out_dir: Path, unit: str
 ) -> tuple[str, ...]:
-    """What comes before everything else: that the model is worse than a baseline, and what helps."""
+    """The warning that the model is worse than a baseline, with a remedy."""
     difference, baseline = measured.difference, measured.baseline
     if difference.conclusion != "worse":
         return ()
@@ -129,20 +132,23 @@ def _warnings(
 
 
 def gains_by_copies(baselines: Sequence[Baseline], lead: float) -> bool:
-    """Whether the strongest baseline owes more than half of its `lead`, in bits per symbol, to contexts that
-    mostly copies share."""
+    """Whether long contexts, which recur mostly in copies, give more than half of the `lead` of the strongest
+    baseline.
+
+    `lead` is in bits per symbol.
+    """
     short = [each.test.bits for each in baselines if each.order in range(COPY_ORDER)]
     return bool(short) and min(short) - strongest(baselines).test.bits > lead / 2
 
 
 def _elapsed(last: Path) -> tuple[float, int]:
-    """Seconds of training, those before an interruption included, and steps."""
+    """Return the seconds of training, with those before an interruption, and the steps."""
     content = torch.load(last, map_location="cpu", weights_only=True)
     return float(content["resume"]["elapsed_s"]), int(content["global_step"])
 
 
 def _figures(measured: Measured) -> dict[str, float | str | None]:
-    """Those of the manifest; the difference is the model's bits minus the baseline's."""
+    """The figures of the manifest; a difference is the bits of the model minus those of the baseline."""
     difference, baseline = measured.difference, measured.baseline
     return {
         "test_bits": measured.tally.bits, "markov_bits": _markov(measured.baselines).test.bits,
@@ -161,7 +167,7 @@ def _tables(
     measured: Measured, corpus: Corpus, unit: str, rows: Sequence[Mapping[str, float]], out_dir: Path,
     caption: str,
 ) -> list[ReportSection]:  # fmt: skip
-    """Bits of all models, the differences from the strongest baseline, and these block by block."""
+    """The sections with the bits of all models, and the differences from the strongest baseline."""
     scores = _write_scores(measured, rows, unit, out_dir / "scores.tsv")
     differences = _write_differences(measured, corpus, out_dir / "differences.tsv")
     blocks = write_blocks(measured.tally, measured.baseline.test, corpus, out_dir / "blocks.tsv")
@@ -199,7 +205,7 @@ def _write_scores(measured: Measured, rows: Sequence[Mapping[str, float]], unit:
 
 
 def _write_differences(measured: Measured, corpus: Corpus, path: Path) -> Path:
-    """A row for all symbols, and one for each mark where there are several."""
+    """Write a row for all symbols, and one for each mark where there are several."""
     names = corpus.mark_names
     marks = [number for number, name in enumerate(names) if name in measured.tally.bits_by_mark]
     parts = [("all", None), *((names[number], number) for number in marks if len(marks) > 1)]
@@ -216,10 +222,11 @@ def _write_differences(measured: Measured, corpus: Corpus, path: Path) -> Path:
     return path
 
 
-def _how_it_learned(
+def _learning_sections(
     inputs: TrainInputs, out_dir: Path, rows: Sequence[Mapping[str, float]], measured: Measured
 ) -> list[ReportSection]:
-    """The learning curves with advice, what the model wrote meanwhile, the search of the learning rate."""
+    """The sections with learning curves and advice, samples during training, and the learning-rate range
+    test."""
     unit, baseline = inputs.domain.symbol_name, measured.baseline
     level = {f"{baseline.name} (validation)": baseline.validation.bits}
     curves = learning_curves(rows, out_dir / "learning_curves.svg", unit, level)
@@ -228,24 +235,23 @@ def _how_it_learned(
     if previews := show_previews(out_dir / PREVIEWS):
         shown = out_dir / "previews.txt"
         shown.write_text(previews, encoding="utf-8")
-        sections.append(
-            ReportSection("What it wrote while learning", (shown,), "With the same random numbers.")
-        )
+        sections.append(ReportSection("Samples during training", (shown,), "With the same random numbers."))
     if (out_dir / TABLE_FILE).exists():
         path = out_dir / "learning_rate_search.svg"
         search = rate_search(_rows(out_dir / TABLE_FILE), inputs.settings.lr, path, unit)
-        sections.append(ReportSection("Search of the learning rate", (search,)))
+        sections.append(ReportSection("Learning-rate range test", (search,)))
     return sections
 
 
 def _on_validation(rows: Sequence[Mapping[str, float]], measured: Measured) -> str:
-    """How curve and baseline lie, and, where that is so, that the test split says another thing."""
+    """The caption on the validation curve and the baseline; it notes a different conclusion on the test
+    split."""
     bits = [row["validation_bits"] for row in rows if np.isfinite(row.get("validation_bits", np.nan))]
     if not bits:
         return ""
     gap, difference = min(bits) - measured.baseline.validation.bits, measured.difference
     side = "at" if abs(gap) < NEGLIGIBLE else f"{abs(gap):.3f} bits {'below' if gap < 0 else 'above'}"
-    said = f"On the validation split the model at its best lies {side} the baseline's line"
+    said = f"On the validation split, the best model is {side} the line of the baseline"
     if difference.conclusion == ("better" if gap < 0 else "worse"):
         return said
     return (
@@ -260,7 +266,7 @@ def _advice(inputs: TrainInputs, rows: Sequence[Mapping[str, float]]) -> str | N
 
 
 def _rows(path: Path) -> list[dict[str, float]]:
-    """Rows of numbers, of a .csv or .tsv file."""
+    """Read the rows of numbers of a .csv or .tsv file."""
     with reading_back(path, "train again"), path.open(encoding="utf-8") as stream:
         rows = csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t")
         return [{k: float(v) for k, v in row.items() if v} for row in rows]

@@ -153,7 +153,7 @@ A_AND_B = f">a\n{bases_of(300)}\n>b\n{bases_of(300, 2)}NNNN\n"
         ("a\ttest\nc\ttest\n", r"split\.tsv:2: found record 'c', which was not read"),
         ("a\t0\t301\ttest\n", r"split\.tsv:1: found an interval up to 301; the record has 300 symbols"),
         ("b\t0\t305\ttest\n", r"split\.tsv:1: found an interval up to 305; the record has 304 symbols"),
-        ("b\t0\t304\ttest\n", r"0 symbols fall to validation, .* or more rows for it in .*split\.tsv"),
+        ("b\t0\t304\ttest\n", r"validation would have 0 symbols, .* or more rows for it in .*split\.tsv"),
         ("a\t0\t9\xff\ttest\n", r"split\.tsv:1: found start and end"),
     ],
 )

@@ -38,7 +38,7 @@ def again(genome_run, tmp_path):
     return go
 
 
-def test_a_grid_is_laid_out_as_a_contact_sheet(again):
+def test_a_grid_is_laid_out_as_a_sample_grid(again):
     grid = ("sample.grid.temperatures=[0,1,2]", "sample.grid.primes=[ACGT,GGG]", "sample.count=2")
     samples = again(AGAIN, *grid)
     assert [s.index for s in samples] == list(range(12))
@@ -48,10 +48,10 @@ def test_a_grid_is_laid_out_as_a_contact_sheet(again):
     alone = again(AGAIN, "sample.prime=GGG", "sample.temperature=2", "sample.count=2")
     assert [s.symbols for s in alone] == [s.symbols for s in samples[10:]]
     again(AGAIN, *grid)
-    sheet = read_grid(again.folder / "sample" / "sample_grid.json")
-    assert sheet["rows"] == ["ACGT", "GGG"]
-    assert sheet["columns"] == ["temperature 0", "temperature 1", "temperature 2"]
-    shown = [[cell.prime + cell.text for cell in row] for row in sheet["cells"]]
+    grid = read_grid(again.folder / "sample" / "sample_grid.json")
+    assert grid["rows"] == ["ACGT", "GGG"]
+    assert grid["columns"] == ["temperature 0", "temperature 1", "temperature 2"]
+    shown = [[cell.prime + cell.text for cell in row] for row in grid["cells"]]
     assert shown == [[samples[n].symbols for n in firsts] for firsts in ((0, 2, 4), (6, 8, 10))]
     page = (again.folder / "report.html").read_text(encoding="utf-8")
     assert page.count('<li class="cell">') == 6 and 'class="letter-0 given">A<' in page

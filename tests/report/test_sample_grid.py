@@ -15,12 +15,12 @@ PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"/>'
 
 
 def write_run(run, cells, columns):
-    """A run with a sheet of one row, and files made of the record tune_0001."""
+    """A run with a grid of one row, and files of the record tune_0001."""
     (run / "sample").mkdir(parents=True)
     (run / "postprocess/score").mkdir(parents=True)
     (run / "postprocess/midi").mkdir()
-    sheet = {"rows": [HOSTILE], "columns": columns, "letters": "", "cells": [[vars(cell) for cell in cells]]}
-    (run / "sample/sample_grid.json").write_text(json.dumps(sheet))
+    grid = {"rows": [HOSTILE], "columns": columns, "letters": "", "cells": [[vars(cell) for cell in cells]]}
+    (run / "sample/sample_grid.json").write_text(json.dumps(grid))
     made = ("postprocess/score/tune_0001.svg", "postprocess/midi/tune_0001.mid")
     other = "postprocess/score/tune_0002.svg"
     for name in (*made, other):
@@ -53,7 +53,7 @@ ODD = {"rows": ["a"], "columns": ["b"], "letters": "", "cells": [[ODD_CELL]]}
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", json.dumps(ODD)], ids=["a list", "cut off", "an odd cell"])
-def test_what_is_no_sheet_is_a_link(tmp_path, text):
+def test_a_file_that_is_no_grid_is_a_link(tmp_path, text):
     path = tmp_path / "sample_grid.json"
     path.write_text(text)
     with pytest.raises(ValueError):

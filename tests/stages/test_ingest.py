@@ -76,7 +76,7 @@ def test_what_is_said_and_counted(text_file, tmp_path):
 
 
 def test_what_is_not_listed_is_counted_still(fasta_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.stages.ingest.REJECTIONS_LISTED", 2)
+    monkeypatch.setattr("pipeline.stages.ingest.MAX_LISTED_REJECTIONS", 2)
     broken = f">a\n{'ACN' * 50}\n>b\nAC\n>b\nAC\n>c\n"
     path = write(tmp_path / "broken.fa", broken + fasta_file.read_text())
     result = ingested(path, tmp_path / "out", Nucleotide())

@@ -183,4 +183,4 @@ def test_a_found_learning_rate_is_the_same_each_time_and_shown(text_file, tmp_pa
     assert found[0] < lowest["learning_rate"]
     stage = manifest_of(tmp_path / "a")["stages"]["train"]
     assert any("found by a range test" in line for line in stage["summary"])
-    assert any(section["title"] == "Search of the learning rate" for section in stage["sections"])
+    assert any(section["title"] == "Learning-rate range test" for section in stage["sections"])

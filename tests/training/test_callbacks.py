@@ -69,7 +69,7 @@ def test_previews_are_kept_and_reported(watched):
     assert [each["prime"] for each in previews] == ["", "the reel"] * (len(previews) // 2)
     assert all(each["text"].startswith(each["prime"]) for each in previews)
     sections = {e["title"]: e for e in manifest_of(watched)["stages"]["train"]["sections"]}
-    shown = (watched / sections["What it wrote while learning"]["files"][0]).read_text()
+    shown = (watched / sections["Samples during training"]["files"][0]).read_text()
     assert all(each["text"] in shown for each in previews)
 
 
