@@ -241,7 +241,7 @@ def test_a_run_says_what_it_made_and_where(type_in, text_file, tmp_path):
     assert last_lines[0].startswith("this model is worse than its baseline (Markov order")
     assert "120 records with" in last_lines[1]
     headline = next(line for line in last_lines if "bits per character on the test split" in line)
-    assert "best Markov model" in headline and "the model predicts worse" in headline
+    assert "best Markov model" in headline and "The model predicts worse" in headline
     assert any("training" in line for line in last_lines)
     for noise in ("Warning", "warning", "GPU available", "litlogger", "`Trainer"):
         assert noise not in answer.out + answer.err

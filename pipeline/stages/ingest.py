@@ -198,7 +198,7 @@ def _check_sizes(
             remedy = f", or more rows for it in {split.file}" if split.file is not None else remedy
             raise DataError(
                 f"{_names(files)}: {_records(len(spans))} with {total} symbols is too little for the split: "
-                f"{name} would have {size} symbols, at least {MIN_HELD_OUT} are needed; "
+                f"{name} would have {size} symbol{'s' * (size != 1)}, at least {MIN_HELD_OUT} are needed; "
                 f"give more data{remedy}"
             )
 

@@ -62,7 +62,7 @@ def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Seq
     units = sum(inputs.domain.count_units(record.symbols) for record in corpus.records("test", inputs.domain))
     per_unit = {f"test_bits_per_{inputs.domain.larger_unit}": tally.total_bits / units} if units else {}
     if units and inputs.domain.larger_unit != unit:
-        line += f"; {tally.total_bits / units:.3f} bits per {inputs.domain.larger_unit}"
+        line += f". {tally.total_bits / units:.3f} bits per {inputs.domain.larger_unit}"
     warnings = _warnings(measured, rows, out_dir, unit)
     sections = _tables(measured, corpus, unit, rows, out_dir, ". ".join([line, *notes]))
     if rows:
@@ -85,9 +85,10 @@ def _headline(measured: Measured, corpus: Corpus, unit: str) -> str:
     """The line with the bits of the model and of the strongest baseline, and the conclusion."""
     name = measured.baseline.name.removeprefix("Markov ")
     kind = "best Markov model" if name != measured.baseline.name else "strongest baseline"
+    conclusion = _conclusion(measured.difference, _blocks(corpus))
     return (
         f"{measured.tally.bits:.3f} bits per {unit} on the test split, {kind} ({name}) "
-        f"{measured.baseline.test.bits:.3f}: {_conclusion(measured.difference, _blocks(corpus))}"
+        f"{measured.baseline.test.bits:.3f}. {conclusion[0].upper()}{conclusion[1:]}"
     )
 
 

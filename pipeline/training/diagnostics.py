@@ -38,15 +38,15 @@ def advise(rows: Sequence[Mapping[str, float]], epochs_per_step: float) -> str |
     gained = float(np.interp(0.6 * steps[-1], steps, validation)) - validation[best]
     if gap > MIN_GENERALISATION_GAP * validation[best]:
         return (
-            f"data-limited: {shown}; more data, model.dropout or a smaller model helps more than longer "
+            f"data-limited: {shown}. More data, model.dropout or a smaller model helps more than longer "
             "training"
         )
     if gained > notable:
         return (
             f"underfitting: the loss was still falling, by {gained:.3f} bits in the last two fifths "
-            f"({shown}); train longer (train.max_epochs, or a larger budget)"
+            f"({shown}). Train longer (train.max_epochs, or a larger budget)"
         )
-    return f"neither over- nor underfitting: {shown}; a larger model, trained longer, may learn more"
+    return f"neither over- nor underfitting: {shown}. A larger model, trained longer, may learn more"
 
 
 def time_to_reach(rows: Sequence[Mapping[str, float]], target: float, seconds: float, steps: int) -> str:
