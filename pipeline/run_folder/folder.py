@@ -19,7 +19,7 @@ from pipeline.config.schema import STAGES
 from pipeline.errors import ConfigError, DataError
 from pipeline.run_folder.environment import describe_environment
 from pipeline.run_folder.lock import LOCK, hold_lock
-from pipeline.run_folder.reuse import clear_partials, is_current, take_over
+from pipeline.run_folder.reuse import clear_partials, explain_change, is_current, take_over
 from pipeline.run_folder.stage import (
     Stage,
     compute_fingerprint,
@@ -102,6 +102,9 @@ class RunFolder:
         if is_current(self.path, self.manifest, stage.name, fingerprint):
             log.info("%-12s up to date", stage.name)
             return False
+        if previous := self.manifest["stages"].get(stage.name):
+            why = explain_change(previous, stage.settings, inputs, needed)
+            log.info("%-12s run again: %s", stage.name, why)
         partial = self / f".{stage.name}-{fingerprint[:12]}.partial"
         clear_partials(self.path, stage.name, keep=partial if stage.keeps_partial else None)
         entry = take_over(stage.name, fingerprint, partial, donors)
