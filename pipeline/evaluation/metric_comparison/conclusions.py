@@ -162,7 +162,7 @@ def _compare_with_markov(tested: Sequence[MetricResult], terms: ComparisonTerms)
     if not nearer and not further:
         return [f"samples and {markov}: neither is nearer to {terms.real} on any metric"]
     line = f"samples are nearer to {terms.real} than {markov} on {_some(nearer)}"
-    return [f"{line}; {markov} is nearer on {_some(further)}"]
+    return [f"{line}. {markov} is nearer on {_some(further)}"]
 
 
 def list_warnings(results: Sequence[MetricResult], terms: ComparisonTerms) -> list[str]:

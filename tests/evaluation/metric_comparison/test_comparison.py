@@ -243,7 +243,7 @@ def test_it_is_said_where_a_markov_chain_is_nearer():
               SHUFFLED: texts(0.9, 100, 4)}  # fmt: skip
     found = compare(groups, NUMBER)
     assert summarize(groups, found, TERMS)[1] == (
-        "samples are nearer to real words than Markov order 1 on 0 metrics; Markov order 1 is nearer on 1 "
+        "samples are nearer to real words than Markov order 1 on 0 metrics. Markov order 1 is nearer on 1 "
         "metric (share of a)"
     )
 

@@ -49,7 +49,7 @@ def test_another_kind_of_music_differs(tunes, tmp_path):
         "(Markov order 2 on 12)"
     )
     assert uncounted.startswith("the samples also differ on 12 metrics (pairs of scale degrees")
-    assert against.startswith("samples are nearer to real tunes than Markov order 2 on 0 metrics; ")
+    assert against.startswith("samples are nearer to real tunes than Markov order 2 on 0 metrics. ")
     assert worst.startswith("most unlike real tunes: ") and worst.count("(real tunes") == 3
 
 
