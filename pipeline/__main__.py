@@ -57,7 +57,7 @@ def job(config: DictConfig) -> None:
                 folder = _set_output_dir(claim_folder(folder))
             _reject_undeclared(choices.overrides.task)
             with BackgroundWarmup.of(config) as warmup:
-                # torch and all: late, so that --help and mistakes answer at once
+                # late: torch takes seconds to import, and --help and mistakes need none of it
                 from pipeline.run import run
 
                 run(config, folder, list(choices.overrides.task), sweep, warmup)
@@ -74,12 +74,13 @@ def main() -> None:
     register_schema()
     OmegaConf.register_new_resolver("list_groups", _list_groups, replace=True)
     with _errors_as_messages():
-        sys.argv[1:] = _as_hydra_wants(_resumed(sys.argv[1:]))
+        sys.argv[1:] = _arrange_for_hydra(_resumed(sys.argv[1:]))
         job()
 
 
 def _open_standard_streams() -> None:
-    """Where a shell has closed one, the next file would take its number, and get what is printed."""
+    """Open closed standard streams, because the next opened file would take their number and get the
+    output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
@@ -94,7 +95,7 @@ def _open_standard_streams() -> None:
 
 def _resumed(arguments: list[str]) -> list[str]:
     """The arguments as plain data, with those of the run that ``run=`` names before them."""
-    # Of a manifest's keys only ours are known: nothing of it reaches Hydra's own settings.
+    # Only our own keys of a manifest are accepted: it cannot change settings of Hydra.
     for each in (*arguments, str(Path.cwd())):
         if not is_text(each):
             raise ConfigError(f"{each!a}: a name that is not UTF-8; rename it, or use a link to it")
@@ -103,7 +104,7 @@ def _resumed(arguments: list[str]) -> list[str]:
 
 
 def _terminated(*_: object) -> None:
-    """The same end as by Ctrl-C, also where a shell that runs us in the background has Ctrl-C ignored."""
+    """End as by Ctrl-C, also in the background of a shell, which ignores Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
@@ -111,13 +112,13 @@ def _terminated(*_: object) -> None:
 
 @contextmanager
 def _errors_as_messages() -> Iterator[None]:
-    """What a user can cause ends in one message and an exit status, never in a traceback."""
+    """Print one message and exit for every error that a user can cause, without a traceback."""
     try:
         yield
     except KeyboardInterrupt:
-        _fail(f"stopped; what was finished is kept{_how_to_go_on()}", 130)
+        _fail(f"stopped; finished stages are kept{_how_to_continue()}", 130)
     except PipelineError as error:
-        _fail(f"{error}{_how_to_go_on()}")
+        _fail(f"{error}{_how_to_continue()}")
     except OverrideParseException as error:
         _fail(f"{error.override}: {_how_to_quote(str(error.override))}")
     except (HydraException, OmegaConfBaseException) as error:
@@ -126,13 +127,13 @@ def _errors_as_messages() -> Iterator[None]:
         _fail_on_compiled(error)
         _fail("out of memory; lower train.batch_size, model.hidden_size or sample.count")
     except BrokenPipeError:
-        # Whoever read us, head for instance, has had enough; nor is there anyone to flush to at the end.
+        # The reader of the output, such as head, has ended; nothing can be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
         remedy = REMEDIES.get(error.errno or 0, "")
         where = error.filename or "the run folder"
-        _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_go_on()}")
+        _fail(f"{where}: {error.strerror or error}{remedy}{_how_to_continue()}")
     except Exception as error:
         _fail_on_compiled(error)
         raise
@@ -142,10 +143,10 @@ def _fail_on_compiled(error: Exception) -> None:
     """End with one message where the error is of compiled code that numba has kept and cannot load."""
     if (folder := process.forget_compiled(error)) is not None:
         remedy = "remove it and run again" if folder.exists() else "it was removed; run again"
-        _fail(f"{folder}: the compiled code that is kept there is damaged; {remedy}{_how_to_go_on()}")
+        _fail(f"{folder}: the compiled code that is kept there is damaged; {remedy}{_how_to_continue()}")
 
 
-def _as_hydra_wants(arguments: list[str]) -> list[str]:
+def _arrange_for_hydra(arguments: list[str]) -> list[str]:
     """-m before all overrides, not between; and for its page of help some data set."""
     if {"-h", "--help"} & set(arguments) and not any(a.startswith("dataset=") for a in arguments):
         arguments = ["dataset=text", *arguments]
@@ -278,13 +279,13 @@ def _remove_empty(folder: Path) -> None:
             path.rmdir()
 
 
-def _how_to_go_on() -> str:
+def _how_to_continue() -> str:
     if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return ""
     folder = _output_dir()
     with suppress(PipelineError):
         if (read_manifest(folder) or {"stages": {}})["stages"]:
-            return f"\ngo on with: python -m pipeline {shlex.quote(f'run={folder}')}"
+            return f"\ncontinue with: python -m pipeline {shlex.quote(f'run={folder}')}"
     return ""
 
 

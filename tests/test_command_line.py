@@ -260,7 +260,7 @@ def test_what_is_asked_for_now_takes_the_place_of_an_earlier_grid(type_in, text_
     type_in(*again, "sample.grid.temperatures=[0.5,1]", "sample.grid.primes=[the,a]", "sample.beam=null")
     assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 12
     answer = type_in(*again, "sample.temperature=0.7")
-    gone = "sample.grid.temperatures=[0.5,1], as this run had it before, gives way to sample.temperature=0.7"
+    gone = "sample.grid.temperatures=[0.5,1], of the earlier run, is replaced by sample.temperature=0.7"
     assert gone in answer.err
     assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 6
     assert "sample.grid.primes=[the,a]" in type_in(*again, "sample.beam=3").err

@@ -55,8 +55,8 @@ def test_ctrl_c_keeps_what_was_finished(
         patched.setattr(kind, name, training_step if stage == "train" else interrupted)
         answer = type_in(*on(text_file, "hydra.run.dir=run"))
     assert answer.status == 130
-    assert answer.err.count("error: stopped; what was finished is kept") == 1
-    assert f"go on with: python -m pipeline run={tmp_path / 'run'}" in answer.err
+    assert answer.err.count("error: stopped; finished stages are kept") == 1
+    assert f"continue with: python -m pipeline run={tmp_path / 'run'}" in answer.err
     assert stage not in manifest_of(tmp_path / "run")["stages"]
     assert type_in("run=run").status == 0
     for path in ("sample/samples.jsonl", "train/metrics.csv"):
@@ -80,7 +80,7 @@ def test_a_signal_from_outside_while_training(text_file, tmp_path, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.startswith("error: stopped; what was finished is kept")
+    assert err.startswith("error: stopped; finished stages are kept")
     assert err.count("\n") == 2
 
 

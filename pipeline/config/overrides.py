@@ -1,8 +1,8 @@
-"""Overrides as plain data: those of the command line, and those that a run's manifest brings.
+"""Overrides as plain data, from the command line and from the manifest of a run.
 
-No value is evaluated: ``${`` is text, in a path of the user's as in a manifest of a stranger's. A manifest
-whose overrides were typed by this user, on this machine, carries a signature; what any other one names
-outside the run folder is refused until the user repeats it. `SECURITY.md` has the rule in full.
+No value is evaluated: ``${`` is text, in the user's own path and in a stranger's manifest. A manifest whose
+overrides this user typed on this machine has a signature. Files and addresses outside the run folder that
+another manifest names are refused until the user repeats them. `SECURITY.md` has the full rule.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ KEY_BYTES = 32
 
 
 def quote(text: str) -> str:
-    """A value that Hydra and OmegaConf read as this very text."""
+    """Quote a text so that Hydra and OmegaConf read it unchanged."""
     whole = re.sub(r"(\\*)'", r"\1\1\\'", escape(text))
     return "'" + re.sub(r"(\\+)$", r"\1\1", whole) + "'"
 
 
 def literal(override: str) -> str:
-    """The override with ``${`` as text; Hydra's own settings, and what cannot be parsed, as they are."""
+    """Return the override with ``${`` as text; settings of Hydra and invalid overrides stay unchanged."""
     if "${" not in override or override.startswith("hydra."):
         return override
     try:
@@ -63,7 +63,7 @@ def literal(override: str) -> str:
 
 
 def rename_key(override: str) -> str:
-    """The override of an earlier version under the setting's present name.
+    """Return an override of an earlier version under the present name of the setting.
 
     >>> rename_key("train.batch=8")
     'train.batch_size=8'
@@ -81,7 +81,7 @@ def _text(value: Any) -> str:
     if isinstance(value, QuotedString):
         value = value.text
     if isinstance(value, str):
-        # Where the user has escaped it already it stays so.
+        # An escape of the user stays.
         return quote(re.sub(r"\\\$\{", "${", value))
     if isinstance(value, list):
         return f"[{','.join(map(_text, value))}]"
@@ -106,7 +106,9 @@ def resumed(arguments: Sequence[str], check: Callable[[list[str]], None]) -> lis
     if manifest is None:
         raise ConfigError(f"run={folder}: no {MANIFEST} in {folder.absolute()}; name a run's folder")
     stored = [rename_key(literal(each)) for each in manifest["overrides"]]
-    stored = [each for each in stored if not _replaced(each, given) and not _gives_way(each, given)]
+    stored = [
+        each for each in stored if not _replaced(each, given) and not _is_replaced_by_alternative(each, given)
+    ]
     check(stored)
     if not _is_own(manifest):
         _refuse_outside(folder, stored)
@@ -117,7 +119,7 @@ def resumed(arguments: Sequence[str], check: Callable[[list[str]], None]) -> lis
 
 
 def _folder(text: str) -> Path:
-    """The folder as typed, with or without Hydra's quotes."""
+    """Return the folder as typed, with or without the quotes of Hydra."""
     typed = Path(text).expanduser()
     if not typed.exists() and text[:1] in ("'", '"'):
         with suppress(HydraException):
@@ -126,18 +128,19 @@ def _folder(text: str) -> Path:
 
 
 def _replaced(stored: str, given: Mapping[str, str]) -> bool:
-    """Whether what is given now speaks of the same key, or chooses its group."""
+    """Whether a setting given now has the same key, or chooses its group."""
     key = stored.lstrip("+~").split("=", 1)[0]
     return key in given or (key.split(".", 1)[0] in given and "." in key)
 
 
-def _gives_way(stored: str, given: Mapping[str, str]) -> bool:
-    """Whether something given now is an alternative to it, as one temperature is to a grid of them."""
+def _is_replaced_by_alternative(stored: str, given: Mapping[str, str]) -> bool:
+    """Whether a setting given now is an alternative to it, as one temperature is to a grid of
+    temperatures."""
     key = stored.lstrip("+~").split("=", 1)[0]
     for name, value in given.items():
         earlier = _alternatives(name) if value not in ("", "''", "null", "[]") else ()
         if any(key == other or key.startswith(f"{other}.") for other in earlier):
-            sys.stderr.write(printable(f"{stored}, as this run had it before, gives way to {name}={value}\n"))
+            sys.stderr.write(printable(f"{stored}, of the earlier run, is replaced by {name}={value}\n"))
             return True
     return False
 
@@ -154,7 +157,7 @@ def _alternatives(name: str) -> tuple[str, ...]:
 
 
 def _refuse_outside(folder: Path, stored: Sequence[str]) -> None:
-    """ConfigError where a manifest that is not the user's is more than plain settings."""
+    """Raise ConfigError where the manifest of another user has more than plain settings."""
     groups = {path.name for path in resource_folder("conf").iterdir() if path.is_dir()}
     outside = []
     for override in stored:
@@ -179,7 +182,7 @@ def _refuse_outside(folder: Path, stored: Sequence[str]) -> None:
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Dotted keys and plain values; also the key of a mapping itself."""
+    """Yield dotted keys and plain values, and the key of each mapping."""
     yield key, value
     if isinstance(value, dict):
         for name, each in value.items():
@@ -216,20 +219,20 @@ def _load_components(group: str, name: str | None = None) -> "list[type[Componen
 
 
 def _is_own(manifest: Mapping[str, Any]) -> bool:
-    """Whether the overrides were typed by this user, on this machine."""
+    """Whether this user typed the overrides on this machine."""
     signature = sign(manifest["overrides"])
     return signature is not None and hmac.compare_digest(signature, manifest.get("signature") or "")
 
 
 def sign(overrides: Sequence[str]) -> str | None:
-    """A signature of overrides that only this user, on this machine, can make; None without a key."""
+    """Sign overrides with the key of this user on this machine; return None without a key."""
     key = _key()
     text = json.dumps(list(overrides)).encode()
     return hmac.new(key, text, hashlib.sha256).hexdigest() if key else None
 
 
 def _key() -> bytes | None:
-    """The user's own key, made at the first call; None where it cannot be kept, or others can read it."""
+    """Return the key of the user, created at the first call; None where it cannot be stored privately."""
     path = cache_folder() / "key"
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,7 +246,7 @@ def _key() -> bytes | None:
 
 
 def _make_key(path: Path) -> None:
-    """Whole at once: another run may make or read it at the same time."""
+    """Create the key atomically, because another run may create or read it at the same time."""
     draft = path.with_name(f".{path.name}-{os.getpid()}.partial")
     try:
         with files.create(draft, mode=0o600) as stream:

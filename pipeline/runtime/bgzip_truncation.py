@@ -1,4 +1,4 @@
-"""Whether a compressed file was cut where its decompressor does not see it: between two blocks of bgzip.
+"""Detection of a bgzip file that is truncated between two blocks, which decompressors do not notice.
 
 Source: the SAM specification, section 4.1.2: a BGZF file ends with an empty block, the end-of-file marker.
 """

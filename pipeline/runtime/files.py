@@ -1,7 +1,7 @@
-"""Files that others may have prepared: never through a link, whole or not at all, of bounded size.
+"""Safe file access where others may write: no links, atomic writes, bounded size.
 
-A run folder, or a cache folder, may come from a stranger, or lie where others may write. What writes or reads
-at a known name there goes through this module. Next: `plain_data.py`, what is read from such files.
+A run folder or a cache folder may come from a stranger, or be in a folder where others write. All access to a
+known name in it goes through this module. `plain_data.py` checks the content.
 """
 
 import errno
@@ -22,18 +22,18 @@ _LINK = "is a link, or no regular file, and is not used here; remove it, or put 
 
 
 def create(path: Path, mode: int = 0o666) -> BinaryIO:
-    """A new file, open for writing. Raises FileExistsError where anything is there, a link included."""
+    """Create a file for writing; raise FileExistsError where the name exists, also as a link."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, mode), "wb")
 
 
 def replace(path: Path) -> BinaryIO:
-    """A new file in the place of whatever has that name: a link is removed, not followed."""
+    """Create a file for writing after removing whatever has its name; a link is removed, not followed."""
     path.unlink(missing_ok=True)
     return create(path)
 
 
 def append(path: Path) -> BinaryIO:
-    """A file open for appending, made where there is none. Raises DataError for any kind of link."""
+    """Open a file for appending, or create it; raise DataError for any kind of link."""
     stream = _opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
     if os.fstat(stream.fileno()).st_nlink > 1:
         stream.close()
@@ -42,17 +42,17 @@ def append(path: Path) -> BinaryIO:
 
 
 def has_hard_links(folder: Path) -> bool:
-    """Whether a file below the folder has another name too: a change of it would change a file elsewhere."""
+    """Whether a file below the folder is a hard link: a change of it would change a file elsewhere."""
     return any(path.is_file() and path.lstat().st_nlink > 1 for path in folder.rglob("*"))
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file open for reading. Raises DataError for a link, a pipe or a device."""
+    """Open a file for reading; raise DataError for a link, a pipe or a device."""
     return _opened(path, os.O_RDONLY, "rb")
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """All of a file. Raises DataError as `open_regular`, and where it has more than `max_bytes`."""
+    """Read a whole file; raise DataError as `open_regular`, and where it has more than `max_bytes`."""
     with open_regular(path) as stream:
         content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:
@@ -61,7 +61,7 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that it appears whole or not at all, in the place of whatever had its name."""
+    """Write a file atomically: it replaces whatever has its name, and is never incomplete."""
     draft = path.with_name(f".{path.name}.partial")
     with replace(draft) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
@@ -103,7 +103,7 @@ def refuse_links(paths: Iterable[Path]) -> None:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written as UTF-8: the system takes any bytes for one."""
+    """Whether a file name can be encoded as UTF-8; the system accepts any bytes."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
@@ -120,7 +120,7 @@ def sha256(path: Path) -> str:
 def reading_back(
     path: Path, remedy: str, what: str = "damaged, or not written by this program"
 ) -> Iterator[None]:
-    """Whatever a damaged or tampered file makes its reader raise is a DataError here."""
+    """Turn every error of a reader of a damaged or tampered file into a DataError."""
     try:
         yield
     except PipelineError:
@@ -132,7 +132,7 @@ def reading_back(
 
 def _opened(path: Path, flags: int, mode: str) -> BinaryIO:
     try:
-        # Without waiting: to open a pipe would take until someone writes to it.
+        # O_NONBLOCK, because opening a pipe waits until someone writes to it.
         number = os.open(path, flags | _NO_LINK | os.O_NONBLOCK, 0o666)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.EMLINK):

@@ -13,15 +13,16 @@ CACHE_VARIABLE = "SEQUENCE_PIPELINE_CACHE"
 
 
 def cache_folder() -> Path:
-    """Where files are kept between runs: what `CACHE_VARIABLE` names, else the user's cache folder."""
+    """Return the cache folder: the value of `CACHE_VARIABLE`, or else the cache folder of the user."""
     folder = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("sequence-pipeline")
     return Path(folder).expanduser().resolve()
 
 
 def resource_folder(name: str) -> Path:
-    """Our own folder ``conf`` or ``datasets``: inside the package where installed, beside it in a checkout.
+    """Return the folder ``conf`` or ``datasets``: inside an installed package, next to the package in a
+    checkout.
 
-    Raises ToolError where neither is there.
+    Raises ToolError where neither exists.
     """
     for folder in (PACKAGE_FOLDER / name, PACKAGE_FOLDER.parent / name):
         if folder.is_dir():

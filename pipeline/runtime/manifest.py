@@ -1,4 +1,4 @@
-"""The manifest of a run folder: what it holds, and how it is read back, whoever wrote it."""
+"""The manifest of a run folder: its keys, and its checked reading, whoever wrote it."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any, NotRequired, TypedDict
@@ -23,7 +23,7 @@ class ShownFiles(TypedDict):
 
 
 class StageEntry(TypedDict):
-    """What is recorded of a stage; `outputs` are files of the run folder with their sha256."""
+    """The record of a stage; `outputs` are files of the run folder with their sha256."""
 
     fingerprint: str
     outputs: dict[str, str]
@@ -44,7 +44,7 @@ class StageEntry(TypedDict):
 
 
 class Manifest(TypedDict):
-    """The whole file. `signature` says whose `overrides` are: see `overrides.sign`."""
+    """The whole file. `signature` identifies the user who typed the `overrides` (`overrides.sign`)."""
 
     format: int
     created: str
@@ -58,7 +58,8 @@ class Manifest(TypedDict):
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a run folder, or None where there is none. Raises DataError where it is not one."""
+    """Read the manifest of a run folder; return None where there is none, and raise DataError for a damaged
+    one."""
     path = folder / MANIFEST
     try:
         content = read_bounded(path, MAX_BYTES)
@@ -91,7 +92,7 @@ def _rename_keys(manifest: Any) -> None:
 
 
 def _check_counts(manifest: Any) -> None:
-    """Raises ValueError where there are more entries than a run writes, before they are looked at."""
+    """Raise ValueError where there are more entries than a run writes."""
     for name, most in MAX_ENTRIES.items():
         entries = manifest.get(name) if isinstance(manifest, dict) else None
         if isinstance(entries, dict | list) and len(entries) > most:
@@ -99,7 +100,7 @@ def _check_counts(manifest: Any) -> None:
 
 
 def _check_inside(entry: StageEntry) -> None:
-    """Raises ValueError where a stage's files are not all in the run folder."""
+    """Raise ValueError where a file of a stage is outside the run folder."""
     shown = [name for each in entry.get("sections", ()) for name in each["files"]]
     for name in (*entry["outputs"], *shown):
         path = PurePosixPath(name)

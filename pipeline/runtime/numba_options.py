@@ -1,7 +1,7 @@
-"""Options of numba for compiled functions, by who calls them."""
+"""Options of numba for compiled functions, by their callers."""
 
 COMPILED = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "arcp", "nsz"}}
-"""Multiplications and additions may be joined; numbers that are not finite keep their meaning."""
+"""For functions that Python calls. Fused multiply-add is allowed; infinities and NaN keep their meaning."""
 
 
 BARE = {**COMPILED, "_nrt": False}

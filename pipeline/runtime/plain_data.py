@@ -1,4 +1,4 @@
-"""Plain data read from files, checked against type hints: whatever a file holds, a field has its type."""
+"""Plain data from files, checked against type hints, so that every field has its type."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ MAX_INTEGER = 2**63
 
 
 def load_json(text: str | bytes) -> Any:
-    """What a JSON text says. Raises ValueError where it is none, too deep, or has a lone surrogate."""
+    """Parse JSON; raise ValueError for invalid or too deeply nested text, and for a lone surrogate."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -23,8 +23,8 @@ def load_json(text: str | bytes) -> Any:
 
 
 def build_checked(kind: type, values: Any) -> Any:
-    """A dataclass from a mapping of its fields. Raises ValueError where a field is absent, unknown or of
-    another type."""
+    """Build a dataclass from a mapping; raise ValueError where a field is absent, unknown or of another
+    type."""
     hints = get_type_hints(kind)
     required = {
         field.name for field in dataclasses.fields(kind)
@@ -38,7 +38,7 @@ def build_checked(kind: type, values: Any) -> Any:
 
 
 def check(value: Any, hint: Any, where: str) -> None:
-    """Raises ValueError where a value is not of the type that a hint says; numbers have to be finite."""
+    """Raise ValueError where a value does not have the type of the hint; numbers must be finite."""
     if not _fits(value, hint, where):
         raise ValueError(f"{where} is {str(value)[:40]!r}, not {getattr(hint, '__name__', hint)}")
 
@@ -74,7 +74,7 @@ def _matches(value: Any, hint: Any, where: str) -> bool:
 
 
 def _all_fit(value: dict[str, Any], hint: Any, where: str) -> bool:
-    """Whether all keys that a TypedDict has fit; others are left alone."""
+    """Whether the values of all keys of a TypedDict fit; other keys are ignored."""
     for key, each in get_type_hints(hint).items():
         if key in value:
             check(value[key], each, f"{where}.{key}")
@@ -89,7 +89,7 @@ def _check_depth(value: Any, left: int) -> None:
     if not left:
         raise ValueError("nested too deeply")
     if isinstance(value, str):
-        value.encode()  # a surrogate alone could not be written again
+        value.encode()  # a lone surrogate cannot be written
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in inside:
         _check_depth(each, left - 1)

@@ -1,9 +1,8 @@
-"""Settings of the process that decide how fast small models train, and how fast a run ends; made before torch
-and numba are imported.
+"""Process settings for speed, which must precede the imports of torch and numba.
 
-Two traps. glibc hands freed memory back to the system, which clears it page by page when it is taken again:
-40% of a small LSTM's step. And OpenMP's threads spin while they wait: on a machine that does anything else at
-the same time they keep each other from working, and a step takes up to a hundred times as long.
+By default, glibc returns freed memory to the system, and the system clears it page by page when it is taken
+again: 40% of a training step of a small LSTM. By default, waiting threads of OpenMP spin: on a busy machine,
+a step takes up to a hundred times as long.
 """
 
 import atexit
@@ -20,17 +19,17 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOM_BYTES = 2**20
-"""A folder with less room is taken for full."""
+"""A folder with less free space counts as full."""
 COMPILED = "compiled-"
-"""How our folders of compiled loops are called."""
+"""Prefix of our folders of compiled code."""
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # names and values of mallopt(3)
 
 
 def prepare() -> None:
-    """Keep up to 1 GiB of freed memory, and let waiting threads sleep unless the user has said otherwise.
+    """Keep up to 1 GiB of freed memory, and let waiting threads sleep, unless the user has set it otherwise.
 
-    Compiled loops are kept next to their sources or below the home folder; where neither can be written, in
-    the system's temporary folder.
+    Compiled code is cached next to its sources or below the home folder, or else in the temporary folder of
+    the system.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled(Path(__file__).parents[1])))
@@ -38,13 +37,16 @@ def prepare() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**30)
-    # Or Python goes once more through all that torch and others have made, to see what could be freed.
+    # Without it, Python searches all objects of torch for garbage when it ends.
     atexit.register(gc.freeze)
 
 
 def _compiled(package: Path) -> Path:
-    """The folder of compiled loops, another one whenever anything compiled has changed: numba looks at the
-    file of a function alone, not at what it calls, and fails on a type that has moved."""
+    """Return the folder of compiled code, which depends on all compiled sources.
+
+    numba checks only the file of a function, not the functions that it calls, and fails where a type has
+    moved.
+    """
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
@@ -61,7 +63,8 @@ def _compiled(package: Path) -> Path:
 
 
 def forget_compiled(error: BaseException) -> Path | None:
-    """The folder of compiled code where numba could not load it, after ours is removed; else None."""
+    """Remove our folder of compiled code where numba cannot load it; return the folder, or None for other
+    errors."""
     frames = traceback.extract_tb(error.__traceback__)
     if not any(Path(frame.filename).parts[-3:] == ("numba", "core", "caching.py") for frame in frames):
         return None
@@ -72,7 +75,7 @@ def forget_compiled(error: BaseException) -> Path | None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether this user alone can write there; compiled code is loaded and run, whoever put it there."""
+    """Whether only this user can write there, because compiled code in it is run."""
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.lstat()

@@ -1,4 +1,4 @@
-"""Programs in processes of their own: with a time limit, without a shell, and never longer than we live."""
+"""External programs: with a time limit, without a shell, and ended with this process."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from pipeline.runtime import supervise
 
 
 class Program:
-    """A running program, with all that it starts; it ends with this process, whatever ends that.
+    """A running program and its children; all end with this process, however it ends.
 
     `options` are those of `subprocess.Popen`, and `process` is one: its status is the program's,
     `supervise.CANNOT_RUN` where there is no such program.
@@ -37,27 +37,27 @@ class Program:
         self.end()
 
     def stop(self) -> None:
-        """Let the program be killed, without waiting for its end."""
+        """Kill the program without waiting for its end."""
         alive, self._alive = self._alive, None
         if alive is not None:
             os.close(alive)
 
     def end(self) -> None:
-        """Kill the program where it still runs, and wait for its end."""
+        """Kill the program if it runs, and wait for its end."""
         self.stop()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                with suppress(OSError):  # what was not read by the program is lost
+                with suppress(OSError):  # unread input is lost
                     stream.close()
 
 
 def run_program(
     command: Sequence[str], timeout_s: float, text: str = "", **options: Any
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a program to its end, with `text` on its standard input; what it printed, and its status.
+    """Run a program to its end, with `text` on its standard input; return its output and status.
 
-    Raises ToolError where it is not done within `timeout_s` seconds.
+    Raises ToolError where it does not end within `timeout_s` seconds.
     """
     pipe = subprocess.PIPE
     with Program(

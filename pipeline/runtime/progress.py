@@ -1,4 +1,4 @@
-"""One progress bar for every long step: on standard error, quiet when it is not a terminal's business."""
+"""Progress bars on standard error, with few lines where it is not a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """Yield the items and show how far we are."""
+    """Yield the items and show the progress."""
     with bar(description, total if total is not None else _length(items), unit) as progress:
         for item in items:
             yield item
@@ -18,8 +18,8 @@ def track(items: Iterable[T], description: str, total: int | None = None, unit: 
 
 
 def bar(description: str, total: int | None = None, unit: str = "it") -> tqdm:
-    """A bar to be updated by hand; a context manager."""
-    # A log file wants one line now and then, not ten a second.
+    """Return a progress bar that the caller updates; it is a context manager."""
+    # A log file gets a line every 15 seconds.
     interval = 0.2 if sys.stderr.isatty() else 15.0
     return tqdm(
         total=total, desc=f"{description:<22}", unit=unit, unit_scale=True, mininterval=interval,

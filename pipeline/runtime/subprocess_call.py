@@ -1,7 +1,7 @@
 """Calls into native code that may abort, in a child process with a time limit.
 
-A segmentation fault or an abort there is a ToolError here, and the run goes on. Arguments and results
-travel as JSON, so that nothing is unpickled.
+A segmentation fault or an abort of the child is a ToolError here, and the run continues. Arguments and
+results are JSON, so that nothing is unpickled.
 """
 
 import importlib
@@ -18,14 +18,14 @@ from pipeline.errors import ToolError
 from pipeline.runtime.programs import Program, run_program
 
 ENDING_S = 5.0
-"""A child that has closed its output has so long to end by itself."""
+"""Time limit for a child to end after it has closed its output."""
 
 
 def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> Any:
-    """Call ``package.module:function(**arguments)`` in a fresh Python process and return what it returns.
+    """Call ``package.module:function(**arguments)`` in a new Python process and return its result.
 
-    Raises ToolError where the process dies, raises, or is not done within `timeout_s` seconds; the child
-    is then ended, with what it printed last in the message.
+    Raises ToolError where the process dies, raises, or does not end within `timeout_s` seconds; the child is
+    then ended, and its last output is in the message.
     """
     command = [sys.executable, "-m", "pipeline.runtime.subprocess_call", target]
     try:
@@ -43,9 +43,9 @@ def call_isolated(target: str, arguments: dict[str, Any], timeout_s: float) -> A
 
 
 class Worker:
-    """A child process that is called again and again; one that dies is replaced at the next call.
+    """A child process for many calls; a dead child is replaced at the next call.
 
-    `timeout_s` bounds each call, and `memory_mb` the child's memory where the system can bound it.
+    `timeout_s` bounds each call, and `memory_mb` the memory of the child where the system can limit it.
     """
 
     def __init__(self, target: str, timeout_s: float, memory_mb: int | None = None) -> None:
@@ -60,7 +60,8 @@ class Worker:
         self._child: Program | None = None
 
     def __call__(self, arguments: dict[str, Any]) -> Any:
-        """What the function returns. Raises ToolError where it raises, its process dies, or time is up."""
+        """Return the result of the function; raise ToolError where it raises, dies, or exceeds the time
+        limit."""
         if self._child is None:
             self._child = self._start()
         child, late = self._child, threading.Event()
@@ -104,7 +105,7 @@ class Worker:
 
 
 def _how(child: Program) -> str:
-    """How a child that no longer answers has ended."""
+    """Describe the end of a child that no longer answers."""
     with suppress(subprocess.TimeoutExpired):
         child.process.wait(ENDING_S)
     status = child.process.returncode
@@ -116,8 +117,8 @@ def _how(child: Program) -> str:
 def main() -> None:
     """The child: arguments on standard input, the result on what was standard output.
 
-    With a bound of its memory, in megabytes, as the second argument it is a `Worker`'s: a line of each for
-    every call, until the input ends.
+    With a memory limit in megabytes as the second argument it serves a `Worker`: a line of input and of
+    output for each call, until the input ends.
     """
     # Native libraries print to file descriptor 1; keep it for the result alone.
     result_fd = os.dup(1)
@@ -132,7 +133,7 @@ def main() -> None:
         for line in sys.stdin:
             try:
                 result = {"result": call(**json.loads(line))}
-            except Exception as error:  # told to the parent, which raises it
+            except Exception as error:  # sent to the parent, which raises it
                 result = {"error": f"{type(error).__name__}: {error}"[:500]}
             stream.write(json.dumps(result) + "\n")
             stream.flush()

@@ -1,9 +1,8 @@
-"""The parent of every program that the pipeline starts: it ends the program when the pipeline is no more.
+"""The parent process of every external program: it ends the program when the pipeline ends.
 
-Run as a script, with the number of a pipe and a command. The pipe closes when its other end does, whatever
-ended that process, SIGKILL included; then the command is killed with all that it started. Otherwise this
-process ends as the command does, by the same status or signal. Only the standard library is used, so that it
-starts in a few milliseconds.
+It runs as a script, with the number of a pipe and a command. The pipe closes when the pipeline ends, also by
+SIGKILL; then the command and its children are killed. Otherwise this process ends as the command does, by the
+same status or signal. It uses only the standard library, so that it starts in a few milliseconds.
 """
 
 import os
@@ -19,10 +18,10 @@ CANNOT_RUN = 127
 
 
 def main() -> None:
-    """Run the command, and end as it does."""
+    """Run the command, and end as it ends."""
     watched, command = int(sys.argv[1]), sys.argv[2:]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the pipeline decides, and closes the pipe
+        signal.signal(number, signal.SIG_IGN)  # the pipeline decides when to close the pipe
     try:
         program = subprocess.Popen(command, start_new_session=True)
     except OSError as error:

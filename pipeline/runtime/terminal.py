@@ -1,14 +1,14 @@
-"""Text on its way to a terminal, which obeys control characters, whoever wrote them."""
+"""Escaping of control characters, which a terminal would obey, in text from data."""
 
 import logging
 import re
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""All but tabs and line breaks, and what turns the direction of writing."""
+"""All control characters but tab and line break, and those that change the writing direction."""
 
 
 def printable(text: str) -> str:
-    r"""The text with control characters as escapes.
+    r"""Return the text with control characters as escapes.
 
     >>> printable("\x1b[2Jtitle")
     '\\x1b[2Jtitle'
@@ -20,5 +20,5 @@ class PrintableFormatter(logging.Formatter):
     """A formatter whose lines contain no control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, as `printable`."""
+        """Format a line, as `printable`."""
         return printable(super().format(record))

@@ -1,8 +1,8 @@
-"""How many threads train fastest: found by a short trial, not by counting cores.
+"""The fastest number of threads for training, found by timing and not by counting cores.
 
-Two threads on two cores are faster only where nothing else runs and the products are large; on a busy
-machine they wait for each other and are slower than one. The number changes the order of sums, and so the
-last bits of the weights: whoever must get the same bytes again has to keep the number that was found.
+Two threads on two cores are faster only where no other program runs and the matrix products are large; on a
+busy machine they wait for each other. The number of threads changes the order of sums, and so the last bits
+of the weights: equal bytes need an equal number of threads.
 """
 
 import math
@@ -12,35 +12,39 @@ from collections.abc import Callable
 import torch
 
 ROUNDS = 3
-TRIAL_S = 1.5
-"""Seconds after which no further round of the trial begins."""
-CLEARLY = 0.95
-"""More threads must take less than this share of the time of fewer, since others may want the cores."""
+MAX_TIMING_S = 1.5
+"""No round of timing begins after so many seconds."""
+MAX_TIME_RATIO = 0.95
+"""More threads are chosen only below this share of the time of fewer, because other programs need cores
+too."""
 
 
-def find_fastest_threads(step: Callable[[], object], most: int) -> int:
-    """The number of torch's threads, at most `most`, with which `step`, a training step, is fastest.
+def find_fastest_threads(step: Callable[[], object], max_threads: int) -> int:
+    """Return the number of threads of torch, at most `max_threads`, with which a training step is fastest.
 
-    Tries powers of two and `most`, in turns, and takes the fastest turn of each. Torch is left with as many
-    threads as it had.
+    Times powers of two and `max_threads` in turns, and compares the fastest turn of each. The number of
+    threads of torch is restored.
     """
     before, started = torch.get_num_threads(), time.perf_counter()
-    numbers = [*(2**power for power in range(most.bit_length()) if 2**power < most), most]
+    numbers = [
+        *(2**power for power in range(max_threads.bit_length()) if 2**power < max_threads),
+        max_threads,
+    ]
     seconds = dict.fromkeys(numbers, math.inf)
     try:
         torch.set_num_threads(numbers[0])
-        step()  # compiles, and takes memory
+        step()  # compiles, and allocates memory
         for _ in range(ROUNDS):
             for number in numbers:
                 torch.set_num_threads(number)
                 seconds[number] = min(seconds[number], _seconds(step))
-            if time.perf_counter() - started > TRIAL_S:
+            if time.perf_counter() - started > MAX_TIMING_S:
                 break
     finally:
         torch.set_num_threads(before)
     chosen = numbers[0]
     for number in numbers[1:]:
-        if seconds[number] < CLEARLY * seconds[chosen]:
+        if seconds[number] < MAX_TIME_RATIO * seconds[chosen]:
             chosen = number
     return chosen
 

@@ -1,4 +1,4 @@
-"""Compressed files, read in bounded memory: what unpacks to far more than data ever does is refused."""
+"""Compressed files, read in bounded memory; a file that expands far more than data does is refused."""
 
 import io
 from pathlib import Path
@@ -7,13 +7,15 @@ from typing import Any, BinaryIO
 from pipeline.errors import DataError
 
 MAX_RATIO = 100
-"""Unpacked bytes for each packed one. Text has 3 to 10, a genome with long runs of N up to 50."""
+"""Decompressed bytes per compressed byte, at most. Text has 3 to 10, a genome with long runs of N up to
+50."""
 FREE_BYTES = 2**26
-"""Unpacked bytes that are read whatever the ratio."""
+"""Decompressed bytes that are read whatever the ratio."""
 
 
 class BoundedStream(io.RawIOBase):
-    """A stream of unpacked bytes that raises DataError once they are too many for the size of their file."""
+    """A stream of decompressed bytes that raises DataError where they are too many for the size of their
+    file."""
 
     def __init__(self, stream: BinaryIO, path: Path) -> None:
         self.stream, self.path = stream, path
@@ -39,8 +41,8 @@ class BoundedStream(io.RawIOBase):
 
 
 def open_unpacked(path: Path, **options: Any) -> io.BufferedReader:
-    """The content of a file, unpacked where it is compressed; `options` are those of xopen."""
-    from xopen import xopen
+    """Open a file, decompressed where it is compressed; `options` are those of xopen."""
+    from xopen import xopen  # late: most commands read no data
 
-    # In this thread: a second thread waits for its turn longer than it takes to decompress.
+    # threads=0, because a second thread waits longer than the decompression takes.
     return io.BufferedReader(BoundedStream(xopen(path, "rb", threads=0, **options), path), 2**18)
