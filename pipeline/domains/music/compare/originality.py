@@ -115,7 +115,7 @@ def audit_originality(
     Returns
     -------
     tuple of list of Record and DomainOutput
-        The tunes to keep, with the metadata `nearest`, `nearest_distance` and `copied`; and the findings.
+        The tunes to keep, with the metadata `nearest`, `nearest_distance` and `copied`; and the output.
     """
     training = list(_encode_training(references, encoding))
     if not training or not records:

@@ -17,8 +17,8 @@ from pipeline.domains.music.midi_files import is_midi_name, read_midi
 from pipeline.domains.music.performance.beats import on_beats
 from pipeline.domains.music.performance.event_grammar import EventGrammar
 from pipeline.domains.music.performance.event_tokens import (
-    HIGHEST,
-    LOWEST,
+    MAX_PITCH,
+    MIN_PITCH,
     NOTE_STARTS,
     PERFORMED,
     TOKENIZATIONS,
@@ -255,7 +255,7 @@ def transpose_events(symbols: Symbols, semitones: int) -> tuple[str, ...]:
     for name in symbols:
         if name.startswith(_PITCHED):
             kind, pitch = name.split("_")
-            if not LOWEST <= int(pitch) + semitones <= HIGHEST:
+            if not MIN_PITCH <= int(pitch) + semitones <= MAX_PITCH:
                 return ()
             name = f"{kind}_{int(pitch) + semitones}"
         transposed.append(name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PERFORMED = "MIDILike"
 TOKENIZATIONS = (PERFORMED, "TSD", "REMI")
-LOWEST, HIGHEST = 21, 108
+MIN_PITCH, MAX_PITCH = 21, 108
 """The lowest and the highest key of a piano."""
 STEPS_PER_SECOND = 100
 VELOCITIES = 32
@@ -140,7 +140,7 @@ def quantise_keys(piece: Piece, steps: int, in_seconds: bool) -> list[NoteEvent]
     notes = sorted(
         note._replace(part=0)
         for note in piece.notes
-        if not piece.parts[note.part].is_drum and LOWEST <= note.pitch <= HIGHEST
+        if not piece.parts[note.part].is_drum and MIN_PITCH <= note.pitch <= MAX_PITCH
     )
     pedals = tuple(pedal._replace(part=0) for pedal in piece.pedals)
     keys = Piece(tuple(notes), piece.ticks_per_quarter, tempos=piece.tempos, pedals=pedals).without_pedals()
@@ -185,7 +185,7 @@ def _build_tokenizer(settings: EventTokens) -> "MusicTokenizer":
     fine, coarse = {(0, 1): settings.steps}, {(0, 4): settings.steps, (4, 16): _COARSE_STEPS}
     lengths = fine if settings.in_seconds else coarse
     config = miditok.TokenizerConfig(
-        pitch_range=(LOWEST, HIGHEST + 1),
+        pitch_range=(MIN_PITCH, MAX_PITCH + 1),
         beat_res=lengths,
         num_velocities=VELOCITIES,
         special_tokens=["PAD"],

@@ -30,7 +30,7 @@ _EXAMPLES = ("piano", "guitar", "fiddle", "flute", "whistle", "accordion", "banj
 def parse_instrument(instrument: object, setting: str) -> int:
     """The General MIDI number, from 0, of an instrument given by its name or number.
 
-    >>> program_of("Flute", "render.instrument"), program_of(110, "render.instrument")
+    >>> parse_instrument("Flute", "render.instrument"), parse_instrument(110, "render.instrument")
     (73, 110)
 
     Raises ConfigError, which names the setting, for anything else.

@@ -47,7 +47,7 @@ def find_title(record: Record) -> str:
 def describe_generation(record: Record) -> str:
     """The line that takes the place of the composer: the model, and how the record was sampled.
 
-    >>> how_made(Record("tune_0001", "", {"model": "lstm", "temperature": "0.7", "seed": "1"}))
+    >>> describe_generation(Record("tune_0001", "", {"model": "lstm", "temperature": "0.7", "seed": "1"}))
     'Synthetic (lstm, temperature 0.7, seed 1)'
     """
     found = record.metadata

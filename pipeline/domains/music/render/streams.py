@@ -260,7 +260,7 @@ class _PartWriter:
 
 
 def _grace_note(at: "pitch.Pitch", slashed: bool, number: int, count: int) -> "note.Note":
-    """Grace note `number`, from 0, of `count` that stand together."""
+    """Grace note `number`, from 0, of `count` consecutive ones."""
     made = note.Note(at, type="eighth" if count == 1 else "16th")
     made.getGrace(inPlace=True)
     cast("duration.GraceDuration", made.duration).slash = slashed
