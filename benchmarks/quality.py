@@ -18,14 +18,13 @@ from pathlib import Path
 from torch import nn
 
 from benchmarks.tasks import TASKS, Task
-from pipeline.data.alphabet import BOS
 from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.evaluation.bits import Tally, evaluate
 from pipeline.evaluation.markov_baseline import evaluate_markov
 from pipeline.models.checkpoint import load
 from pipeline.models.mixture import MixtureModel
 from pipeline.models.ngram.markov import Markov
-from pipeline.models.ngram.markov_choice import fit_best_markov
+from pipeline.models.ngram.markov_choice import SplitCodes, choose_markov
 
 RESERVE_S = 45.0
 """Kept of the time for everything but learning: starting, reading, looking up, the last evaluation."""
@@ -101,10 +100,7 @@ def _markov(task: Task, corpus: Corpus) -> Iterator[tuple[str, Markov]]:
     for strands, table in {"one strand": None, "both strands": complement}.items():
         if strands == "both strands" and table is None:
             continue
-        markov = fit_best_markov(
-            corpus.codes, corpus.subset_segments("train"), corpus.subset_segments("validation"),
-            len(corpus.alphabet), ORDERS, complement=table, start_code=BOS,
-        )  # fmt: skip
+        markov = choose_markov(SplitCodes.from_corpus(corpus), ORDERS, table).best
         which = f", {strands}" if complement is not None else ""
         yield f"Markov of order {markov.order} (best of 0-12{which})", markov
 

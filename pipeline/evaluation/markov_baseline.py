@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data.alphabet import BOS
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_lanes
 from pipeline.models.ngram.markov import Markov
-from pipeline.models.ngram.markov_choice import MarkovChoice, choose_markov
+from pipeline.models.ngram.markov_choice import MarkovChoice, SplitCodes, choose_markov
 
 ORDERS = range(0, 17)
 """Tried; the interpolation makes higher ones no worse, and beyond these hardly better."""
@@ -45,10 +44,7 @@ def strongest(baselines: Sequence[Baseline]) -> Baseline:
 
 def choose_for(corpus: Corpus, domain: Domain, orders: Sequence[int] = ORDERS) -> MarkovChoice:
     """The Markov models of the training split; the order is chosen on the validation split."""
-    return choose_markov(
-        corpus.codes, corpus.subset_segments("train"), corpus.subset_segments("validation"),
-        len(corpus.alphabet), orders, complement=corpus.complement_codes(domain), start_code=BOS,
-    )  # fmt: skip
+    return choose_markov(SplitCodes.from_corpus(corpus), orders, corpus.complement_codes(domain))
 
 
 def fit_markov(corpus: Corpus, domain: Domain, orders: Sequence[int] = ORDERS) -> Markov:

@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.models.model import Model
 from pipeline.models.ngram.context_tables import ContextTables, read, start
 from pipeline.models.ngram.markov import Markov
-from pipeline.models.ngram.markov_choice import choose_markov, select_counted
+from pipeline.models.ngram.markov_choice import SplitCodes, choose_markov, select_counted
 
 MAX_ORDER = 24
 DEFAULT_WEIGHT = 16.0
@@ -78,16 +78,7 @@ class MarkovModel(Model):
         """Count the training split, and fit the escape weights on the validation split."""
         settings, train = self.settings, corpus.subset_segments("train")
         orders = range(settings.max_order + 1) if settings.order is None else (settings.order,)
-        choice = choose_markov(
-            corpus.codes,
-            train,
-            corpus.subset_segments("validation"),
-            self.vocab_size,
-            orders,
-            complement,
-            BOS,
-        )
-        best = choice.best
+        best = choose_markov(SplitCodes.from_corpus(corpus), orders, complement).best
         parts = [corpus.codes[a:b] for a, b in select_counted(train, best.both_strands)]
         begin = np.array([BOS], corpus.codes.dtype)
         text = np.concatenate([piece for part in parts for piece in (begin, part)])

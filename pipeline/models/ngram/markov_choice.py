@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.data.alphabet import BOS
+from pipeline.data.corpus import Corpus
 from pipeline.models.ngram.escape_weights import EscapeWeights
 from pipeline.models.ngram.markov import Markov, check_codes, cut_intervals, log_probabilities_by_order
 from pipeline.models.ngram.ngram_counts import Intervals, OrderCounts, Text
@@ -79,34 +81,40 @@ class MarkovChoice:
         return log_probabilities_by_order(self.counted, weights, codes, segments)
 
 
-def fit_best_markov(
-    codes: np.ndarray, train_segments: Intervals, validation_segments: Intervals, vocab_size: int,
-    orders: Iterable[int] = range(0, 13), complement: np.ndarray | None = None, start_code: int | None = 0,
-) -> Markov:  # fmt: skip
-    """The model alone of `choose_markov`."""
-    return choose_markov(
-        codes, train_segments, validation_segments, vocab_size, orders, complement, start_code
-    ).best
+@dataclass(frozen=True, eq=False)
+class SplitCodes:
+    """Codes with the segments of their training and validation splits."""
+
+    codes: np.ndarray
+    train: Intervals
+    validation: Intervals
+    vocab_size: int
+    start_code: int | None = BOS
+
+    @classmethod
+    def from_corpus(cls, corpus: Corpus) -> "SplitCodes":
+        """The codes and splits of a corpus."""
+        train, validation = corpus.subset_segments("train"), corpus.subset_segments("validation")
+        return cls(corpus.codes, train, validation, len(corpus.alphabet))
 
 
 def choose_markov(
-    codes: np.ndarray, train_segments: Intervals, validation_segments: Intervals, vocab_size: int,
-    orders: Iterable[int] = range(0, 13), complement: np.ndarray | None = None, start_code: int | None = 0,
-) -> MarkovChoice:  # fmt: skip
-    """Train models of `orders`, and choose one on the validation segments.
+    split: SplitCodes, orders: Iterable[int] = range(0, 13), complement: np.ndarray | None = None
+) -> MarkovChoice:
+    """Train models of `orders`, and choose one on the validation split.
 
     With `complement`, ``(vocab_size,)`` code to code, counting both strands is tried, too.
     Raises DataError where either split is empty.
     """
     wanted = frozenset(orders)
-    read = _thin(validation_segments, MAX_VALIDATED, "validation", EXCERPT_CODES)
-    validation = Text(codes, read, start_code, None)
-    check_codes(validation, vocab_size, "validation")
+    read = _thin(split.validation, MAX_VALIDATED, "validation", EXCERPT_CODES)
+    validation = Text(split.codes, read, split.start_code, None)
+    check_codes(validation, split.vocab_size, "validation")
     trials, tried = [], []
     for strands in [None] if complement is None else [np.asarray(complement), None]:
-        counted = select_counted(train_segments, strands is not None)
-        share = _size(counted) / max(1, _size(train_segments))
-        trials.append(_Trial(codes, counted, vocab_size, strands, start_code, share))
+        counted = select_counted(split.train, strands is not None)
+        share = _size(counted) / max(1, _size(split.train))
+        trials.append(_Trial(split.codes, counted, split.vocab_size, strands, split.start_code, share))
         tried.append(trials[-1].fit_orders(wanted, validation, tried[0] if tried else ()))
     winner = min(range(len(trials)), key=lambda number: _chosen(tried[number]).robust_bits)
     return trials[winner].choice(tried[winner])

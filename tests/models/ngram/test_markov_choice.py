@@ -14,7 +14,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.bits import Tally
 from pipeline.evaluation.paired_differences import NEGLIGIBLE, compare
 from pipeline.models.ngram.markov import Markov
-from pipeline.models.ngram.markov_choice import choose_markov, fit_best_markov
+from pipeline.models.ngram.markov_choice import SplitCodes, choose_markov
 
 FIRST = len(SPECIALS)
 COMPLEMENT = np.array([0, 1, 2, 6, 5, 4, 3])
@@ -48,7 +48,9 @@ class Split:
 
     def choose(self, complement=None, **kwargs):
         train, validation = self.parts["train"], self.parts["validation"]
-        return choose_markov(self.codes, train, validation, self.vocab_size, range(17), complement, **kwargs)
+        return choose_markov(
+            SplitCodes(self.codes, train, validation, self.vocab_size, **kwargs), range(17), complement
+        )
 
     def tally(self, nats: np.ndarray) -> Tally:
         """Of the test part, block by block."""
@@ -146,7 +148,7 @@ def test_gains_that_begin_only_at_high_orders_are_found():
     starts = rng.integers(0, len(source) - 300, 40)
     codes = np.concatenate([source, *(source[at : at + 300] for at in starts)])
     held_out = [(20_000 + 300 * n, 20_300 + 300 * n) for n in range(40)]
-    choice = choose_markov(codes, [(0, 20_000)], held_out, 7, range(17))
+    choice = choose_markov(SplitCodes(codes, [(0, 20_000)], held_out, 7), range(17))
     assert min(each.validation_bits for each in choice.orders[:4]) > 1.98
     assert choice.best.validation_bits < 0.4
 
@@ -154,9 +156,9 @@ def test_gains_that_begin_only_at_high_orders_are_found():
 def test_an_empty_split_and_a_code_outside_the_alphabet_are_errors():
     codes = np.array([2, 3, 9], np.uint8)
     with pytest.raises(DataError, match="the training split has no symbols"):
-        fit_best_markov(codes, [], [(0, 2)], 4)
+        choose_markov(SplitCodes(codes, [], [(0, 2)], 4))
     with pytest.raises(DataError, match="the validation split has no symbols"):
-        fit_best_markov(codes, [(0, 2)], [], 4)
+        choose_markov(SplitCodes(codes, [(0, 2)], [], 4))
     with pytest.raises(DataError, match="code 9, but the alphabet ends at 3"):
         Markov.fit(codes, [(0, 3)], 4, [1.0])
 
@@ -169,7 +171,7 @@ def test_the_best_order_is_the_one_the_data_were_drawn_from():
     for _ in range(20_000):
         codes.append(table[tuple(codes[-3:])] if rng.random() < 0.8 else int(rng.integers(2, 6)))
     codes = np.array(codes, np.uint16)
-    model = fit_best_markov(codes, [(0, 15_000)], [(15_000, 20_000)], 6)
+    model = choose_markov(SplitCodes(codes, [(0, 15_000)], [(15_000, 20_000)], 6)).best
     assert model.order == 3
     scores = model.log_probabilities(codes, [(15_000, 20_000)])
     assert model.validation_bits == pytest.approx(-scores.mean() / np.log(2), abs=1e-6)
@@ -179,7 +181,7 @@ def test_a_corpus_too_large_is_counted_in_part_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr("pipeline.models.ngram.markov_choice.MAX_COUNTED", 300_000)
     codes = np.random.default_rng(0).integers(1, 5, 1_100_000).astype(np.uint8)
     with caplog.at_level("INFO"):
-        model = fit_best_markov(codes, [(0, 1_000_000)], [(1_000_000, 1_100_000)], 5, range(3))
+        model = choose_markov(SplitCodes(codes, [(0, 1_000_000)], [(1_000_000, 1_100_000)], 5), range(3)).best
     assert model.levels[0].counts.sum() <= 300_000
     assert "training on one part in 4 of 1,000,000 symbols" in caplog.text
 
@@ -194,7 +196,9 @@ def test_fly_chromosome_4_costs_less_than_the_known_figure(shared_data):
     for line in (folder / "split.tsv").read_text().splitlines()[1:]:
         start, stop, part = line.split("\t")
         parts[part].append((int(start), int(stop)))
-    model = fit_best_markov(codes, parts["train"], parts["validation"], 7, range(17), COMPLEMENT)
+    model = choose_markov(
+        SplitCodes(codes, parts["train"], parts["validation"], 7), range(17), COMPLEMENT
+    ).best
     assert model.both_strands
     bits = -model.log_probabilities(codes, parts["test"]).mean() / np.log(2)
     # An order-12 model with one strength of smoothing throughout reaches 1.858 here.
