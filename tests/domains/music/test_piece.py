@@ -66,6 +66,11 @@ def test_renders_take_polyphonic_records(record, tmp_path):
     assert not found.rejections
 
 
+def test_a_piece_has_the_same_musicxml_every_time(record):
+    text = export_musicxml(record, program=73)
+    assert text == export_musicxml(record, program=73) and 'id="P2-I1"' in text
+
+
 def test_a_note_from_a_triplet_into_a_sixteenth_is_tied_at_the_beat():
     onsets = (0, 160, 320, 480, 600, 720, 840)
     notes = tuple(NoteEvent(onset, 60 + at, 120) for at, onset in enumerate(onsets))

@@ -164,8 +164,8 @@ def _add_instrument(part: "Part", program: int, name: str) -> None:
 
 
 def normalise_musicxml(text: str) -> str:
-    """Remove dates and random names from MusicXML, number its parts from P1, and hide the name of a single
-    instrument from the page."""
+    """Remove dates and random names from MusicXML, number its parts and instruments, and hide the name of a
+    single instrument from the page."""
     root = ElementTree.fromstring(text)
     for encoding in root.iter("encoding"):
         for child in encoding.findall("encoding-date"):
@@ -183,6 +183,8 @@ def normalise_musicxml(text: str) -> str:
     text = ElementTree.tostring(root, encoding="unicode")
     for number, part in enumerate(parts, 1):
         text = text.replace(f'"{part.get("id")}"', f'"P{number}"')
+        for index, instrument in enumerate(part.findall("score-instrument"), 1):
+            text = text.replace(f'"{instrument.get("id")}"', f'"P{number}-I{index}"')
     return f"{DOCTYPE}{text}\n"
 
 
