@@ -26,7 +26,7 @@ def tunes(book: Path) -> list[Record]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data beside the checkout."""
+    """The folder of real data next to the checkout."""
     if not SHARED.is_dir():
         pytest.skip(f"no {SHARED}")
     return SHARED

@@ -7,7 +7,7 @@ So a code has the intervals of both, in semitones within an octave, at each step
 import numpy as np
 
 from pipeline.domains.music.chorales.voices import SILENT, InvalidChorale, parse_chorale
-from pipeline.domains.music.compare.originality import MelodyEncoding
+from pipeline.domains.music.compare.training_overlap import MelodyEncoding
 
 CODES = 144
 

@@ -145,7 +145,8 @@ class Piano(Domain):
     ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training piece of each, and flag copies or drop them."""
         # Loads matplotlib, which takes a second.
-        from pipeline.domains.music.compare.originality import MelodyEncoding, audit_originality
+        from pipeline.domains.music.compare.originality import audit_originality
+        from pipeline.domains.music.compare.training_overlap import MelodyEncoding
 
         encoding = MelodyEncoding(encode_steps, "piece", code_count=STEP_CODES)
         return audit_originality(records, references, out_dir, self.max_copy_notes, encoding)

@@ -1,4 +1,4 @@
-"""What is counted, beside music21's own analysis where it has one."""
+"""Metrics of counterpoint, compared with music21's analysis where it has one."""
 
 from itertools import combinations, pairwise
 

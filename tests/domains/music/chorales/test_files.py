@@ -19,7 +19,7 @@ def write(folder, content, name="some.json"):
 
 @pytest.mark.parametrize("name", ["bwv1.6.mxl", "bwv103.6.mxl", "bwv253.mxl", "bwv362.mxl"])
 def test_real_chorales_go_to_symbols_and_back(name):
-    """bwv1.6 has a horn beside the four voices, bwv362 a tie from nowhere."""
+    """bwv1.6 has a horn and four voices, bwv362 a tie without a note before it."""
     ((_, subset, chorale, step),) = read_chorales(BACH / name)
     assert (subset, step) == ("", 16) and chorale.marks_repeats and len(chorale) > 100
     for packed in (True, False):

@@ -1,4 +1,4 @@
-"""Chords under tunes that everybody knows, and beside the chords of the Nottingham books."""
+"""Chords of well-known tunes, and those of the Nottingham books."""
 
 import pytest
 
