@@ -184,8 +184,13 @@ def _corpus_files(settings: Config, domain: Domain) -> list[Path]:
         return locate(dataset.path, [], domain.accepts_file)
     if dataset.source is None:
         raise ConfigError(f"dataset={dataset.name} reads files of yours: dataset.path=FILE, FOLDER or 'GLOB'")
+    if not dataset.sources:
+        raise ConfigError(
+            f"dataset.source={dataset.source!r}: dataset={dataset.name} has no sources; "
+            "leave dataset.source out, and set dataset.path=FILE, FOLDER or 'GLOB'"
+        )
     if dataset.source not in dataset.sources:
-        names = ", ".join(dataset.sources) or "none"
+        names = ", ".join(dataset.sources)
         raise ConfigError(f"dataset.source={dataset.source!r} is not one of {names}; or set dataset.path")
     entries = [Source(**entry) for entry in dataset.sources[dataset.source]]
     return locate(None, entries, domain.accepts_file)

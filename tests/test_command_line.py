@@ -104,6 +104,7 @@ def test_a_start_is_quick_where_nothing_is_to_be_done(tmp_path):
         (("dataset=text", "model=min_gru", "model.cell=gru"), "model.cell: the model chosen here has no"),
         (("dataset=text",), "dataset=text reads files of yours: dataset.path=FILE, FOLDER or 'GLOB'"),
         (("dataset=text", "dataset.path=no.txt"), "no.txt: no such file or folder"),
+        (("dataset=text", "dataset.source=a"), "dataset.source='a': dataset=text has no sources; leave"),
         (("dataset=drosophila", "dataset.source=dm9"), "dataset.source='dm9' is not one of embedded; or set"),
         (("dataset=genome", "render=midi"), "render: this one is for music, but the data set is genome"),
         (("dataset=folk", "sample.prime=hello"), "sample.prime: 'hello' is not R:, M:, L: or K:"),

@@ -1,6 +1,7 @@
 """The stage `postprocess`: from raw samples to checked files, a comparison with baselines, and renders."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
         outputs += [DomainOutput(files=files), inputs.domain.compare(compared, references, out_dir)]
         in_turn = interleave_cells(inputs.domain.rank(records), inputs.sample)
         outputs += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
-    outputs.insert(0, _tally(raw, len(records), out_dir))
+    outputs.insert(0, _tally(raw, len(records), rejected, out_dir))
     _write_rejections(outputs, out_dir / "rejected.tsv")
     return outputs_to_result(outputs, {"raw": raw, "records": len(records)})
 
@@ -118,12 +119,21 @@ def _temperature(sample: Sample) -> dict[str, str]:
     return {} if sample.temperature is None else {"temperature": f"{sample.temperature:g}"}
 
 
-def _tally(raw: int, kept: int, out_dir: Path) -> DomainOutput:
+def _tally(raw: int, kept: int, rejected: Sequence[Rejection], out_dir: Path) -> DomainOutput:
     if kept == raw:
         return DomainOutput()
     section = ReportSection("Rejected samples", (out_dir / "rejected.tsv",), f"{raw - kept} of {raw}.")
     line = f"{kept} of {raw} samples kept; the others are listed in postprocess/rejected.tsv"
+    if raw - len(rejected) < raw / 2:
+        line += _advise(rejected)
     return DomainOutput(sections=(section,), summary=(line,))
+
+
+def _advise(rejected: Sequence[Rejection]) -> str:
+    """The most frequent reason, and the remedy, where most samples are invalid."""
+    reason, count = Counter(each.reason for each in rejected).most_common(1)[0]
+    longer = ", or set a larger sample.length" if "sample.length" in reason else ""
+    return f" (most often: {reason}, {count}). Remedy: train longer{longer}"
 
 
 def _first_symbols(record: Record, cap: int | None) -> Record:

@@ -61,3 +61,15 @@ def test_of_all_samples_dropped_nothing_is_written(text_run, tmp_path):
 def test_a_domain_without_an_audit_keeps_all(text_run, tmp_path):
     result = finished(text_run, Text(), tmp_path)
     assert result.kept == {"raw": 3, "records": 3}
+
+
+def test_where_most_samples_are_invalid_the_reason_and_the_remedy_are_named(text_run, tmp_path):
+    class Strict(Text):
+        def finish(self, sample):
+            return Rejection("sample", "reached sample.length") if sample.index else super().finish(sample)
+
+    result = finished(text_run, Strict(), tmp_path)
+    assert result.summary[0] == (
+        "1 of 3 samples kept; the others are listed in postprocess/rejected.tsv (most often: reached "
+        "sample.length, 2). Remedy: train longer, or set a larger sample.length"
+    )

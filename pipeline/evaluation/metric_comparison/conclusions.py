@@ -82,8 +82,8 @@ def summarize(groups: Collection[str], results: Sequence[MetricResult], terms: C
         return []
     tested = _tested(results)
     if not tested:
-        more = "sample.count and dataset.split.test give more"
-        return [f"samples and held-out {terms.real}: too few {terms.symbols} to test; {more}"]
+        needed = "more valid samples (sample.count, or a better model) or a larger dataset.split.test"
+        return [f"samples and held-out {terms.real}: too few {terms.symbols} to test; {needed} are needed"]
     lines = [_count_line(results, terms), *_compare_with_markov(_compared(results), terms)]
     for prefix in terms.headline_metrics:
         named = [result for result in tested if result.metric.name.startswith(prefix)]

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.evaluation.metric_comparison.divergence import jensen_shannon
+
 CountFunction = Callable[[Any], np.ndarray]
 """Counts of a `MetricGroup` that add up over its units: ``(units, bins)``."""
+SHARE = "(%"
+"""The beginning of the unit of a share, in the name of a metric."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Metric:
         All references have the same value, so that only the samples can differ.
     plot_only
         The metric is drawn but not tabulated, and no mixture is looked for.
+    signed
+        The value is a difference, which may be negative.
     """
 
     name: str
@@ -48,6 +54,16 @@ class Metric:
     family: str = ""
     constant_in_references: bool = False
     plot_only: bool = False
+    signed: bool = False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest number or distance that is possible; a share is from 0 to 100 percent."""
+        if self.distance is not None:
+            return 0.0, 1.0 if self.distance is jensen_shannon else np.inf
+        if SHARE in self.name:
+            return -100.0 if self.signed else 0.0, 100.0
+        return -np.inf, np.inf
 
     def measure_distance(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """The distance of two profiles, or the absolute difference of two numbers."""

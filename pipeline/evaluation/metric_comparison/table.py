@@ -106,8 +106,8 @@ def confidence_interval(result: MetricResult, name: str) -> tuple[float, float] 
         middle, reach = float(estimate.distances.mean()), INTERVAL_ERRORS * float(estimate.distances.std())
     else:
         return None
-    lowest = 0.0 if result.metric.distance is not None else -np.inf
-    return max(middle - reach, lowest), middle + reach
+    low, high = result.metric.bounds
+    return max(middle - reach, low), min(middle + reach, high)
 
 
 def _count_sizes(groups: Groups, terms: ComparisonTerms) -> dict[str, list[str]]:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 Array = np.ndarray
 LOST = 0.01
 """Smaller is faster, larger nearer to what the model draws when it is good by itself."""
+MAX_NAMED = 8
+"""Symbols that a message lists."""
 _FREE = object()
 """The state of a strand that allows everything."""
 
@@ -67,7 +69,7 @@ class Guide:
     ) -> None:  # fmt: skip
         self.grammar, self.vocab_size, self.tries, self.lost = grammar, len(alphabet), tries, lost
         self.freely = freely
-        self.letters = len(alphabet.symbols)
+        self.letters, self.symbols = len(alphabet.symbols), alphabet.symbols
         self.strands = len(grammar.start)
         self.lock = Lock()
         self.numbers: dict[tuple[int, Hashable], int] = {}
@@ -87,8 +89,9 @@ class Guide:
                 known = self.grammar.takes_all
                 if not known and not self.allowed(np.array(states))[letter + len(SPECIALS)]:
                     log.warning(
-                        "%s: symbol %d may not stand there in what is drawn with sample.valid=true, so that "
-                        "nothing is known of what may follow it", where, position,
+                        "%s: %r, symbol %d of the prime, breaks a rule of sample.valid=true (%s), so these "
+                        "rules are not kept in what follows it", where, self.symbols[letter], position,
+                        self._rule(states),
                     )  # fmt: skip
                     return np.array([self._number(strand, _FREE) for strand in range(self.strands)])
                 states = [self._move(state, letter) for state in states]
@@ -109,6 +112,13 @@ class Guide:
         """The codes that all strands allow, ``(…, vocab_size)``, for states ``(…, strands)``."""
         masks, rows = self.tables.masks, self.tables.rows
         return masks[rows[states]].all(-2)
+
+    def _rule(self, states: Sequence[int]) -> str:
+        """Which symbols the grammar allows next, for a message."""
+        codes = np.flatnonzero(self.allowed(np.array(states)))
+        allowed = [repr(self.symbols[code - len(SPECIALS)]) for code in codes if code >= len(SPECIALS)]
+        more = ", …" if len(allowed) > MAX_NAMED else ""
+        return f"allowed there: {', '.join(allowed[:MAX_NAMED])}{more}" if allowed else "the end is due there"
 
     def _move(self, state: int, letter: int) -> int:
         known = int(self.tables.moves[state, letter])

@@ -144,7 +144,7 @@ def test_samples_are_measured_though_held_out_proteins_are_too_few(tmp_path):
     outputs = compare_groups({"samples": some_proteins(20), "held-out real": some_proteins(2)}, tmp_path)
     assert outputs.summary == (
         "samples and held-out real proteins: too few residues to test; "
-        "sample.count and dataset.split.test give more",
+        "more valid samples (sample.count, or a better model) or a larger dataset.split.test are needed",
     )
     with (tmp_path / "statistics.tsv").open(encoding="utf-8") as stream:
         table = {row["metric"]: row for row in csv.DictReader(stream, delimiter="\t")}

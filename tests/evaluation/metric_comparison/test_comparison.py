@@ -107,6 +107,23 @@ def test_the_error_of_a_mean_is_its_standard_error():
     assert low < 0.5 < high and high - low == pytest.approx(2 * 1.96 * row.groups[SAMPLES].standard_error)
 
 
+@pytest.mark.parametrize(
+    ("name", "distance", "signed", "value", "expected"),
+    [
+        ("tunes with a loop (%)", None, False, 6.0, (0.0, 25.6)),
+        ("membrane-spanning (% of proteins)", None, False, 95.0, (75.4, 100.0)),
+        ("GC at the start less that of the rest (%)", None, True, 6.0, (-13.6, 25.6)),
+        ("bars in a tune", None, False, 6.0, (-13.6, 25.6)),
+        ("keys, JS distance", jensen_shannon, False, 0.9, (0.704, 1.0)),
+    ],
+)
+def test_an_interval_stays_within_the_possible_values(name, distance, signed, value, expected):
+    metric = Metric(name, lambda _: np.ones((1, 1)), lambda counts: counts, distance, signed=signed)
+    estimate = Estimate(np.array(value), np.array(10.0), np.array([value - 0.1, value + 0.1]))
+    found = confidence_interval(MetricResult(metric, {SAMPLES: estimate}), SAMPLES)
+    assert found == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("size", [40, 120])
 def test_real_against_real_is_noise_and_seldom_more(size):
     """Of two hundred comparisons of like with like hardly any may exceed three standard errors."""

@@ -76,7 +76,7 @@ def metrics(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
         *(
             Metric(
                 start_name(first), partial(composition.start_tally, first=first),
-                composition.start_difference, constant_in_references=True,
+                composition.start_difference, constant_in_references=True, signed=True,
             )
             for first in FIRST_BP
             if 2 * first <= shortest
