@@ -191,8 +191,9 @@ def _explain(error: Exception, arguments: list[str]) -> str:
         return f"stages: write a list, such as stages=[sample,report]; there are {', '.join(STAGES)}"
     unmatched = re.search(r"Could not override '(\w+)'. No match in the defaults list", text)
     absent = unmatched[1] if unmatched else key if key in groups and "is not in struct" in first else None
-    if (wrong := next((a for a in arguments if absent and a.startswith(absent)), None)) is not None:
-        return _absent_group(absent, wrong)
+    wrong = [a for a in arguments if absent and a.startswith(absent)]
+    if absent and wrong:
+        return _absent_group(absent, wrong[0])
     if key and "is not in struct" in first:  # a setting of another model, domain or render
         return f"{key}: the {key.split('.')[0]} chosen here has no such setting; see --help for those it has"
     return f"{key}: {first}" if key and key not in first else first

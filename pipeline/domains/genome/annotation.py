@@ -222,13 +222,14 @@ def _region(table: GffTable, kind: str, name: str, rows: list[GffRow], names: Un
     if len({row.kind for row in rows}) > 1:
         spans = _merged(spans)
     first, length = ordered[0], table.circles.get(rows[0].sequence)
-    wraps = length is not None and max(span.stop for span in spans) > length
-    if wraps:
+    if length is not None and max(span.stop for span in spans) <= length:
+        length = None
+    if length is not None:
         spans = [part for span in spans for part in _wrapped(span, length, f"{table.path}:{first.line}")]
     about = about_feature(kind, first.span.strand, first.phase, 0)
     where = f"{table.path}:{min(row.line for row in rows)}"
     own = names.unique(one_word(name))
-    return Region(first.sequence, tuple(spans), where, own, about, length=length if wraps else None)
+    return Region(first.sequence, tuple(spans), where, own, about, length=length)
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:

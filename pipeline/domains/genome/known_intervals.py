@@ -29,6 +29,8 @@ _KINDS = np.full(256, CODE, np.uint8)
 _KINDS[list(b"ACGTUacgtu")] = BASES
 _KINDS[list(b"Nn.-")] = UNKNOWN
 _ONE_CODE = re.compile(rb"[RYSWKMBDHVryswkmbdhv]")
+_NO_HEADER = SequenceHeader("", "", 0)
+"""Stands for the header between two records."""
 _UPPER = np.uint8(0xDF)
 """Without bit 5 a letter of ASCII is in upper case."""
 
@@ -69,10 +71,14 @@ class _DroppedRuns:
     """Runs side by side that are left out, from `start` on: the first few, and by kind how many, and of how
     many letters."""
 
-    start: int
+    start: int = 0
     first: list[tuple[int, int, int]] = field(default_factory=list)
     runs: list[int] = field(default_factory=lambda: [0] * MANY)
     letters: list[int] = field(default_factory=lambda: [0] * MANY)
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.runs)
 
     def add(self, kind: int, start: int, length: int) -> None:
         """One more run."""
@@ -92,7 +98,7 @@ class _IntervalCutter:
     iupac: str
     mask: SoftMask | None
     found: list[Record | Rejection | Notice] = field(default_factory=list)
-    title: SequenceHeader | None = None
+    title: SequenceHeader = field(default_factory=lambda: _NO_HEADER)
     upper: bool = True
     """Nothing of the record up to here is in lower case."""
     position: int = 0
@@ -101,7 +107,7 @@ class _IntervalCutter:
     gap_kind: int = BASES
     gap_start: int = 0
     replaced: int = 0
-    dropped: _DroppedRuns | None = None
+    dropped: _DroppedRuns = field(default_factory=_DroppedRuns)
 
     def open(self, title: SequenceHeader) -> None:
         """Begin a record."""
@@ -129,18 +135,18 @@ class _IntervalCutter:
 
     def close(self) -> None:
         """End the record."""
-        if self.title is None:
+        if self.title is _NO_HEADER:
             return
         if not self.position:
             self.found.append(Rejection(f"{self.where}:{self.title.name}", "empty record"))
         self._end_gap()
         self._end_interval(whole=self.title.whole and self.buffered == self.position)
-        if self.dropped is not None:
+        if not self.dropped.is_empty:
             self._report_dropped()
         if self.replaced:
             detail = f"{self.replaced} codes in {self.title.name}"
             self.found.append(Rejection(self.where, "IUPAC codes replaced at random (kept)", detail))
-        self.title = None
+        self.title = _NO_HEADER
 
     def _add(self, bases: bytes) -> None:
         if self.gap_kind:
@@ -180,8 +186,8 @@ class _IntervalCutter:
             self._record(bases, start, whole)
 
     def _drop(self, kind: int, start: int, length: int) -> None:
-        if self.dropped is None:
-            self.dropped = _DroppedRuns(start)
+        if self.dropped.is_empty:
+            self.dropped.start = start
         self.dropped.add(kind, start, length)
 
     def _drop_many(self, runs: list[int], letters: list[int]) -> None:
@@ -195,7 +201,7 @@ class _IntervalCutter:
 
     def _report_dropped(self) -> None:
         """The rejections of what was left out up to here: each, or one for each reason."""
-        dropped, self.dropped = self.dropped, None
+        dropped, self.dropped = self.dropped, _DroppedRuns()
         reasons = f"stretch shorter than {self.min_length} bases", "N or gap left out", "IUPAC code left out"
         if sum(dropped.runs) == len(dropped.first):
             for kind, start, length in dropped.first:
@@ -208,7 +214,7 @@ class _IntervalCutter:
                 self.found.append(Rejection(place, reason, f"{letters} bases in {runs} places", runs))
 
     def _record(self, bases: bytes, start: int, whole: bool) -> None:
-        if self.dropped is not None:
+        if not self.dropped.is_empty:
             self._report_dropped()
         title = self.title
         start += title.start

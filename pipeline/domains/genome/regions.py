@@ -139,13 +139,13 @@ class _SelectedRegions:
     def __init__(self, title: SequenceHeader) -> None:
         self.title, self.position = title, 0
         self.all_of_it = False
-        self.lengths: set[int | None] = set()
+        self.lengths: set[int] = set()
         self.waiting: list[Region] = []
         self.open: list[tuple[Region, list[list[bytes]]]] = []
 
     def choose(self, regions: Sequence[Region]) -> Iterator[Part]:
         """Wait for these regions."""
-        self.lengths = {region.length for region in regions} - {None}
+        self.lengths = {region.length for region in regions if region.length is not None}
         # Alone, a whole sequence need not be held in memory.
         self.all_of_it = [region.spans for region in regions] == [(Span(0, _OPEN),)]
         if self.all_of_it:
@@ -181,9 +181,9 @@ class _SelectedRegions:
     def finish(self) -> Iterator[Part]:
         """What goes to the end of the sequence. Raises DataError for what would go beyond it, and where the
         sequence has not the length that regions rest on."""
-        if self.lengths - {self.position}:
+        if wrong := self.lengths - {self.position}:
             raise DataError(
-                f"{self.title.name} is circular with {max(self.lengths):,} bases by its annotation, but has "
+                f"{self.title.name} is circular with {max(wrong):,} bases by its annotation, but has "
                 f"{self.position:,}; give the annotation of this sequence"
             )
         for region, pieces in [*self.open, *((region, []) for region in reversed(self.waiting))]:

@@ -6,6 +6,7 @@ Read next: the readers `fasta.py`, `genbank.py` and `twobit.py`, then `regions.p
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.domains.genome.annotation import JOINED, gff_features, is_transcript
 from pipeline.domains.genome.bed import bed_features, block_notice, is_bed
@@ -34,7 +35,7 @@ class Selection:
     regions: object = None
     features: object = None
     annotation: str | None = None
-    contig_map: object = None
+    contig_map: Any = None
     """Names of sequences in regions and annotation, to their names in the sequence file."""
     pseudo: bool = False
     """Whether pseudo genes are features like others."""
@@ -117,7 +118,7 @@ def _regions(
     """The regions that are wanted, None where all is, and rejections and notices of the other files."""
     if selection.regions is not None:
         beds = [Path(str(each).strip()).expanduser() for each in as_list(selection.regions) if is_bed(each)]
-        notices = [notice for notice in map(block_notice, beds) if notice is not None]
+        notices: list[Rejection | Notice] = [each for each in map(block_notice, beds) if each is not None]
         return selection.mapped(parse_regions(selection.regions)), notices
     if not selection.kinds:
         return None, []

@@ -36,6 +36,8 @@ RARE_POLICIES = ("replace", "keep")
 MIN_NUCLEOTIDES = 60
 """So many letters or more that are all A, C, G, T, U or N are DNA or RNA: no real protein is like that."""
 
+_NO_HEADER = SequenceHeader("", "", 0)
+"""Stands for the header between two records."""
 _AMBIGUOUS = re.compile(f"[{''.join(AMBIGUOUS)}]")
 _TO_STANDARD = str.maketrans(RARE)
 _WITHOUT_GAPS = str.maketrans("", "", GAPS)
@@ -85,7 +87,7 @@ class _Cleaner:
     where: str
     policy: Policy
     separators: re.Pattern[str] | None
-    title: SequenceHeader | None = None
+    title: SequenceHeader = field(default_factory=lambda: _NO_HEADER)
     position: int = 0
     pieces: list[str] = field(default_factory=list)
     buffered: int = 0
@@ -110,7 +112,7 @@ class _Cleaner:
         self._append(last)
 
     def close(self) -> Iterator[Record | Rejection]:
-        if self.title is None:
+        if self.title is _NO_HEADER:
             return
         yield from self._end_piece()
         if self.finished is not None:
@@ -121,7 +123,7 @@ class _Cleaner:
         if self.gaps:
             detail = f"{self.gaps} gaps in {self.title.name}"
             yield Rejection(self.where, "gaps of an alignment taken out (kept)", detail)
-        self.title = None
+        self.title = _NO_HEADER
 
     def _append(self, piece: str) -> None:
         """Beyond the longest that is kept nothing is remembered but the length."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.domains.genome.blast.backend import Program
 from pipeline.domains.genome.blast.query_results import SAMPLES, LocatedHit, QueryResult
@@ -74,20 +75,22 @@ def _midline(query: str, subject: str, program: Program) -> str:
     """A bar for equal bases; for proteins the letter where they are equal, and + where alike."""
     if program.stranded:
         return "".join("|" if a == b else " " for a, b in zip(query, subject, strict=True))
-    scores = _likeness()
-    letters = set(scores.alphabet)
+    alike = _positive_pairs()
     return "".join(
-        a if a == b else "+" if {a, b} <= letters and scores[a, b] > 0 else " "
-        for a, b in zip(query, subject, strict=True)
+        a if a == b else "+" if (a, b) in alike else " " for a, b in zip(query, subject, strict=True)
     )
 
 
 @cache
-def _likeness():  # noqa: ANN202
-    """S. Henikoff, J. G. Henikoff, PNAS 89 (1992) 10915; what blastp scores with."""
+def _positive_pairs() -> frozenset[tuple[str, str]]:
+    """Pairs of letters with a score above 0 in BLOSUM62, the default matrix of blastp.
+
+    Source: S. Henikoff, J. G. Henikoff, PNAS 89 (1992) 10915.
+    """
     from Bio.Align import substitution_matrices
 
-    return substitution_matrices.load("BLOSUM62")
+    scores: Any = substitution_matrices.load("BLOSUM62")
+    return frozenset((a, b) for a in scores.alphabet for b in scores.alphabet if scores[a, b] > 0)
 
 
 def _plain(name: str) -> str:

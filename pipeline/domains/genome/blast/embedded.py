@@ -99,8 +99,8 @@ def build_here(subjects: str, folder: str, name: str, molecule: str) -> None:
     from pyncbitk.objtools import DatabaseWriter, FastaReader
 
     kind = "protein" if molecule == "prot" else "nucleotide"
-    with DatabaseWriter(name, type=kind, title="training records") as writer:
-        for sequence in FastaReader(subjects, split=False):
+    with DatabaseWriter(Path(name), type=kind, title="training records") as writer:
+        for sequence in FastaReader(Path(subjects), split=False):
             writer.append(sequence)
 
 
@@ -115,11 +115,11 @@ def search_here(queries: str, folder: str, name: str, out: str, options: dict, m
 
     scope = ObjectManager().scope()
     batch = []
-    for sequence in FastaReader(queries, split=False):
+    for sequence in FastaReader(Path(queries), split=False):
         scope.add_bioseq(sequence)
         batch.append(SearchQuery(WholeSeqLoc(sequence.id), scope))
     search = (BlastP if molecule == "prot" else BlastN)(**options)
-    database = DatabaseReader(name)
+    database = DatabaseReader(Path(name))
     count, first = 0, defaultdict(list)
     with (Path(out) / "hits.tsv").open("w", encoding="utf-8") as stream:
         for result in search.run(SearchQueryVector(batch), database):
@@ -171,7 +171,9 @@ def _row(alignment: Any) -> str:
     query, subject = alignment[0], alignment[1]
     length, matches = alignment.alignment_length, alignment.matches
     query_strand, subject_strand = (alignment.segments.data.strands or ["plus", "plus"])[:2]
-    place = (subject.start + 1, subject.stop + 1)
+    start, stop = subject.start + 1, subject.stop + 1
+    if query_strand != subject_strand:
+        start, stop = stop, start
     return Hit(
         str(query.id),
         str(subject.id),
@@ -181,7 +183,8 @@ def _row(alignment: Any) -> str:
         alignment.num_gap_openings,
         query.start + 1,
         query.stop + 1,
-        *(place if query_strand == subject_strand else place[::-1]),
+        start,
+        stop,
         format_evalue(alignment.evalue),
         format_bits(alignment.bitscore),
     ).row

@@ -5,7 +5,7 @@ Source: the BLAST Command Line Applications User Manual; for the digits, what BL
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from pipeline.errors import ToolError
@@ -41,7 +41,7 @@ class Hit:
     @property
     def cells(self) -> tuple[str, ...]:
         """The twelve columns."""
-        return tuple(str(getattr(self, name)) for name in self.__slots__[: len(COLUMNS)])
+        return tuple(str(getattr(self, name)) for name in _FIELDS)
 
     @property
     def row(self) -> str:
@@ -54,11 +54,14 @@ class Hit:
         return "+" if self.subject_start <= self.subject_end else "-"
 
 
+_FIELDS = tuple(field.name for field in fields(Hit))[: len(COLUMNS)]
+
+
 def parse_hit(line: str, where: str) -> Hit:
     """A row of twelve columns, or of fourteen with the aligned texts. Raises ToolError for anything else."""
     cells = line.rstrip("\n").split("\t")
     try:
-        names, whole, (evalue, bits, *texts) = cells[:3], [int(cell) for cell in cells[3:10]], cells[10:]
+        whole, (evalue, bits, *texts) = [int(cell) for cell in cells[3:10]], cells[10:]
         numbers = [float(number) for number in (cells[2], evalue, bits)]
         if len(texts) not in (0, len(TEXT_COLUMNS)) or not all(map(math.isfinite, numbers)):
             raise ValueError
@@ -66,7 +69,10 @@ def parse_hit(line: str, where: str) -> Hit:
             raise ValueError
     except (ValueError, IndexError):
         raise ToolError(f"{where}: not a row of a BLAST table: {line.strip()[:80]!r}") from None
-    return Hit(*names, *whole, evalue, bits, *texts)
+    return Hit(
+        cells[0], cells[1], cells[2], whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6],
+        evalue, bits, *texts,
+    )  # fmt: skip
 
 
 def read_hits(path: Path) -> Iterator[Hit]:

@@ -1,7 +1,7 @@
 """What servers send: NCBI's XML, read by Biopython, and EBI's, as rows of hits."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 from xml.parsers.expat import ExpatError
 
@@ -61,12 +61,16 @@ def _ebi_hit(query: str, subject: str, part: ElementTree.Element) -> Hit:
     values = {_name(child): child for child in part}
     rows = values["querySeq"], values["matchSeq"]
     ends = [int(row.attrib[end]) for row in rows for end in ("start", "end")]
-    figures = float(values["expectation"].text), float(values["bits"].text)
-    return _hit((query, subject), tuple(ends), figures, tuple(row.text.strip() for row in rows))
+    figures = float(_text(values["expectation"])), float(_text(values["bits"]))
+    return _hit((query, subject), ends, figures, (_text(rows[0]), _text(rows[1])))
+
+
+def _text(element: ElementTree.Element) -> str:
+    return (element.text or "").strip()
 
 
 def _hit(
-    names: tuple[str, str], ends: tuple[int, ...], figures: tuple[float, float], rows: tuple[str, str]
+    names: tuple[str, str], ends: Sequence[int], figures: tuple[float, float], rows: tuple[str, str]
 ) -> Hit:
     """A row from an alignment as text; BLAST's counts follow from it."""
     if len(rows[0]) != len(rows[1]) or not rows[0]:
@@ -75,9 +79,11 @@ def _hit(
     # A gap opening is a gap whose left neighbour is none.
     openings = sum(row[at] == "-" != row[at - 1] for row in rows for at in range(1, length))
     gaps = sum(row.count("-") for row in rows)
+    query_start, query_end, subject_start, subject_end = ends
     return Hit(
-        *names, f"{100 * same / length:.3f}", length, length - same - gaps, openings, *ends,
-        format_evalue(figures[0]), format_bits(figures[1]), *rows,
+        names[0], names[1], f"{100 * same / length:.3f}", length, length - same - gaps, openings,
+        query_start, query_end, subject_start, subject_end,
+        format_evalue(figures[0]), format_bits(figures[1]), rows[0], rows[1],
     )  # fmt: skip
 
 

@@ -114,7 +114,8 @@ def _more_above(copies: CopyStatistics, other: str = REAL) -> float:
 
     above = [(copies.above(name), len(copies.lengths[name])) for name in (SAMPLES, other)]
     table = [[count, size - count] for count, size in above]
-    return float(fisher_exact(table, alternative="greater").pvalue)
+    _, p_value = fisher_exact(table, alternative="greater")
+    return float(p_value)
 
 
 def _verdict(copies: CopyStatistics) -> str:
