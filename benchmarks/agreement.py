@@ -28,6 +28,7 @@ from pipeline.domains.music.abc.notes import WHOLE
 from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_text import format_tune, parse_tune
 from pipeline.domains.music.render.playback import played_notes
+from pipeline.errors import ToolError
 from pipeline.records import Record
 
 BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
@@ -36,7 +37,10 @@ SHOWN = 3
 
 def books() -> list[Path]:
     """The tune books of the installed music21."""
-    corpus = Path(find_spec("music21").submodule_search_locations[0]) / "corpus"
+    found = find_spec("music21")
+    if found is None or not found.submodule_search_locations:
+        raise ToolError("music21 is not installed; pip install music21")
+    corpus = Path(found.submodule_search_locations[0]) / "corpus"
     return [path for book in BOOKS for path in sorted((corpus / book).glob("*.abc"))]
 
 
@@ -62,7 +66,8 @@ def by_music21(text: str) -> tuple[list[list[int]], list[Fraction]]:
     """The notes and the bars' lengths, in whole notes, that music21 reads."""
     from music21 import converter, harmony
 
-    score = converter.parse(text, format="abc")
+    # Any: the stubs of music21 cover a part of its streams.
+    score: Any = converter.parse(text, format="abc")
     notes = [note for note in score.recurse().notes
              if not note.duration.isGrace and not isinstance(note, harmony.Harmony)]  # fmt: skip
     bars = [
@@ -78,7 +83,8 @@ def by_symusic(text: str) -> tuple[list[list[int]], None]:
     import symusic
 
     with _silence():  # its reader writes to the terminal
-        score = symusic.Score.from_abc(text)
+        # Any: the stubs of symusic hide the attributes of its factory.
+        score: Any = symusic.Score.from_abc(text)
     return [[note.pitch] for note in sorted(score.tracks[0].notes, key=lambda n: (n.start, n.pitch))], None
 
 

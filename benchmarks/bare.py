@@ -50,7 +50,7 @@ class _TorchLstmModel(nn.Module):
         self.embedding, self.readout = nn.Embedding(vocab_size, size), nn.Linear(size, vocab_size)
         self.lstm = nn.LSTM(size, size, settings.num_layers, batch_first=True)
 
-    def forward(self, symbols: Tensor, state: tuple | None) -> tuple[Tensor, tuple]:
+    def forward(self, symbols: Tensor, state: tuple | None) -> tuple[Tensor, tuple | None]:
         hidden, state = self.lstm(self.embedding(symbols), state)
         return self.readout(hidden), state
 

@@ -59,7 +59,8 @@ def overhead(settings: Recurrent, corpus: Corpus, batch: int, steps: int) -> flo
         warnings.simplefilter("ignore")
         feed = TrainingWindows(contiguous_streams(inputs), 0, schedule.steps_per_round)
         module = LitModel(settings.build(len(corpus.alphabet)), corpus, train, schedule, feed, {})
-        trainer = _trainer(inputs, schedule, Path(folder), 0)
+        # Any: the stubs of Lightning lack `callbacks`.
+        trainer: Any = _trainer(inputs, schedule, Path(folder), 0)
         trainer.callbacks.append(turns)
         threads = torch.get_num_threads()
         trainer.fit(module)

@@ -71,7 +71,7 @@ class PlainLoop:
         self._reply()
 
     def _reply(self) -> str:
-        reply = self._process.stdout.readline()
+        reply = self._process.stdout.readline() if self._process.stdout else ""
         if not reply:
             raise RuntimeError(f"the plain loop has ended with code {self._process.wait()}")
         return reply

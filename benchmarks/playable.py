@@ -26,8 +26,9 @@ from pipeline.domains.music.render.engrave import engrave_all
 from pipeline.domains.music.render.notation import export_midi, export_musicxml
 from pipeline.domains.music.render.score import prepare_score
 from pipeline.errors import DataError
-from pipeline.generation.constrained.grammar import build_grammar_guide
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.constrained.grammar_constraint import build_grammar_constraint
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models.checkpoint import Loaded, load
 from pipeline.records import Record, Rejection, Sample
 
@@ -65,9 +66,11 @@ def groups_of(loaded: Loaded, count: int, turns: int) -> Iterator[Group]:
     rates: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(turns):
         for guided, seen in rates.items():
-            with_guide = replace(request, guide=build_grammar_guide(domain, loaded.alphabet, wanted=guided))
+            with_grammar = replace(
+                request, grammar=build_grammar_constraint(domain, loaded.alphabet, wanted=guided)
+            )
             started = time.perf_counter()
-            samples = list(draw(loaded.model, loaded.alphabet, with_guide, threads=1))
+            samples = list(draw(loaded.model, loaded.alphabet, with_grammar, threads=1))
             seconds = time.perf_counter() - started
             seen.append(sum(len(each.symbols) + each.ended for each in samples) / seconds)
             if guided:

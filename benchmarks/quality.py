@@ -14,8 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from benchmarks.tasks import TASKS, Task
 from pipeline.data.corpus import SUBSETS, Corpus
@@ -105,20 +104,20 @@ def _markov(task: Task, corpus: Corpus) -> Iterator[tuple[str, Markov]]:
         yield f"Markov of order {markov.order} (best of 0-12{which})", markov
 
 
-def _going_on(model: nn.Module, corpus: Corpus) -> Tally | None:
+def _going_on(model: Any, corpus: Corpus) -> Tally | None:
     """Bits of a model that may remember each test segment once it has been measured; None where it cannot."""
     if not isinstance(model, MixtureModel):
         return None
     total = Tally(corpus)
     for segment in corpus.segments[corpus.segments[:, 2] == SUBSETS.index("test")]:
         one = evaluate(model, replace(corpus, segments=segment[None]), "test")
-        total.nats += one.nats
-        total.counts += one.counts
+        total.block_nats += one.block_nats.sum(0)
+        total.block_counts += one.block_counts.sum(0)
         model.add_text(corpus.codes[segment[0] : segment[1]])
     return total
 
 
-def _row(label: str, tally: Tally) -> tuple[str | float, ...]:
+def _row(label: str, tally: Tally) -> tuple[str | float | None, ...]:
     return (label, tally.bits, *(tally.bits_by_mark.get(mark) for mark in ("unique", "soft-masked")))
 
 

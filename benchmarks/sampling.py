@@ -1,7 +1,7 @@
-"""How fast sampling is: ``python -m benchmarks.sampling``.
+"""The speed of sampling: ``python -m benchmarks.sampling``.
 
-Ratios within one run: what is compared takes turns, and of each the fastest of several turns counts. The loop
-is tried with one thread and with several, and its best counts.
+Ratios within one run: the candidates take turns, and the fastest of several turns counts. The loop runs with
+one thread and with several, and its best counts.
 """
 
 import argparse
@@ -21,8 +21,10 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.data.corpus import Corpus
 from pipeline.generation.compiled.export import export_model
 from pipeline.generation.compiled.sampler import ROWS_AT_ONCE
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models.checkpoint import load
+from pipeline.models.model import Model
 from pipeline.models.recurrent import Recurrent
 
 SYMBOLS = {"lstm_2x64": DNA, "lstm_3x512": "".join(map(chr, range(200, 334)))}
@@ -42,25 +44,25 @@ GOALS = {
 }  # fmt: skip
 FIRST_CALL = """
 import time
-from benchmarks.sampling import MODELS, SYMBOLS, built
+from benchmarks.sampling import MODELS, SYMBOLS, build_model
 from pipeline.data.alphabet import Alphabet
-from pipeline.generation.engine import Request, draw
-model = built("lstm_2x64")
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
+model = build_model("lstm_2x64")
 started = time.perf_counter()
 list(draw(model, Alphabet(SYMBOLS["lstm_2x64"]), Request(1, 1, 0, open_ended=True)))
 print(time.perf_counter() - started)
 """
 
 
-def built(name: str) -> nn.Module:
+def build_model(name: str) -> Model:
     """A freshly initialised model, ready to draw from."""
     torch.manual_seed(0)
     return MODELS[name].build(len(SYMBOLS[name]) + 3).eval()
 
 
 def character_loop(name: str) -> Callable[[], None]:
-    """How such networks were often sampled: one sequence, torch's modules called for every character, a
-    softmax and a draw from it."""
+    """A plain sampling loop: one sequence, and torch's modules, a softmax and a draw for every character."""
     settings, vocab_size = MODELS[name], len(SYMBOLS[name]) + 3
     embedding = nn.Embedding(vocab_size, settings.hidden_size)
     lstm = nn.LSTM(settings.hidden_size, settings.hidden_size, settings.num_layers)
@@ -83,7 +85,7 @@ def ours(
 ) -> Candidate:
     """Drawing so many sequences of this length, or a piece of them: a chunk of rows for each thread is like
     all that follow, so that a large model's rate is known before all have been drawn."""
-    model, alphabet = built(name), Alphabet(SYMBOLS[name])
+    model, alphabet = build_model(name), Alphabet(SYMBOLS[name])
     request = Request(count, length, 0, open_ended=True, int8=int8)
     drawn = min(count, piece or count)
 
@@ -97,7 +99,7 @@ def ours(
 
 
 def measure(name: str, turns: int) -> dict[str, float]:
-    """Ratios of one model, and what share of the machine's limits it reaches."""
+    """Ratios of one model, and its share of the machine's limits."""
     loop = character_loop(name)
     loops = [Candidate(f"a call a character, {n} thread(s)", loop, LOOP[name], n) for n in THREADS]
     exact, rounded = streams = [ours(name, 1, STREAM[name], 1, int8) for int8 in (False, True)]
@@ -105,8 +107,11 @@ def measure(name: str, turns: int) -> dict[str, float]:
         [ours(name, SAMPLES, BULK[name], n, int8, PIECE[name] and PIECE[name] * n) for n in THREADS]
         for int8 in (False, True)
     )
-    nets = [export_model(built(name), int8) for int8 in (False, True)]
-    reading, multiplying = [limits.reading(net) for net in nets], [limits.multiplying(n) for n in THREADS]
+    exported = [export_model(build_model(name), int8) for int8 in (False, True)]
+    reading, multiplying = (
+        [limits.reading(each) for each in exported],
+        [limits.multiplying(n) for n in THREADS],
+    )
     # A neighbour on the machine must not slow the limits alone: they have a short turn after each of ours.
     ours_and_limits = [
         each for ours in (*loops, *streams, *whole, *small) for each in (ours, *reading, *multiplying)
@@ -116,7 +121,7 @@ def measure(name: str, turns: int) -> dict[str, float]:
     show(title, [*loops, *streams, *whole, *small])
     show("Reading the same weights and nothing else, symbols/s", reading)
     show("Multiplying in float32 from the nearest cache, operations/s", multiplying)
-    operations = 2 * sum(panels.weights.size for panels in limits.panels_of(nets[0]))
+    operations = 2 * sum(each.weights.size for each in limits.list_matrices(exported[0]))
     of_peaks = [ours.rate * operations / peak.rate for ours, peak in zip(whole, multiplying, strict=True)]
     slow = best(loops).rate
     return {
@@ -126,21 +131,21 @@ def measure(name: str, turns: int) -> dict[str, float]:
         f"{name}_stream_int8_over_loop": rounded.rate / slow,
         f"{name}_bulk_float32_over_loop": best(whole).rate / slow,
         f"{name}_bulk_int8_over_loop": best(small).rate / slow,
-        f"{name}_int8_more_bits": more_bits(built(name), samples_of(name)),
+        f"{name}_int8_more_bits": more_bits(build_model(name), draw_codes(name)),
         f"{name}_stream_float32_of_reading_limit": exact.rate / reading[0].rate,
         f"{name}_stream_int8_of_reading_limit": rounded.rate / reading[1].rate,
         f"{name}_bulk_float32_of_arithmetic_limit": max(of_peaks),
     }
 
 
-def samples_of(name: str, count: int = 36, length: int = 40) -> torch.Tensor:
+def draw_codes(name: str, count: int = 36, length: int = 40) -> torch.Tensor:
     """Codes ``(count, length)`` of samples of the exact model."""
     alphabet = Alphabet(SYMBOLS[name])
-    samples = draw(built(name), alphabet, Request(count, length, 1, open_ended=True))
+    samples = draw(build_model(name), alphabet, Request(count, length, 1, open_ended=True))
     return torch.from_numpy(np.stack([alphabet.encode(each.symbols) for each in samples]).astype(np.int64))
 
 
-def held_out(run: Path, count: int = 96, length: int = 200) -> tuple[nn.Module, torch.Tensor]:
+def held_out(run: Path, count: int = 96, length: int = 200) -> tuple[Model, torch.Tensor]:
     """A run's model, and the beginnings ``(count, length)`` of its test records."""
     corpus = Corpus.open(run / "ingest")
     records = [corpus.codes[start:end] for start, end in corpus.subset_segments("test")[:, :2]]
@@ -149,16 +154,16 @@ def held_out(run: Path, count: int = 96, length: int = 200) -> tuple[nn.Module, 
     return load(run / "train" / "best.ckpt").model, torch.from_numpy(np.stack(beginnings[:count]))
 
 
-def more_bits(model: nn.Module, codes: torch.Tensor) -> float:
-    """By how many bits a symbol rounded weights and states find these codes less likely than exact ones."""
-    from pipeline.generation.compiled.sampler import Stepping
+def more_bits(model: Model, codes: torch.Tensor) -> float:
+    """The bits per symbol that rounded weights and states add to the surprisal of these codes."""
+    from pipeline.generation.compiled.sampler import DecodeStep
 
     inputs = torch.cat([torch.zeros(len(codes), 1, dtype=torch.int64), codes], 1)
     nats = []
     for int8 in (False, True):
-        stepping, state, total = Stepping(export_model(model, int8), inputs.shape[1]), None, 0.0
+        step_model, state, total = DecodeStep(export_model(model, int8), inputs.shape[1]), None, 0.0
         for step in range(codes.shape[1]):
-            logits, state = stepping(inputs[:, step : step + 1], state)
+            logits, state = step_model(inputs[:, step : step + 1], state)
             chosen = logits[:, 0].double().log_softmax(-1).gather(-1, codes[:, step : step + 1])
             total += float(chosen.sum())
         nats.append(total)
@@ -177,7 +182,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--turns", type=int, default=TURNS)
-    parser.add_argument("--run", type=Path, help="a run folder: what 8 bits cost its model on the test split")
+    parser.add_argument("--run", type=Path, help="a run folder: the bits that int8 adds on its test split")
     arguments = parser.parse_args()
     turns, figures = arguments.turns, {}
     if arguments.run:

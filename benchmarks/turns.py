@@ -1,4 +1,4 @@
-"""Timing in turns: what is compared alternates, and of each the fastest of several turns counts."""
+"""Timing in turns: the candidates alternate, and the fastest of several turns of each counts."""
 
 import time
 from collections.abc import Callable, Iterable

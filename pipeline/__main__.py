@@ -29,13 +29,13 @@ from pipeline.config.overrides import literal, resumed
 from pipeline.config.schema import STAGES, Config
 from pipeline.config.unknown_keys import describe_unknown_key
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.generation.compiled.warmup import BackgroundWarmup
 from pipeline.run_folder.lock import LOCK, claim_folder
 from pipeline.runtime import process
 from pipeline.runtime.files import is_text
 from pipeline.runtime.folders import resource_folder
 from pipeline.runtime.manifest import read_manifest
 from pipeline.runtime.terminal import printable
+from pipeline.stages.warmup import BackgroundWarmup
 
 CHOSEN_FOLDER = ("hydra.run.dir=", "hydra.sweep.")
 """Overrides by which a user chooses the run's folder."""
@@ -56,7 +56,7 @@ def job(config: DictConfig) -> None:
             if not any(each.startswith(CHOSEN_FOLDER) for each in choices.overrides.hydra):
                 folder = _set_output_dir(claim_folder(folder))
             _reject_undeclared(choices.overrides.task)
-            with BackgroundWarmup.of(config) as warmup:
+            with BackgroundWarmup.from_config(config) as warmup:
                 # late: torch takes seconds to import, and --help and mistakes need none of it
                 from pipeline.run import run
 

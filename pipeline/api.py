@@ -13,9 +13,9 @@ from pipeline.config.sampling import SampleSettings
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
-from pipeline.generation.attributes import Training
+from pipeline.generation.attributes import AttributeStatistics
 from pipeline.generation.prompts import parse_primes
-from pipeline.generation.requests import Drawing
+from pipeline.generation.sampling_run import SamplingRun
 from pipeline.models import checkpoint
 from pipeline.models.checkpoint import Loaded
 from pipeline.records import Sample
@@ -113,7 +113,7 @@ def generate(trained: Trained, seed: int = 0, **settings: Any) -> Iterator[Sampl
     ingested = trained.folder / "ingest"
     corpus = Corpus.open(ingested) if ingested.is_dir() else None
     primes = parse_primes(trained.domain, typed, trained.loaded.alphabet, corpus)
-    training = Training.of(trained.domain, corpus)
-    drawing = Drawing(trained.loaded, trained.domain, typed, seed, primes or ("",), training)
-    drawing.cells  # noqa: B018  raises errors now, not with the first sample
+    training = AttributeStatistics.count(trained.domain, corpus)
+    drawing = SamplingRun(trained.loaded, trained.domain, typed, seed, primes or ("",), training)
+    drawing.requests  # noqa: B018  raises errors now, not with the first sample
     return drawing.samples()

@@ -17,11 +17,10 @@ from pipeline.data.corpus import Corpus
 from pipeline.data.sources import Source, checkpoint_path, locate
 from pipeline.domain import Domain, Render
 from pipeline.errors import ConfigError
-from pipeline.generation.attributes import Training
-from pipeline.generation.compiled.warmup import BackgroundWarmup
+from pipeline.generation.attributes import AttributeStatistics
 from pipeline.generation.constrained.constraints import build_constraints
 from pipeline.generation.prompts import parse_primes
-from pipeline.generation.requests import resolve_accelerator
+from pipeline.generation.sampling_run import resolve_accelerator
 from pipeline.models.checkpoint import load
 from pipeline.report.page import write_report
 from pipeline.run_folder.folder import LOG, REPORT, RunFolder
@@ -34,6 +33,7 @@ from pipeline.stages.run_inputs import RunInputs
 from pipeline.stages.sample import build_sample
 from pipeline.stages.score import build_score, files_to_score
 from pipeline.stages.train import build_train
+from pipeline.stages.warmup import BackgroundWarmup
 from pipeline.training.inputs import resolve_device
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,9 @@ def _check_primes_before_training(inputs: RunInputs) -> None:
     if "sample" in inputs.settings.stages and (inputs.folder / "ingest").is_dir():
         corpus = Corpus.open(inputs.folder / "ingest")
         parse_primes(inputs.domain, inputs.settings.sample, corpus.alphabet, corpus)
-        inputs.domain.grammar(corpus.alphabet.symbols, Training.of(inputs.domain, corpus).counts)
+        inputs.domain.grammar(
+            corpus.alphabet.symbols, AttributeStatistics.count(inputs.domain, corpus).counts
+        )
 
 
 def _donors(settings: Config, sweep: Path | None) -> list[Path]:

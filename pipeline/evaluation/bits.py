@@ -5,25 +5,25 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from pipeline.data.alphabet import SPECIALS
 from pipeline.data.batching import PADDING, ContiguousStreams, Window, excerpt_segments
 from pipeline.data.corpus import Corpus
+from pipeline.generation.surprisal import token_surprisals
 
-EVALUATION_LANES = 256
+EVALUATION_STREAMS = 256
 EVALUATION_TIME = 256
 MAX_VALIDATED_SYMBOLS = 2**19
-"""Symbols of the validation split that are read in each round of a training; of more, stretches that are
-spread evenly."""
+"""Symbols of the validation split that are read in each round of a training; of a larger split,
+excerpts that are spread evenly."""
 
 
 @dataclass
 class Tally:
-    """Sums of surprisal over the domain's own symbols; an end symbol is context, but not counted.
+    """Sums of surprisal over the domain's own symbols; end symbols are context and not counted.
 
-    `block_nats` and `block_counts` are ``(blocks, marks)``: one row for each of `segments` ``(n, 2)``, which
-    do not overlap, or one in all where none are given; one column where there are no marks.
+    `block_nats` and `block_counts` are ``(blocks, marks)``. There is one row for each of `segments`
+    ``(n, 2)``, which do not overlap, or one row without segments; there is one column without marks.
     """
 
     corpus: Corpus
@@ -35,13 +35,13 @@ class Tally:
         self.reset()
 
     def reset(self) -> None:
-        """Begin at zero."""
+        """Set all sums to zero."""
         shape = 1 if self.segments is None else len(self.segments), max(1, len(self.corpus.mark_names))
         self.block_nats, self.block_counts = np.zeros(shape), np.zeros(shape, np.int64)
 
     @property
     def nats(self) -> np.ndarray:
-        """Of each mark, ``(marks,)``."""
+        """Nats of each mark, ``(marks,)``."""
         return self.block_nats.sum(0)
 
     @property
@@ -51,15 +51,11 @@ class Tally:
 
     def add(self, logits: Tensor, window: Window, targets: Tensor) -> None:
         """Count one window; logits ``(batch, time, vocab_size)``, targets ``(batch, time)``."""
-        surprisal = cross_entropy(
-            logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PADDING, reduction="none"
-        )
-        self.add_surprisal(
-            surprisal.detach().cpu().numpy(), np.asarray(window.targets).ravel(), window.positions.ravel()
-        )
+        nats = token_surprisals(logits.float(), targets, PADDING).flatten().detach().cpu().numpy()
+        self.add_surprisal(nats, np.asarray(window.targets).ravel(), window.positions.ravel())
 
     def add_surprisal(self, nats: np.ndarray, codes: np.ndarray, positions: np.ndarray) -> None:
-        """Count the surprisals of some codes, at these positions in the corpus; all ``(n,)``."""
+        """Count the surprisals of codes at these positions of the corpus; all are ``(n,)``."""
         counted = codes >= len(SPECIALS)
         kinds = np.zeros(int(counted.sum()), np.int64)
         if self.corpus.marks is not None:
@@ -78,7 +74,7 @@ class Tally:
 
     @property
     def total_bits(self) -> float:
-        """The bits of all symbols together."""
+        """The bits of all symbols."""
         return float(self.nats.sum() / np.log(2))
 
     @property
@@ -96,22 +92,22 @@ class Tally:
         }
 
 
-def evaluation_lanes(corpus: Corpus, subset: str, most: int | None = None) -> ContiguousStreams:
-    """The windows of a split, never cut: every symbol has all its context.
+def evaluation_streams(corpus: Corpus, subset: str, most: int | None = None) -> ContiguousStreams:
+    """The windows of a split, in which every symbol has all its context.
 
-    Of a split of more than `most` symbols, stretches that are spread evenly over it.
+    Of a split of more than `most` symbols, excerpts that are spread evenly over it.
     """
     segments = corpus.subset_segments(subset)
     if most is not None:
         segments = excerpt_segments(segments, most)
-    return ContiguousStreams(corpus.codes, segments, EVALUATION_LANES, EVALUATION_TIME)
+    return ContiguousStreams(corpus.codes, segments, EVALUATION_STREAMS, EVALUATION_TIME)
 
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, corpus: Corpus, subset: str, device: str | torch.device = "cpu") -> Tally:
-    """Bits of `model` over one of the corpus's splits, the state carried over every segment."""
+    """Bits of a model on a split of the corpus; the state is carried through every segment."""
     streams, tally, state = (
-        evaluation_lanes(corpus, subset),
+        evaluation_streams(corpus, subset),
         Tally(corpus, corpus.subset_segments(subset)),
         None,
     )

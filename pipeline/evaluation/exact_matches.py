@@ -1,32 +1,35 @@
-"""Longest exact matches of queries with texts, and which words of the queries the texts have.
+"""Longest exact matches of queries with texts, and the k-mers that both have.
 
 The queries are indexed, not the texts: a suffix automaton of the queries (A. Blumer et al., Theoretical
-Computer Science 40 (1985) 31) reads every text once, both strands side by side, and keeps the longest match
-of each of its states. Memory depends on the queries alone, which come in batches, and time is linear in the
-texts, whatever they repeat. For 150 million bases and the queries of a usual run that takes as long as
-`divsufsort` takes to sort one strand of them (17 s both), before anything is looked up, and a fraction of the
-memory. A table of k-mers gives no lengths, and extending its seeds is quadratic in repeats.
+Computer Science 40 (1985) 31) reads every text once, both DNA strands together, and keeps the longest
+match of each of its states. Memory depends on the queries alone, which come in batches. Time is linear in the
+texts, whatever they repeat. For 150 million bases and the queries of a usual run this takes 17 s, as long as
+`divsufsort` takes to sort one strand, and a fraction of the memory. A table of k-mers gives no lengths, and
+extending its seeds is quadratic in repeats.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
-LETTERS_AT_ONCE = 8_000_000
-"""Letters of queries in one automaton: for each two states at most, of 48 bytes where letters are four."""
+MAX_BATCH_LETTERS = 8_000_000
+"""Letters of queries in one automaton, which has two states for each, of 48 bytes with four letters."""
 NO_LETTER = 255
-"""Nothing matches over it."""
+"""No match contains it."""
 ZERO = np.int64(0)
-"""Of a plain 0 numba takes note that it is 0, and compiles what it is given to once more for that."""
+"""Numba types a plain 0 as a literal, and would compile its callees once more for it."""
 
 
 class Matches(NamedTuple):
-    """For each query: `length` of its longest match and `start` in the query, from 0; `text`, which one, and
-    `text_start` in it, counted on the strand given also where `reverse` says that its other strand matches.
-    `shared` ``(queries, sizes)``: how many of its words of each size stand in some text. Of no match `length`
-    is 0 and `text` -1. Of several longest matches it is the first in the query."""
+    """The longest match of each query, ``(queries,)``; the first one in the query where there are several.
+
+    `length` is 0 and `text` is -1 without a match. `start` is its position in the query, from 0. `text` is
+    the number of the text and `text_start` the position in it, on the given strand also where `reverse` says
+    that the other DNA strand matches. `shared` ``(queries, sizes)`` counts the k-mers of each size that some
+    text has.
+    """
 
     length: np.ndarray
     start: np.ndarray
@@ -43,10 +46,25 @@ def find_matches(
     sizes: Sequence[int] = (),
     complement: np.ndarray | None = None,
 ) -> Iterator[Matches]:
-    """The longest matches of queries in texts, a batch of queries after the other, in their order.
+    """Find the longest match of each query in any text.
 
-    Queries and texts are uint8 letters from 0, ``(length,)``, or `NO_LETTER`; `texts` yields them anew at
-    each call. `complement` is letter to letter, ``(letters,)``; without one, texts are read in one direction.
+    Parameters
+    ----------
+    queries
+        Arrays ``(length,)`` of uint8 letters from 0, or `NO_LETTER`.
+    texts
+        Yields all texts at each call, as queries.
+    letters
+        The number of letters.
+    sizes
+        Sizes of the k-mers that are counted.
+    complement
+        The complement of each letter, ``(letters,)``; without it, texts are read in one direction.
+
+    Yields
+    ------
+    Matches
+        Those of one batch of queries after the other, in their order.
     """
     for batch in _batches(queries):
         yield _match(batch, texts(), letters, np.asarray(sizes, np.int64), complement)
@@ -55,7 +73,7 @@ def find_matches(
 def _batches(queries: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
     batch, size = [], 0
     for query in queries:
-        if batch and size + len(query) > LETTERS_AT_ONCE:
+        if batch and size + len(query) > MAX_BATCH_LETTERS:
             yield batch
             batch, size = [], 0
         batch.append(query)
@@ -81,7 +99,7 @@ def _match(
     for text in texts:
         _read(states, places, letters, text, partners, starts[-1])
         starts.append(starts[-1] + len(text))
-    _spread(states, places, letters, np.argsort(states[:count, letters + 1], kind="stable"))
+    _propagate(states, places, letters, np.argsort(states[:count, letters + 1], kind="stable"))
     length, start, place = np.zeros((3, len(stops)), np.int64)
     shared = np.zeros((len(stops), len(sizes)), np.int64)
     _collect(states, places, letters, joined, stops, sizes, length, start, place, shared)
@@ -94,11 +112,11 @@ def _match(
 
 
 @njit(cache=True)
-def _build(states: np.ndarray, letters: int, joined: np.ndarray, stops: np.ndarray) -> int:
-    """Fill the automaton of all substrings of the queries; how many states it has.
+def _build(states: np.ndarray, letters: int, joined: np.ndarray, stops: np.ndarray) -> Any:
+    """Fill the automaton of all substrings of the queries, and return its number of states.
 
     A row is a state: the next one for each letter (0, the root, for none), its suffix link, the length of its
-    longest string, that of its longest match (`_read`), and the state whose match is its own (`_spread`).
+    longest string, that of its longest match (`_read`), and the state whose match is its own (`_propagate`).
     """
     states[0, letters] = -1
     last, count, start = ZERO, ZERO + 1, 0
@@ -114,14 +132,14 @@ def _build(states: np.ndarray, letters: int, joined: np.ndarray, stops: np.ndarr
 
 
 @njit(cache=True)
-def _append(states: np.ndarray, letters: int, last: int, letter: int, count: int) -> tuple[int, int]:
-    """The state of the string of `last` and one letter more, and the number of states with it."""
+def _append(states: np.ndarray, letters: int, last: Any, letter: Any, count: Any) -> tuple[Any, Any]:
+    """Append a letter to the string of `last`: its state, and the new number of states."""
     link, size = letters, letters + 1
     known = states[last, letter]
     if known:
         if states[known, size] == states[last, size] + 1:
             return known, count
-        return _part(states, letters, last, letter, count), count + 1
+        return _split_state(states, letters, last, letter, count), count + 1
     new, before = count, last
     states[new, size] = states[last, size] + 1
     while before >= 0 and not states[before, letter]:
@@ -133,17 +151,17 @@ def _append(states: np.ndarray, letters: int, last: int, letter: int, count: int
     if states[known, size] == states[before, size] + 1:
         states[new, link] = known
         return new, count + 1
-    states[new, link] = _part(states, letters, before, letter, count + 1)
+    states[new, link] = _split_state(states, letters, before, letter, count + 1)
     return new, count + 2
 
 
 @njit(cache=True)
-def _part(states: np.ndarray, letters: int, before: int, letter: int, new: int) -> int:
-    """The shorter strings of the state behind `before` get a state of their own, `new`: from now on they end
-    at places where the longer ones do not."""
+def _split_state(states: np.ndarray, letters: int, before: Any, letter: Any, new: Any) -> Any:
+    """Split the state after `before`: its shorter strings, which now end at more positions than the longer
+    ones, get the state `new`."""
     link, size = letters, letters + 1
     known = states[before, letter]
-    for at in range(states.shape[1]):  # assigned as a whole row, it takes numba seconds to compile
+    for at in range(states.shape[1]):  # the assignment of a whole row takes numba seconds to compile
         states[new, at] = states[known, at]
     states[new, size] = states[before, size] + 1
     states[known, link] = new
@@ -157,12 +175,15 @@ def _part(states: np.ndarray, letters: int, before: int, letter: int, new: int) 
 def _read(
     states: np.ndarray, places: np.ndarray, letters: int, text: np.ndarray, partners: np.ndarray, before: int
 ) -> None:
-    """Note the longest match of each state met in a text that stands behind `before` letters of others: where
-    it ends, or, as -1 minus a place, where one on the other strand starts on the strand given."""
+    """Record the longest match of each state that a text reaches; `before` letters of other texts precede it.
+
+    A place is the position where a match ends. A match on the other DNA strand has -1 minus the position
+    where it starts on the given strand.
+    """
     longest = letters + 2
     state, length, other, other_length = ZERO, ZERO, ZERO, ZERO
     for at in range(len(text)):
-        # Neither strand waits for the other's memory.
+        # Two strands at once hide the latency of memory.
         state, length = _step(states, letters, state, length, text[at])
         mirrored = len(text) - 1 - at
         other, other_length = _step(states, letters, other, other_length, partners[text[mirrored]])
@@ -173,7 +194,7 @@ def _read(
 
 
 @njit(cache=True)
-def _step(states: np.ndarray, letters: int, state: int, length: int, letter: int) -> tuple[int, int]:
+def _step(states: np.ndarray, letters: int, state: Any, length: Any, letter: Any) -> tuple[Any, Any]:
     """The longest string of the queries that ends at the next letter of a text: its state and length."""
     if letter >= letters:
         return 0, 0
@@ -185,9 +206,9 @@ def _step(states: np.ndarray, letters: int, state: int, length: int, letter: int
 
 
 @njit(cache=True)
-def _spread(states: np.ndarray, places: np.ndarray, letters: int, order: np.ndarray) -> None:
-    """What matches in a state matches in those of its suffixes; a state without a match has that of its
-    longest suffix with one. `order`: the states, shorter strings first."""
+def _propagate(states: np.ndarray, places: np.ndarray, letters: int, order: np.ndarray) -> None:
+    """Pass matches on: from a state to its suffixes, and from its longest suffix with a match to a state
+    without one. `order` has the states by the length of their strings."""
     link, size, longest, best = letters, letters + 1, letters + 2, letters + 3
     for state in order[:0:-1]:
         suffix = states[state, link]
@@ -202,8 +223,8 @@ def _collect(
     states: np.ndarray, places: np.ndarray, letters: int, joined: np.ndarray, stops: np.ndarray,
     sizes: np.ndarray, lengths: np.ndarray, starts: np.ndarray, found: np.ndarray, shared: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add for each query length, start and place (as in `_read`) of its longest match, and
-    `Matches.shared`, all zero before."""
+    """Write the length, start and place (as in `_read`) of the longest match of each query, and
+    `Matches.shared`; all arrays are zero before."""
     first = 0
     for query in range(len(stops)):
         state = since = 0

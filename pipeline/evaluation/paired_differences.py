@@ -16,7 +16,7 @@ from pipeline.evaluation.bits import Tally
 
 LEVEL = 0.95
 MIN_BLOCKS = 4
-"""Fewer blocks or records tell no two models apart."""
+"""With fewer blocks or records, no two models can be distinguished."""
 NEGLIGIBLE = 5e-4
 """Bits per symbol: smaller differences are shown as 0.000."""
 
@@ -27,18 +27,18 @@ class Difference:
 
     bits: float
     low: float | None
-    """The ends of the 95% interval; None where there are too few blocks for one."""
+    """The lower end of the 95% interval; None where there are too few blocks."""
     high: float | None
     blocks: int
     better_blocks: int
-    """Those in which the first is better: a mean may come from a few blocks."""
+    """Blocks in which the first is better: a few blocks may decide the mean."""
     error: float = 0.0
     """The standard error of `bits`."""
 
     @property
     def conclusion(self) -> str:
         """better, worse, "no difference found" or "too few blocks"."""
-        if self.low is None:
+        if self.low is None or self.high is None:
             return "too few blocks"
         if self.low <= 0 <= self.high or abs(self.bits) < NEGLIGIBLE:
             return "no difference found"
@@ -46,12 +46,12 @@ class Difference:
 
     @property
     def interval(self) -> str:
-        """The interval as it is written; empty where there is none."""
+        """The interval as text; empty where there is none."""
         return "" if self.low is None else f"{self.low:+.3f} to {self.high:+.3f}"
 
 
-def compare(first: Tally, second: Tally, mark: int | None = None) -> Difference:
-    """The paired difference of two tallies over the same segments, of all symbols or of those of one mark."""
+def compare_tallies(first: Tally, second: Tally, mark: int | None = None) -> Difference:
+    """The paired difference of two tallies over the same segments, of all symbols or of one mark's."""
     chosen = slice(None) if mark is None else slice(mark, mark + 1)
     nats = (first.block_nats - second.block_nats)[:, chosen].sum(1)
     counts = first.block_counts[:, chosen].sum(1)
@@ -67,8 +67,8 @@ def compare(first: Tally, second: Tally, mark: int | None = None) -> Difference:
     return Difference(mean, mean - half, mean + half, blocks, better, error)
 
 
-def write_blocks(first: Tally, second: Tally, corpus: Corpus, path: Path) -> Path:
-    """A row for each test block or record: its symbols, the bits per symbol of both, and the difference."""
+def write_block_table(first: Tally, second: Tally, corpus: Corpus, path: Path) -> Path:
+    """Write a row for each test block or record: symbols, bits per symbol of both, and their difference."""
     with path.open("w", encoding="utf-8") as stream:
         stream.write("record\tstart\tstop\tsymbols\tmodel_bits\tbaseline_bits\tdifference\n")
         for name, start, stop, number, own, other in _rows(first, second, corpus):
@@ -81,6 +81,8 @@ def _rows(first: Tally, second: Tally, corpus: Corpus) -> list[tuple[str, int, i
     """Name of the record, start and stop in it (half-open, from 0), symbols, and bits of both."""
     owner = {int(start): int(record) for start, _, _, record in corpus.segments}
     found = []
+    if first.segments is None:
+        raise ValueError("the tallies have no segments")
     for number, (start, stop) in enumerate(first.segments.tolist()):
         symbols = int(first.block_counts[number].sum())
         own, other = (

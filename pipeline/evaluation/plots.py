@@ -1,4 +1,4 @@
-"""One look for every plot: small SVG figures whose bytes depend on nothing but the data."""
+"""The style of every plot: small SVG figures whose bytes depend on the data only."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True, slots=True)
 class GroupStyle:
-    """The look of a group of sequences: colour, dashes of its lines, shape of its points, for matplotlib."""
+    """The colour, the dashes of lines and the marker of a group of sequences, for matplotlib."""
 
     colour: str
     dashes: Any
@@ -27,7 +27,7 @@ GROUP_STYLES = {
     "Markov": GroupStyle("#4f46e5", (0, (5, 2, 1, 2)), "D"),
     "shuffled": GroupStyle("#9ca3af", (0, (1, 1.2)), "^"),
 }
-"""By the first words of a group's name, so that one group looks the same in every figure of a report."""
+"""By the first word of a group's name: a group has one style in all figures of a report."""
 COLOURS = {name: style.colour for name, style in GROUP_STYLES.items()}
 OTHER_COLOURS = ("#4f46e5", "#a16207", "#be185d", "#0369a1")
 MAX_POINTS = 200
@@ -41,7 +41,7 @@ matplotlib.rcParams.update({
 
 
 def group_style(group: str) -> GroupStyle:
-    """The look of a group of sequences, the same in every plot of a report."""
+    """The style of a group of sequences."""
     known = (style for name, style in GROUP_STYLES.items() if group.startswith(name))
     return next(known, GroupStyle(OTHER_COLOURS[sum(group.encode()) % len(OTHER_COLOURS)], (0, (8, 3)), "P"))
 
@@ -65,8 +65,8 @@ def save_svg(figure: Figure, path: Path) -> Path:
 def learning_curves(
     rows: Iterable[Mapping[str, float]], path: Path, unit_name: str, baseline: Mapping[str, float]
 ) -> Path:
-    """Bits per symbol of the training and validation splits against steps, the gap between them, null models
-    as level lines, and the learning rate.
+    """Bits per symbol of the training and validation splits against steps, the gap between them, the
+    baselines as horizontal lines, and the learning rate.
 
     A row has ``step`` and some of ``train_bits``, ``validation_bits`` and ``learning_rate``; `unit_name` is
     what one symbol is called, `baseline` maps a name to bits.
@@ -77,12 +77,20 @@ def learning_curves(
     train, validation, rate = (
         _curve(rows, name) for name in ("train_bits", "validation_bits", "learning_rate")
     )
-    below.plot(*rate, color=OTHER_COLOURS[3], lw=1.2)
+    below.plot(rate[0], rate[1], color=OTHER_COLOURS[3], lw=1.2)
     axes.plot(*train, color="#d1d5db", lw=0.8)
-    smooth = _means_between(*train, validation[0])
+    smooth = _means_between(train[0], train[1], validation[0])
     axes.plot(validation[0], smooth, color="#6b7280", lw=1.4, label="training")
     marker = "o" if validation.shape[1] <= 60 else ""
-    axes.plot(*validation, color=COLOURS["samples"], lw=1.8, marker=marker, ms=3, label="validation")
+    axes.plot(
+        validation[0],
+        validation[1],
+        color=COLOURS["samples"],
+        lw=1.8,
+        marker=marker,
+        ms=3,
+        label="validation",
+    )
     if validation.shape[1]:
         gap = f"gap, {validation[1][-1] - smooth[-1]:+.3f} at the end"
         axes.fill_between(
@@ -93,7 +101,7 @@ def learning_curves(
     for number, (name, bits) in enumerate(baseline.items()):
         style = {"color": OTHER_COLOURS[number % len(OTHER_COLOURS)], "lw": 1.2, "ls": (0, (5, 3))}
         axes.axhline(bits, label=f"{name}, {bits:.3f}", **style)
-    _limit_to_what_matters(axes, train[1], validation[1], list(baseline.values()))
+    _limit_axis(axes, train[1], validation[1], list(baseline.values()))
     below.set_xlabel("training step")
     below.set_ylabel("learning rate")
     axes.set_ylabel(f"bits per {unit_name}")
@@ -102,7 +110,7 @@ def learning_curves(
 
 
 def rate_search(rows: Iterable[Mapping[str, float]], chosen: float, path: Path, unit_name: str) -> Path:
-    """The smoothed loss while the learning rate rose, and the rate chosen.
+    """The smoothed loss while the learning rate rose, and the chosen rate.
 
     A row has ``learning_rate`` and ``bits``.
     """
@@ -140,23 +148,21 @@ def spread(values: Mapping[str, Sequence[float]], label: str, path: Path) -> Pat
 
 
 def _curve(rows: Iterable[Mapping[str, float]], name: str) -> np.ndarray:
-    """Steps and values, shape (2, points), of the rows that have the value and have it finite."""
+    """Steps and values ``(2, points)`` of the rows with a finite value."""
     points = [(row["step"], row[name]) for row in rows if np.isfinite(row.get(name, np.nan))]
     return np.array(points, float).reshape(-1, 2).T
 
 
 def _means_between(steps: np.ndarray, values: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The mean value up to each end, from the end before; not a number where there is none."""
+    """The mean value between the end before and each end; NaN where there is none."""
     number = np.searchsorted(ends, steps)
     inside = number < len(ends)
     sums, counts = (np.bincount(number[inside], each, len(ends)) for each in (values[inside], None))
     return np.divide(sums, counts, out=np.full(len(ends), np.nan), where=counts > 0)
 
 
-def _limit_to_what_matters(
-    axes: Axes, train: np.ndarray, validation: np.ndarray, levels: list[float]
-) -> None:
-    """The first steps, far above all that follows, would press the rest into a line at the bottom."""
+def _limit_axis(axes: Axes, train: np.ndarray, validation: np.ndarray, levels: list[float]) -> None:
+    """Leave out the first steps, whose large values would flatten the rest of the curve."""
     shown = np.concatenate([train, validation, levels])
     if len(shown) and len(train) > 20:
         low, high = shown.min(), max([*train[len(train) // 20 :], *validation, *levels])

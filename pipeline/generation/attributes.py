@@ -9,41 +9,43 @@ from pipeline.data.corpus import Corpus
 from pipeline.domain import AttributeCounts, Domain
 
 log = logging.getLogger(__name__)
-FEW = 10
-"""Fewer training records than this are warned of."""
+MIN_TRAINING_RECORDS = 10
+"""Fewer training records with the requested attributes cause a warning."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """How many training records have which attributes; no counts where there is no corpus or no request."""
+class AttributeStatistics:
+    """How many training records have which attributes; empty without a corpus or a request."""
 
     counts: AttributeCounts = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, domain: Domain, corpus: Corpus | None) -> "Training":
-        """Counted once over the training split, if the domain's settings request an attribute."""
+    def count(cls, domain: Domain, corpus: Corpus | None) -> "AttributeStatistics":
+        """Count the training split, if the domain's settings request an attribute."""
         if corpus is None or not domain.requested:
             return cls()
         records = corpus.records("train", domain)
         return cls(Counter(frozenset(domain.attributes(each).items()) for each in records))
 
-    def matching(self, requested: Mapping[str, str]) -> int:
-        """The records that have all of these attributes."""
+    def count_matching(self, requested: Mapping[str, str]) -> int:
+        """The number of records that have all of these attributes."""
         wanted = requested.items()
         return sum(number for found, number in self.counts.items() if wanted <= found)
 
     def summary(self, domain: Domain) -> tuple[str, ...]:
-        """A line on how many training records have what is requested; it warns where they are few."""
+        """A line that counts the training records with the requested attributes; a warning where few."""
         requested = domain.requested
         if not requested or not self.counts:
             return ()
-        total, all_of_them = sum(self.counts.values()), self.matching(requested)
+        total, matching = sum(self.counts.values()), self.count_matching(requested)
         names = ", ".join(f"{name} {value}" for name, value in requested.items())
-        line = f"requested: {names}; {all_of_them:,} of {total:,} training records are such"
-        if all_of_them < FEW and len(requested) > 1:
-            each = (f"{name} {value} {self.matching({name: value}):,}" for name, value in requested.items())
+        line = f"requested: {names}; {matching:,} of {total:,} training records are such"
+        if matching < MIN_TRAINING_RECORDS and len(requested) > 1:
+            each = (
+                f"{name} {value} {self.count_matching({name: value}):,}" for name, value in requested.items()
+            )
             line += f" ({', '.join(each)})"
-        if all_of_them < FEW:
+        if matching < MIN_TRAINING_RECORDS:
             line += ": too few to learn from; expect samples of other kinds, or copies"
             log.warning("%s", line)
         return (line,)

@@ -1,7 +1,7 @@
 """Fills a gap between two given sides, with any model that reads from left to right.
 
-Candidates continue the left side by the domain's grammar and the constraints. Those stay whose whole sequence
-is valid and keeps the constraints, ranked by the log-probability of the gap and of what follows it.
+Candidates continue the left side by the grammar and the constraints. Candidates are kept whose whole sequence
+is valid and keeps the constraints. They are ranked by the log-probability of the gap and the right side.
 """
 
 import heapq
@@ -16,8 +16,9 @@ from pipeline.config.sampling import FillSettings
 from pipeline.data.alphabet import Alphabet
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError
-from pipeline.generation.engine import Request, draw
-from pipeline.generation.surprisal import surprisals
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
+from pipeline.generation.surprisal import compute_surprisals
 from pipeline.models.model import Model
 from pipeline.records import Rejection, Sample, Symbols
 
@@ -26,15 +27,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Gap:
-    """What follows a gap, and how long the gap is: `settings` say that in bars or in symbols."""
+    """The right side of a gap, and the length of the gap: `settings` give it in bars or in symbols."""
 
     domain: Domain
     settings: FillSettings
     right: Symbols
     valid: bool = True
     """Whether whole sequences must pass the domain's check."""
-    problem: Callable[[Symbols, int], str | None] = lambda symbols, begun: None
-    """What a whole sequence does not keep of the constraints, after so many symbols that were given."""
+    find_violation: Callable[[Symbols, int], str | None] = lambda symbols, prime_length: None
+    """The constraint that a whole sequence breaks, of which the first `prime_length` symbols were given."""
 
     @property
     def bars(self) -> int | None:
@@ -48,36 +49,62 @@ class Gap:
         return settings.bars or (1 if unit is not None and not in_symbols else None)
 
     @property
-    def longest(self) -> int:
+    def max_symbols(self) -> int:
         """Symbols of the gap, at most."""
         return self.bars * self.domain.gap_symbols if self.bars else self.settings.lengths[-1]
 
-    def close(self, drawn: Sample) -> Sample | None:
-        """The candidate cut to the gap's length and followed by the right side; None where it has no such
-        length."""
-        begun, lengths = drawn.prime_length, self.settings.lengths
-        end: int | None = begun + lengths[drawn.index % len(lengths)]
+    def join(self, candidate: Sample) -> Sample | None:
+        """The candidate cut to the length of the gap and followed by the right side; None where it is too
+        short."""
+        begun, lengths = candidate.prime_length, self.settings.lengths
+        end: int | None = begun + lengths[candidate.index % len(lengths)]
         if self.bars:
-            end = self.domain.gap_end(drawn.symbols, begun, self.bars, self.right)
+            end = self.domain.gap_end(candidate.symbols, begun, self.bars, self.right)
         if end is None:
             return None
-        return replace(drawn, symbols=drawn.symbols[:end] + self.right, ended=not self.domain.open_ended)
+        symbols = _concatenate(candidate.symbols[:end], self.right)
+        return replace(candidate, symbols=symbols, ended=not self.domain.open_ended)
 
-    def refuses(self, whole: Sample) -> str | None:
-        """Why a whole sequence is not kept; None where it is."""
-        if problem := self.problem(whole.symbols, whole.prime_length):
-            return f"does not keep {problem}"
+    def find_rejection(self, whole: Sample) -> str | None:
+        """Why a whole sequence is rejected; None where it is kept."""
+        if violation := self.find_violation(whole.symbols, whole.prime_length):
+            return f"does not keep {violation}"
         found = self.domain.finish(whole) if self.valid else None
         return found.reason if isinstance(found, Rejection) else None
 
 
-def fill(model: Model, alphabet: Alphabet, request: Request, gap: Gap) -> Iterator[Sample]:
-    """The `request.count` best whole sequences; `ranked_by` is the mean log-probability, in nats, of the
-    symbols of the gap and the right side, the end's included where there is one.
+def _concatenate(left: Symbols, right: Symbols) -> Symbols:
+    if isinstance(left, str) and isinstance(right, str):
+        return left + right
+    return (*left, *right)
 
-    The request is for what stands before the right side, as long as can be, without an end. A candidate's
-    number is its sample's index. Raises ConfigError where the right side has a symbol that the model does not
-    know, `request.primes` are several, or no candidate is kept.
+
+def fill(model: Model, alphabet: Alphabet, request: Request, gap: Gap) -> Iterator[Sample]:
+    """Yield the `request.count` best whole sequences, the best first.
+
+    Parameters
+    ----------
+    model
+        The model, on the device that draws.
+    alphabet
+        The symbols of the model.
+    request
+        Draws the candidates: the left side is its prime, and it has no end. The index of a sample is the
+        number of its candidate.
+    gap
+        The gap and the right side.
+
+    Yields
+    ------
+    Sample
+        `ranked_by` is the mean log-probability, in nats, of the symbols of the gap and the right side, and
+        of the end symbol where there is one.
+
+    Raises
+    ------
+    ConfigError
+        The model does not know a symbol of the right side, the request has several primes, or no candidate
+        is kept.
     """
     if request.primes:
         raise ConfigError("sample.fill: there can be but one left side; give one sample.prime")
@@ -86,27 +113,26 @@ def fill(model: Model, alphabet: Alphabet, request: Request, gap: Gap) -> Iterat
             raise ConfigError(f"sample.fill.right: symbol {symbol!r} is not among what the model learns")
     candidates = replace(request, count=max(gap.settings.candidates, request.count))
     kept: dict[Symbols, Sample] = {}
-    refused: Counter[str] = Counter()
-    for drawn in draw(model, alphabet, candidates):
-        whole = gap.close(drawn)
-        reason = "longer than the gap" if whole is None else gap.refuses(whole)
-        if reason:
-            refused[reason] += 1
+    rejected: Counter[str] = Counter()
+    for candidate in draw(model, alphabet, candidates):
+        whole = gap.join(candidate)
+        reason = "longer than the gap" if whole is None else gap.find_rejection(whole)
+        if whole is None or reason:
+            rejected[reason or ""] += 1
         else:
             kept[whole.symbols] = whole
-    _say(len(kept), refused, request.count)
-    with_end = not gap.domain.open_ended
+    _report_candidates(len(kept), rejected, request.count)
     codes = (alphabet.encode(symbols) for symbols in kept)
-    nats = surprisals(model, codes, with_end)
-    scored = [_scored(each, found) for each, found in zip(kept.values(), nats, strict=True)]
-    yield from heapq.nlargest(request.count, scored, key=lambda each: each.ranked_by)
+    nats = compute_surprisals(model, codes, not gap.domain.open_ended)
+    ranked = [_rank(each, found) for each, found in zip(kept.values(), nats, strict=True)]
+    yield from heapq.nlargest(request.count, ranked, key=lambda each: each.ranked_by or 0.0)
 
 
-def _say(kept: int, refused: Counter[str], wanted: int) -> None:
+def _report_candidates(kept: int, rejected: Counter[str], wanted: int) -> None:
     """Warn where fewer candidates are kept than are wanted; ConfigError where none is."""
     if kept >= wanted:
         return
-    reasons = ", ".join(f"{reason} {number}" for reason, number in refused.most_common(4)) or "all alike"
+    reasons = ", ".join(f"{reason} {number}" for reason, number in rejected.most_common(4)) or "all alike"
     line = f"sample.fill: {kept} different candidates fit the right side; not kept: {reasons}"
     remedy = "raise sample.fill.candidates, or change sample.prime or sample.fill.right"
     if not kept:
@@ -114,6 +140,6 @@ def _say(kept: int, refused: Counter[str], wanted: int) -> None:
     log.warning("%s; %s for more", line, remedy)
 
 
-def _scored(sample: Sample, nats: np.ndarray) -> Sample:
+def _rank(sample: Sample, nats: np.ndarray) -> Sample:
     total = -float(nats[sample.prime_length :].sum())
     return replace(sample, log_probability=total, ranked_by=total / (len(nats) - sample.prime_length))

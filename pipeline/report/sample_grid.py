@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.config.sampling import SampleSettings
 from pipeline.domain import Domain
-from pipeline.generation.requests import Drawing
+from pipeline.generation.sampling_run import SamplingRun
 from pipeline.records import RESULTS, Record, Rejection, ReportSection, Sample, read_samples
 from pipeline.runtime.plain_data import load_json
 
@@ -45,7 +45,7 @@ class GridCell:
                 raise TypeError(f"{name} is {value!r}")
 
 
-def write_grid(drawing: Drawing, domain: Domain, samples: Path, path: Path) -> ReportSection:
+def write_grid(drawing: SamplingRun, domain: Domain, samples: Path, path: Path) -> ReportSection:
     """Write the grid of the samples of a `samples.jsonl`."""
     count, grid = drawing.settings.count, drawing.settings.grid
     across = len(grid.temperatures) or 1

@@ -76,8 +76,8 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
     if records:
         outputs.append(inputs.domain.write(records, out_dir))
         files = write_references(references, inputs.domain, out_dir / "references")
-        outputs.append(_cut_to(maker.cap, records, inputs.domain.symbol_name))
-        compared = [_first_symbols(each, maker.cap) for each in records]
+        outputs.append(_cut_to(maker.max_symbols, records, inputs.domain.symbol_name))
+        compared = [_first_symbols(each, maker.max_symbols) for each in records]
         outputs += [DomainOutput(files=files), inputs.domain.compare(compared, references, out_dir)]
         in_turn = interleave_cells(inputs.domain.rank(records), inputs.sample)
         outputs += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]

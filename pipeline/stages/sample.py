@@ -12,9 +12,9 @@ from pipeline.config.sampling import SampleSettings
 from pipeline.data.corpus import Corpus
 from pipeline.domain import Domain
 from pipeline.errors import DataError
-from pipeline.generation.attributes import Training
-from pipeline.generation.prompts import held_out, parse_primes, prime_files
-from pipeline.generation.requests import Drawing
+from pipeline.generation.attributes import AttributeStatistics
+from pipeline.generation.prompts import parse_primes, prime_files, uses_held_out
+from pipeline.generation.sampling_run import SamplingRun
 from pipeline.models.checkpoint import load
 from pipeline.records import ReportSection, Sample, StageResult, read_samples
 from pipeline.report.sample_grid import write_grid
@@ -50,7 +50,7 @@ def build_sample(run: RunInputs) -> Stage:
 
     # A file of primes may be missing where no samples are drawn.
     primes = prime_files(settings) if "sample" in run.settings.stages else []
-    reads_corpus = held_out(settings) or bool(run.domain.requested)
+    reads_corpus = uses_held_out(settings) or bool(run.domain.requested)
     needs = ("ingest", "train") if reads_corpus else ("train",)
     bound = {"sample": run.plain["sample"], "domain": run.domain_for_sampling, "seed": seed}
     return Stage("sample", bound, action, needs, primes, keeps_partial=True)
@@ -67,13 +67,13 @@ def sample(
     """
     loaded = load(checkpoint)
     primes = parse_primes(domain, settings, loaded.alphabet, corpus)
-    training = Training.of(domain, corpus)
-    drawing = Drawing(loaded, domain, settings, seed, primes, training)
-    several = len(drawing.cells) > 1  # raises where requests contradict each other
-    requested = training.summary(domain)
+    attributes = AttributeStatistics.count(domain, corpus)
+    drawing = SamplingRun(loaded, domain, settings, seed, primes, attributes)
+    several = len(drawing.requests) > 1  # raises where requests contradict each other
+    requested = attributes.summary(domain)
     path = out_dir / "samples.jsonl"
     tally = _Tally()
-    if not drawing.searches:
+    if not drawing.is_search:
         for each in _whole_lines(path):
             tally.add(each)
     speed = _draw(drawing, path, tally, domain.symbol_name)
@@ -95,11 +95,11 @@ def sample(
     )
 
 
-def _draw(drawing: Drawing, path: Path, tally: _Tally, unit: str) -> float:
+def _draw(drawing: SamplingRun, path: Path, tally: _Tally, unit: str) -> float:
     """Append the missing samples; return the symbols per second."""
     before, started = tally.symbols, time.perf_counter()
     with (
-        path.open("w" if drawing.searches else "a", encoding="utf-8") as stream,
+        path.open("w" if drawing.is_search else "a", encoding="utf-8") as stream,
         bar("Sampling", drawing.count, "sequence") as progress,
         _one_thread(),
     ):

@@ -14,8 +14,8 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.data.sources import locate
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError, DataError
-from pipeline.generation.requests import resolve_accelerator
-from pipeline.generation.surprisal import surprisals
+from pipeline.generation.sampling_run import resolve_accelerator
+from pipeline.generation.surprisal import compute_surprisals
 from pipeline.models.checkpoint import load
 from pipeline.records import RESULTS, Record, ReportSection, StageResult, Symbols, outputs_to_result
 from pipeline.run_folder.stage import Stage
@@ -74,7 +74,7 @@ def score(
 
     ours, for_model = itertools.tee(read())
     codes = (np.concatenate([before, alphabet.encode(each.symbols, "replace")]) for each, before in for_model)
-    nats = surprisals(loaded.model.to(device), codes, not domain.open_ended)
+    nats = compute_surprisals(loaded.model.to(device), codes, not domain.open_ended)
     scored = (
         (each, found[len(before) :][: len(each.symbols)] / np.log(2))
         for (each, before), found in zip(ours, nats, strict=True)

@@ -12,8 +12,8 @@ import torch
 from pipeline.config.build import build
 from pipeline.data.corpus import Corpus
 from pipeline.evaluation.bits import Tally
-from pipeline.evaluation.markov_baseline import Baseline, strongest
-from pipeline.evaluation.paired_differences import NEGLIGIBLE, Difference, compare, write_blocks
+from pipeline.evaluation.markov_baseline import Baseline, find_strongest
+from pipeline.evaluation.paired_differences import NEGLIGIBLE, Difference, compare_tallies, write_block_table
 from pipeline.evaluation.plots import learning_curves, rate_search
 from pipeline.models.checkpoint import Loaded
 from pipeline.records import QUALITY, ReportSection, StageResult
@@ -43,12 +43,12 @@ class Measured:
     @property
     def baseline(self) -> Baseline:
         """The strongest baseline."""
-        return strongest(self.baselines)
+        return find_strongest(self.baselines)
 
     @property
     def difference(self) -> Difference:
         """The difference from the strongest baseline on the test split."""
-        return compare(self.tally, self.baseline.test)
+        return compare_tallies(self.tally, self.baseline.test)
 
 
 def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Sequence[str]) -> StageResult:
@@ -139,7 +139,7 @@ def gains_by_copies(baselines: Sequence[Baseline], lead: float) -> bool:
     `lead` is in bits per symbol.
     """
     short = [each.test.bits for each in baselines if each.order in range(COPY_ORDER)]
-    return bool(short) and min(short) - strongest(baselines).test.bits > lead / 2
+    return bool(short) and min(short) - find_strongest(baselines).test.bits > lead / 2
 
 
 def _elapsed(last: Path) -> tuple[float, int]:
@@ -171,7 +171,7 @@ def _tables(
     """The sections with the bits of all models, and the differences from the strongest baseline."""
     scores = _write_scores(measured, rows, unit, out_dir / "scores.tsv")
     differences = _write_differences(measured, corpus, out_dir / "differences.tsv")
-    blocks = write_blocks(measured.tally, measured.baseline.test, corpus, out_dir / "blocks.tsv")
+    blocks = write_block_table(measured.tally, measured.baseline.test, corpus, out_dir / "blocks.tsv")
     said = (
         f"The model's bits per {unit} minus those of the strongest baseline ({measured.baseline.name}), "
         f"paired over test {_blocks(corpus)}, the independent observations; below 0 the model is better. "
@@ -214,7 +214,7 @@ def _write_differences(measured: Measured, corpus: Corpus, path: Path) -> Path:
     with path.open("w", encoding="utf-8") as stream:
         stream.write("\t".join(columns) + "\n")
         for name, mark in parts:
-            found = compare(measured.tally, measured.baseline.test, mark)
+            found = compare_tallies(measured.tally, measured.baseline.test, mark)
             numbers = (found.bits, found.low, found.high)
             cells = ["" if value is None else f"{value:+.4f}" for value in numbers]
             counts = [str(found.blocks), str(found.better_blocks)]

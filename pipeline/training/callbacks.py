@@ -22,7 +22,8 @@ from torch import Tensor
 from pipeline.data.alphabet import BOS, Alphabet
 from pipeline.domain import Domain
 from pipeline.errors import ConfigError
-from pipeline.generation.engine import BLOCK, Request, draw
+from pipeline.generation.engine import BLOCK, draw
+from pipeline.generation.request import Request
 from pipeline.models.model import Model
 from pipeline.records import Symbols
 from pipeline.training.lit_module import LitModel

@@ -22,7 +22,7 @@ from pipeline.config.schema import TrainSettings
 from pipeline.data.batching import PADDING, ContiguousStreams, Window
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
-from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_lanes
+from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, Tally, evaluation_streams
 from pipeline.models.checkpoint import KEY
 from pipeline.models.model import Model, TrainingEvidence
 from pipeline.models.state import State, detach
@@ -227,7 +227,7 @@ class LitModel(pl.LightningModule):
         return self.windows
 
     def val_dataloader(self) -> ValidationWindows:
-        return ValidationWindows(evaluation_lanes(self.corpus, "validation", MAX_VALIDATED_SYMBOLS))
+        return ValidationWindows(evaluation_streams(self.corpus, "validation", MAX_VALIDATED_SYMBOLS))
 
     def configure_optimizers(self) -> dict[str, Any]:
         # Weight decay applies to matrices, not to biases and norms.

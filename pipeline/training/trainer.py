@@ -23,7 +23,7 @@ from pipeline.config.build import build
 from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import Corpus
 from pipeline.errors import DataError
-from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, evaluation_lanes
+from pipeline.evaluation.bits import MAX_VALIDATED_SYMBOLS, evaluation_streams
 from pipeline.models.checkpoint import describe, load, refuse_packed
 from pipeline.runtime.files import reading_back
 from pipeline.runtime.plain_data import build_checked, check
@@ -228,7 +228,7 @@ def _schedule(inputs: TrainInputs, model: nn.Module, streams: ContiguousStreams)
 def _validation_cost(corpus: Corpus) -> int:
     """Symbols of a validation; a batch of few rows counts as one of `MIN_WIDE_ROWS`, since it takes as
     long."""
-    streams = evaluation_lanes(corpus, "validation", MAX_VALIDATED_SYMBOLS)
+    streams = evaluation_streams(corpus, "validation", MAX_VALIDATED_SYMBOLS)
     return sum(max(len(w), MIN_WIDE_ROWS) * int((w[:, 1] - w[:, 0]).max()) for w in streams.buckets(None))
 
 

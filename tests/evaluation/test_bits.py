@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline.data.alphabet import BOS, EOS
 from pipeline.data.corpus import Corpus
-from pipeline.evaluation.bits import Tally, evaluate, evaluation_lanes
+from pipeline.evaluation.bits import Tally, evaluate, evaluation_streams
 from pipeline.models.model import Model
 from pipeline.models.recurrent import CELLS, Recurrent
 
@@ -88,7 +88,7 @@ def test_a_tally_begins_at_zero_again(make_corpus):
 
 def test_evaluation_reads_every_code_of_a_split(make_corpus):
     corpus = make_corpus()
-    streams = evaluation_lanes(corpus, "validation")
+    streams = evaluation_streams(corpus, "validation")
     places = np.concatenate([w.positions[w.targets >= 0] for w in streams.windows(streams.buckets(None))])
     spans = corpus.subset_segments("validation")
     assert sorted(places) == sorted(np.concatenate([np.arange(start, stop) for start, stop in spans]))

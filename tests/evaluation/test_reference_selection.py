@@ -4,7 +4,12 @@ import pytest
 
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.text import Text
-from pipeline.evaluation.reference_selection import MAX_DRAWS, Requests, draw_fitting, select_held_out
+from pipeline.evaluation.reference_selection import (
+    MAX_BATCHES,
+    RequestedAttributes,
+    draw_matching,
+    select_held_out,
+)
 from pipeline.records import Record, Sample
 
 JIG, REEL, SLIP_JIG = (
@@ -19,11 +24,11 @@ def samples(*primes: str) -> list[Sample]:
     return [Sample(at, 1, prime + "d3", len(prime), True, -1.0) for at, prime in enumerate(primes)]
 
 
-def requests(*primes: str, **settings: str) -> Requests:
-    return Requests.of_samples(Abc(**settings), samples(*primes))
+def requests(*primes: str, **settings: str) -> RequestedAttributes:
+    return RequestedAttributes.from_samples(Abc(**settings), samples(*primes))
 
 
-@pytest.mark.parametrize(("asked", "fitting", "said"), [
+@pytest.mark.parametrize(("requested", "fitting", "said"), [
     (requests(""), [JIG, REEL, SLIP_JIG], ""),
     (requests("", meter="9/8"), [SLIP_JIG], "meter 9/8"),
     (requests("", dance="jig"), [JIG], "dance jig"),
@@ -36,13 +41,13 @@ def requests(*primes: str, **settings: str) -> Requests:
     (requests("M:9/8\n", ""), [JIG, REEL, SLIP_JIG], ""),
 ], ids=["nothing", "meter", "dance", "key", "both", "a prime", "a prime with notes", "a prime cut short",
         "a grid of primes", "a grid with an empty prime"])  # fmt: skip
-def test_real_records_fit_that_have_what_was_asked_for(asked, fitting, said):
-    assert [each for each in (JIG, REEL, SLIP_JIG) if asked.fit(each)] == fitting
-    assert str(asked) == said
+def test_real_records_fit_that_have_what_was_asked_for(requested, fitting, said):
+    assert [each for each in (JIG, REEL, SLIP_JIG) if requested.matches(each)] == fitting
+    assert str(requested) == said
 
 
 def test_a_broken_sequence_fits_no_request():
-    assert not requests("", meter="9/8").fit(Record("broken", "M:9/8\n"))
+    assert not requests("", meter="9/8").matches(Record("broken", "M:9/8\n"))
 
 
 def test_many_requests_are_counted_instead_of_listed():
@@ -50,7 +55,7 @@ def test_many_requests_are_counted_instead_of_listed():
 
 
 def test_a_domain_without_attributes_takes_all_records():
-    assert Requests.of_samples(Text(), samples("a jig")).fit(Record("reel", "a reel"))
+    assert RequestedAttributes.from_samples(Text(), samples("a jig")).matches(Record("reel", "a reel"))
 
 
 def test_too_few_held_out_records_are_joined_by_those_of_the_validation_split():
@@ -78,9 +83,9 @@ def test_where_nothing_is_asked_the_test_split_is_taken_as_it_is():
 
 
 def test_baselines_are_drawn_until_enough_of_them_fit():
-    batches = iter([[JIG, REEL]] * (MAX_DRAWS + 1))
-    asked = requests("", meter="6/8")
-    assert draw_fitting(asked, lambda: next(batches), lambda each: each, 3) == [JIG] * 3
-    assert draw_fitting(asked, lambda: [REEL], lambda each: each, 3) == []
+    batches = iter([[JIG, REEL]] * (MAX_BATCHES + 1))
+    requested = requests("", meter="6/8")
+    assert draw_matching(requested, lambda: next(batches), lambda each: each, 3) == [JIG] * 3
+    assert draw_matching(requested, lambda: [REEL], lambda each: each, 3) == []
     once = iter([[JIG, REEL]])
-    assert draw_fitting(requests(""), lambda: next(once), lambda each: each, 2) == [JIG, REEL]
+    assert draw_matching(requests(""), lambda: next(once), lambda each: each, 2) == [JIG, REEL]

@@ -11,7 +11,7 @@ from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import Corpus
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.text import Text
-from pipeline.evaluation.references import ReferenceMaker, order_cap, write_references
+from pipeline.evaluation.references import ReferenceMaker, limit_order, write_references
 from pipeline.records import Sample
 from pipeline.stages.ingest import ingest
 
@@ -69,17 +69,17 @@ def test_short_records_cap_what_is_compared(tmp_path):
     rng = random.Random(1)
     peaks = "".join(f">p{n}\n{''.join(rng.choices('ACGT', k=300))}\n" for n in range(200))
     maker = ReferenceMaker(corpus_of(peaks, tmp_path), Nucleotide(), samples_of(*[500] * 20), 500, 0)
-    assert maker.cap == 300
+    assert maker.max_symbols == 300
     assert {len(r.symbols) for group in maker.make().compared.values() for r in group} == {300}
 
 
 def test_the_chain_has_an_order_at_which_it_cannot_remember(genome, tmp_path):
     """60,000 bases on both strands have been seen 100 times in each context of 4 or 5 bases."""
-    assert order_cap(genome, Nucleotide()) in (4, 5)
+    assert limit_order(genome, Nucleotide()) in (4, 5)
     # Some 20,000 characters of a composition as rich as that of 13 equally frequent ones.
-    assert order_cap(corpus_of(some_text(400), tmp_path, Text()), Text()) <= 2
+    assert limit_order(corpus_of(some_text(400), tmp_path, Text()), Text()) <= 2
     one_letter = corpus_of(">a\n" + "A" * 5_000 + "\n", tmp_path / "b")
-    assert order_cap(one_letter, Nucleotide()) == 0
+    assert limit_order(one_letter, Nucleotide()) == 0
 
 
 def test_references_are_written_as_the_domain_writes(genome, tmp_path, monkeypatch):

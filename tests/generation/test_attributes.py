@@ -8,8 +8,8 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.tune_grammar import TuneGrammar
 from pipeline.errors import ConfigError
-from pipeline.generation.attributes import Training
-from pipeline.generation.constrained.grammar import build_grammar_guide
+from pipeline.generation.attributes import AttributeStatistics
+from pipeline.generation.constrained.grammar_constraint import build_grammar_constraint
 from pipeline.records import Record
 
 HEADERS = [
@@ -22,13 +22,13 @@ def tune(dance: str, meter: str, key: str) -> Record:
     return Record("a", f"R:{dance}\n" * bool(dance) + f"M:{meter}\nL:1/8\nK:{key}\nA|]")
 
 
-TRAINING = Training(Counter(frozenset(Abc().attributes(tune(*each)).items()) for each in HEADERS))
+TRAINING = AttributeStatistics(Counter(frozenset(Abc().attributes(tune(*each)).items()) for each in HEADERS))
 ALPHABET = Alphabet(sorted({*"".join(tune(*each).text for each in HEADERS), *"2:|]BCDEFGabcdefg/z"}))
 
 
 def headers(**requested: str) -> list[tuple[str, ...]]:
     """The header fields that may begin a tune: R: if there may be one, and M:."""
-    grammar = build_grammar_guide(Abc(**requested), ALPHABET, True, TRAINING.counts).grammar
+    grammar = build_grammar_constraint(Abc(**requested), ALPHABET, True, TRAINING.counts).grammar
     assert isinstance(grammar, TuneGrammar)
     return [tuple(sorted(stage)) for stage in grammar.components[0].automaton.header_lines[:2]]
 
@@ -60,4 +60,4 @@ def test_the_training_tunes_of_a_request_are_told_and_warned_of_where_few(caplog
         (few,) = TRAINING.summary(Abc(dance="jig", key="A dorian"))
     assert "0 of 95 training records are such (dance jig 61, key ADor 1): too few" in few
     assert few in caplog.text
-    assert TRAINING.summary(Abc()) == () and Training().summary(Abc(dance="jig")) == ()
+    assert TRAINING.summary(Abc()) == () and AttributeStatistics().summary(Abc(dance="jig")) == ()

@@ -10,23 +10,29 @@ from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError
 from pipeline.generation.beam_search import search
-from pipeline.generation.constrained.constraints import Language, build_constraints
-from pipeline.generation.constrained.masking import Repetition, build_logits_processors
-from pipeline.generation.engine import Request
+from pipeline.generation.constrained.constraint_processor import build_logits_processors
+from pipeline.generation.constrained.constraints import ConstraintAlphabet, build_constraints
+from pipeline.generation.constrained.repetition_penalty import RepetitionPenalty
+from pipeline.generation.request import Request
 from pipeline.models.recurrent import Recurrent
 
-DNA, WORDS = Language.of(Nucleotide(), Alphabet("ACGT")), Language(Alphabet("abc"))
+DNA, WORDS = (
+    ConstraintAlphabet.from_domain(Nucleotide(), Alphabet("ACGT")),
+    ConstraintAlphabet(Alphabet("abc")),
+)
 LENGTH = 6
 
 
-def model_of(language: Language) -> torch.nn.Module:
+def model_of(language: ConstraintAlphabet) -> torch.nn.Module:
     torch.manual_seed(3)
     return Recurrent("lstm", 8, 2).build(len(language.alphabet)).eval()
 
 
-def found(language: Language, *wishes: dict, width: int = 400, count: int = 8, prime: str = "", **changes):
-    controls = build_logits_processors(build_constraints(wishes), language, LENGTH, **changes)
-    request = Request(count, LENGTH, 0, prime, language.open_ended, controls=controls)
+def found(
+    language: ConstraintAlphabet, *wishes: dict, width: int = 400, count: int = 8, prime: str = "", **changes
+):
+    processor = build_logits_processors(build_constraints(wishes), language, LENGTH, **changes)
+    request = Request(count, LENGTH, 0, prime, language.open_ended, processor=processor)
     return list(search(model_of(language), language.alphabet, request, width, 1.0))
 
 
@@ -78,9 +84,9 @@ def test_sequences_end_where_they_must():
 def test_a_dead_end_and_what_only_re_weights_are_errors():
     with pytest.raises(ConfigError, match="cannot all be kept: nothing may follow in sample 0 at position 1"):
         found(DNA, {"kind": "symbols", "only": "A"}, {"kind": "motifs", "never": ["A"]})
-    with pytest.raises(ConfigError, match="cannot search under repeating"):
-        found(DNA, {"kind": "symbols", "only": "A"}, repetition=Repetition(1.5, 4))
+    with pytest.raises(ConfigError, match=r"cannot search under sample\.repetition_penalty"):
+        found(DNA, {"kind": "symbols", "only": "A"}, repetition=RepetitionPenalty(1.5, 4))
     weights = {"kind": "weights", "add": {"A": 1.0}}
     for settings in ({"repetition_penalty": 2.0}, {"constraints": [weights]}):
-        with pytest.raises(ConfigError, match="keeps what forbids, not weights or penalties"):
+        with pytest.raises(ConfigError, match="keeps constraints that forbid, not weights or penalties"):
             SampleSettings(beam=4, **settings)

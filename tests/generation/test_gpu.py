@@ -15,12 +15,14 @@ from pipeline.data.alphabet import Alphabet
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError
 from pipeline.generation.beam_search import search
-from pipeline.generation.constrained.constraints import Language, build_constraints
-from pipeline.generation.constrained.masking import Repetition, build_logits_processors
-from pipeline.generation.engine import GPU_BLOCK, Request, draw
+from pipeline.generation.constrained.constraint_processor import build_logits_processors
+from pipeline.generation.constrained.constraints import ConstraintAlphabet, build_constraints
+from pipeline.generation.constrained.repetition_penalty import RepetitionPenalty
+from pipeline.generation.engine import GPU_BLOCK, draw
 from pipeline.generation.infilling import fill
-from pipeline.generation.requests import resolve_accelerator
-from pipeline.generation.surprisal import surprisals
+from pipeline.generation.request import Request
+from pipeline.generation.sampling_run import resolve_accelerator
+from pipeline.generation.surprisal import compute_surprisals
 from pipeline.models.min_gru import MinGru
 from pipeline.models.mixture import Mixture
 from pipeline.models.recurrent import Recurrent
@@ -36,16 +38,16 @@ FAMILIES = {
     "mixture": Mixture(hidden_size=16, num_layers=1, copy_after=4, repeat_after=4, orders=[1, 2, 4]),
 }  # fmt: skip
 REQUEST = Request(300, 50, 7, "GAT", open_ended=True)
-LANGUAGE = Language.of(Nucleotide(), DNA)
-CONTROLS = build_logits_processors(
-    build_constraints([{"kind": "motifs", "never": ["AC"]}]), LANGUAGE, 50, Repetition(1.2, 4)
+LANGUAGE = ConstraintAlphabet.from_domain(Nucleotide(), DNA)
+PROCESSOR = build_logits_processors(
+    build_constraints([{"kind": "motifs", "never": ["AC"]}]), LANGUAGE, 50, RepetitionPenalty(1.2, 4)
 )
 REQUESTS = {
     "plain": REQUEST,
     "truncated": dataclasses.replace(REQUEST, temperature=0.8, top_k=3, top_p=0.9, min_p=0.05),
     "typical_p": dataclasses.replace(REQUEST, typical_p=0.9),
     "ending, primes": Request(300, 50, 3, primes=("", "ACGT", "TT")),
-    "steered": dataclasses.replace(REQUEST, controls=CONTROLS),
+    "steered": dataclasses.replace(REQUEST, processor=PROCESSOR),
 }
 
 
@@ -111,7 +113,7 @@ def test_searches_and_scores_are_those_of_the_cpu(pair):
     here, there = (list(fill(model, DNA, request, settings, "TTACA", with_end=False)) for model in pair)
     assert [each.ranked_by for each in there] == pytest.approx([each.ranked_by for each in here], abs=0.05)
     texts = [np.random.default_rng(n).integers(3, 7, 50 + n) for n in range(9)]
-    for one, other in zip(*(surprisals(model, texts, True) for model in pair), strict=True):
+    for one, other in zip(*(compute_surprisals(model, texts, True) for model in pair), strict=True):
         assert np.allclose(one, other, atol=1e-3)
 
 

@@ -11,11 +11,11 @@ from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.music.abc.music_tokens import find_bar_ends
 from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.errors import ConfigError
-from pipeline.generation.constrained.constraints import Language, build_constraints
-from pipeline.generation.constrained.masking import broken
-from pipeline.generation.engine import Request
+from pipeline.generation.constrained.constraint_processor import find_violation
+from pipeline.generation.constrained.constraints import ConstraintAlphabet, build_constraints
 from pipeline.generation.infilling import Gap, fill
-from pipeline.generation.requests import Drawing
+from pipeline.generation.request import Request
+from pipeline.generation.sampling_run import SamplingRun
 from pipeline.models.checkpoint import load
 from pipeline.models.recurrent import Recurrent
 from pipeline.records import Record
@@ -34,7 +34,7 @@ def filled(folk, left: str, right: str, constraints: tuple[dict, ...] = (), **ga
         count=4, temperature=0.8, fill=FillSettings(right=right, **gap), constraints=[*constraints]
     )
     domain = Abc()
-    return list(Drawing(folk, domain, settings, 0, (domain.parse_prime(left),)).samples())
+    return list(SamplingRun(folk, domain, settings, 0, (domain.parse_prime(left),)).samples())
 
 
 @pytest.mark.parametrize(("gap", "bars"), [({}, 1), ({"bars": 2}, 2)])
@@ -69,11 +69,11 @@ def test_a_right_side_that_nothing_fits_is_an_error_with_the_reasons(folk):
 
 def test_constraints_hold_across_both_borders_of_a_gap():
     dna = Alphabet("ACGT")
-    language = Language.of(Nucleotide(), dna)
+    language = ConstraintAlphabet.from_domain(Nucleotide(), dna)
     wishes = build_constraints([{"kind": "motifs", "never": ["GAATTC"]}, {"kind": "end", "one_of": ["TCC"]}])
     gap = Gap(
         Nucleotide(), FillSettings("TCC", shortest=1, longest=1, candidates=60), "TCC",
-        problem=lambda symbols, begun: broken(wishes, language, dna.encode(symbols), begun),
+        find_violation=lambda symbols, begun: find_violation(wishes, language, dna.encode(symbols), begun),
     )  # fmt: skip
     request = Request(4, 5, 1, "GAAT", open_ended=True)
     model = Recurrent("lstm", 8, 1).build(len(dna)).eval()

@@ -10,21 +10,24 @@ from torch import nn
 
 from pipeline.data.alphabet import Alphabet
 from pipeline.generation.compiled import export
-from pipeline.generation.compiled.gemm_f32 import ROWS
-from pipeline.generation.compiled.gemm_int8 import HERE, scratch
-from pipeline.generation.compiled.packed_matrix import add_product, pack, padded
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.compiled.gemm_f32 import BLOCK_ROWS
+from pipeline.generation.compiled.gemm_int8 import HAS_VNNI, new_quantized_rows
+from pipeline.generation.compiled.packed_weights import gemm, pack, padded
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models.model import Model
 from pipeline.models.recurrent import Recurrent
 
 ALPHABET = Alphabet("ACGT")
 REQUEST = Request(count=150, length=40, seed=7, prime="GAT", open_ended=True, int8=True)
-needs_dots = pytest.mark.skipif(not HERE, reason="this CPU has no products of bytes (AVX-512 VNNI, AVX-VNNI)")
+needs_vnni = pytest.mark.skipif(
+    not HAS_VNNI, reason="this CPU has no products of bytes (AVX-512 VNNI, AVX-VNNI)"
+)
 
 
 @njit
-def multiplied(rows, column, count, panels, which, space, out):
-    add_product(rows, column, count, panels, which, space, out)
+def multiplied(rows, column, count, packed, which, space, out):
+    gemm(rows, column, count, packed, which, space, out)
 
 
 def rounded(numbers: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -33,17 +36,17 @@ def rounded(numbers: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(numbers * (1 / scales)), scales
 
 
-@pytest.mark.parametrize("dots", [pytest.param(True, marks=needs_dots), False])
+@pytest.mark.parametrize("vnni", [pytest.param(True, marks=needs_vnni), False])
 @pytest.mark.parametrize(
     ("count", "inputs", "outputs"), [(1, 512, 700), (1, 7, 3), (5, 50, 40), (30, 99, 70)]
 )
-def test_sums_are_exact(dots, count, inputs, outputs):
+def test_sums_are_exact(vnni, count, inputs, outputs):
     rng = np.random.default_rng(0)
     matrices = rng.normal(size=(2, inputs, outputs)).astype(np.float32)
-    rows = np.zeros((1 if count == 1 else -(-count // ROWS) * ROWS, 3 + inputs), np.float32)
+    rows = np.zeros((1 if count == 1 else -(-count // BLOCK_ROWS) * BLOCK_ROWS, 3 + inputs), np.float32)
     rows[:count] = rng.normal(size=(count, 3 + inputs))
     out = np.ones((len(rows), padded(outputs)), np.float32)
-    multiplied(rows, 3, count, pack(matrices, True, dots), 1, scratch(len(rows), inputs), out)
+    multiplied(rows, 3, count, pack(matrices, True, vnni), 1, new_quantized_rows(len(rows), inputs), out)
     whole, scales = rounded(rows[:count, 3:], 1)
     weights = np.rint(matrices[1] / (np.abs(matrices[1]).max(0) / np.float32(127)))
     exact = (whole.astype(np.int64) @ weights.astype(np.int64)).astype(np.float32)
@@ -52,10 +55,10 @@ def test_sums_are_exact(dots, count, inputs, outputs):
 
 
 def test_a_row_of_zeros_adds_nothing_and_one_that_is_not_finite_gives_no_numbers():
-    panels = pack(np.ones((1, 20, 4), np.float32), True)
+    packed = pack(np.ones((1, 20, 4), np.float32), True)
     for value in (0.0, 1e-40, np.nan, np.inf):
         rows, out = np.full((1, 20), value, np.float32), np.full((1, padded(4)), 2.0, np.float32)
-        multiplied(rows, 0, 1, panels, 0, scratch(1, 20), out)
+        multiplied(rows, 0, 1, packed, 0, new_quantized_rows(1, 20), out)
         assert (out[0, :4] == 2.0).all() if abs(value) < 1 else not np.isfinite(out[0, :4]).any()
 
 
@@ -102,9 +105,9 @@ def built(settings) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("dots", [pytest.param(True, marks=needs_dots), False])
-def test_samples_are_those_of_a_plain_reference(monkeypatch, dots):
-    monkeypatch.setattr(export, "pack", functools.partial(pack, dots=dots))
+@pytest.mark.parametrize("vnni", [pytest.param(True, marks=needs_vnni), False])
+def test_samples_are_those_of_a_plain_reference(monkeypatch, vnni):
+    monkeypatch.setattr(export, "pack", functools.partial(pack, vnni=vnni))
     model = built(Recurrent("lstm", 40, 2))
     fast, slow = list(draw(model, ALPHABET, REQUEST)), list(draw(PlainInt8(model), ALPHABET, REQUEST))
     assert [each.symbols for each in fast] == [each.symbols for each in slow]
@@ -115,9 +118,9 @@ def test_samples_are_those_of_a_plain_reference(monkeypatch, dots):
     assert len({each.symbols for each in fast}) > 100
 
 
-@needs_dots
+@needs_vnni
 def test_the_same_bytes_by_any_instructions(monkeypatch):
     model = built(Recurrent("lstm", 40, 2))
     fast = list(draw(model, ALPHABET, REQUEST))
-    monkeypatch.setattr(export, "pack", functools.partial(pack, dots=False))
+    monkeypatch.setattr(export, "pack", functools.partial(pack, vnni=False))
     assert list(draw(model, ALPHABET, REQUEST)) == fast

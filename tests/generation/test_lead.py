@@ -12,7 +12,8 @@ from pipeline.data.alphabet import BOS, Alphabet
 from pipeline.errors import ConfigError
 from pipeline.generation import engine
 from pipeline.generation.beam_search import search
-from pipeline.generation.engine import LEAD_SEED, Request, draw, draw_leads
+from pipeline.generation.engine import LEAD_SEED, draw, draw_leads
+from pipeline.generation.request import Request
 from pipeline.models.min_gru import MinGru
 from pipeline.models.model import Model
 from pipeline.models.recurrent import Recurrent

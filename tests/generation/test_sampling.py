@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from pipeline.data.alphabet import BOS, EOS, UNKNOWN, Alphabet
 from pipeline.errors import DataError
-from pipeline.generation.decoding import Decoder
-from pipeline.generation.engine import BLOCK, Request, draw, uniforms
+from pipeline.generation.block_sampler import uniforms
+from pipeline.generation.engine import BLOCK, draw
+from pipeline.generation.request import Request
+from pipeline.generation.token_choice import SamplingParams
 from pipeline.models.recurrent import CELLS, Recurrent
 from pipeline.records import Sample
 
@@ -20,47 +22,51 @@ ALPHABET = Alphabet("ACGT")
 # --- decoders ---------------------------------------------------------------------------------------------
 
 
-def drawn_shares(decoder: Decoder, logits: torch.Tensor, count: int = 20_000) -> np.ndarray:
+def drawn_shares(params: SamplingParams, logits: torch.Tensor, count: int = 20_000) -> np.ndarray:
     numbers = torch.from_numpy((np.arange(count) + 0.5) / count)
-    codes = decoder.choose(logits.expand(count, -1), numbers)
+    codes = params.choose(logits.expand(count, -1), numbers)
     return np.bincount(codes.numpy(), minlength=logits.shape[-1]) / count
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_codes_are_drawn_with_their_probabilities(temperature):
     expected = (LOGITS / temperature).softmax(-1)[0].numpy()
-    assert drawn_shares(Decoder(temperature), LOGITS) == pytest.approx(expected, abs=1e-3)
+    assert drawn_shares(SamplingParams(temperature), LOGITS) == pytest.approx(expected, abs=1e-3)
 
 
 def test_temperature_zero_takes_the_likeliest():
-    assert drawn_shares(Decoder(0.0), LOGITS)[3] == 1.0
-    assert drawn_shares(Decoder(0.0, forbidden=(3,)), LOGITS)[2] == 1.0
+    assert drawn_shares(SamplingParams(0.0), LOGITS)[3] == 1.0
+    assert drawn_shares(SamplingParams(0.0, forbidden=(3,)), LOGITS)[2] == 1.0
 
 
 @pytest.mark.parametrize("temperature", [1e-300, 1e-5])
 def test_a_tiny_temperature_overflows_nothing(temperature):
-    assert drawn_shares(Decoder(temperature), LOGITS)[3] == 1.0
+    assert drawn_shares(SamplingParams(temperature), LOGITS)[3] == 1.0
 
 
 def test_top_k_keeps_the_k_likeliest():
-    shares = drawn_shares(Decoder(top_k=2), LOGITS)
+    shares = drawn_shares(SamplingParams(top_k=2), LOGITS)
     assert set(np.flatnonzero(shares)) == {2, 3}
     assert shares[3] / shares[2] == pytest.approx(math.e, rel=0.01)
-    assert drawn_shares(Decoder(top_k=99), LOGITS) == pytest.approx(drawn_shares(Decoder(), LOGITS))
+    assert drawn_shares(SamplingParams(top_k=99), LOGITS) == pytest.approx(
+        drawn_shares(SamplingParams(), LOGITS)
+    )
 
 
 def test_top_p_keeps_the_fewest_that_hold_p():
     probabilities = LOGITS.softmax(-1)[0]  # about 0.64 for code 3, 0.24 for code 2, 0.09 for code 1
-    assert set(np.flatnonzero(drawn_shares(Decoder(top_p=0.5), LOGITS))) == {3}
-    assert set(np.flatnonzero(drawn_shares(Decoder(top_p=float(probabilities[3]) + 0.01), LOGITS))) == {2, 3}
-    assert set(np.flatnonzero(drawn_shares(Decoder(top_p=1e-9), LOGITS))) == {3}
+    assert set(np.flatnonzero(drawn_shares(SamplingParams(top_p=0.5), LOGITS))) == {3}
+    assert set(
+        np.flatnonzero(drawn_shares(SamplingParams(top_p=float(probabilities[3]) + 0.01), LOGITS))
+    ) == {2, 3}
+    assert set(np.flatnonzero(drawn_shares(SamplingParams(top_p=1e-9), LOGITS))) == {3}
 
 
 def test_min_p_keeps_what_is_not_far_below_the_likeliest():
     probabilities = LOGITS.softmax(-1)[0]
     share = float(probabilities[2] / probabilities[3])
-    assert set(np.flatnonzero(drawn_shares(Decoder(min_p=share - 0.01), LOGITS))) == {2, 3}
-    assert set(np.flatnonzero(drawn_shares(Decoder(min_p=share + 0.01), LOGITS))) == {3}
+    assert set(np.flatnonzero(drawn_shares(SamplingParams(min_p=share - 0.01), LOGITS))) == {2, 3}
+    assert set(np.flatnonzero(drawn_shares(SamplingParams(min_p=share + 0.01), LOGITS))) == {3}
 
 
 def test_typical_keeps_what_is_as_surprising_as_expected():
@@ -68,9 +74,9 @@ def test_typical_keeps_what_is_as_surprising_as_expected():
     logits = torch.tensor([[0.7, 0.1, 0.1, 0.1]], dtype=torch.float64).log()
     entropy = 0.7 * math.log2(1 / 0.7) + 0.3 * math.log2(10)
     assert abs(math.log2(10) - entropy) > abs(math.log2(1 / 0.7) - entropy)
-    assert set(np.flatnonzero(drawn_shares(Decoder(typical_p=0.5), logits))) == {0}
+    assert set(np.flatnonzero(drawn_shares(SamplingParams(typical_p=0.5), logits))) == {0}
     logits = torch.tensor([[0.4, 0.15, 0.15, 0.15, 0.15]], dtype=torch.float64).log()
-    assert set(np.flatnonzero(drawn_shares(Decoder(typical_p=0.5), logits))) == {1, 2, 3, 4}
+    assert set(np.flatnonzero(drawn_shares(SamplingParams(typical_p=0.5), logits))) == {1, 2, 3, 4}
 
 
 logit_rows = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
@@ -86,21 +92,21 @@ logit_rows = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
     st.floats(0, 1, exclude_max=True),
 )
 def test_a_forbidden_code_is_never_chosen(row, temperature, top_k, top_p, min_p, typical_p, number):
-    decoder = Decoder(temperature, top_k, top_p, (0, 3), min_p, typical_p)
+    params = SamplingParams(temperature, top_k, top_p, (0, 3), min_p, typical_p)
     logits = torch.tensor([row], dtype=torch.float64)
-    assert decoder.probabilities(logits).sum().item() == pytest.approx(1.0)
-    assert decoder.choose(logits, torch.tensor([number], dtype=torch.float64)).item() in (1, 2)
+    assert params.probabilities(logits).sum().item() == pytest.approx(1.0)
+    assert params.choose(logits, torch.tensor([number], dtype=torch.float64)).item() in (1, 2)
 
 
 @pytest.mark.parametrize("number", [0.0, np.nextafter(1.0, 0.0)])
 def test_the_ends_of_the_unit_interval_are_codes_too(number):
     logits = torch.tensor([[-torch.inf, 0.0, 0.0, -torch.inf]], dtype=torch.float64)
-    assert Decoder().choose(logits, torch.tensor([number])).item() in (1, 2)
+    assert SamplingParams().choose(logits, torch.tensor([number])).item() in (1, 2)
 
 
 def test_the_given_logits_stay_as_they_are():
     before = LOGITS.clone()
-    Decoder(0.5, 2, 0.9, (0,)).probabilities(LOGITS)
+    SamplingParams(0.5, 2, 0.9, (0,)).probabilities(LOGITS)
     assert torch.equal(LOGITS, before)
 
 

@@ -12,9 +12,9 @@ from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.domains.genome.domain import Nucleotide
 from pipeline.errors import ConfigError
 from pipeline.generation.beam_search import search
-from pipeline.generation.engine import Request
 from pipeline.generation.infilling import Gap, fill
-from pipeline.generation.surprisal import surprisals
+from pipeline.generation.request import Request
+from pipeline.generation.surprisal import compute_surprisals
 from pipeline.models.min_gru import MinGru
 from pipeline.models.mixture import Mixture
 from pipeline.models.recurrent import Recurrent
@@ -104,7 +104,7 @@ def test_surprisals_are_those_of_each_sequence_alone(family, with_end):
     model = model_of(family)
     rng = np.random.default_rng(2)
     sequences = [rng.integers(3, 7, size) for size in (700, 1, 30, 0, *[5] * 66)]
-    for codes, nats in zip(sequences, surprisals(model, sequences, with_end), strict=True):
+    for codes, nats in zip(sequences, compute_surprisals(model, sequences, with_end), strict=True):
         whole = [*codes.tolist(), *([EOS] if with_end else [])]
         assert len(nats) == len(whole)
         if whole:

@@ -14,7 +14,7 @@ from pipeline.config.schema import TrainSettings
 from pipeline.data.batching import ContiguousStreams
 from pipeline.data.corpus import Corpus
 from pipeline.generation.compiled.export import export_model
-from pipeline.generation.compiled.sampler import Stepping
+from pipeline.generation.compiled.sampler import DecodeStep
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.model import Model, TrainingEvidence
 from pipeline.models.state import detach
@@ -201,7 +201,7 @@ def test_exported_weights_step_as_the_model_does(make_corpus, family, tmp_path):
     if exported is None:
         return
     inputs, state, steps = symbols(BATCH, TIME), None, []
-    stepping = Stepping(exported, TIME)
+    stepping = DecodeStep(exported, TIME)
     for step in inputs.split(1, 1):
         logits, state = stepping(step, state)
         steps.append(torch.as_tensor(logits))

@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 from pipeline.data.alphabet import BOS, Alphabet
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.errors import ConfigError, DataError
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models import lookback
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.lookback import MAX_LENGTH, MAX_SYMBOL_LENGTH, Lookback

@@ -10,8 +10,9 @@ from pipeline.data.corpus import Corpus
 from pipeline.domains.text import Text
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.bits import evaluate
-from pipeline.evaluation.markov_baseline import choose_for
-from pipeline.generation.engine import Request, draw
+from pipeline.evaluation.markov_baseline import choose_markov_model
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models.checkpoint import load, save, write_small
 from pipeline.models.markov import MarkovChain
 from pipeline.models.ngram.markov import Markov
@@ -79,7 +80,7 @@ def test_its_checkpoint_is_as_small_as_the_text_and_opens_again(text_run, tmp_pa
     corpus, path = Corpus.open(text_run / "ingest"), text_run / "train" / "best.ckpt"
     assert path.stat().st_size < 2 * corpus.subset_size("train") + 10_000
     bits = evaluate(load(path).model, corpus, "test").bits
-    chosen = choose_for(corpus, Text()).best
+    chosen = choose_markov_model(corpus, Text()).best
     assert len(load(path).model.escape_weights) == chosen.order + 1
     write_small(path, tmp_path / "small.ckpt")
     assert evaluate(load(tmp_path / "small.ckpt").model, corpus, "test").bits == pytest.approx(bits, abs=1e-3)

@@ -17,8 +17,9 @@ from pipeline.domains.genome.domain import Nucleotide
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.errors import ConfigError, DataError
 from pipeline.evaluation.bits import evaluate
-from pipeline.generation.engine import Request, draw
-from pipeline.generation.surprisal import surprisals
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
+from pipeline.generation.surprisal import compute_surprisals
 from pipeline.models.checkpoint import KEY, describe, load
 from pipeline.models.context_mixing.training_index import TrainingIndex
 from pipeline.models.mixture import Mixture
@@ -127,7 +128,7 @@ def test_the_compiled_step_gives_the_probabilities_of_the_model(alphabet):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)  # biases, too
-    fast, slow = (list(surprisals(each, codes, with_end=True)) for each in (model, Plain(model)))
+    fast, slow = (list(compute_surprisals(each, codes, with_end=True)) for each in (model, Plain(model)))
     np.testing.assert_allclose(fast, slow, atol=2e-5)
 
 

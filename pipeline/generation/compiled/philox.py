@@ -21,7 +21,7 @@ BLOCK = 4
 
 @njit(**BARE)
 def fill(seed: np.uint64, index: np.uint64, block: int, numbers: np.ndarray) -> None:
-    """The numbers ``(BLOCK,)`` in [0, 1) from place ``BLOCK * block`` on, of a seed and an index."""
+    """The numbers ``(BLOCK,)`` in [0, 1) from number ``BLOCK * block`` on, of a seed and an index."""
     first, second = np.uint64(block + 1), np.uint64(0)
     third, fourth = np.uint64(0), np.uint64(0)
     key, other = seed, index

@@ -1,4 +1,4 @@
-"""A code chosen from logits, compiled: what `decoders.Decoder` does for models that torch steps."""
+"""Token choice as compiled code: one code from logits, as `generation/token_choice.py` chooses it."""
 
 import math
 from typing import NamedTuple
@@ -6,15 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from pipeline.generation.constrained.grammar_constraint import GrammarConstraint
+from pipeline.generation.token_choice import SamplingParams
 from pipeline.runtime.numba_options import BARE, INNER
 
 Array = np.ndarray
-CLOSE = 600.0
-"""Nats by which a weight may lie below the largest without being lost."""
+MAX_NATS_BELOW = 600.0
+"""A weight further below the largest would underflow."""
 
 
-class Rule(NamedTuple):
-    """How a symbol is chosen from logits, as `decoders.Decoder` says it."""
+class CompiledSamplingParams(NamedTuple):
+    """`SamplingParams`, and how constrained decoding resamples, as plain numbers."""
 
     temperature: float
     top_k: int
@@ -22,19 +24,34 @@ class Rule(NamedTuple):
     min_p: float
     allowed: Array
     """Which codes may be chosen, ``(vocab_size,)`` bool."""
-    tries: int = 0
-    """How often a sample may be resampled."""
-    freely: bool = False
-    """Whether the grammar chooses with only the last time, and where it has been left."""
-    lost: float = 0.0
-    """It is where the symbols allowed are less likely than this."""
+    max_resamples: int = 0
+    rejection_sampling: bool = False
+    """Draw without the grammar first; see `GrammarConstraint`."""
+    min_allowed_mass: float = 0.0
+
+
+def compile_sampling_params(
+    params: SamplingParams, vocab_size: int, max_resamples: int = 0, grammar: GrammarConstraint | None = None
+) -> CompiledSamplingParams:
+    """The same parameters for compiled code, which has no typical sampling."""
+    allowed = np.ones(vocab_size, bool)
+    allowed[list(params.forbidden)] = False
+    return CompiledSamplingParams(
+        float(params.temperature), vocab_size if params.top_k is None else min(params.top_k, vocab_size),
+        1.0 if params.top_p is None else float(params.top_p), float(params.min_p or 0.0), allowed,
+        max_resamples, grammar is not None and grammar.rejection_sampling,
+        0.0 if grammar is None else grammar.min_allowed_mass,
+    )  # fmt: skip
 
 
 @njit(**BARE)
 def choose(
-    logits: Array, rule: Rule, allowed: Array, number: float, weights: Array
+    logits: Array, params: CompiledSamplingParams, allowed: Array, number: float, weights: Array
 ) -> tuple[int, float]:  # fmt: skip
-    """One of the `allowed` codes, and its log-probability under the model; `weights` is scratch space."""
+    """One of the `allowed` codes, by a uniform number in [0, 1), and its log-probability under the model.
+
+    `weights` ``(vocab_size,)`` is scratch space.
+    """
     size = len(logits)
     top, best = -np.inf, -1
     for code in range(size):
@@ -45,42 +62,43 @@ def choose(
     for code in range(size):
         weights[code] = math.exp(logits[code] - top)
         total += weights[code]
-    if rule.temperature > 0:
-        again = rule.temperature != 1.0 or top - limit > CLOSE
-        best = _place(weights, number * _leave(logits, limit, again, rule, allowed, weights))
+    if params.temperature > 0:
+        reweight = params.temperature != 1.0 or top - limit > MAX_NATS_BELOW
+        best = _find_code(weights, number * _filter(logits, limit, reweight, params, allowed, weights))
     return best, logits[best] - top - math.log(total)
 
 
 @njit(**INNER)
-def _leave(
-    logits: Array, limit: float, again: bool, rule: Rule, allowed: Array, weights: Array
+def _filter(
+    logits: Array, limit: float, reweight: bool, params: CompiledSamplingParams, allowed: Array,
+    weights: Array,
 ) -> float:  # fmt: skip
-    """Set to zero the weights of what is not drawn; the sum of the others."""
+    """Set the weights of codes that are not drawn to zero, and return the sum of the other weights."""
     size, kept = len(logits), 0.0
     for code in range(size):
         if not allowed[code]:
             weights[code] = 0.0
-        elif again:
-            weights[code] = math.exp((logits[code] - limit) / rule.temperature)
+        elif reweight:
+            weights[code] = math.exp((logits[code] - limit) / params.temperature)
         kept += weights[code]
-    if rule.top_k < size:
-        kept = _keep(weights, rule.top_k, np.inf)
-    if rule.top_p < 1.0:
-        kept = _keep(weights, size, rule.top_p * kept)
-    if rule.min_p > 0.0:
+    if params.top_k < size:
+        kept = _keep_largest(weights, params.top_k, np.inf)
+    if params.top_p < 1.0:
+        kept = _keep_largest(weights, size, params.top_p * kept)
+    if params.min_p > 0.0:
         largest, kept = 0.0, 0.0
         for code in range(size):
             largest = max(largest, weights[code])
-        least = rule.min_p * largest
+        threshold = params.min_p * largest
         for code in range(size):
-            weights[code] = weights[code] if weights[code] >= least else 0.0
+            weights[code] = weights[code] if weights[code] >= threshold else 0.0
             kept += weights[code]
     return kept
 
 
 @njit(**INNER)
-def _keep(weights: Array, most: int, enough: float) -> float:
-    """Leave only the largest weights, at most so many, and none after their sum is enough: that sum.
+def _keep_largest(weights: Array, most: int, enough: float) -> float:
+    """Keep the largest weights, at most `most`, until their sum is `enough`; return the sum.
 
     Of equal weights the first is the largest.
     """
@@ -102,8 +120,9 @@ def _keep(weights: Array, most: int, enough: float) -> float:
 
 
 @njit(**INNER)
-def _place(weights: Array, number: float) -> int:
-    """The first code with which the sum of weights exceeds a number; of rounding's making, the last."""
+def _find_code(weights: Array, number: float) -> int:
+    """The first code at which the cumulative weight exceeds a number; the last code where rounding hides
+    it."""
     total, last = 0.0, 0
     for code in range(len(weights)):
         if weights[code] > 0.0:
@@ -115,8 +134,8 @@ def _place(weights: Array, number: float) -> int:
 
 
 @njit(**INNER)
-def share_of(weights: Array, allowed: Array) -> float:
-    """Of all that `choose` has weighed, the part that is allowed."""
+def allowed_mass(weights: Array, allowed: Array) -> float:
+    """The share of the allowed codes in the weights that `choose` has left."""
     total, good = 0.0, 0.0
     for code in range(len(weights)):
         total += weights[code]

@@ -1,15 +1,18 @@
-"""Rules on sequences as one finite automaton, and where in it a sequence can still be finished.
+"""Constraints as finite automata, and the states from which a sequence can still be finished.
 
-Each rule reads letter by letter and keeps a small state; the product of all of them is explored once. Going
-backwards from the end gives, for every number of letters left, the states from which a sequence of just
-that many letters can be finished: a letter is allowed where it leads to one of these, so that no sequence
-runs into a dead end. Sources: Aho and Corasick, "Efficient string matching" (1975); motifs with classes of
-letters have a bit for each place: Baeza-Yates and Gonnet, "A new approach to text searching" (1992).
+Each component automaton reads letter by letter and keeps a small state; the product of all components is
+explored once. Backward from the end, `ViableStates` finds for every number of remaining letters the states
+from which a sequence of just that many letters can be finished. A letter is allowed where it leads to such a
+state, so that no sequence reaches a dead end.
+
+Sources: Aho and Corasick, "Efficient string matching" (1975). Motifs with classes of letters have a bit for
+each position: Baeza-Yates and Gonnet, "A new approach to text searching" (1992).
 """
 
 import abc
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,30 +22,34 @@ MAX_MOVES = 2**21
 """States times letters of an automaton, at most."""
 
 Motif = tuple[frozenset[int], ...]
-"""The letters that may stand at each of its places."""
+"""The letters that may stand at each position."""
 
 
-class Rule(abc.ABC):
-    """Reads a sequence from `start`, letter by letter; letters are numbers from 0."""
+class ComponentAutomaton(abc.ABC):
+    """Reads a sequence letter by letter; a letter is the index of a symbol in the alphabet, from 0.
+
+    A state is any hashable value that the automaton itself makes.
+    """
 
     start: Hashable = None
+    """The state before the first letter."""
 
     @abc.abstractmethod
-    def step(self, state: Hashable, letter: int) -> Hashable:
+    def step(self, state: Any, letter: int) -> Hashable:
         """The state after one more letter."""
 
-    def forbids(self, state: Hashable, letter: int) -> bool:
+    def forbids(self, state: Any, letter: int) -> bool:
         """Whether this letter may not be drawn here."""
         return False
 
-    def accepts(self, state: Hashable) -> bool:
+    def accepts(self, state: Any) -> bool:
         """Whether a sequence may end here."""
         return True
 
 
 @dataclass(frozen=True)
-class Only(Rule):
-    """Some of the letters, no others."""
+class AllowedSymbols(ComponentAutomaton):
+    """Allows some letters and no others."""
 
     letters: frozenset[int]
 
@@ -53,32 +60,32 @@ class Only(Rule):
         return letter not in self.letters
 
 
-class Matcher:
-    """Finds motifs: a state has a bit for each place of a motif that has been reached."""
+class MotifMatcher:
+    """Finds motifs: a state has a bit for each motif position that has been reached."""
 
     def __init__(self, motifs: Sequence[Motif], letters: int) -> None:
-        self.first, self.last, self.fits = 0, 0, [0] * letters
-        place = 0
+        self.first, self.last, self.masks = 0, 0, [0] * letters
+        position = 0
         for motif in motifs:
-            self.first |= 1 << place
+            self.first |= 1 << position
             for allowed in motif:
                 for letter in allowed:
-                    self.fits[letter] |= 1 << place
-                place += 1
-            self.last |= 1 << (place - 1)
+                    self.masks[letter] |= 1 << position
+                position += 1
+            self.last |= 1 << (position - 1)
 
     def step(self, state: int, letter: int) -> int:
-        """The places reached after one more letter; a motif may begin anywhere."""
-        return ((state << 1) & ~self.first | self.first) & self.fits[letter]
+        """The positions reached after one more letter; a motif may begin anywhere."""
+        return ((state << 1) & ~self.first | self.first) & self.masks[letter]
 
 
-class Never(Rule):
-    """None of the motifs, anywhere."""
+class ForbiddenMotifs(ComponentAutomaton):
+    """Forbids the motifs anywhere."""
 
     start = 0
 
     def __init__(self, motifs: Sequence[Motif], letters: int) -> None:
-        self.matcher = Matcher(motifs, letters)
+        self.matcher = MotifMatcher(motifs, letters)
 
     def step(self, state: int, letter: int) -> int:
         return self.matcher.step(state, letter)
@@ -87,13 +94,13 @@ class Never(Rule):
         return bool(self.matcher.step(state, letter) & self.matcher.last)
 
 
-class Ending(Rule):
-    """One of the motifs, at the end."""
+class RequiredEnding(ComponentAutomaton):
+    """Requires one of the motifs at the end."""
 
     start = 0
 
     def __init__(self, motifs: Sequence[Motif], letters: int) -> None:
-        self.matcher = Matcher(motifs, letters)
+        self.matcher = MotifMatcher(motifs, letters)
 
     def step(self, state: int, letter: int) -> int:
         return self.matcher.step(state, letter)
@@ -103,11 +110,11 @@ class Ending(Rule):
 
 
 @dataclass(frozen=True)
-class NeverInFrame(Rule):
-    """None of the words at places that are `frame` and then each `len(word)` letters further.
+class ForbiddenInFrame(ComponentAutomaton):
+    """Forbids words of `size` letters at position `frame` and at every `size` letters after it.
 
-    One of the words in `last` may stand in the frame at the sequence's end, and nothing after it. Where
-    `must_end`, each sequence ends so.
+    One of the words in `last` may stand in the frame at the end of the sequence, and nothing after it. With
+    `must_end`, every sequence ends so.
     """
 
     words: frozenset[tuple[int, ...]]
@@ -120,33 +127,37 @@ class NeverInFrame(Rule):
     def start(self) -> Hashable:
         return self.frame, (), False
 
-    def step(self, state: Hashable, letter: int) -> Hashable:
+    def step(self, state: tuple[int, tuple[int, ...], bool], letter: int) -> Hashable:
         wait, read, _ = state
         if wait:
             return wait - 1, (), False
         word = (*read, letter)
         return (0, (), word in self.last) if len(word) == self.size else (0, word, False)
 
-    def forbids(self, state: Hashable, letter: int) -> bool:
+    def forbids(self, state: tuple[int, tuple[int, ...], bool], letter: int) -> bool:
         wait, read, closed = state
         word = (*read, letter)
         return closed or (not wait and word in self.words and word not in self.last)
 
-    def accepts(self, state: Hashable) -> bool:
+    def accepts(self, state: tuple[int, tuple[int, ...], bool]) -> bool:
         return state[2] or not self.must_end
 
 
-class Automaton:
-    """The product of some rules over an alphabet: `moves` and `forbidden` ``(states, letters)``, `accepting`
-    ``(states,)``; state 0 is the start. Raises ConfigError where it grows too large."""
+class ProductAutomaton:
+    """The product of component automata over an alphabet; state 0 is the start.
 
-    def __init__(self, rules: Sequence[Rule], letters: int) -> None:
-        numbers: dict[tuple[Hashable, ...], int] = {tuple(rule.start for rule in rules): 0}
+    `moves` and `forbidden` are ``(states, letters)``, `accepting` is ``(states,)``. Raises ConfigError where
+    the product has more than `MAX_MOVES` moves.
+    """
+
+    def __init__(self, components: Sequence[ComponentAutomaton], letters: int) -> None:
+        start = tuple(component.start for component in components)
+        numbers: dict[tuple[Hashable, ...], int] = {start: 0}
         states, moves, forbidden = list(numbers), [], []
         for state in states:
-            parts = list(zip(rules, state, strict=True))
-            forbidden.append([any(r.forbids(part, a) for r, part in parts) for a in range(letters)])
-            reached = [tuple(r.step(part, letter) for r, part in parts) for letter in range(letters)]
+            parts = list(zip(components, state, strict=True))
+            forbidden.append([any(c.forbids(part, a) for c, part in parts) for a in range(letters)])
+            reached = [tuple(c.step(part, letter) for c, part in parts) for letter in range(letters)]
             for after in reached:
                 if after not in numbers:
                     numbers[after] = len(states)
@@ -158,7 +169,7 @@ class Automaton:
                 )
         self.moves, self.forbidden = np.array(moves, np.int32), np.array(forbidden, bool)
         self.accepting = np.array([
-            all(r.accepts(part) for r, part in zip(rules, state, strict=True)) for state in states
+            all(c.accepts(part) for c, part in zip(components, state, strict=True)) for state in states
         ])  # fmt: skip
 
     def walk(self, state: int, letters: np.ndarray) -> int:
@@ -168,32 +179,34 @@ class Automaton:
         return state
 
 
-class Viability:
-    """From which states a sequence of at most `longest` letters can be finished, by how many are left.
+class ViableStates:
+    """The states from which a sequence can be finished, by the number of remaining letters.
 
-    A sequence has at least `shortest` letters, and all `longest` where it is `exact`.
+    A sequence has `min_symbols` to `max_symbols` letters; where it is `exact`, it has `max_symbols`. `rows`
+    is ``(rows, states)``; `row` says which row holds for a number of remaining letters.
     """
 
-    def __init__(self, automaton: Automaton, shortest: int, longest: int, exact: bool) -> None:
-        accepting, rows, seen = automaton.accepting, [], {}
-        viable = accepting
-        self.first, self.period = longest + 1, 1
-        for left in range(longest + 1):
+    def __init__(self, automaton: ProductAutomaton, min_symbols: int, max_symbols: int, exact: bool) -> None:
+        rows: list[np.ndarray] = []
+        seen: dict[bytes, int] = {}
+        viable: np.ndarray = automaton.accepting
+        self.first, self.period = max_symbols + 1, 1
+        for left in range(max_symbols + 1):
             if left:
-                viable = (~automaton.forbidden & viable[automaton.moves]).any(1)
-                if not exact and longest - left >= shortest:
-                    viable = viable | accepting
-            # What each row follows from alone, from there on: where a row comes back, so do all others.
-            settled = exact or left > longest - shortest or shortest == 0
+                viable = np.asarray((~automaton.forbidden & viable[automaton.moves]).any(1))
+                if not exact and max_symbols - left >= min_symbols:
+                    viable = viable | automaton.accepting
+            # From here on a row depends on the row before alone: one repeated row repeats all others.
+            periodic = exact or left > max_symbols - min_symbols or min_symbols == 0
             key = viable.tobytes()
-            if settled and key in seen:
+            if periodic and key in seen:
                 self.first, self.period = seen[key], left - seen[key]
                 break
-            if settled:
+            if periodic:
                 seen[key] = left
             rows.append(viable)
         self.rows = np.array(rows)
 
-    def row(self, left: np.ndarray | int) -> np.ndarray | int:
-        """The number of the row in `rows` for so many letters left."""
+    def row(self, left: np.ndarray) -> np.ndarray:
+        """The row of `rows` for each of these numbers of remaining letters."""
         return np.where(left < self.first, left, self.first + (left - self.first) % self.period)

@@ -1,7 +1,8 @@
-"""What may be asked of sequences while they are drawn: settings, each a dataclass, that become rules.
+"""The constraints that a user can ask for while sequences are drawn: settings that become automata.
 
-In a configuration a constraint is a line of `sample.constraints`, its `kind` the name of one of these in
-small letters: ``{kind: motifs, never: [GAATTC, GGATCC]}``. Read next: `automaton.py`, `steering.py`.
+In a configuration a constraint is an item of `sample.constraints`. Its `kind` is the name of one of these
+classes in small letters: ``{kind: motifs, never: [GAATTC, GGATCC]}``. Read next: `automaton.py`,
+`constraint_processor.py`.
 """
 
 import itertools
@@ -13,65 +14,24 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.build import build
-from pipeline.data.alphabet import SPECIALS, Alphabet
-from pipeline.domain import Domain
 from pipeline.errors import ConfigError
-from pipeline.generation.constrained.automaton import Ending, Motif, Never, NeverInFrame, Only, Rule
+from pipeline.generation.constrained.automaton import (
+    AllowedSymbols,
+    ComponentAutomaton,
+    ForbiddenInFrame,
+    ForbiddenMotifs,
+    Motif,
+    RequiredEnding,
+)
+from pipeline.generation.constrained.constraint_alphabet import ConstraintAlphabet
+
+MAX_WINDOW = 100_000
+"""Symbols of a window, at most."""
 
 
 @dataclass(frozen=True)
-class Language:
-    """What constraints are about: an alphabet, what its domain knows of it, and whether an end is drawn."""
-
-    alphabet: Alphabet
-    complement: Mapping[str, str] | None = None
-    wildcards: Mapping[str, str] = field(default_factory=dict)
-    open_ended: bool = False
-
-    @classmethod
-    def of(cls, domain: Domain, alphabet: Alphabet) -> "Language":
-        """The language of a domain's models."""
-        return cls(alphabet, domain.complement, domain.wildcards, domain.open_ended)
-
-    def __len__(self) -> int:
-        return len(self.alphabet.symbols)
-
-    def split(self, text: str) -> list[str]:
-        """The symbols of a text, which stand between spaces where they have several characters."""
-        return list(text) if self.alphabet.single_characters else text.split()
-
-    def letters(self, text: str, where: str) -> frozenset[int]:
-        """The numbers of the symbols in a text; ConfigError for one that is not known."""
-        return frozenset().union(*self.motif(text, where))
-
-    def motif(self, text: str, where: str) -> Motif:
-        """The letters that each symbol of a motif stands for: itself, or those of a wildcard."""
-        if not text:
-            raise ConfigError(f"{where}: an empty one would be found everywhere; leave it out")
-        return tuple(
-            frozenset(self.alphabet.code(s) - len(SPECIALS) for s in self._meant(symbol, text, where))
-            for symbol in self.split(text)
-        )
-
-    def _meant(self, symbol: str, text: str, where: str) -> Sequence[str]:
-        meant = [symbol] if symbol in self.alphabet else [*self.wildcards.get(symbol, "")]
-        if not meant or any(each not in self.alphabet for each in meant):
-            allowed = " ".join([str(self.alphabet), *self.wildcards])
-            raise ConfigError(f"{where}: {text!r} has {symbol!r}, which is not one of {allowed}")
-        return meant
-
-    def mirrored(self, motif: Motif) -> Motif:
-        """The motif of the other strand."""
-        names = self.alphabet.symbols
-        return tuple(
-            frozenset(names.index(self.complement[names[letter]]) for letter in place)
-            for place in reversed(motif)
-        )
-
-
-@dataclass(frozen=True)
-class Share:
-    """The letters that count, and the bounds of their share in each window of `length`."""
+class WindowShare:
+    """The bounds `low` and `high` of the share of some letters in each window of `length` symbols."""
 
     letters: frozenset[int]
     length: int
@@ -79,24 +39,76 @@ class Share:
     high: float
 
     def bounds(self, length: int) -> tuple[int, int]:
-        """How many letters a window of this length holds at least and at most."""
-        # A hair wider, or 0.55 of 100 would be 55.000000000000007.
+        """The smallest and the largest number of these letters in a window of this length."""
+        # The tolerance is for shares such as 0.55 of 100, which is 55.000000000000007.
         return math.ceil(self.low * length - 1e-9), math.floor(self.high * length + 1e-9)
 
 
 class Constraint:
-    """A wish: automaton rules, shares in windows, weights in nats ``(letters,)``, or lengths."""
+    """A constraint on whole sequences. A subclass overrides one of the methods.
 
-    def rules(self, language: Language) -> list[Rule]:
-        """Rules that every sequence keeps."""
+    Each method takes the `ConstraintAlphabet` of the model and raises ConfigError where the settings do not
+    suit it.
+    """
+
+    def automata(self, alphabet: ConstraintAlphabet) -> list[ComponentAutomaton]:
+        """Automata that every sequence must satisfy.
+
+        Parameters
+        ----------
+        alphabet
+            The symbols of the model.
+
+        Returns
+        -------
+        list of ComponentAutomaton
+            Their product decides which symbols may follow.
+
+        Raises
+        ------
+        ConfigError
+            The settings do not suit the alphabet.
+        """
         return []
 
-    def shares(self, language: Language) -> list[Share]:
-        """Shares that every window keeps."""
+    def window_shares(self, alphabet: ConstraintAlphabet) -> list[WindowShare]:
+        """Bounds on shares of letters in every window.
+
+        Parameters
+        ----------
+        alphabet
+            The symbols of the model.
+
+        Returns
+        -------
+        list of WindowShare
+            Every window must keep all of them.
+
+        Raises
+        ------
+        ConfigError
+            The settings do not suit the alphabet.
+        """
         return []
 
-    def weights(self, language: Language) -> np.ndarray | float:
-        """What is added to the logits."""
+    def weights(self, alphabet: ConstraintAlphabet) -> np.ndarray | float:
+        """Numbers that are added to the logits.
+
+        Parameters
+        ----------
+        alphabet
+            The symbols of the model.
+
+        Returns
+        -------
+        ndarray or float
+            In nats, ``(letters,)``.
+
+        Raises
+        ------
+        ConfigError
+            The settings do not suit the alphabet.
+        """
         return 0.0
 
 
@@ -109,12 +121,12 @@ class Symbols(Constraint):
     without: str = ""
     """None of these symbols."""
 
-    def rules(self, language: Language) -> list[Rule]:
+    def automata(self, alphabet: ConstraintAlphabet) -> list[ComponentAutomaton]:
         where = "sample.constraints, symbols"
-        kept = frozenset(range(len(language)))
-        kept = kept if self.only is None else language.letters(self.only, f"{where}, only")
-        kept -= language.letters(self.without, f"{where}, without") if self.without else frozenset()
-        return [Only(kept)]
+        kept = frozenset(range(len(alphabet)))
+        kept = kept if self.only is None else alphabet.parse_letters(self.only, f"{where}, only")
+        kept -= alphabet.parse_letters(self.without, f"{where}, without") if self.without else frozenset()
+        return [AllowedSymbols(kept)]
 
 
 @dataclass(frozen=True)
@@ -124,43 +136,46 @@ class Motifs(Constraint):
     never: list[str] = field(default_factory=list)
     """Motifs; in genomes IUPAC codes such as N or R stand for several bases."""
     both_strands: bool = True
-    """Their reverse complements neither, where the domain has a complement."""
+    """Forbid their reverse complements too, where the domain has a complement."""
 
-    def rules(self, language: Language) -> list[Rule]:
-        motifs = [language.motif(text, "sample.constraints, motifs") for text in self.never]
-        if self.both_strands and language.complement:
-            motifs += [language.mirrored(motif) for motif in motifs]
-        return [Never(list(dict.fromkeys(motifs)), len(language))]
+    def automata(self, alphabet: ConstraintAlphabet) -> list[ComponentAutomaton]:
+        motifs = [alphabet.parse_motif(text, "sample.constraints, motifs") for text in self.never]
+        if self.both_strands:
+            motifs += [alphabet.reverse_complement(motif) for motif in motifs]
+        return [ForbiddenMotifs(list(dict.fromkeys(motifs)), len(alphabet))]
 
 
 @dataclass(frozen=True)
 class Frame(Constraint):
     """Draw no sequence that holds one of these words in a reading frame, such as stop codons.
 
-    Beside an `End` with such words, one of them closes the frame: an open reading frame.
+    Together with an `End` with such words, one of them closes the frame: an open reading frame.
     """
 
     never: list[str] = field(default_factory=lambda: ["TAA", "TAG", "TGA"])
     """Words, all of one length."""
     frame: int = 0
-    """Symbols before the first word of the frame, the prime's counted."""
+    """Symbols before the first word of the frame; the prime counts."""
 
-    def rules(self, language: Language) -> list[Rule]:
-        return [self.rule(language, [])]
+    def automata(self, alphabet: ConstraintAlphabet) -> list[ComponentAutomaton]:
+        return [self.automaton(alphabet, [])]
 
-    def rule(self, language: Language, endings: Sequence[Motif]) -> NeverInFrame:
-        """The rule beside motifs with which every sequence must end: a word that closes one of them may stand
-        at the end, and where all are closed by such words, one must."""
+    def automaton(self, alphabet: ConstraintAlphabet, endings: Sequence[Motif]) -> ForbiddenInFrame:
+        """The automaton, given the motifs of which one must end every sequence.
+
+        A word at the end of one of these motifs may stand at the end of the sequence. Where all of them end
+        with such words, one of the words must.
+        """
         where = "sample.constraints, frame"
-        words = [language.motif(text, where) for text in self.never]
+        words = [alphabet.parse_motif(text, where) for text in self.never]
         if len({len(word) for word in words}) != 1 or not 0 <= self.frame < len(words[0]):
             raise ConfigError(f"{where}: words of one length, and a frame from 0 to below it, are needed")
         size = len(words[0])
-        never = frozenset().union(*map(_spelled, words))
-        closing = [_spelled(each[-size:]) if len(each) >= size else frozenset() for each in endings]
+        never = frozenset().union(*map(_spell_out, words))
+        closing = [_spell_out(each[-size:]) if len(each) >= size else frozenset() for each in endings]
         last = never & frozenset().union(*closing)
         must_end = bool(closing) and all(each and each <= never for each in closing)
-        return NeverInFrame(never, size, self.frame, last, must_end)
+        return ForbiddenInFrame(never, size, self.frame, last, must_end)
 
 
 @dataclass(frozen=True)
@@ -170,15 +185,15 @@ class End(Constraint):
     one_of: list[str] = field(default_factory=list)
     """Motifs."""
 
-    def rules(self, language: Language) -> list[Rule]:
-        return [Ending(self.motifs(language), len(language))]
+    def automata(self, alphabet: ConstraintAlphabet) -> list[ComponentAutomaton]:
+        return [RequiredEnding(self.motifs(alphabet), len(alphabet))]
 
-    def motifs(self, language: Language) -> list[Motif]:
+    def motifs(self, alphabet: ConstraintAlphabet) -> list[Motif]:
         """The motifs; ConfigError where there is none."""
         where = "sample.constraints, end"
         if not self.one_of:
             raise ConfigError(f"{where}: one_of names no motif")
-        return [language.motif(text, where) for text in self.one_of]
+        return [alphabet.parse_motif(text, where) for text in self.one_of]
 
 
 @dataclass(frozen=True)
@@ -186,21 +201,25 @@ class Length(Constraint):
     """Draw sequences of a given length, where their end is drawn too; elsewhere `sample.length` says it."""
 
     exactly: int | None = None
-    """So many symbols, the prime included."""
+    """This many symbols, the prime included."""
     at_least: int = 1
     """No fewer symbols."""
     at_most: int | None = None
     """No more symbols."""
 
     @property
-    def shortest(self) -> int:
-        """Symbols at least."""
+    def min_symbols(self) -> int:
+        """The smallest number of symbols."""
         return self.exactly or self.at_least
 
     @property
-    def longest(self) -> int | None:
-        """Symbols at most, where there is a limit."""
+    def max_symbols(self) -> int | None:
+        """The largest number of symbols; None without a limit."""
         return self.exactly or self.at_most
+
+    def accepts(self, symbols: int) -> bool:
+        """Whether a sequence may have so many symbols."""
+        return self.min_symbols <= symbols <= (self.max_symbols or symbols)
 
 
 @dataclass(frozen=True)
@@ -216,13 +235,13 @@ class Window(Constraint):
     high: float = 1.0
     """The largest share."""
 
-    def shares(self, language: Language) -> list[Share]:
+    def window_shares(self, alphabet: ConstraintAlphabet) -> list[WindowShare]:
         where = "sample.constraints, window"
-        if not 1 <= self.length <= 100_000 or not 0 <= self.low <= self.high <= 1:
+        if not 1 <= self.length <= MAX_WINDOW or not 0 <= self.low <= self.high <= 1:
             raise ConfigError(
-                f"{where}: a length of 1 to 100000 and 0 <= low <= high <= 1 are needed, not {self}"
+                f"{where}: a length of 1 to {MAX_WINDOW} and 0 <= low <= high <= 1 are needed, not {self}"
             )
-        share = Share(language.letters(self.of, where), self.length, self.low, self.high)
+        share = WindowShare(alphabet.parse_letters(self.of, where), self.length, self.low, self.high)
         lowest, highest = share.bounds(self.length)
         if lowest > highest:
             raise ConfigError(
@@ -233,28 +252,30 @@ class Window(Constraint):
 
 @dataclass(frozen=True)
 class Weights(Constraint):
-    """Make some symbols likelier or less likely, whatever came before."""
+    """Make some symbols likelier or less likely at every position."""
 
     add: dict[str, float] = field(default_factory=dict)
-    """Symbols, and what is added to their logits: 0.7 doubles the odds, -0.7 halves them."""
+    """Symbols, and the number that is added to their logits: 0.7 doubles the odds, -0.7 halves them."""
 
-    def weights(self, language: Language) -> np.ndarray:
-        added = np.zeros(len(language))
+    def weights(self, alphabet: ConstraintAlphabet) -> np.ndarray:
+        added = np.zeros(len(alphabet))
         for text, weight in self.add.items():
-            added[list(language.letters(text, "sample.constraints, weights"))] += weight
+            added[list(alphabet.parse_letters(text, "sample.constraints, weights"))] += weight
         return added
 
 
-def rules_of(constraints: Sequence[Constraint], language: Language) -> list[list[Rule]]:
-    """The rules of each constraint, given those of the others."""
-    endings = [motif for each in constraints if isinstance(each, End) for motif in each.motifs(language)]
+def build_automata(
+    constraints: Sequence[Constraint], alphabet: ConstraintAlphabet
+) -> list[list[ComponentAutomaton]]:
+    """The automata of each constraint; that of a `Frame` depends on the `End` among them."""
+    endings = [motif for each in constraints if isinstance(each, End) for motif in each.motifs(alphabet)]
     return [
-        [each.rule(language, endings)] if isinstance(each, Frame) else each.rules(language)
+        [each.automaton(alphabet, endings)] if isinstance(each, Frame) else each.automata(alphabet)
         for each in constraints
     ]
 
 
-def _spelled(motif: Motif) -> frozenset[tuple[int, ...]]:
+def _spell_out(motif: Motif) -> frozenset[tuple[int, ...]]:
     """The words of letters that a motif stands for."""
     return frozenset(itertools.product(*motif))
 
@@ -263,11 +284,27 @@ KINDS = ("symbols", "motifs", "frame", "end", "length", "window", "weights")
 
 
 def build_constraints(settings: Sequence[Mapping[str, Any]]) -> list[Constraint]:
-    """The constraints of `sample.constraints`; ConfigError, naming the line, for what is none."""
-    return [_constraint(each, f"sample.constraints[{number}]") for number, each in enumerate(settings)]
+    """Build the constraints of `sample.constraints`.
+
+    Parameters
+    ----------
+    settings
+        The items: each has a `kind` and the fields of its class.
+
+    Returns
+    -------
+    list of Constraint
+        In the order of the settings.
+
+    Raises
+    ------
+    ConfigError
+        An item is no constraint; the message names the item.
+    """
+    return [_build_constraint(each, f"sample.constraints[{number}]") for number, each in enumerate(settings)]
 
 
-def _constraint(settings: Mapping[str, Any], where: str) -> Constraint:
+def _build_constraint(settings: Mapping[str, Any], where: str) -> Constraint:
     kind = settings.get("kind") if isinstance(settings, Mapping) else None
     if kind not in KINDS:
         raise ConfigError(f"{where}: its kind is {kind!r}, not one of {', '.join(KINDS)}")

@@ -1,8 +1,8 @@
-"""Shares of some letters in every window of a sequence, and how far ahead a letter can be followed.
+"""Shares of letters in every window of a sequence, and a compiled search for dead ends.
 
-One window alone never runs into a dead end, since the letter that leaves it may be drawn again. Beside an
-automaton, or another window, it may: so each letter is followed, depth first, until some way has been found
-that goes on for `LOOK_AHEAD` letters or to the sequence's end.
+One window alone has no dead end, since the letter that leaves it may be drawn again. Together with an
+automaton or another window it may have one. So each letter is followed, depth first, until a continuation of
+`LOOK_AHEAD` letters, or to the end of the sequence, is found.
 """
 
 from typing import NamedTuple
@@ -16,8 +16,11 @@ MAX_TRIED = 20_000
 
 
 class Windows(NamedTuple):
-    """For each of K windows its length, which letters count ``(K, letters)``, and how many of them it holds
-    at least and at most."""
+    """K kinds of windows.
+
+    `lengths` ``(K,)``; `members` ``(K, letters)``, the letters that count; `lowest` and `highest` ``(K,)``,
+    the bounds of their number.
+    """
 
     lengths: np.ndarray
     members: np.ndarray
@@ -25,9 +28,12 @@ class Windows(NamedTuple):
     highest: np.ndarray
 
 
-class Ways(NamedTuple):
-    """An automaton's moves and forbidden letters ``(states, letters)``, and its viable states by letters
-    left ``(rows, states)``, which come back from row `first` on every `period` rows."""
+class AutomatonTables(NamedTuple):
+    """A `ProductAutomaton` and its `ViableStates` for compiled code.
+
+    `moves` and `forbidden` are ``(states, letters)``. `viable` ``(rows, states)`` has one row for each number
+    of remaining letters; from row `first` on, every `period` rows repeat.
+    """
 
     moves: np.ndarray
     forbidden: np.ndarray
@@ -37,10 +43,13 @@ class Ways(NamedTuple):
 
 
 @njit(cache=True)
-def after(windows: Windows, which: int, count: int, text: np.ndarray, position: int, letter: int) -> int:
-    """What a window holds after a letter at this position, or -1 where the letter may not stand there.
+def count_after(
+    windows: Windows, which: int, count: int, text: np.ndarray, position: int, letter: int
+) -> int:
+    """The count of a window after a letter at this position, or -1 where the window forbids the letter.
 
-    A window that holds too many (a prime's, say) may take no more of them, one that holds too few no others.
+    A window with too many members (of a prime, say) accepts no further member; one with too few accepts
+    members only.
     """
     lengths, members, lowest, highest = windows
     length, member = lengths[which], members[which, letter]
@@ -54,14 +63,17 @@ def after(windows: Windows, which: int, count: int, text: np.ndarray, position: 
     return count
 
 
+# Compiled code: a bundle of arrays of this many types would be compiled for every combination of them.
 @njit(cache=True)
-def reach(
-    ways: Ways, windows: Windows, counts: np.ndarray, text: np.ndarray, position: int, state: int, left: int,
-    wanted: int,
+def count_reachable(
+    automaton: AutomatonTables, windows: Windows, counts: np.ndarray, text: np.ndarray, position: int,
+    state: int, left: int, wanted: int,
 ) -> int:  # fmt: skip
-    """How many letters can follow, `wanted` at most, of the `left` that must; writes over `text` from
-    `position` on. `counts` ``(wanted + 1, K)`` has what the windows hold in its first row."""
-    moves, forbidden, viable, first, period = ways
+    """How many letters can follow, at most `wanted`, of the `left` that must.
+
+    Overwrites `text` from `position` on. `counts` ``(wanted + 1, K)`` has the windows' counts in row 0.
+    """
+    moves, forbidden, viable, first, period = automaton
     letters, kinds = moves.shape[1], len(windows[0])
     states, tried = np.zeros(wanted + 1, np.int64), np.zeros(wanted + 1, np.int64)
     states[0], depth, furthest, tries = state, 0, 0, 0
@@ -80,9 +92,9 @@ def reach(
         fits = not forbidden[states[depth], letter] and viable[row, target]
         for which in range(kinds):
             if fits:
-                held = after(windows, which, counts[depth, which], text, position + depth, letter)
-                counts[depth + 1, which] = held
-                fits = held >= 0
+                count = count_after(windows, which, counts[depth, which], text, position + depth, letter)
+                counts[depth + 1, which] = count
+                fits = count >= 0
         if fits:
             text[position + depth] = letter
             depth += 1
@@ -94,35 +106,37 @@ def reach(
 
 
 @njit(cache=True)
-def allow(
-    ways: Ways, windows: Windows, counts: np.ndarray, texts: np.ndarray, chosen: np.ndarray,
-    positions: np.ndarray, states: np.ndarray, left: np.ndarray, free: bool, allowed: np.ndarray,
+def restrict(
+    automaton: AutomatonTables, windows: Windows, counts: np.ndarray, texts: np.ndarray, chosen: np.ndarray,
+    positions: np.ndarray, states: np.ndarray, left: np.ndarray, no_dead_ends: bool, allowed: np.ndarray,
 ) -> None:  # fmt: skip
-    """Strike out of `allowed` ``(rows, letters)`` what the windows forbid and, unless they are `free` of
-    dead ends, what cannot be followed as far as something else.
+    """Remove from `allowed` ``(rows, letters)`` the letters that the windows forbid.
 
-    The rows are those `chosen` of `counts` and `texts`, which are written over from `positions` on.
+    Unless there are `no_dead_ends`, letters that can be followed less far than others are removed too. The
+    rows are those `chosen` of `counts` and `texts`; `texts` is overwritten from `positions` on.
     """
-    moves = ways[0]
+    moves = automaton[0]
     rows, letters = allowed.shape
     kinds = len(windows[0])
-    room = np.zeros((LOOK_AHEAD + 1, kinds), counts.dtype)
+    scratch = np.zeros((LOOK_AHEAD + 1, kinds), counts.dtype)
     found = np.zeros(letters, np.int64)
     for row in range(rows):
-        text, held, best = texts[chosen[row]], counts[chosen[row]], 0
+        text, count, best = texts[chosen[row]], counts[chosen[row]], 0
         for letter in range(letters):
             found[letter] = -1
             fits = allowed[row, letter]
             for which in range(kinds):
                 if fits:
-                    room[0, which] = after(windows, which, held[which], text, positions[row], letter)
-                    fits = room[0, which] >= 0
-            if fits and free:
+                    scratch[0, which] = count_after(
+                        windows, which, count[which], text, positions[row], letter
+                    )
+                    fits = scratch[0, which] >= 0
+            if fits and no_dead_ends:
                 found[letter] = 0
             elif fits:
                 text[positions[row]] = letter
-                found[letter] = reach(
-                    ways, windows, room, text, positions[row] + 1, moves[states[row], letter],
+                found[letter] = count_reachable(
+                    automaton, windows, scratch, text, positions[row] + 1, moves[states[row], letter],
                     left[row] - 1, min(LOOK_AHEAD, left[row] - 1),
                 )  # fmt: skip
             best = max(best, found[letter])

@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from pipeline.data.alphabet import Alphabet
-from pipeline.generation.compiled import philox, sampler, scorer, token_choice
+from pipeline.generation.block_sampler import uniforms
+from pipeline.generation.compiled import philox, sampler, surprisal, token_choice
 from pipeline.generation.compiled.export import export_model
-from pipeline.generation.engine import Request, draw, uniforms
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
+from pipeline.generation.token_choice import SamplingParams
 from pipeline.models.min_gru import MinGru
 from pipeline.models.model import Model
 from pipeline.models.recurrent import CELLS, Recurrent
@@ -28,7 +31,7 @@ FAMILIES = [
     Recurrent("lstm", 24, 2, residual=True, layer_norm=True, segments=SEGMENTS),
     MinGru(24, 2), MinGru(16, 3, expansion=2),
 ]  # fmt: skip
-DECODERS = [
+SAMPLING_PARAMS = [
     {"temperature": 0.0}, {"temperature": 0.7}, {"temperature": 1.6, "top_k": 3}, {"top_p": 0.8},
     {"top_k": 4, "top_p": 0.7, "min_p": 0.1, "temperature": 1.3}, {"typical_p": 0.9},
 ]  # fmt: skip
@@ -74,11 +77,11 @@ def test_compiled_samples_are_the_plain_ones(settings, open_ended):
     assert len({sample.symbols for sample in fast}) > 40
 
 
-@pytest.mark.parametrize("decoder", DECODERS, ids=str)
+@pytest.mark.parametrize("params", SAMPLING_PARAMS, ids=str)
 @pytest.mark.parametrize("alphabet", [ALPHABET, WIDE], ids=len)
-def test_compiled_decoders_are_the_plain_ones(decoder, alphabet):
+def test_compiled_token_choice_is_the_plain_one(params, alphabet):
     settings = Recurrent("lstm", 24, 2)
-    request = Request(100, 30, 3, alphabet.symbols[:2], **decoder)
+    request = Request(100, 30, 3, alphabet.symbols[:2], **params)
     fast = list(draw(built(settings, alphabet), alphabet, request))
     assert_same(fast, list(draw(built(settings, alphabet, plain=True), alphabet, request)))
 
@@ -100,11 +103,12 @@ def test_the_same_bytes_for_any_count_order_and_number_of_threads(settings):
 @pytest.mark.parametrize("int8", [False, True])
 @pytest.mark.parametrize("rows", [1, 7, 48])
 def test_the_same_bytes_for_any_number_of_rows(rows, int8):
-    net = export_model(built(Recurrent("gru", 40, 2)), int8)
-    starts = sampler.starts_of(net, [np.array([0, 3, 4])], [30])
-    rule = token_choice.Rule(1.0, len(ALPHABET), 1.0, 0.0, np.arange(len(ALPHABET)) != 0)
-    all_at_once = sampler.draw_chunk(net, starts, rule, 5, range(100, 190), 96)
-    some = sampler.draw_chunk(net, starts, rule, 5, range(100, 190), rows)
+    exported = export_model(built(Recurrent("gru", 40, 2)), int8)
+    starts = sampler.start_after_primes(exported, [np.array([0, 3, 4])], [30])
+    params = token_choice.compile_sampling_params(SamplingParams(forbidden=(0,)), len(ALPHABET))
+    job = sampler.SamplingJob(exported, starts, params, 5)
+    all_at_once = sampler.draw_chunk(job, range(100, 190), 96)
+    some = sampler.draw_chunk(job, range(100, 190), rows)
     for one, other in zip(all_at_once[1:], some[1:], strict=True):
         assert np.array_equal(one, other)
     for length, one, other in zip(all_at_once[1], all_at_once[0], some[0], strict=True):
@@ -148,10 +152,10 @@ def test_the_random_numbers_are_those_of_numpy():
 
 
 def test_a_tie_at_the_edge_of_the_unit_interval_draws_an_allowed_code():
-    rule = token_choice.Rule(1.0, 5, 1.0, 0.0, np.array([False, True, False, True, False]))
+    params = token_choice.compile_sampling_params(SamplingParams(forbidden=(0, 2, 4)), 5)
     logits = np.array([9.0, 0.0, 9.0, 0.0, 9.0], np.float32)
     for number, expected in ((0.0, 1), (0.49, 1), (0.51, 3), (np.nextafter(1.0, 0.0), 3)):
-        code, nats = token_choice.choose(logits, rule, rule.allowed, number, np.empty(5))
+        code, nats = token_choice.choose(logits, params, params.allowed, number, np.empty(5))
         assert code == expected
         assert nats == pytest.approx(float(torch.from_numpy(logits).log_softmax(0)[1]), rel=1e-5)
 
@@ -159,12 +163,12 @@ def test_a_tie_at_the_edge_of_the_unit_interval_draws_an_allowed_code():
 @pytest.mark.parametrize("settings", FAMILIES[:2], ids=str)
 def test_a_step_gives_the_logits_of_the_model(settings):
     model = built(settings)
-    stepping, codes = sampler.Stepping(export_model(model), 9), torch.randint(0, 7, (5, 9))
-    logits, state = stepping(codes[:, :6])
+    step, codes = sampler.DecodeStep(export_model(model), 9), torch.randint(0, 7, (5, 9))
+    logits, state = step(codes[:, :6])
     with torch.no_grad():
         expected = model(codes)[0]
     assert torch.allclose(logits[:, 0], expected[:, 5], atol=1e-5)
-    logits, _ = stepping(codes[:, 6:], state)
+    logits, _ = step(codes[:, 6:], state)
     assert torch.allclose(logits[:, 0], expected[:, 8], atol=1e-5)
 
 
@@ -172,7 +176,7 @@ def test_a_step_gives_the_logits_of_the_model(settings):
 def test_compiled_reading_finds_the_surprisals_of_the_model(segments):
     model = built(Recurrent("lstm", 24, 2, segments=segments))
     sequences = [np.random.default_rng(n).integers(3, 7, 40 + n) for n in range(3)]
-    found = list(scorer.surprisals(export_model(model), sequences, with_end=False))
+    found = list(surprisal.compute_surprisals(export_model(model), sequences, with_end=False))
     for codes, nats in zip(sequences, found, strict=True):
         with torch.no_grad():
             log_shares = model(torch.tensor([[0, *codes[:-1]]]))[0][0].log_softmax(-1)

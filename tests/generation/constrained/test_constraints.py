@@ -13,25 +13,27 @@ import yaml
 from pipeline.data.alphabet import Alphabet
 from pipeline.domains.genome.domain import Nucleotide, reverse_complement
 from pipeline.errors import ConfigError
-from pipeline.generation.constrained.automaton import Automaton, Viability
-from pipeline.generation.constrained.constraints import KINDS, Language, build_constraints
-from pipeline.generation.constrained.masking import Repetition, build_logits_processors
-from pipeline.generation.engine import BLOCK, Request, draw
+from pipeline.generation.constrained.automaton import ProductAutomaton, ViableStates
+from pipeline.generation.constrained.constraint_processor import build_logits_processors
+from pipeline.generation.constrained.constraints import KINDS, ConstraintAlphabet, build_constraints
+from pipeline.generation.constrained.repetition_penalty import RepetitionPenalty
+from pipeline.generation.engine import BLOCK, draw
+from pipeline.generation.request import Request
 from pipeline.models.recurrent import Recurrent
 
-DNA = Language.of(Nucleotide(), Alphabet("ACGT"))
-WORDS = Language(Alphabet("abc "))
-NOTES = Language(Alphabet(["C4", "D4", "E4", "|"]))
+DNA = ConstraintAlphabet.from_domain(Nucleotide(), Alphabet("ACGT"))
+WORDS = ConstraintAlphabet(Alphabet("abc "))
+NOTES = ConstraintAlphabet(Alphabet(["C4", "D4", "E4", "|"]))
 
 
-def model_of(language: Language) -> torch.nn.Module:
+def model_of(language: ConstraintAlphabet) -> torch.nn.Module:
     torch.manual_seed(3)
     return Recurrent("lstm", 16, 1).build(len(language.alphabet)).eval()
 
 
-def drawn(language: Language, *wishes: dict, length: int = 60, count: int = 20, **changes) -> list:
-    controls = build_logits_processors(build_constraints(wishes), language, length)
-    request = Request(count, length, 5, open_ended=language.open_ended, controls=controls)
+def drawn(language: ConstraintAlphabet, *wishes: dict, length: int = 60, count: int = 20, **changes) -> list:
+    processor = build_logits_processors(build_constraints(wishes), language, length)
+    request = Request(count, length, 5, open_ended=language.open_ended, processor=processor)
     return list(draw(model_of(language), language.alphabet, dataclasses.replace(request, **changes)))
 
 
@@ -190,21 +192,21 @@ def test_a_penalty_makes_repetition_rarer():
         return max(len(list(run)) for s in samples for _, run in itertools.groupby(s.symbols))
 
     model, request = model_of(DNA), Request(20, 60, 5, open_ended=True)
-    never = dataclasses.replace(request, controls=Repetition(50.0, 1))
+    never = dataclasses.replace(request, processor=RepetitionPenalty(50.0, 1))
     assert longest_run(list(draw(model, DNA.alphabet, request))) > 2
     assert longest_run(list(draw(model, DNA.alphabet, never))) == 1
     # A window of three symbols that are all unlikely leaves the fourth: the four go round.
-    around = dataclasses.replace(request, controls=Repetition(50.0, 3), prime="ACGT")
+    around = dataclasses.replace(request, processor=RepetitionPenalty(50.0, 3), prime="ACGT")
     assert {s.symbols for s in draw(model, DNA.alphabet, around)} == {"ACGT" * 15}
 
 
 def test_viability_is_that_of_trying_every_sequence():
     rules = [r for wish in build_constraints([
         {"kind": "motifs", "never": ["ab", "bc", "ca"]}, {"kind": "end", "one_of": ["ac", "cb"]},
-    ]) for r in wish.rules(WORDS)]  # fmt: skip
-    automaton = Automaton(rules, 4)
+    ]) for r in wish.automata(WORDS)]  # fmt: skip
+    automaton = ProductAutomaton(rules, 4)
     for shortest, exact in ((0, True), (0, False), (4, False)):
-        viability = Viability(automaton, shortest, 40, exact)
+        viable = ViableStates(automaton, shortest, 40, exact)
         for left in range(6):
             for state in range(len(automaton.moves)):
                 expected = any(
@@ -213,10 +215,10 @@ def test_viability_is_that_of_trying_every_sequence():
                     if exact or 40 - left + size >= shortest
                     for letters in itertools.product(range(4), repeat=size)
                 )
-                assert viability.rows[viability.row(left), state] == expected
+                assert viable.rows[viable.row(np.array(left)), state] == expected
 
 
-def finishes(automaton: Automaton, state: int, letters: tuple[int, ...]) -> bool:
+def finishes(automaton: ProductAutomaton, state: int, letters: tuple[int, ...]) -> bool:
     for letter in letters:
         if automaton.forbidden[state, letter]:
             return False

@@ -12,7 +12,7 @@ from pipeline.data.alphabet import SPECIALS
 from pipeline.data.corpus import SUBSETS
 from pipeline.errors import DataError
 from pipeline.evaluation.bits import Tally
-from pipeline.evaluation.paired_differences import NEGLIGIBLE, compare
+from pipeline.evaluation.paired_differences import NEGLIGIBLE, compare_tallies
 from pipeline.models.ngram.markov import Markov
 from pipeline.models.ngram.markov_choice import SplitCodes, choose_markov
 
@@ -104,10 +104,10 @@ def assert_right_choice(split: Split, complement=None, errors: float = 1.0) -> N
     tallies = [split.tally(-found) for found in choice.log_probabilities(split.codes, split.parts["test"])]
     chosen = tallies[choice.best.order]
     for lower in tallies[: choice.best.order]:
-        found = compare(lower, chosen)
+        found = compare_tallies(lower, chosen)
         assert found.bits > -max(errors * found.error, NEGLIGIBLE)
     size = sum(stop - start for start, stop in split.parts["test"])
-    found = compare(chosen, split.tally(np.full(size, np.log(split.vocab_size - FIRST))))
+    found = compare_tallies(chosen, split.tally(np.full(size, np.log(split.vocab_size - FIRST))))
     assert found.bits < max(found.error, NEGLIGIBLE)
 
 
@@ -137,7 +137,7 @@ def test_a_repeat_that_fills_one_validation_block_does_not_decide():
     choice = copied.choose(COMPLEMENT)
     assert max(each.validation_bits for each in choice.orders) - choice.orders[-1].validation_bits > 0.25
     plain = split.tally(-split.choose(COMPLEMENT).best.log_probabilities(codes, split.parts["test"]))
-    found = compare(split.tally(-choice.best.log_probabilities(codes, split.parts["test"])), plain)
+    found = compare_tallies(split.tally(-choice.best.log_probabilities(codes, split.parts["test"])), plain)
     assert abs(found.bits) < 0.005
 
 

@@ -122,7 +122,7 @@ class SymbolAutomaton(Generic[State]):
             raise ValueError("a symbol that the grammar does not allow")
         return self.automaton.advance(inner, kind)
 
-    def alike(self, state: tuple[State, int], symbol: int) -> Symbols:
+    def equivalent(self, state: tuple[State, int], symbol: int) -> Symbols:
         """The symbols that lead to the same state as this one."""
         return self._alike(state[1], symbol)
 

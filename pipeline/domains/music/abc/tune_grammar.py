@@ -57,7 +57,7 @@ class TuneGrammar(Grammar):
         Where the symbols cannot spell a tune, or no tune with these values.
     """
 
-    tries = 4
+    max_resamples = 4
 
     def __init__(
         self, symbols: Sequence[str], header_values: Mapping[str, frozenset[str]],
@@ -86,8 +86,8 @@ class TuneGrammar(Grammar):
     def step(self, component: int, state: Any, symbol: int) -> Hashable:
         return self.components[component].step(state, symbol)
 
-    def alike(self, component: int, state: Any, symbol: int) -> Symbols:
-        return self.components[component].alike(state, symbol)
+    def equivalent(self, component: int, state: Any, symbol: int) -> Symbols:
+        return self.components[component].equivalent(state, symbol)
 
     def allowed(self, component: int, state: Any) -> tuple[frozenset[int], bool]:
         return self.components[component].allowed(state)

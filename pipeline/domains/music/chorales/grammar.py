@@ -28,7 +28,7 @@ class ChoraleGrammar(Grammar):
         self.signs = [_signs(symbol.strip()) for symbol in symbols]
         self._find_allowed = lru_cache(maxsize=None)(self._list_allowed)
 
-    def step(self, strand: int, state: Hashable, letter: int) -> _State:
+    def step(self, component: int, state: Hashable, letter: int) -> _State:
         """The state after a letter; a packed step leaves the voice at the soprano."""
         voice, sounding, begun = cast("_State", state)
         after = list(sounding)
@@ -37,7 +37,7 @@ class ChoraleGrammar(Grammar):
         following = (voice + len(self.signs[letter])) % len(VOICES)
         return _State(following, tuple(after), begun or any(after))
 
-    def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
+    def allowed(self, component: int, state: Hashable) -> tuple[frozenset[int], bool]:
         """The letters that may follow; the end may follow a whole step, once a voice has sounded."""
         voice, sounding, begun = cast("_State", state)
         return self._find_allowed(voice, sounding), voice == 0 and begun

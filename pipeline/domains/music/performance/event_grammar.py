@@ -114,7 +114,7 @@ class EventGrammar(Grammar):
     No key of a performance is down for more than `max_shifts` time shifts.
     """
 
-    takes_all = True
+    accepts_any_prime = True
 
     def __init__(self, events: EventTokens, symbols: Sequence[str], max_shifts: int) -> None:
         self.events, self.symbols, self.max_shifts = events, tuple(symbols), max_shifts
@@ -128,10 +128,10 @@ class EventGrammar(Grammar):
         bars = [_Bar(names, events.steps)] if "Bar_None" in names else []
         return [_Order(names, events.order), *(_Key(names, pitch, self.max_shifts) for pitch in keys), *bars]
 
-    def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
+    def step(self, component: int, state: Hashable, letter: int) -> Hashable:
         """The state of an automaton after a letter that it allows."""
-        return self.automata[strand].step(state, letter)
+        return self.automata[component].step(state, letter)
 
-    def allowed(self, strand: int, state: Hashable) -> tuple[Letters, bool]:
+    def allowed(self, component: int, state: Hashable) -> tuple[Letters, bool]:
         """The letters that may follow; an excerpt may end after any event."""
-        return self.automata[strand].allowed(state), True
+        return self.automata[component].allowed(state), True

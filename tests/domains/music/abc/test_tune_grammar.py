@@ -16,8 +16,9 @@ from pipeline.domains.music.abc.tune import Tune
 from pipeline.domains.music.abc.tune_grammar import TuneGrammar
 from pipeline.domains.music.abc.tune_text import parse_tune
 from pipeline.errors import ConfigError
-from pipeline.generation.constrained.grammar import Guide, build_grammar_guide
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.constrained.grammar_constraint import GrammarConstraint, build_grammar_constraint
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models.recurrent import Recurrent
 from pipeline.records import Record, Rejection
 
@@ -38,7 +39,7 @@ def untrained(alphabet: Alphabet) -> torch.nn.Module:
 
 
 def sampled(domain: Abc, alphabet: Alphabet, **changes) -> list:
-    request = Request(20, 400, 3, guide=build_grammar_guide(domain, alphabet, wanted=True))
+    request = Request(20, 400, 3, grammar=build_grammar_constraint(domain, alphabet, wanted=True))
     return list(draw(untrained(alphabet), alphabet, dataclasses.replace(request, **changes)))
 
 
@@ -50,16 +51,19 @@ def test_an_untrained_model_writes_valid_tunes(tunes, representation):
         reasons = Counter(each.reason for each in finished if isinstance(each, Rejection))
         assert reasons.keys() <= {"reached sample.length"}
         assert length == 60 or reasons.total() < 20
-    without = sampled(domain, alphabet, guide=None)
+    without = sampled(domain, alphabet, grammar=None)
     assert not any(isinstance(domain.finish(sample), Record) for sample in without)
 
 
 def test_a_tune_that_reaches_the_longest_length_is_resampled(tunes):
     domain, alphabet = known(tunes, "char")
     grammar = domain.grammar(alphabet.symbols)
+
+    def masking(resamples: int) -> GrammarConstraint:
+        return GrammarConstraint(grammar, alphabet, resamples, rejection_sampling=False)
+
     once, again = (
-        sampled(domain, alphabet, count=40, length=160, guide=Guide(grammar, alphabet, tries, freely=False))
-        for tries in (0, 4)
+        sampled(domain, alphabet, count=40, length=160, grammar=masking(tries)) for tries in (0, 4)
     )
     cut = [sample.index for sample in once if not sample.ended]
     assert 0 < sum(not sample.ended for sample in again) < len(cut)
@@ -83,12 +87,12 @@ def test_tunes_in_free_meter_are_valid_too(tunes):
 def test_neither_count_nor_threads_nor_compiled_code_change_a_tune(tunes, representation):
     domain, alphabet = known(tunes, representation)
     all_at_once = sampled(domain, alphabet, count=12, length=200)
-    some = Request(12, 200, 3, guide=build_grammar_guide(domain, alphabet, wanted=True))
+    some = Request(12, 200, 3, grammar=build_grammar_constraint(domain, alphabet, wanted=True))
     again = list(draw(untrained(alphabet), alphabet, some, first=7, threads=2))
     assert [sample.symbols for sample in again] == [sample.symbols for sample in all_at_once[7:]]
     grammar = domain.grammar(alphabet.symbols)
-    by_grammar = Guide(grammar, alphabet, grammar.tries, freely=False)
-    compiled = sampled(domain, alphabet, count=12, length=200, guide=by_grammar)
+    by_grammar = GrammarConstraint(grammar, alphabet, grammar.max_resamples, rejection_sampling=False)
+    compiled = sampled(domain, alphabet, count=12, length=200, grammar=by_grammar)
     plain = sampled(domain, alphabet, count=12, length=200, typical_p=1.0)  # without compiled code
     assert [sample.symbols for sample in plain] == [sample.symbols for sample in compiled]
 
@@ -152,9 +156,9 @@ def test_requests_that_cannot_be_met_are_errors(tunes):
         Abc(lowest="c", highest="b")
     domain, alphabet = known(tunes, "token")
     with pytest.raises(ConfigError, match=r"cannot write what is requested: for M: it knows M:12/8, M:2/2"):
-        build_grammar_guide(dataclasses.replace(domain, meter="7/16"), alphabet, wanted=True)
+        build_grammar_constraint(dataclasses.replace(domain, meter="7/16"), alphabet, wanted=True)
     with pytest.raises(ConfigError, match=r"kept by its grammar, which sample.valid=false"):
-        build_grammar_guide(dataclasses.replace(domain, meter="6/8"), alphabet, wanted=False)
+        build_grammar_constraint(dataclasses.replace(domain, meter="6/8"), alphabet, wanted=False)
     assert SampleSettings().valid
 
 

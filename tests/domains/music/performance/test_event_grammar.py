@@ -10,7 +10,7 @@ from pipeline.data.alphabet import SPECIALS, Alphabet
 from pipeline.domains.music.midi_files import read_midi
 from pipeline.domains.music.performance.event_grammar import EventGrammar
 from pipeline.domains.music.performance.event_tokens import TOKENIZATIONS, EventTokens
-from pipeline.generation.constrained.grammar import Guide
+from pipeline.generation.constrained.grammar_constraint import GrammarConstraint
 
 
 class Reader:
@@ -22,12 +22,12 @@ class Reader:
         self.states = list(self.grammar.start)
 
     def allowed(self) -> list[int]:
-        letters = [self.grammar.allowed(strand, state)[0] for strand, state in enumerate(self.states)]
+        letters = [self.grammar.allowed(component, state)[0] for component, state in enumerate(self.states)]
         return sorted(frozenset.intersection(*letters))
 
     def take(self, letter: int) -> None:
         steps = enumerate(self.states)
-        self.states = [self.grammar.step(strand, state, letter) for strand, state in steps]
+        self.states = [self.grammar.step(component, state, letter) for component, state in steps]
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +98,11 @@ def test_a_stretch_from_the_middle_of_a_piece_is_gone_on_with():
     """It lets keys go that it has not struck, and keeps others for longer than a sample may."""
     events = EventTokens()
     alphabet = Alphabet(events.vocabulary)
-    guide = Guide(EventGrammar(events, alphabet.symbols, max_shifts=30), alphabet)
+    grammar = GrammarConstraint(EventGrammar(events, alphabet.symbols, max_shifts=30), alphabet)
     waits = ("TimeShift_0.10.100",) * 40
     prime = ("NoteOff_72", "NoteOn_60", "Velocity_63", *waits)
-    states = guide.after(alphabet.encode(prime).astype(int) - len(SPECIALS), "prime")
-    allowed = [code for code in guide.allowed(states).nonzero()[0] if code >= len(SPECIALS)]
+    states = grammar.read_prime(alphabet.encode(prime).astype(int) - len(SPECIALS), "prime")
+    allowed = [code for code in grammar.allowed_codes(states).nonzero()[0] if code >= len(SPECIALS)]
     assert alphabet.decode(allowed) == ("NoteOff_60",)
 
 

@@ -1,8 +1,8 @@
-"""What later stages run is compiled while the first ones do their work, by a child process that fills the
-folder of compiled code (`machine`) and does nothing else.
+"""Precompiles the code of later stages in a child process, while the first stages run.
 
-It takes half of a first run's time, which the other core has to spare. Only where a checkpoint is given: a
-training takes far longer, and finds out at its start how fast this machine is.
+The child runs the code on dummy input, which fills the folder of compiled code (`NUMBA_CACHE_DIR`). This
+saves half the time of a first run. It is done only where a checkpoint is given: a training takes far longer,
+and times its own steps at its start.
 """
 
 import hashlib
@@ -24,14 +24,16 @@ from pipeline.runtime.files import find_fault
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 60.0
-"""A child that takes so long is not waited for."""
+MAX_WAIT_S = 60.0
 
 
 class BackgroundWarmup:
-    """A child that compiles what this checkpoint's model is evaluated and sampled with, and then what copies
-    are found with; none where that was done before, or where there is no core for it. It ends with us,
-    whatever ends us."""
+    """A child that compiles the code which evaluates and samples this checkpoint's model, and then that of
+    the exact matches.
+
+    There is no child where this was done before, or on a single core. It ends with this process, whatever
+    ends this process.
+    """
 
     def __init__(self, checkpoint: Path | None, int8: bool = False) -> None:
         self._child: subprocess.Popen[bytes] | None = None
@@ -43,19 +45,20 @@ class BackgroundWarmup:
         command = [
             sys.executable,
             "-m",
-            "pipeline.generation.compiled.warmup",
+            "pipeline.stages.warmup",
             str(checkpoint),
             str(int(int8)),
             str(done),
         ]
-        # The end of the one pipe tells the child that we are no more; by the other it tells how far it is.
+        # The child ends when its standard input closes; a byte on its standard output says that sampling is
+        # compiled.
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
 
     @classmethod
-    def of(cls, config: DictConfig) -> "BackgroundWarmup":
-        """What suits a run that has been asked for; of a wrong setting others tell."""
+    def from_config(cls, config: DictConfig) -> "BackgroundWarmup":
+        """The child that suits a run. Wrong settings are reported elsewhere."""
         fresh = config.run is None and {"ingest", "train", "sample"} <= {*config.stages}
         if not fresh or config.checkpoint is None or config.sample.accelerator == "gpu":
             return cls(None)
@@ -71,12 +74,12 @@ class BackgroundWarmup:
         self.close()
 
     def wait(self) -> None:
-        """Until one can sample: what a child has begun it ends before anyone who begins it now."""
+        """Wait until the code of sampling is compiled, which takes the child less time than a new start."""
         if self._child is None or self._child.stdout is None:
             return
-        told, _, _ = select.select([self._child.stdout], [], [], PATIENCE_S)
-        if not told or not self._child.stdout.read(1):
-            log.debug("nothing was compiled ahead; what is missing is compiled when it is needed")
+        ready, _, _ = select.select([self._child.stdout], [], [], MAX_WAIT_S)
+        if not ready or not self._child.stdout.read(1):
+            log.debug("precompilation was not done in time; missing code is compiled when it is needed")
             self.close()
 
     def close(self) -> None:
@@ -92,29 +95,31 @@ def _cores() -> int:
 
 
 def _mark(checkpoint: Path, int8: bool) -> Path:
-    """The file that says that this has been done."""
+    """The file that exists once this has been done."""
     with checkpoint.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
     digest.update(bytes([int8]))
-    return Path(os.environ["NUMBA_CACHE_DIR"]) / f"ahead-{digest.hexdigest()[:12]}"
+    return Path(os.environ["NUMBA_CACHE_DIR"]) / f"warmup-{digest.hexdigest()[:12]}"
 
 
 def compile_for(checkpoint: Path, int8: bool) -> None:
-    """Let the checkpoint's model be evaluated and sampled from, in little. Raises DataError as `load`."""
+    """Evaluate the checkpoint's model and sample from it on dummy input. Raises DataError as `load`."""
     import torch
 
-    from pipeline.generation.engine import Request, draw, net_of
+    from pipeline.generation.compiled_sampling import export_weights
+    from pipeline.generation.engine import draw
+    from pipeline.generation.request import Request
     from pipeline.models.checkpoint import load
 
     loaded = load(checkpoint)
     with torch.inference_mode():
         loaded.model(torch.zeros(2, 2, dtype=torch.int64))
-    if net_of(loaded.model, int8) is not None:
+    if export_weights(loaded.model, int8) is not None:
         list(draw(loaded.model, loaded.alphabet, Request(1, 2, 0, int8=int8)))
 
 
 def compile_search() -> None:
-    """Let copies be found, in little."""
+    """Find exact matches in dummy input."""
     import numpy as np
 
     from pipeline.evaluation.exact_matches import find_matches
@@ -124,7 +129,7 @@ def compile_search() -> None:
 
 
 def main() -> None:
-    """The child: compile, say when one can sample, and leave the mark."""
+    """The child: compile, report when sampling is compiled, and leave the mark."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     process.prepare()
     compile_for(Path(sys.argv[1]), sys.argv[2] == "1")
@@ -134,7 +139,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    os.read(0, 1)  # not by sys.stdin, which may not be in use when Python ends
+    os.read(0, 1)  # not by sys.stdin, which Python may hold when it ends
     os._exit(1)
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from tiny import compose_config, errors
 
-from pipeline.generation.compiled import warmup
-from pipeline.generation.compiled.warmup import BackgroundWarmup
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.models.checkpoint import load
+from pipeline.stages import warmup
+from pipeline.stages.warmup import BackgroundWarmup
 
 REQUEST = {"count": 5, "length": 30, "seed": 3}
 EVALUATE_AND_SAMPLE = """
@@ -26,7 +27,8 @@ import torch
 from numba.core import event
 from pipeline.models.checkpoint import load
 from pipeline.evaluation.exact_matches import find_matches
-from pipeline.generation.engine import Request, draw
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 
 loaded = load(Path(sys.argv[1]))
 with event.install_recorder("numba:compile") as compiled:
@@ -39,7 +41,7 @@ print(json.dumps({"compiled": len(compiled.buffer), "samples": samples}))
 LEAVE_A_CHILD_BEHIND = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.generation.compiled import warmup
+from pipeline.stages import warmup
 warmup._cores = lambda: 2
 print(warmup.BackgroundWarmup(Path(sys.argv[1]))._child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -105,7 +107,7 @@ def gone(number: int) -> bool:
 
 @pytest.mark.parametrize("more", [(), ("checkpoint=pretrained", "stages=[sample]")])
 def test_nothing_is_compiled_ahead_where_there_is_nothing_to_do_meanwhile(more):
-    with BackgroundWarmup.of(compose_config("dataset=folk", *more)) as child:
+    with BackgroundWarmup.from_config(compose_config("dataset=folk", *more)) as child:
         assert child._child is None
 
 
@@ -122,5 +124,5 @@ def test_a_wrong_checkpoint_is_told_by_the_run(type_in, text_file, given):
 
 
 def test_a_run_from_a_checkpoint_compiles_ahead():
-    with BackgroundWarmup.of(compose_config("dataset=folk", "checkpoint=pretrained")) as child:
+    with BackgroundWarmup.from_config(compose_config("dataset=folk", "checkpoint=pretrained")) as child:
         assert child._child.poll() is None

@@ -1,4 +1,4 @@
-"""A grammar lets what a model draws by itself stand, where it is good, and keeps to what it allows."""
+"""Constrained decoding by a grammar: valid samples are kept, others are resampled or masked."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -9,10 +9,11 @@ import torch
 
 from pipeline.data.alphabet import Alphabet
 from pipeline.errors import ConfigError
-from pipeline.generation import engine
-from pipeline.generation.constrained.grammar import Guide
-from pipeline.generation.constrained.logits_processor import Controls, Steering
-from pipeline.generation.engine import Request, draw
+from pipeline.generation import engine, rejection
+from pipeline.generation.constrained.grammar_constraint import GrammarConstraint
+from pipeline.generation.constrained.logits_processor import BatchProcessor, LogitsProcessor
+from pipeline.generation.engine import draw
+from pipeline.generation.request import Request
 from pipeline.grammar import Grammar
 from pipeline.models.recurrent import Recurrent
 from pipeline.records import Sample
@@ -26,19 +27,19 @@ class InPairs(Grammar):
 
     start = ("a",)
 
-    def step(self, strand: int, state: Hashable, letter: int) -> Hashable:
+    def step(self, component: int, state: Hashable, letter: int) -> Hashable:
         return "ba"[letter]
 
-    def allowed(self, strand: int, state: Hashable) -> tuple[frozenset[int], bool]:
+    def allowed(self, component: int, state: Hashable) -> tuple[frozenset[int], bool]:
         return frozenset({0 if state == "a" else 1}), state == "a"
 
 
-def drawn(guide: Guide | None, segments: Segments | None = None, **changes) -> list[Sample]:
+def drawn(grammar: GrammarConstraint | None, segments: Segments | None = None, **changes) -> list[Sample]:
     torch.manual_seed(1)
     model = Recurrent("gru", 8, 1, segments=segments).build(len(ALPHABET)).eval()
     with torch.no_grad():
         model.readout.bias[2] = 0.5  # the end comes soon
-    request = Request(**{"count": 4000, "length": 40, "seed": 5, "guide": guide, **changes})
+    request = Request(**{"count": 4000, "length": 40, "seed": 5, "grammar": grammar, **changes})
     return list(draw(model, ALPHABET, request))
 
 
@@ -46,31 +47,39 @@ def is_good(sample: Sample) -> bool:
     return sample.ended and sample.text == "ab" * (len(sample.text) // 2)
 
 
-def test_what_is_good_when_drawn_freely_is_left_as_it_is():
-    free, guided = drawn(None), drawn(Guide(InPairs(), ALPHABET, 3))
+def test_a_sequence_that_is_valid_by_itself_is_kept():
+    free, guided = drawn(None), drawn(GrammarConstraint(InPairs(), ALPHABET, 3))
     assert all(map(is_good, guided))
     kept = [(one, other) for one, other in zip(free, guided, strict=True) if is_good(one)]
     assert 500 < len(kept) < 3500 and all(one == other for one, other in kept)
 
 
-def test_sequences_drawn_anew_are_as_often_each_as_good_ones_drawn_freely():
+def test_resampled_sequences_are_as_frequent_as_valid_ones_of_the_model():
     free = Counter(sample.text for sample in drawn(None) if is_good(sample))
-    anew = Counter(sample.text for sample in drawn(Guide(InPairs(), ALPHABET, 1000, lost=1.0), seed=6))
-    masked = Counter(sample.text for sample in drawn(Guide(InPairs(), ALPHABET)))
+    resampled = Counter(
+        sample.text
+        for sample in drawn(GrammarConstraint(InPairs(), ALPHABET, 1000, min_allowed_mass=1.0), seed=6)
+    )
+    masked = Counter(sample.text for sample in drawn(GrammarConstraint(InPairs(), ALPHABET)))
     share = {name: counts[""] / counts.total() for name, counts in
-             {"free": free, "anew": anew, "masked": masked}.items()}  # fmt: skip
-    assert abs(share["anew"] - share["free"]) < 0.04
+             {"free": free, "resampled": resampled, "masked": masked}.items()}  # fmt: skip
+    assert abs(share["resampled"] - share["free"]) < 0.04
     assert abs(share["masked"] - share["free"]) > 0.1
 
 
 def test_the_greedy_sequence_is_drawn_once_and_by_the_grammar():
-    samples = drawn(Guide(InPairs(), ALPHABET, 10**9, lost=1.0), count=3, temperature=0.0)
+    samples = drawn(
+        GrammarConstraint(InPairs(), ALPHABET, 10**9, min_allowed_mass=1.0), count=3, temperature=0.0
+    )
     assert len({sample.text for sample in samples}) == 1
 
 
-def test_what_is_drawn_anew_has_seen_nothing_of_what_was_dropped():
+def test_a_resampled_sequence_has_seen_nothing_of_what_was_dropped():
     looking = Segments(roles=[0, 2], lengths=[1, 0], distances=[1])
-    free, guided = drawn(None, looking), drawn(Guide(InPairs(), ALPHABET, 10, lost=1.0), looking)
+    free, guided = (
+        drawn(None, looking),
+        drawn(GrammarConstraint(InPairs(), ALPHABET, 10, min_allowed_mass=1.0), looking),
+    )
     kept = [(one, other) for one, other in zip(free, guided, strict=True) if is_good(one)]
     assert len(kept) > 500 and all(one == other for one, other in kept)
     good = [[sample.text for sample in samples if is_good(sample)] for samples in (free, guided)]
@@ -78,28 +87,28 @@ def test_what_is_drawn_anew_has_seen_nothing_of_what_was_dropped():
     assert abs(one - other) < 0.04
 
 
-def test_neither_rows_nor_threads_change_what_is_drawn_anew():
-    guide = Guide(InPairs(), ALPHABET, 3)
-    assert drawn(guide, count=700)[650:] == drawn(guide, count=4000)[650:700]
+def test_neither_rows_nor_threads_change_a_resampled_sequence():
+    grammar = GrammarConstraint(InPairs(), ALPHABET, 3)
+    assert drawn(grammar, count=700)[650:] == drawn(grammar, count=4000)[650:700]
 
 
-class HasLength(Controls):
+class HasLength(LogitsProcessor):
     """What rejection sampling is tested with: a sequence has exactly so many letters."""
 
-    checks_all = True
+    is_constraint = True
 
     def __init__(self, length: int) -> None:
         self.length = length
 
-    def problem(self, codes: np.ndarray, begun: int) -> str | None:
+    def find_violation(self, codes: np.ndarray, prime_length: int) -> str | None:
         return None if len(codes) == self.length else f"length {self.length}"
 
-    def begin(self, starts: Sequence[np.ndarray], indices: range) -> Steering:
-        return Unsteered()
+    def start_batch(self, primes: Sequence[np.ndarray], indices: range) -> BatchProcessor:
+        return Unchanged()
 
 
-class Unsteered(Steering):
-    def adjust(self, logits: torch.Tensor, drawing: torch.Tensor) -> torch.Tensor:
+class Unchanged(BatchProcessor):
+    def process(self, logits: torch.Tensor, drawing: torch.Tensor) -> torch.Tensor:
         return logits
 
     def advance(self, codes: torch.Tensor, drawing: torch.Tensor) -> None:
@@ -108,33 +117,33 @@ class Unsteered(Steering):
 
 def count_draws(monkeypatch) -> list[int]:
     """The indices of all draws from now on."""
-    draws, compiled = [], engine._draw_compiled
+    draws, compiled = [], rejection.draw_compiled
 
     def counted(*arguments):
-        draws.extend(arguments[5])
+        draws.extend(arguments[2])
         return compiled(*arguments)
 
-    monkeypatch.setattr(engine, "_draw_compiled", counted)
+    monkeypatch.setattr(rejection, "draw_compiled", counted)
     return draws
 
 
 def test_rejection_sampling_gives_the_same_samples_however_many_are_drawn(monkeypatch):
-    monkeypatch.setattr(engine, "MAX_RESAMPLES", 300)  # one draw in ten is good
-    guide = Guide(InPairs(), ALPHABET, 3)
-    samples = drawn(guide, count=150, controls=HasLength(4))
+    monkeypatch.setattr(rejection, "MAX_REJECTIONS", 300)  # one draw in ten is good
+    grammar = GrammarConstraint(InPairs(), ALPHABET, 3)
+    samples = drawn(grammar, count=150, processor=HasLength(4))
     assert all(len(sample.text) == 4 and is_good(sample) for sample in samples)
-    assert samples[:9] == drawn(guide, count=9, controls=HasLength(4))
+    assert samples[:9] == drawn(grammar, count=9, processor=HasLength(4))
     assert [sample.index for sample in samples] == list(range(150))
 
 
 def test_rejection_sampling_draws_again_only_what_is_missing(monkeypatch):
     draws = count_draws(monkeypatch)
-    drawn(Guide(InPairs(), ALPHABET, 3), count=64, controls=HasLength(2))
+    drawn(GrammarConstraint(InPairs(), ALPHABET, 3), count=64, processor=HasLength(2))
     assert len(draws) == len(set(draws)) < 8 * 64
 
 
 def test_what_is_never_kept_is_refused_after_the_tries_of_one_sample(monkeypatch):
     draws = count_draws(monkeypatch)
     with pytest.raises(ConfigError, match=r"none of 34 tries of sample 0 keeps length 3 .*\(0 of 93 draws"):
-        drawn(Guide(InPairs(), ALPHABET, 3), count=640, controls=HasLength(3))
-    assert len(draws) == engine.BLOCK + engine.MAX_RESAMPLES - 1
+        drawn(GrammarConstraint(InPairs(), ALPHABET, 3), count=640, processor=HasLength(3))
+    assert len(draws) == engine.BLOCK + rejection.MAX_REJECTIONS - 1
