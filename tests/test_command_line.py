@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
 
-from pipeline.config.overrides import _gives_way
+from pipeline.config.overrides import _is_replaced_by_alternative
 from pipeline.models.checkpoint import load
 from pipeline.records import Sample
 
@@ -329,5 +329,5 @@ def test_a_run_that_does_not_train_does_not_wait_for_lightning():
 def test_a_new_path_takes_the_place_of_the_regions_of_an_earlier_one():
     given = {"score.path": "new.fa", "dataset.path": "other.fa"}
     for stale in ("domain.score_regions=chr1:1-20", "domain.regions=a.bed", "dataset.source=ucsc"):
-        assert _gives_way(stale, given)
-    assert not _gives_way("domain.score_regions=chr1:1-20", {"sample.count": "3"})
+        assert _is_replaced_by_alternative(stale, given)
+    assert not _is_replaced_by_alternative("domain.score_regions=chr1:1-20", {"sample.count": "3"})
