@@ -39,7 +39,7 @@ def one_pass(model: nn.Module, corpus: Corpus, subset: str) -> list[tuple[int, f
 @pytest.mark.parametrize("subset", ["train", "validation", "test"])
 def test_bits_are_those_of_one_long_pass_over_each_segment(make_corpus, monkeypatch, cell, subset):
     monkeypatch.setattr("pipeline.evaluation.bits.EVALUATION_TIME", 7)
-    monkeypatch.setattr("pipeline.evaluation.bits.EVALUATION_LANES", 3)
+    monkeypatch.setattr("pipeline.evaluation.bits.EVALUATION_STREAMS", 3)
     corpus = make_corpus()
     model = Recurrent(cell, 8, 1).build(len(corpus.alphabet)).eval()
     bits = [each for place, each in one_pass(model, corpus, subset) if corpus.codes[place] != EOS]

@@ -76,7 +76,7 @@ def test_queries_in_several_batches_give_the_same(monkeypatch):
     texts = ["".join(rng.choice(list("ACGT"), 300)) for _ in range(3)] + [queries[7], turned(queries[12])]
     at_once = found(queries, texts)
     assert [at_once[number][0] for number in (7, 12)] == [40, 40]
-    monkeypatch.setattr(exact_matches, "LETTERS_AT_ONCE", 90)
+    monkeypatch.setattr(exact_matches, "MAX_BATCH_LETTERS", 90)
     batches = list(find_matches([codes(q) for q in queries], lambda: [codes(t) for t in texts], 4))
     assert len(batches) == 10
     assert found(queries, texts) == at_once

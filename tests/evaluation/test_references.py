@@ -90,7 +90,7 @@ def test_references_are_written_as_the_domain_writes(genome, tmp_path, monkeypat
     assert [r.symbols for r in Nucleotide().read(tmp_path / "held_out_real.fasta")] == [
         record.symbols for record in references.groups["held-out real"]
     ]
-    monkeypatch.setattr("pipeline.evaluation.references.MAX_PLAIN", 100)
+    monkeypatch.setattr("pipeline.evaluation.references.MAX_UNCOMPRESSED", 100)
     first, second = (
         write_references(references, Nucleotide(), tmp_path / name)[0].read_bytes() for name in "ab"
     )

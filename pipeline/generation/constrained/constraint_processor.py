@@ -18,7 +18,6 @@ from pipeline.generation.constrained.constraints import (
     Constraint,
     ConstraintAlphabet,
     Length,
-    WindowShare,
     build_automata,
 )
 from pipeline.generation.constrained.logits_processor import (
@@ -27,7 +26,7 @@ from pipeline.generation.constrained.logits_processor import (
     LogitsProcessorList,
 )
 from pipeline.generation.constrained.repetition_penalty import RepetitionPenalty
-from pipeline.generation.constrained.window_counts import WindowCounts
+from pipeline.generation.constrained.window_counts import WindowCounts, WindowShare
 
 
 @dataclass

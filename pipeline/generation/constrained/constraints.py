@@ -6,7 +6,6 @@ classes in small letters: ``{kind: motifs, never: [GAATTC, GGATCC]}``. Read next
 """
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,24 +23,10 @@ from pipeline.generation.constrained.automaton import (
     RequiredEnding,
 )
 from pipeline.generation.constrained.constraint_alphabet import ConstraintAlphabet
+from pipeline.generation.constrained.window_counts import WindowShare
 
 MAX_WINDOW = 100_000
 """Symbols of a window, at most."""
-
-
-@dataclass(frozen=True)
-class WindowShare:
-    """The bounds `low` and `high` of the share of some letters in each window of `length` symbols."""
-
-    letters: frozenset[int]
-    length: int
-    low: float
-    high: float
-
-    def bounds(self, length: int) -> tuple[int, int]:
-        """The smallest and the largest number of these letters in a window of this length."""
-        # The tolerance is for shares such as 0.55 of 100, which is 55.000000000000007.
-        return math.ceil(self.low * length - 1e-9), math.floor(self.high * length + 1e-9)
 
 
 class Constraint:

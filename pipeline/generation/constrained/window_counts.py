@@ -1,11 +1,27 @@
 """The symbols that count in the windows of each row of a batch, and which letters these windows allow."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.generation.constrained.automaton import ProductAutomaton, ViableStates
-from pipeline.generation.constrained.constraints import WindowShare
+
+
+@dataclass(frozen=True)
+class WindowShare:
+    """The bounds `low` and `high` of the share of some letters in each window of `length` symbols."""
+
+    letters: frozenset[int]
+    length: int
+    low: float
+    high: float
+
+    def bounds(self, length: int) -> tuple[int, int]:
+        """The smallest and the largest number of these letters in a window of this length."""
+        # The tolerance is for shares such as 0.55 of 100, which is 55.000000000000007.
+        return math.ceil(self.low * length - 1e-9), math.floor(self.high * length + 1e-9)
 
 
 class WindowCounts:
