@@ -1,4 +1,4 @@
-"""Compressed files, read in bounded memory; a file that expands far more than data does is refused."""
+"""Files, read in bounded memory: one that expands far more than data does, or grows meanwhile, is refused."""
 
 import io
 from pathlib import Path
@@ -15,11 +15,11 @@ FREE_BYTES = 2**26
 
 class BoundedStream(io.RawIOBase):
     """A stream of decompressed bytes that raises DataError where they are too many for the size of their
-    file."""
+    file, or where the file changes its size: one that grows as fast as it is read would never end."""
 
     def __init__(self, stream: BinaryIO, path: Path) -> None:
-        self.stream, self.path = stream, path
-        self.left = max(FREE_BYTES, MAX_RATIO * path.stat().st_size)
+        self.stream, self.path, self.size = stream, path, path.stat().st_size
+        self.left = max(FREE_BYTES, MAX_RATIO * self.size)
 
     def readable(self) -> bool:
         return True
@@ -32,6 +32,8 @@ class BoundedStream(io.RawIOBase):
                 f"{self.path}: it unpacks to more than {MAX_RATIO} times its size, as no data does; "
                 "to read it nevertheless, unpack it and name the result"
             )
+        if self.path.stat().st_size != self.size:
+            raise DataError(f"{self.path}: it changed while it was read; run again when it is whole")
         buffer[: len(data)] = data
         return len(data)
 

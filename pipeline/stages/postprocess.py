@@ -81,7 +81,8 @@ def postprocess(inputs: PostprocessInputs, out_dir: Path) -> StageResult:
         outputs += [DomainOutput(files=files), inputs.domain.compare(compared, references, out_dir)]
         in_turn = interleave_cells(inputs.domain.rank(records), inputs.sample)
         outputs += [render(in_turn, references, out_dir, inputs.seed) for render in inputs.renders]
-    outputs.insert(0, _tally(raw, len(records), rejected, out_dir))
+    advice = _advise(rejected, inputs.sample) if 2 * len(rejected) > raw else ""
+    outputs.insert(0, _tally(raw, len(records), advice, out_dir))
     _write_rejections(outputs, out_dir / "rejected.tsv")
     return outputs_to_result(outputs, {"raw": raw, "records": len(records)})
 
@@ -119,21 +120,23 @@ def _temperature(sample: Sample) -> dict[str, str]:
     return {} if sample.temperature is None else {"temperature": f"{sample.temperature:g}"}
 
 
-def _tally(raw: int, kept: int, rejected: Sequence[Rejection], out_dir: Path) -> DomainOutput:
+def _tally(raw: int, kept: int, advice: str, out_dir: Path) -> DomainOutput:
     if kept == raw:
         return DomainOutput()
     section = ReportSection("Rejected samples", (out_dir / "rejected.tsv",), f"{raw - kept} of {raw}.")
-    line = f"{kept} of {raw} samples kept; the others are listed in postprocess/rejected.tsv"
-    if raw - len(rejected) < raw / 2:
-        line += _advise(rejected)
+    line = f"{kept} of {raw} samples kept; the others are listed in postprocess/rejected.tsv{advice}"
     return DomainOutput(sections=(section,), summary=(line,))
 
 
-def _advise(rejected: Sequence[Rejection]) -> str:
-    """The most frequent reason, and the remedy, where most samples are invalid."""
+def _advise(rejected: Sequence[Rejection], sample: SampleSettings) -> str:
+    """The most frequent reason, and the remedies, where most samples are invalid."""
     reason, count = Counter(each.reason for each in rejected).most_common(1)[0]
-    longer = ", or set a larger sample.length" if "sample.length" in reason else ""
-    return f" (most often: {reason}, {count}). Remedy: train longer{longer}"
+    remedies = ["train longer"]
+    if max([sample.temperature, *sample.grid.temperatures]) > 1:
+        remedies.append("sample at temperature 1")
+    if "sample.length" in reason:
+        remedies.append("set a larger sample.length")
+    return f" (most often: {reason}, {count}). Remedy: {', or '.join(remedies)}"
 
 
 def _first_symbols(record: Record, cap: int | None) -> Record:

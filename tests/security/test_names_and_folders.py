@@ -16,7 +16,8 @@ from pipeline.records import StageResult
 from pipeline.run_folder.folder import RunFolder
 from pipeline.run_folder.lock import claim_folder
 from pipeline.run_folder.stage import Stage
-from pipeline.runtime import process
+from pipeline.runtime import files, process
+from pipeline.runtime.unpacking import open_unpacked
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
@@ -90,8 +91,18 @@ def test_an_input_that_grows_while_it_is_read_is_an_error(tmp_path):
     assert "ingest" not in manifest_of(folder.path)["stages"]
 
 
+def test_reading_ends_where_an_input_grows_as_fast_as_it_is_read(tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_bytes(b"a line\n" * 2**17)
+    with pytest.raises(DataError, match=r"in\.txt: it changed while it was read"):
+        for _ in open_unpacked(source):
+            with source.open("ab") as stream:
+                stream.write(b"another line\n")
+
+
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file whose first byte cannot be read")
-def test_a_file_that_cannot_be_read_to_its_end_is_named(type_in):
+def test_a_file_that_cannot_be_read_to_its_end_is_named(type_in, monkeypatch):
+    monkeypatch.setattr(files, "_KERNEL_FOLDERS", ())
     answer = type_in("dataset=text", "dataset.path=/proc/self/mem", "stages=[ingest]")
     assert answer.status == 1
     assert "/proc/self/mem: cannot be read (Input/output error)" in answer.err

@@ -26,12 +26,13 @@ class Audited(Text):
         return kept, DomainOutput(rejections=gone, summary=("audited",))
 
 
-def finished(run: Path, domain: Text, out_dir: Path):
+def finished(run: Path, domain: Text, out_dir: Path, temperature: float = 1.0):
+    out_dir.mkdir(exist_ok=True)
     samples = out_dir.with_suffix(".jsonl")
     texts = ("a jig", "a reel", "an air")
     drawn = [Sample(index, 1, text, 0, True, -9.5) for index, text in enumerate(texts)]
     samples.write_text("".join(each.to_json() + "\n" for each in drawn), encoding="utf-8")
-    settings = SampleSettings(count=3, length=40)
+    settings = SampleSettings(count=3, length=40, temperature=temperature)
     corpus = Corpus.open(run / "ingest")
     inputs = PostprocessInputs(corpus, run / "train" / "best.ckpt", samples, domain, settings, (), 0)
     return postprocess(inputs, out_dir)
@@ -68,8 +69,10 @@ def test_where_most_samples_are_invalid_the_reason_and_the_remedy_are_named(text
         def finish(self, sample):
             return Rejection("sample", "reached sample.length") if sample.index else super().finish(sample)
 
-    result = finished(text_run, Strict(), tmp_path)
-    assert result.summary[0] == (
+    expected = (
         "1 of 3 samples kept; the others are listed in postprocess/rejected.tsv (most often: reached "
         "sample.length, 2). Remedy: train longer, or set a larger sample.length"
     )
+    assert finished(text_run, Strict(), tmp_path / "cool").summary[0] == expected
+    hot = expected.replace("or set", "or sample at temperature 1, or set")
+    assert finished(text_run, Strict(), tmp_path / "hot", temperature=3.0).summary[0] == hot
