@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # Their docstrings are the public interface.
-PUBLIC := pipeline/api.py pipeline/domain.py pipeline/records.py pipeline/grammar.py pipeline/errors.py pipeline/segments.py \
-	pipeline/models/model.py
+PUBLIC := pipeline/api.py $(wildcard pipeline/domain/*.py) $(wildcard pipeline/records/*.py) pipeline/grammar.py \
+	pipeline/errors.py pipeline/segments.py pipeline/models/model.py
 
 .PHONY: run test coverage lint style types imports spelling docstrings docs clean
 
