@@ -151,7 +151,7 @@ def test_given_sequences_are_scored(again, tmp_path):
     assert bits[-630:].sum() == pytest.approx(float(records[2]["bits"]), abs=0.1)
     track = (folder / "surprisal.bedgraph").read_text().splitlines()[1:]
     assert len(track) == 674
-    # After two unknown bases the second stretch goes on where it stands in the file.
+    # After two unknown bases the second interval starts where it stands in the file.
     assert track[20].split("\t")[:3] == ["one", "22", "23"] and track[44].split("\t")[:3] == ["two", "0", "1"]
     assert "Scored sequences" in (again.folder / "report.html").read_text(encoding="utf-8")
 

@@ -81,10 +81,10 @@ def test_what_is_not_listed_is_counted_still(fasta_file, tmp_path, monkeypatch):
     path = write(tmp_path / "broken.fa", broken + fasta_file.read_text())
     result = ingested(path, tmp_path / "out", Nucleotide())
     assert result.rejected == {
-        "stretch shorter than 20 bases": 52, "N or gap left out": 50, "empty record": 1,
+        "interval shorter than 20 bases": 52, "N or gap left out": 50, "empty record": 1,
     }  # fmt: skip
     table = (tmp_path / "out" / "rejected.tsv").read_text().splitlines()
-    assert table[1].endswith("a:1-150\tstretch shorter than 20 bases\t100 bases in 50 places")
+    assert table[1].endswith("a:1-150\tinterval shorter than 20 bases\t100 bases in 50 places")
     assert table[3:] == ["\tand 3 more\t"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.data.unique_names import UniqueNames
-from pipeline.domains.genome.files import COMPRESSIONS, read_lines
+from pipeline.domains.genome.files import COMPRESSIONS, printable, read_lines
 from pipeline.domains.genome.spans import Region, Span, in_reading_order, position
 from pipeline.errors import DataError
 from pipeline.records import Notice
@@ -71,7 +71,7 @@ def bed_features(path: Path, kinds: Sequence[str]) -> list[Region]:
     for line in _lines(path):
         for kind in kinds:
             for spans in _spans(line, kind):
-                name = names.unique("_".join(line.name.split()) or f"{line.sequence}_{kind}")
+                name = names.unique("_".join(printable(line.name).split()) or f"{line.sequence}_{kind}")
                 about = (("feature", kind), ("strand", line.span.strand))
                 found.append(Region(line.sequence, spans, f"{path}:{line.number}", name, about))
     if not found:

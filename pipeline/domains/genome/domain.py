@@ -1,4 +1,4 @@
-"""DNA and RNA as a domain: what a record is, how it is read, checked, written and compared.
+"""DNA and RNA as a domain: read, check, write and compare sequences.
 
 Read next: `fasta.py` and `known_intervals.py` (reading), `compare/statistics.py` (comparison with real DNA),
 `blast/local_search.py` (the render).
@@ -178,7 +178,8 @@ class Nucleotide(Domain):
         return MAX_WHOLE_BP if not self.open_ended else super().sample_length
 
     def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
-        """Stream the stretches of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content."""
+        """Stream the intervals of known bases of a FASTA, GenBank, 2bit or GFF3 file, recognised by
+        content."""
         return self._read_records(path, Selection())
 
     def read_corpus(self, path: Path) -> Iterator[Record | Rejection | Notice]:
@@ -311,9 +312,9 @@ class Nucleotide(Domain):
             sections.append(ReportSection("Open reading frames", (frames,), caption))
             files = (*files, frames)
         cut = sum(record.metadata.get("complete", "yes") != "yes" for record in records)
-        said = f"{cut} of {len(records)} sequences were cut at sample.length, before an end of their own"
+        summary = f"{cut} of {len(records)} sequences were cut at sample.length, before an end of their own"
         return DomainOutput(
-            sections=tuple(sections), summary=(said,) if cut else (), files=files,
+            sections=tuple(sections), summary=(summary,) if cut else (), files=files,
             figures=figures if self.open_ended else {**figures, "sequences_cut": cut},
         )  # fmt: skip
 
@@ -333,7 +334,8 @@ class Nucleotide(Domain):
         return format_fasta(record, self.line_width)
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
-        """Some twenty measures of DNA beside those of the reference groups: a table, verdicts, plots."""
+        """Compare some twenty metrics of DNA with those of the reference groups: a table, conclusions,
+        plots."""
         from pipeline.domains.genome.compare.coding import are_coding, compare_genes
         from pipeline.domains.genome.compare.statistics import compare_groups
         from pipeline.evaluation.metric_comparison.groups import REAL

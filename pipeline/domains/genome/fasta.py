@@ -1,8 +1,8 @@
 """Stream FASTA in blocks: a gigabyte on one line and millions of tiny records take the same memory.
 
 Source: the format as NCBI describes it (https://blast.ncbi.nlm.nih.gov/doc/blast-topics/); lines that start
-with ``;``, ``#`` or ``!`` are comments, as Biopython's "fasta-blast" has them. Read next: `scan.py`, the
-loop over the bytes, and `known_intervals.py`.
+with ``;``, ``#`` or ``!`` are comments, as Biopython's "fasta-blast" has them. Read next: `fasta_scanner.py`,
+the loop over the bytes, and `known_intervals.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -19,7 +19,7 @@ EVENTS = 4096
 BASES, UNKNOWN, CODE, MANY = range(4)
 """Kinds of a run: known bases; N or gaps; codes for several bases; many runs that are all to be dropped."""
 FEW = 10
-"""Runs side by side that are dropped, and still told one by one."""
+"""Largest number of adjacent dropped runs that are reported one by one."""
 _NEW_LINE, _HEADER = ord("\n"), ord(">")
 
 

@@ -90,10 +90,10 @@ def embedded_fasta(path: Path, allowed: bytes = ANY_LETTERS) -> Iterator[Sequenc
 
 
 def no_features(path: Path, kinds: Sequence[str], there: Counter[str]) -> str:
-    """The message for a file without a feature of the kinds asked for."""
+    """The message for a file without a feature of the requested kinds."""
     known = ", ".join(f"{printable(kind[:40])} ({count:,})" for kind, count in there.most_common(8))
-    asked = " or ".join(kinds)
-    return f"{path}: no feature {asked} is in it (domain.features); there are {known or 'none at all'}"
+    requested = " or ".join(kinds)
+    return f"{path}: no feature {requested} is in it (domain.features); there are {known or 'none at all'}"
 
 
 def one_word(name: str) -> str:

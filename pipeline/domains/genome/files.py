@@ -1,5 +1,5 @@
-"""Open sequence files: plain or compressed, told by content, in blocks, with one clear error for what is
-not a sequence file. Read next: `fasta.py`, `genbank.py`."""
+"""Open sequence files, plain or compressed (recognised by content), in blocks. A file of another kind ends in
+one clear error. Read next: `fasta.py`, `genbank.py`."""
 
 import re
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ BLOCK_BYTES = 2**18
 """Read at a time: large enough to be fast, small enough to stay in the processor's cache."""
 
 HEAD_BYTES = 2**14
-"""Looked at to tell what a file is."""
+"""Bytes that are read to recognise the format of a file."""
 
 MAX_LINE_BYTES = 2**20
-"""Of a table, such as BED or GFF3, and of GenBank."""
+"""Longest line of a table, such as BED or GFF3, and of GenBank."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some editors put before UTF-8 text."""
 
 _MOLECULE = re.compile(r" (?:chromosome|plasmid|mitochondri|complete|isolate|contig|scaffold)")
-"""What follows the organism in the title of a sequence."""
+"""The words that follow the organism in the title of a sequence."""
 
 COMPRESSIONS = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
 """First bytes of a compressed file, and the name that xopen has for it."""
@@ -51,7 +51,7 @@ FOREIGN = (
 class SequenceHeader:
     """The header of a record: its first word, the rest, and the line (from 1) where it stands.
 
-    Of a part of a record `start` says how many letters stand before it, and `about` is metadata of its own.
+    For a part of a record, `start` is the number of letters before it, and `about` is its metadata.
     """
 
     name: str
@@ -80,7 +80,7 @@ class SequenceChunk:
 
 
 Part = SequenceHeader | SequenceChunk | Rejection | Notice
-"""What a reader yields: a record's title, then its letters; or what of the file it leaves out, or tells."""
+"""An item of a reader: the header of a record, a chunk of its letters, a rejection, or a notice."""
 
 
 def open_plain(path: Path) -> BinaryIO:

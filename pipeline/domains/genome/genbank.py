@@ -47,8 +47,8 @@ def read_genbank(
     sequence.
     """
     there, names, lacking, number = Counter(), UniqueNames(), 0, 0
-    with warnings.catch_warnings(record=True) as said:
-        # Biopython's findings belong into the log, once each, not on the user's screen.
+    with warnings.catch_warnings(record=True) as caught:
+        # Warnings of Biopython go into the log, once each, not to the terminal.
         warnings.simplefilter("always")
         for number, record in enumerate(_parse(path), start=1):
             kind = str(record.annotations.get("molecule_type", ""))
@@ -82,7 +82,7 @@ def read_genbank(
         raise DataError(f"{path}: no record of this file has a sequence, only a CONTIG line; {FETCH}")
     if kinds and not any(there[kind] for kind in kinds):
         raise DataError(no_features(path, kinds, there))
-    for text in sorted({_one_line(warning.message) for warning in said}):
+    for text in sorted({_one_line(warning.message) for warning in caught}):
         log.warning("%s: %s", path, text)
 
 
@@ -93,7 +93,7 @@ class _LineReader:
         self.path, self.lines, self.size = path, read_lines(path), 0
 
     def read(self, _: int) -> str:
-        """Nothing: asked for only to see whether it is text."""
+        """Return nothing: the parser calls it only to see whether the stream is text."""
         return ""
 
     def readline(self) -> str:
@@ -130,9 +130,9 @@ def _parse(path: Path) -> Iterator:
         raise DataError(f"{path}: no GenBank record is in this file; a record starts with a LOCUS line")
 
 
-def _one_line(said: object) -> str:
-    """What Biopython says, which may quote the file."""
-    return " ".join(printable(str(said)).split())[:300]
+def _one_line(message: object) -> str:
+    """Format a message of Biopython, which may quote the file, as one line."""
+    return " ".join(printable(str(message)).split())[:300]
 
 
 def _letters(record: "SeqRecord") -> bytes:

@@ -169,11 +169,11 @@ def _is_pseudo(row: GffRow) -> bool:
 
 def splicing_order(rows: Sequence[GffRow]) -> list[GffRow] | None:
     """The rows of a trans-spliced feature in the order in which they are joined; None of any other."""
-    said = any(
+    trans_spliced = any(
         "trans" in (text := row.about.get("exception", "").lower()) and "splic" in text for row in rows
     )
     parts = [position(row.about.get("part", "").partition("/")[0]) for row in rows]
     if min(parts) > 0:
         return [rows[at] for at in sorted(range(len(rows)), key=lambda at: parts[at])]
     ordered = any(row.about.get("is_ordered", "").lower() == "true" for row in rows)
-    return list(rows) if said or ordered else None
+    return list(rows) if trans_spliced or ordered else None

@@ -1,6 +1,6 @@
-"""Cut records into stretches of known bases: no window of a model ever crosses an N or a gap.
+"""Cut records into intervals of known bases: no window of a model ever crosses an N or a gap.
 
-A stretch that is a whole record keeps its name; any other is called ``name:start-end``, counted from 1, both
+An interval that is a whole record keeps its name; any other is named ``name:start-end``, counted from 1, both
 ends included, as in a genome browser.
 """
 
@@ -17,7 +17,7 @@ from pipeline.domains.genome.soft_mask import SoftMask
 from pipeline.records import Notice, Record, Rejection
 
 POLICIES = ("split", "random", "error")
-"""What becomes of codes for several bases."""
+"""Policies for codes that stand for several bases."""
 
 CHOICES = {
     "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
@@ -43,12 +43,12 @@ def cut_known_intervals(
     iupac: str,
     mask: SoftMask | None,
 ) -> Iterator[Record | Rejection | Notice]:
-    """Yield a record for each stretch, and a rejection for each run of N, gaps or codes between them.
+    """Yield a record for each interval, and a rejection for each run of N, gaps or codes between them.
 
-    Of many runs without a stretch between them, some of them bases of less than `min_length`, there is one
-    rejection for each reason.
+    Many adjacent runs, among them intervals shorter than `min_length`, are combined into one rejection for
+    each reason.
 
-    Lengths in bases; a longer stretch is delivered in parts of `max_length`. With `iupac` "random", a code
+    Lengths are in bases; a longer interval is yielded in parts of `max_length`. With `iupac` "random", a code
     becomes one of its bases, always the same one at the same place. `where` names the file in rejections.
     """
     cutter = _IntervalCutter(where, min_length, max_length, iupac, mask)
@@ -68,8 +68,8 @@ def cut_known_intervals(
 
 @dataclass
 class _DroppedRuns:
-    """Runs side by side that are left out, from `start` on: the first few, and by kind how many, and of how
-    many letters."""
+    """Adjacent runs that are dropped, from `start` on: the first few, and the number of runs and of letters
+    of each kind."""
 
     start: int = 0
     first: list[tuple[int, int, int]] = field(default_factory=list)
@@ -90,7 +90,7 @@ class _DroppedRuns:
 
 @dataclass
 class _IntervalCutter:
-    """The record that is being read: what is buffered of a stretch, or of a run between stretches."""
+    """The record that is being read: the buffered part of an interval, or of a run between intervals."""
 
     where: str
     min_length: int
@@ -191,7 +191,7 @@ class _IntervalCutter:
         self.dropped.add(kind, start, length)
 
     def _drop_many(self, runs: list[int], letters: list[int]) -> None:
-        """Leave out so many runs of each kind, with so many letters."""
+        """Drop runs, given the number of runs and of letters of each kind."""
         self._end_gap()
         self._end_interval(whole=False)
         for kind in range(MANY):
@@ -200,9 +200,9 @@ class _IntervalCutter:
         self.position += sum(letters)
 
     def _report_dropped(self) -> None:
-        """The rejections of what was left out up to here: each, or one for each reason."""
+        """Reject the dropped runs: each, or one rejection for each reason where there are many."""
         dropped, self.dropped = self.dropped, _DroppedRuns()
-        reasons = f"stretch shorter than {self.min_length} bases", "N or gap left out", "IUPAC code left out"
+        reasons = f"interval shorter than {self.min_length} bases", "N or gap left out", "IUPAC code left out"
         if sum(dropped.runs) == len(dropped.first):
             for kind, start, length in dropped.first:
                 place = self._place(start, length)

@@ -189,9 +189,9 @@ class _SelectedRegions:
         for region, pieces in [*self.open, *((region, []) for region in reversed(self.waiting))]:
             first, last = region.bounds
             if last < _OPEN or first >= self.position:
-                asked = f"{first + 1:,}" + (f"-{last:,}" if last < _OPEN else "")
+                requested = f"{first + 1:,}" + (f"-{last:,}" if last < _OPEN else "")
                 raise DataError(
-                    f"{region.where}: {asked} goes beyond {self.title.name}, which has {self.position:,} "
+                    f"{region.where}: {requested} goes beyond {self.title.name}, which has {self.position:,} "
                     "bases; give an end within it"
                 )
             yield from self.record(region, pieces)

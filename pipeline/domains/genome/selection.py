@@ -1,4 +1,4 @@
-"""What is read of a file of genomes: which format it has, and which parts of it are the corpus.
+"""Recognise the format of a genome file, and select the parts of it that are the corpus.
 
 Read next: the readers `fasta.py`, `genbank.py` and `twobit.py`, then `regions.py` and `features.py`.
 """
@@ -30,7 +30,7 @@ GFF_START = b"##gff"
 
 @dataclass(frozen=True)
 class Selection:
-    """Which parts of the sequences are wanted; everything where none of the three is given."""
+    """The selected parts of the sequences; all where neither regions nor features are given."""
 
     regions: object = None
     features: object = None
@@ -70,7 +70,7 @@ class Selection:
         return [replace(each, sequence=names.get(each.sequence, each.sequence)) for each in regions]
 
     def files(self) -> tuple[Path, ...]:
-        """The files beside the sequences that say what is wanted. Raises DataError where one is missing."""
+        """The BED and annotation files of the selection. Raises DataError where one is missing."""
         named = [*filter(is_bed, as_list(self.regions)), *as_list(self.annotation)]
         found = tuple(Path(str(name).strip()).expanduser() for name in named)
         for path in found:
@@ -80,10 +80,10 @@ class Selection:
 
 
 def read_parts(path: Path, allowed: bytes, selection: Selection, mask: SoftMask | None) -> Iterator[Part]:
-    """Titles and letters of a FASTA, GenBank, 2bit or GFF3 file, told apart by their content, as selected.
+    """Read the selected parts of a FASTA, GenBank, 2bit or GFF3 file; the content determines the format.
 
-    The mask is told whether it is one. Raises DataError as the readers do, and where what is selected is not
-    there.
+    `mask` records whether lower case is a mask. Raises DataError as the readers do, and where a selected part
+    is missing.
     """
     head = peek(path)
     kinds = selection.kinds
@@ -115,7 +115,7 @@ def _sequences(regions: Sequence[Region] | None) -> set[str] | None:
 def _regions(
     path: Path, head: bytes, selection: Selection
 ) -> tuple[list[Region] | None, list[Rejection | Notice]]:
-    """The regions that are wanted, None where all is, and rejections and notices of the other files."""
+    """The selected regions, None for whole sequences, and rejections and notices about the other files."""
     if selection.regions is not None:
         beds = [Path(str(each).strip()).expanduser() for each in as_list(selection.regions) if is_bed(each)]
         notices: list[Rejection | Notice] = [each for each in map(block_notice, beds) if each is not None]

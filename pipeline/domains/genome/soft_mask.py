@@ -1,7 +1,7 @@
-"""Tell a soft mask from a file that is simply written in lower case.
+"""Distinguish a soft mask from a file that is all in lower case.
 
-A masked assembly has unmasked bases among its first million, while a small contig of it may well be one
-repeat from end to end. So the decision is one for the whole file, not for each record.
+A masked assembly has unmasked bases among its first million, but a small contig of it may be one repeat from
+end to end. Therefore the decision is made for the whole file, not for each record.
 """
 
 import logging

@@ -1,4 +1,5 @@
-"""UCSC's 2bit files, streamed: four bases a byte, with blocks of N and blocks in lower case beside them.
+"""UCSC's 2bit files, streamed: four bases a byte, with lists of the blocks of N and of the blocks in lower
+case.
 
 Source: https://genome.ucsc.edu/FAQ/FAQformat.html#format7. Read next: `known_intervals.py`.
 """

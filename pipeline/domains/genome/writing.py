@@ -16,7 +16,7 @@ from pipeline.records import Record
 
 FORMS = ("auto", "plain", "bgzf")
 BGZF_ABOVE = 10_000_000
-"""With more letters than this in all, "auto" compresses: a text editor no longer opens them gladly."""
+"""With more letters than this in all, "auto" compresses, since text editors open larger files slowly."""
 HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "copied")
 
 
@@ -79,7 +79,7 @@ def _write_block_index(path: Path) -> Path:
 
 
 def describe(record: Record, style: FastaStyle) -> str:
-    """How the sequence was made, in the words of a FASTA header."""
+    """Describe the sequence for a FASTA header: model, sampling settings and length."""
     made = record.metadata
     known = [f"{key}={made[key]}" for key in HOW_MADE if key in made]
     if "bits_per_symbol" in made:

@@ -1,4 +1,4 @@
-"""BLAST of proteins, by `blastp`: all but the program and its filter is `genome/blast/local_search.py`."""
+"""BLAST of proteins by `blastp`; `genome/blast/local_search.py` has all but the program and its filter."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +14,7 @@ class ProteinBlast(LocalSearch):
     task: str = "blastp"
     """blastp, blastp-fast or blastp-short; the embedded BLAST has blastp only."""
     seg: bool = False
-    """Low-complexity sequence of the samples is masked; by default composition is adjusted for instead."""
+    """Mask low-complexity sequence of the samples; by default BLAST adjusts for composition instead."""
 
     family: ClassVar[str] = "protein"
     blast: ClassVar[Program] = BLASTP

@@ -1,9 +1,9 @@
-"""Turn what a protein FASTA holds into records of the amino acids that are learned.
+"""Turn the content of a protein FASTA file into records of the amino acids that are learned.
 
-A protein has a start and an end, which a fragment has not: so what cannot be learned costs the whole record,
-unless it is asked to split it or to choose. A stop ``*`` at the end is left out, as the end itself says it;
-gaps of an alignment are taken out. Codes: IUPAC-IUB, European Journal of Biochemistry 138 (1984) 9, with
-J of 2004 for leucine or isoleucine, U (selenocysteine) and O (pyrrolysine).
+A protein has a start and an end, but a fragment does not. Therefore a symbol that cannot be learned rejects
+the whole record, unless the settings say split or random. A stop ``*`` at the end is removed, since the end
+of the record implies it; gaps of an alignment are removed. Codes: IUPAC-IUB, European Journal of Biochemistry
+138 (1984) 9, with J of 2004 for leucine or isoleucine, U (selenocysteine) and O (pyrrolysine).
 """
 
 import hashlib
@@ -28,8 +28,8 @@ STOP = "*"
 GAPS = "-."
 
 POLICIES = ("drop", "split", "random", "error")
-"""What becomes of a record with an ambiguous code: it is dropped, split there, one of the amino acids is put
-in its place, or the file is refused."""
+"""Policies for a record with an ambiguous code: drop it, split it there, replace the code by one of its amino
+acids, or refuse the file."""
 STOP_POLICIES = ("drop", "split", "error")
 RARE_POLICIES = ("replace", "keep")
 
@@ -46,7 +46,7 @@ _NUCLEOTIDES = re.compile("[ACGTUN]+")
 
 @dataclass(frozen=True)
 class Policy:
-    """What becomes of what is not one of the twenty; lengths in amino acids."""
+    """Policies for symbols other than the twenty amino acids; lengths are in amino acids."""
 
     ambiguous: str
     inner_stop: str
@@ -56,7 +56,7 @@ class Policy:
 
     @property
     def separators(self) -> re.Pattern[str] | None:
-        """What a record is split at."""
+        """The pattern at which a record is split."""
         letters = [*AMBIGUOUS] if self.ambiguous == "split" else []
         letters += [re.escape(STOP)] if self.inner_stop == "split" else []
         return re.compile(f"([{''.join(letters)}])") if letters else None
@@ -100,7 +100,7 @@ class _Cleaner:
         self.title, self.position, self.gaps, self.fragments = title, 0, 0, False
 
     def extend(self, letters: str) -> Iterator[Record | Rejection]:
-        """Take in letters; a piece that a separator ends is held back, as it may turn out to be the whole."""
+        """Add letters; the last piece is held back, since it may be the whole record."""
         residues = letters.translate(_WITHOUT_GAPS)
         self.gaps += len(letters) - len(residues)
         *ended, last = self.separators.split(residues) if self.separators else [residues]
@@ -126,7 +126,7 @@ class _Cleaner:
         self.title = _NO_HEADER
 
     def _append(self, piece: str) -> None:
-        """Beyond the longest that is kept nothing is remembered but the length."""
+        """Add to the open piece; beyond the largest length only the length is kept."""
         if self.buffered <= self.policy.max_length + 1:
             self.pieces.append(piece[: self.policy.max_length + 2])
         self.buffered += len(piece)
@@ -142,7 +142,7 @@ class _Cleaner:
         self.pieces, self.buffered = [], 0
 
     def _judge(self, residues: str, start: int, whole: bool) -> Record | Rejection:
-        """A record, or why there is none."""
+        """Return a record, or the rejection with its reason."""
         policy = self.policy
         residues = residues.removesuffix(STOP)
         place = f"{self.where}:{self.title.name}"
@@ -161,7 +161,7 @@ class _Cleaner:
         if len(residues) < policy.min_length:
             return Rejection(place, f"shorter than {policy.min_length} residues", f"{len(residues)} residues")
         if len(residues) >= MIN_NUCLEOTIDES and _NUCLEOTIDES.fullmatch(residues):
-            return Rejection(place, "looks like DNA or RNA, for which there is dataset=genome")
+            return Rejection(place, "looks like DNA or RNA; use dataset=genome")
         code = _AMBIGUOUS.search(residues)
         if code and policy.ambiguous != "random":
             at = f"{code.group()} at residue {start + code.start() + 1}"

@@ -1,7 +1,7 @@
-"""Proteins as a domain: what a record is, how it is read, checked, written and compared.
+"""Proteins as a domain: read, check, write and compare sequences.
 
-Read next: `cleaning.py` (in), `statistics.py` (beside real proteins); `genome/fasta.py` reads FASTA,
-`genome/blast/local_search.py` is the render.
+Read next: `cleaning.py` (records), `statistics.py` (comparison with real proteins); `genome/fasta.py` reads
+FASTA, `genome/blast/local_search.py` is the render.
 """
 
 import hashlib
@@ -166,7 +166,7 @@ class Protein(Domain):
         return format_fasta(record, self.line_width)
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
-        """Composition, lengths, low complexity, hydropathy and k-mers beside the reference groups."""
+        """Compare composition, lengths, low complexity, hydropathy and k-mers with the reference groups."""
         from pipeline.domains.protein.statistics import compare_groups
 
         if not records:

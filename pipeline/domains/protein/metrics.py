@@ -1,4 +1,4 @@
-"""The measures of the proteins' scoreboard, in its order; what is counted is in `properties.py`."""
+"""The metrics of the comparison table of proteins, in its order; `properties.py` has the counts."""
 
 from functools import partial
 
@@ -18,12 +18,12 @@ WORD_LENGTHS = range(1, 4)
 
 
 def spectrum(k: int) -> str:
-    """The name of the measure of words of k residues."""
+    """The name of the metric of k-mers."""
     return "JS distance of amino-acid composition" if k == 1 else f"JS distance of {k}-mers"
 
 
 def metrics() -> list[Metric]:
-    """All measures. A shuffle keeps the length, both ends, and how often each pair of residues occurs."""
+    """All metrics. A shuffle keeps the length, both ends, and how often each pair of residues occurs."""
     return [
         Metric("mean length (residues)", mean_tally, partial(_ratio, of=1), kept_by_shuffling=True),
         Metric("JS distance of lengths", length_tally, proportions, jensen_shannon, kept_by_shuffling=True),

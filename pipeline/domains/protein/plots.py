@@ -1,4 +1,4 @@
-"""The pictures of `statistics.py`."""
+"""The plots of `statistics.py`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

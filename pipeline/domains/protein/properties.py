@@ -1,4 +1,4 @@
-"""What is counted in proteins, unit by unit: residues, words, lengths, hydropathy, low complexity.
+"""Counts for the metrics of proteins, by unit: residues, k-mers, lengths, hydropathy, low complexity.
 
 Sources: J. Kyte, R. F. Doolittle, Journal of Molecular Biology 157 (1982) 105, whose scale Biopython has;
 J. C. Wootton, S. Federhen, Computers & Chemistry 17 (1993) 149, for SEG.

@@ -1,7 +1,6 @@
-"""Do the samples look like proteins: one scoreboard of measures beside those of the reference groups, and its
-plots.
+"""Compare the samples with the reference groups of proteins: a table of metrics, conclusions and plots.
 
-Read next: `metrics.py` (what is measured); `pipeline/evaluation/metric_comparison` (how it is compared).
+Read next: `metrics.py` (the metrics); `pipeline/evaluation/metric_comparison` (their comparison).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,14 +21,14 @@ from pipeline.evaluation.metric_comparison.table import collect_figures, format_
 from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 MIN_PROTEINS = 4
-"""Of a group; with fewer there are no halves to compare."""
+"""Smaller groups are not compared, since they cannot be halved."""
 PLOTS_CAPTION = (
-    "Bars: the middle half of the proteins; lines: medians. Hydropathy by the scale of Kyte and Doolittle, "
-    "the mean of a protein (GRAVY). Low complexity by SEG, before its last trimming: somewhat more than "
-    "segmasker masks."
+    "Bars: the middle half of the proteins; lines: medians. Hydropathy: the mean of a protein on the scale "
+    "of Kyte and Doolittle (GRAVY). Low complexity: SEG without its last step, the trimming, so that "
+    "somewhat more residues count than segmasker masks."
 )
 SEED = 0
-"""Nothing but the data may change the numbers, so that the seed is none of the run's."""
+"""The seed does not depend on the run, so that the figures depend on the data alone."""
 TERMS = ComparisonTerms("residues", "proteins", "real proteins", ("JS distance of ",))
 
 
@@ -47,24 +46,27 @@ def compare_groups(groups: Mapping[str, Sequence[str]], out_dir: Path) -> Domain
     )
     table = write_table(groups, rows, out_dir / "statistics.tsv", TERMS)
     plots = _plots(groups, rows, out_dir)
-    said, warned = tuple(summarize(groups, rows, TERMS)), tuple(list_warnings(rows, TERMS))
+    lines, warnings = tuple(summarize(groups, rows, TERMS)), tuple(list_warnings(rows, TERMS))
     return DomainOutput(
         sections=(
-            ReportSection("Statistics beside real proteins", (table,), format_caption(TERMS), part=QUALITY),
             ReportSection(
-                "Composition and properties beside real proteins", plots, PLOTS_CAPTION, part=QUALITY
+                "Statistics compared with real proteins", (table,), format_caption(TERMS), part=QUALITY
+            ),
+            ReportSection(
+                "Composition and properties compared with real proteins", plots, PLOTS_CAPTION, part=QUALITY
             ),
         ),
-        summary=(*warned, *said),
-        conclusions=said[:2],
-        warnings=warned,
+        summary=(*warnings, *lines),
+        conclusions=lines[:2],
+        warnings=warnings,
         figures=collect_figures(rows),
         files=(table, *plots),
     )
 
 
 def _mixer(texts: Sequence[str]) -> Callable[[float], SequenceSet]:
-    """Pools of these proteins with such a share of their residues drawn again, each amino acid as likely."""
+    """Return the function that replaces a share of the residues by uniform random ones, and encodes the
+    result."""
 
     def mix(level: float) -> SequenceSet:
         rng = np.random.default_rng([SEED, round(1000 * level)])

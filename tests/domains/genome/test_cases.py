@@ -55,10 +55,10 @@ def bases(*spans: tuple[int, int], strand: str = "+") -> str:
 
 def test_coding_rows_with_an_id_each_are_joined_by_their_parent(cases):
     folder = cases / "11-own-id-for-each-CDS-row"
-    records, _, told = read(folder / "g.fa", annotation=str(folder / "uniq.gff3"))
+    records, _, notices = read(folder / "g.fa", annotation=str(folder / "uniq.gff3"))
     assert [(name, len(text)) for name, text in records.items()] == [("g1.1", 210)]
     assert records["g1.1"].startswith("CGCTGTAGGTAGTTTATATT") and records["g1.1"].endswith("TTATGACCCAAT")
-    assert "uniq.gff3: 1 CDS, such as g1.1, have rows with IDs of their own" in told
+    assert "uniq.gff3: 1 CDS, such as g1.1, have rows with IDs of their own" in notices
 
 
 def test_coding_rows_of_jgi_are_joined_by_their_protein(cases):
@@ -70,9 +70,9 @@ def test_coding_rows_of_jgi_are_joined_by_their_protein(cases):
 
 def test_one_transcript_at_two_places_is_two_features(cases):
     folder = cases / "13-one-transcript-id-at-two-loci"
-    records, _, told = read(folder / "g.fa", annotation=str(folder / "twoloci.gtf"))
+    records, _, notices = read(folder / "g.fa", annotation=str(folder / "twoloci.gtf"))
     assert {name: len(text) for name, text in records.items()} == {"NM_1": 90, "NM_1.2": 90}
-    assert "1 CDS, such as NM_1, have rows on several strands or at several places" in told
+    assert "1 CDS, such as NM_1, have rows on several strands or at several places" in notices
 
 
 @pytest.mark.parametrize(("file", "kind"), [("mrna.gff3", "mRNA"), ("tr.gtf", "transcript")])
@@ -90,14 +90,16 @@ def test_a_strand_in_the_column_of_scores_is_an_error(cases):
         read(folder / "g.fa", None, regions=str(folder / "strand5.bed"))
 
 
-def test_a_bgzip_file_cut_between_blocks_is_told(cases, tmp_path):
+def test_a_bgzip_file_cut_between_blocks_is_reported(cases, tmp_path):
     folder = cases / "16-bgzf-cut-between-blocks"
-    for name, told in (("cutblock.fa.gz", True), ("ok.fa.gz", False)):
+    for name, expected in (("cutblock.fa.gz", True), ("ok.fa.gz", False)):
         out_dir = tmp_path / name
         out_dir.mkdir()
         result = ingest([folder / name], Nucleotide(), SplitSettings(), "error", out_dir)
         notice = f"{folder / name}: the end-of-file marker of bgzip is absent: the file may be truncated"
-        assert any(notice in line and "128,921 bases were read" in line for line in result.summary) == told
+        assert (
+            any(notice in line and "128,921 bases were read" in line for line in result.summary) == expected
+        )
 
 
 def test_a_gzip_file_that_is_cut_is_an_error(cases, tmp_path):
@@ -212,9 +214,9 @@ def test_names_of_an_annotation_are_mapped_to_those_of_the_sequences(genome):
 def test_blocks_of_bed_are_told_or_spliced(cases):
     fasta, bed = (cases / "genome" / name for name in ("two_sequences.fa", "blocks.bed"))
     sequence = next(SeqIO.parse(fasta, "fasta")).seq.upper()
-    records, _, told = read(fasta, None, regions=str(bed))
+    records, _, notices = read(fasta, None, regions=str(bed))
     assert list(records) == ["chr1:101-400(-)"]
-    assert "1 lines have blocks (BED12), and their whole spans are learned" in told
+    assert "1 lines have blocks (BED12), and their whole spans are learned" in notices
     spliced = (sequence[100:150] + sequence[200:250] + sequence[350:400]).reverse_complement()
     for kind in ("transcript", "CDS"):
         records, _, _ = read(fasta, kind, annotation=str(bed))
@@ -225,10 +227,10 @@ def test_blocks_of_bed_are_told_or_spliced(cases):
 
 
 def test_two_sequences_with_one_first_word_are_both_learned(cases):
-    records, _, told = read(cases / "genome" / "same_first_word.fa", None)
+    records, _, notices = read(cases / "genome" / "same_first_word.fa", None)
     assert sum(map(len, records.values())) == 1800
     assert list(records) == ["genome_id", "genome_id.2"]
-    assert "'genome_id.2' is the second 'genome_id'" in told
+    assert "'genome_id.2' is the second 'genome_id'" in notices
 
 
 def test_two_files_with_one_id_are_both_learned(tmp_path):
@@ -280,18 +282,20 @@ def test_trans_splicing_keeps_the_order_and_the_strands(genome):
         "CDS 51 60 + 1 ID=r;exception=trans-splicing;part=3\n"
         "CDS 11 20 + 2 ID=r;exception=trans-splicing;part=2"
     )
-    records, _, told = annotated(genome, rows)
+    records, _, notices = annotated(genome, rows)
     assert records == {"r": bases((201, 210), strand="-") + bases((11, 20)) + bases((51, 60))}
-    assert not told
-    records, _, told = annotated(genome, rows.replace(";exception=trans-splicing", "").replace(";part", ";p"))
+    assert not notices
+    records, _, notices = annotated(
+        genome, rows.replace(";exception=trans-splicing", "").replace(";part", ";p")
+    )
     assert {name: len(text) for name, text in records.items()} == {"r": 10, "r.2": 20}
-    assert "have rows on several strands" in told
+    assert "have rows on several strands" in notices
 
 
 def test_rows_without_any_group_are_told(genome):
-    records, _, told = annotated(genome, "CDS 1 6 + 0 Note=x\nCDS 11 16 + 0 Note=y")
+    records, _, notices = annotated(genome, "CDS 1 6 + 0 Note=x\nCDS 11 16 + 0 Note=y")
     assert records == {"CDS_2": bases((1, 6)), "CDS_3": bases((11, 16))}
-    assert "2 CDS, such as CDS_2, name neither an ID, a Parent nor a transcript" in told
+    assert "2 CDS, such as CDS_2, name neither an ID, a Parent nor a transcript" in notices
 
 
 def test_the_oldest_dialect_has_the_name_of_a_group_alone(genome):
@@ -329,18 +333,18 @@ def test_transcripts_without_exons(genome):
     coding = "CDS 19 24 - 0 Parent=m\nCDS 5 10 - 0 Parent=m"
     rows = f"mRNA 1 30 - . ID=m\nfive_prime_UTR 25 30 - . Parent=m\n{coding}"
     assert annotated(genome, rows, "mRNA")[0] == {"m": bases((19, 30), (5, 10), strand="-")}
-    records, _, told = annotated(genome, "mRNA 1 30 - . ID=m", "mRNA")
+    records, _, notices = annotated(genome, "mRNA 1 30 - . ID=m", "mRNA")
     assert records == {"m": bases((1, 30), strand="-")}
-    assert "1 mRNA, such as m, have no exon rows" in told
+    assert "1 mRNA, such as m, have no exon rows" in notices
 
 
 @pytest.mark.parametrize(("strand", "stop"), [("+", "31 33"), ("-", "8 10")])
 def test_the_stop_codon_that_gtf_keeps_apart_is_a_part_of_the_coding_sequence(genome, strand, stop):
     gtf = 'gene_id "g"; transcript_id "t";'
-    records, _, told = annotated(genome, f"CDS 11 30 {strand} 0 {gtf}\nstop_codon {stop} {strand} 0 {gtf}")
+    records, _, notices = annotated(genome, f"CDS 11 30 {strand} 0 {gtf}\nstop_codon {stop} {strand} 0 {gtf}")
     whole = (11, 33) if strand == "+" else (8, 30)
     assert records == {"t": bases(whole, strand=strand)}
-    assert "1 CDS, such as t, got the stop codon" in told
+    assert "1 CDS, such as t, got the stop codon" in notices
 
 
 def test_a_data_set_of_pieces_names_the_one_with_whole_sequences(type_in):

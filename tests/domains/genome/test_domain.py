@@ -104,7 +104,7 @@ def test_genbank_is_told_by_content_also_inside_gzip(tmp_path):
         ("biopython__aster_blast.pro", ":4:6: symbol 'P'"),
         ("biopython__clustalw.pir", "PIR"),
         ("biopython__error_qual_null.fastq", "FASTQ"),
-        ("biopython__f002", {"record": 14, "N or gap left out": 74, "stretch shorter than 20 bases": 63}),
+        ("biopython__f002", {"record": 14, "N or gap left out": 74, "interval shorter than 20 bases": 63}),
         ("biopython__flowers.pro.gz", "is this a protein?"),
         ("biopython__sweetpea.nu", {"record": 1}),
         ("biotite__selenocysteine.fasta", "is this a protein?"),
@@ -113,7 +113,7 @@ def test_genbank_is_told_by_content_also_inside_gzip(tmp_path):
         ("scikit-bio__fasta_invalid_legacy_format", "before any header"),
         (
             "scikit-bio__fasta_invalid_missing_seq_data_middle",
-            {"stretch shorter than 20 bases": 2, "empty record": 1},
+            {"interval shorter than 20 bases": 2, "empty record": 1},
         ),
         ("scikit-bio__fasta_ws_lines_between_records", "is this a protein?"),
     ],

@@ -1,4 +1,4 @@
-"""Records are cut where a base is unknown, and every stretch knows where it came from."""
+"""Records are cut where a base is unknown, and every interval has its place in the source."""
 
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def test_short_empty_and_repeated_records_are_counted(tmp_path):
     records, (short, empty) = read(tmp_path, text, min_length_bp=4)
     (notice,) = (each for each in Nucleotide().read(tmp_path / "a.fa") if isinstance(each, Notice))
     assert [(record.id, record.symbols) for record in records] == [("a", "ACGTACGT"), ("a.2", "TTTTTTTT")]
-    assert (short.reason, empty.reason) == ("stretch shorter than 4 bases", "empty record")
+    assert (short.reason, empty.reason) == ("interval shorter than 4 bases", "empty record")
     assert "the first word of an earlier one: 1; each got a name of its own" in notice.text
     assert "'a.2' is the second 'a' (line 6)" in notice.text
 
@@ -132,10 +132,12 @@ def test_many_runs_side_by_side_are_told_at_once(tmp_path, monkeypatch, block_by
     broken = "ACGTN" * 300 + "RYN" * 5
     records, rejections = read(tmp_path, f">r\nNN{'A' * 20}N\n{broken}\n{'C' * 20}\n", min_length_bp=20)
     assert [record.id for record in records] == ["r:3-22", "r:1539-1558"]
-    told = [(item.where.rpartition("a.fa:")[2], item.reason, item.detail, item.count) for item in rejections]
-    assert told == [
+    reported = [
+        (item.where.rpartition("a.fa:")[2], item.reason, item.detail, item.count) for item in rejections
+    ]
+    assert reported == [
         ("r:1-2", "N or gap left out", "2 bases", 1),
-        ("r:23-1538", "stretch shorter than 20 bases", "1200 bases in 300 places", 300),
+        ("r:23-1538", "interval shorter than 20 bases", "1200 bases in 300 places", 300),
         ("r:23-1538", "N or gap left out", "306 bases in 306 places", 306),
         ("r:23-1538", "IUPAC code left out", "10 bases in 5 places", 5),
     ]

@@ -24,7 +24,7 @@ def cut_out(sequence: str, orf) -> str:
 
 
 def proteins_by_biopython(sequence: str) -> list[str]:
-    """Every stretch from the first M of a stop-free stretch to a stop, of each of the six frames."""
+    """Every interval from the first M of a stop-free interval to a stop, of each of the six frames."""
     found = []
     for strand in (Seq(sequence), Seq(sequence).reverse_complement()):
         for frame in range(3):

@@ -73,7 +73,7 @@ def test_a_code_becomes_one_of_its_amino_acids_the_same_in_every_run():
         ("M" * 90_000, "longer than 100 residues"),
         ("", "empty record"),
         ("*", "empty record"),
-        ("ACGT" * 20, "looks like DNA or RNA, for which there is dataset=genome"),
+        ("ACGT" * 20, "looks like DNA or RNA; use dataset=genome"),
         ("MKBV", "ambiguous amino acid (domain.ambiguous)"),
         ("MK*V", "stop inside the protein"),
         ("MK-V", "gaps of an alignment taken out (kept)"),

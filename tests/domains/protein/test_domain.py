@@ -61,7 +61,7 @@ def test_compressed_files_are_read(chloroplast, tmp_path):
         ("biopython__clustalw.pir", "PIR"),
         ("biopython__error_qual_null.fastq", "FASTQ"),
         ("biotite__selenocysteine.fasta", {"record": 1}),
-        ("biopython__sweetpea.nu", {"looks like DNA or RNA, for which there is dataset=genome": 1}),
+        ("biopython__sweetpea.nu", {"looks like DNA or RNA; use dataset=genome": 1}),
         ("scikit-bio__fasta_invalid_legacy_format", "before any header"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The proteins' scoreboard: measures against plain computations, verdicts on proteins made to order."""
+"""The comparison of proteins: metrics against plain computations, conclusions about constructed proteins."""
 
 import csv
 import math

@@ -17,7 +17,7 @@ from pipeline.runtime.programs import Program
 from pipeline.runtime.supervise import CANNOT_RUN
 
 MAX_MESSAGE_BYTES = 1 << 20
-"""A program that says more on its standard outputs than this has gone wrong."""
+"""Largest output on the standard streams; a larger one means that the program has failed."""
 
 
 class BlastPlus:
@@ -36,8 +36,8 @@ class BlastPlus:
     @property
     def name(self) -> str:
         """The program with its version, such as "BLAST+ 2.12.0"."""
-        said = self._run([self.settings.program.name, "-version"], Path.cwd())
-        version = said.split("\n")[0].split()[-1:]
+        output = self._run([self.settings.program.name, "-version"], Path.cwd())
+        version = output.split("\n")[0].split()[-1:]
         return " ".join(["BLAST+", *version]).rstrip("+")
 
     def build(self, subjects: Path, folder: Path) -> None:
@@ -88,19 +88,19 @@ class BlastPlus:
             )
 
     def _run(self, command: Sequence[str], folder: Path, source: Path = Path(os.devnull)) -> str:
-        """What a program said on its standard output. Its children end with it, when it takes too long."""
+        """Run a program and return its standard output; on a timeout its child processes end too."""
         with (
-            tempfile.TemporaryFile() as said,
-            tempfile.TemporaryFile() as complained,
-            source.open("rb") as given,
+            tempfile.TemporaryFile() as output,
+            tempfile.TemporaryFile() as errors,
+            source.open("rb") as stdin,
         ):
             with Program(
-                command, cwd=folder, stdin=given, stdout=said, stderr=complained,
+                command, cwd=folder, stdin=stdin, stdout=output, stderr=errors,
                 # BLAST+ otherwise reads a settings file of the user's, and may call home.
                 env={**os.environ, "BLAST_USAGE_REPORT": "0", "NCBI_DONT_USE_LOCAL_CONFIG": "1"},
             ) as program:  # fmt: skip
-                self._await(program.process, command[0], (said.fileno(), complained.fileno()))
-            status, why = program.process.returncode, _last_line(complained)
+                self._await(program.process, command[0], (output.fileno(), errors.fileno()))
+            status, why = program.process.returncode, _last_line(errors)
             if status == CANNOT_RUN:
                 raise ToolError(f"{command[0]} {why}; set blast.program=embedded")
             if status != 0:
@@ -108,8 +108,8 @@ class BlastPlus:
                     f"{command[0]} ended with status {status}: {why}; "
                     "set blast.program=embedded or blast=none to do without it"
                 )
-            said.seek(0)
-            return said.read().decode(errors="replace")
+            output.seek(0)
+            return output.read().decode(errors="replace")
 
     def _await(self, process: subprocess.Popen, program: str, outputs: Sequence[int]) -> None:
         deadline = time.monotonic() + self.settings.timeout_s
@@ -120,12 +120,12 @@ class BlastPlus:
             except subprocess.TimeoutExpired:
                 if any(os.fstat(each).st_size > MAX_MESSAGE_BYTES for each in outputs):
                     raise ToolError(
-                        f"{program} prints without end and was ended; is it NCBI's? "
-                        "set blast.program=embedded"
+                        f"{program} printed more than {MAX_MESSAGE_BYTES:,} bytes and was ended; "
+                        "is it NCBI's? set blast.program=embedded"
                     ) from None
                 if time.monotonic() >= deadline:
                     raise ToolError(
-                        f"{program} was not done after {self.settings.timeout_s:g} s and was ended; "
+                        f"{program} did not finish within {self.settings.timeout_s:g} s and was ended; "
                         "set a larger blast.timeout_s, a smaller sample.count, or blast=none"
                     ) from None
 
@@ -139,4 +139,4 @@ def _last_line(stream: IO[bytes]) -> str:
     stream.seek(0, os.SEEK_END)
     stream.seek(max(stream.tell() - 2000, 0))
     lines = stream.read().decode(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it said nothing"
+    return lines[-1][:300] if lines else "no message"

@@ -1,8 +1,8 @@
 """BLAST databases: built once per training text and kept in the user's cache folder, or named by the user.
 
-A database is a folder called by the checksum of what is in it. It is built beside its place, under a lock,
-and takes its name when it is whole; a list of its files and their sizes tells one that was damaged later.
-So a killed run leaves nothing that the next would take for a database.
+A database is a folder named by the checksum of its content. It is built in a temporary folder, under a lock,
+and renamed when it is complete; a list of its files and their sizes reveals later damage. So the next run
+never mistakes the remains of a killed run for a database.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 FILES = "files.json"
 ROOM_BYTES = 2**20
-"""A folder with less room is taken for full."""
+"""A folder with less free space counts as full."""
 KEPT_DAYS = 60
 """Databases not used for so long are removed when another is built."""
 SUFFIXES = {"nucl": ("nin", "nal"), "prot": ("pin", "pal")}
@@ -33,10 +33,10 @@ SUFFIXES = {"nucl": ("nin", "nal"), "prot": ("pin", "pal")}
 
 
 def cached_database(checksum: str, form: str, build: Callable[[Path], None], spare: Path) -> Path:
-    """The path, without suffix, of the database of what has this checksum, in the format `form`.
+    """Return the path, without suffix, of the database with this checksum, in the format `form`.
 
-    `build` makes it in a folder, where it is not kept yet. Where the cache folder cannot be written, it is
-    made below `spare`.
+    A database that is not in the cache is built by `build`, which gets the folder. Where the cache folder
+    cannot be written, the database is built below `spare`.
     """
     name = hashlib.sha256(f"{form} {checksum}".encode()).hexdigest()[:24]
     try:
@@ -54,7 +54,7 @@ def cached_database(checksum: str, form: str, build: Callable[[Path], None], spa
 
 
 def _check_room(folder: Path) -> None:
-    """OSError where nothing can be written there, for want of rights or of room."""
+    """Raise OSError where the folder cannot be written or its disk is full."""
     with tempfile.TemporaryFile(dir=folder) as stream:
         stream.write(bytes(ROOM_BYTES))
         stream.flush()

@@ -1,8 +1,8 @@
 """BLAST at EMBL-EBI: the Job Dispatcher's ``ncbiblast`` service, one sequence a search, 30 at a time.
 
-Source: https://www.ebi.ac.uk/jdispatcher/docs/webservices/ : ``run`` takes a form and answers with a number,
-``status/NUMBER`` says QUEUED, RUNNING, FINISHED, ERROR, FAILURE or NOT_FOUND, ``result/NUMBER/xml`` has the
-hits. No more than 30 searches may be under way together; a valid address is asked for.
+Source: https://www.ebi.ac.uk/jdispatcher/docs/webservices/ : ``run`` takes a form and returns a number,
+``status/NUMBER`` returns QUEUED, RUNNING, FINISHED, ERROR, FAILURE or NOT_FOUND, and ``result/NUMBER/xml``
+the hits. At most 30 searches may run together. The service requires a valid e-mail address.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,9 +29,9 @@ WAITING = ("QUEUED", "PENDING", "RUNNING")
 LIMITS = (
     "1e-200", "1e-100", "1e-50", "1e-10", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1", "1.0", "10", "100", "1000",
 )  # fmt: skip
-"""The E-values that the service takes; what is above the wanted one is left out here."""
+"""The E-values that the service accepts. Hits above `evalue` are dropped here."""
 COUNTS = (5, 10, 20, 50, 100, 150, 200, 250, 500, 750, 1000)
-"""The numbers of hits that it takes."""
+"""The numbers of hits that the service accepts."""
 KINDS = {"nucl": "dna", "prot": "protein"}
 
 
@@ -49,22 +49,22 @@ class EbiBlast(RemoteBlast):
     def service(self) -> SearchServer:
         """EBI's server, or a mirror."""
         count = next((each for each in COUNTS if each >= self.max_hits), COUNTS[-1])
-        asked = {
+        parameters = {
             "program": self.blast.name, "stype": KINDS[self.blast.molecule], "database": self.database,
             "exp": next((each for each in LIMITS if float(each) >= self.evalue), LIMITS[-1]),
             "alignments": str(count), "scores": str(count),
         }  # fmt: skip
         if self.blast.name == "blastn":
-            asked["task"] = self.task
-        who = {"email": str(self.email), "title": self.tool}
-        return EbiServer(self.url.rstrip("/"), asked, who, self.rate)
+            parameters["task"] = self.task
+        contact = {"email": str(self.email), "title": self.tool}
+        return EbiServer(self.url.rstrip("/"), parameters, contact, self.rate)
 
     def submissions(self, queries: Sequence[Query]) -> list[str]:
-        """One each."""
+        """Submit one search per query."""
         return [format_queries([query]) for query in queries]
 
     def read(self, content: bytes, number: int) -> list[Hit]:
-        """The hits of one query; the first `max_hits` subjects, as the service lists more."""
+        """Parse the hits of one query, in the first `max_hits` subjects; the service lists more."""
         hits = read_ebi(content, f"q{number}")
         subjects = list(dict.fromkeys(hit.subject for hit in hits))[: self.max_hits]
         return [hit for hit in hits if hit.subject in subjects]
@@ -75,27 +75,27 @@ class EbiServer:
     """The REST service of one server."""
 
     url: str
-    search: Mapping[str, str]
-    who: Mapping[str, str]
+    parameters: Mapping[str, str]
+    contact: Mapping[str, str]
     rate: RequestRate = RULES
 
     name = "EBI"
     at_once = AT_ONCE
 
-    def asked(self, query: str) -> Mapping[str, Any]:
-        """All but who asks."""
-        return {"url": self.url, **self.search}
+    def key_parameters(self) -> Mapping[str, Any]:
+        """Return all parameters but the contact."""
+        return {"url": self.url, **self.parameters}
 
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
-        """The number of the search."""
-        form = {**self.search, **self.who, "sequence": query}
+        """Submit a search; see `SearchServer`."""
+        form = {**self.parameters, **self.contact, "sequence": query}
         answer = fetch(Request(f"{self.url}/run", form=form)).decode("utf-8", "replace").strip()
         if not answer or len(answer) > 200 or not answer.isascii() or set(answer) & set(" \t\n<>/?#"):
-            raise ToolError(f"EBI took no search: {answer[:200]!r} is no number of one")
+            raise ToolError(f"EBI did not accept the search: {answer[:200]!r} is not the number of a job")
         return answer, self.rate.request_interval_s
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
-        """Ask how it stands, and fetch the answer when it is there."""
+        """Ask for the status, and fetch the answer once the job has finished."""
         try:
             status = fetch(Request(f"{self.url}/status/{number}")).decode("utf-8", "replace").strip()
         except RequestRefused as error:

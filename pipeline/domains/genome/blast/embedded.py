@@ -1,14 +1,14 @@
 """BLAST inside this installation: NCBI's C++ toolkit, which the pyncbitk package brings as wheels.
 
-The one file that knows pyncbitk. Its part runs in a child process with files on both ends, so that a fault
-in native code costs one search and no run.
+Only this file uses pyncbitk. The toolkit runs in a child process that reads and writes files, so that a
+crash in native code ends one search and not the run.
 
-The rows are those of BLAST+ 2.12: over 240 mutated, partly reversed slices of fly chromosome 4, with and
-without masking, whole lists of hits down to E = 10 were equal to the last digit, 8,000 and 12,000 rows. For
-that, all queries go into one search, as `blastn` does: the toolkit takes single ones through another way in,
-which loses hits at a query's first base and ignores the masking. What it does not offer is the word size,
-the discontiguous seeds and the scores of the nucleotide tasks other than blastn, and for proteins the
-matrix of blastp-short and SEG masking: there BLAST+ is needed, and asked for.
+The rows equal those of BLAST+ 2.12. For 240 mutated, partly reversed slices of fly chromosome 4 all hits up
+to E = 10 were equal to the last digit: 8,000 rows with masking and 12,000 without. This requires one search
+for all queries, as in `blastn`: with single queries the toolkit loses hits at the first base of a query and
+ignores the masking. The toolkit lacks the word size, the discontiguous seeds and the scores of nucleotide
+tasks other than blastn. For proteins it lacks the matrix of blastp-short and SEG masking. These settings
+require BLAST+.
 """
 
 import csv
@@ -28,7 +28,7 @@ from pipeline.runtime.subprocess_call import call_isolated
 WORD_SIZE = 11
 """Of the task blastn."""
 FAST_PROTEIN = {"word_size": 6, "word_threshold": 21.0}
-"""What makes blastp the task blastp-fast."""
+"""The options of the task blastp-fast."""
 _COMPLEMENT = str.maketrans("ACGTRYKMBVDHSWN", "TGCAYRMKVBHDSWN")
 
 

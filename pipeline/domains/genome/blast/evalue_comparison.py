@@ -1,5 +1,4 @@
-"""Are the samples' hits better than chance? Best E-values of the samples ranked against those of each
-reference group.
+"""Compare the best E-values of the samples with those of each reference group, by a rank test.
 
 The test is that of H. B. Mann and D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50, two-sided,
 with S. Holm's correction for several comparisons, Scandinavian Journal of Statistics 6 (1979) 65. The size
@@ -16,15 +15,15 @@ from pipeline.domains.genome.blast.query_results import SAMPLES
 
 REAL = "held-out real"
 MIN_RANKED = 5
-"""Smaller groups are not tested: they could hardly be told apart whatever they held."""
+"""Smaller groups are not tested: a rank test of so few values has hardly any power."""
 MAX_P = 0.05
-"""What a corrected p-value may be at most for two groups to be called different."""
+"""Two groups differ where the corrected p-value is at most this."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupComparison:
-    """The samples beside one reference group: the share of pairs in which the sample has the smaller
-    E-value, and Holm's p-value."""
+    """The samples compared with one reference group: the share of pairs in which the sample has the smaller
+    E-value, and the Holm-corrected p-value."""
 
     group: str
     superiority: float
@@ -39,8 +38,8 @@ class GroupComparison:
 
 
 def compare_groups(evalues: Mapping[str, Sequence[float]]) -> list[GroupComparison]:
-    """The samples beside every group large enough. Sequences without a hit have the E-value infinity, which
-    is the largest rank."""
+    """Compare the samples with every group of at least `MIN_RANKED` sequences. A sequence without a hit has
+    an infinite E-value, which has the largest rank."""
     samples = evalues.get(SAMPLES, ())
     others = {
         group: values
@@ -56,15 +55,15 @@ def compare_groups(evalues: Mapping[str, Sequence[float]]) -> list[GroupComparis
 
 
 def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
-    """The share of pairs in which `first` has the smaller value, and the two-sided p-value.
+    """Return the share of pairs in which `first` has the smaller value, and the two-sided p-value.
 
-    >>> share, p_value = rank([1, 2, 3, 4, 5], [6, 7, 8, 9, float("inf")])
+    >>> share, p_value = mann_whitney([1, 2, 3, 4, 5], [6, 7, 8, 9, float("inf")])
     >>> share, round(p_value, 4)
     (1.0, 0.0079)
     """
     from scipy.stats import mannwhitneyu
 
-    # Ranks are all that counts, and with them infinities need no care.
+    # The test depends on ranks alone, which are finite.
     places = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
     if not places.any():
         return 0.5, 1.0
@@ -73,9 +72,9 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> tuple[float
 
 
 def holm_correction(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for being several, in their order.
+    """Correct p-values for multiple comparisons; their order stays.
 
-    >>> holm([0.01, 0.04, 0.03])
+    >>> holm_correction([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
     order = np.argsort(p_values)
@@ -88,19 +87,19 @@ def holm_correction(p_values: Sequence[float]) -> list[float]:
 def describe_comparisons(
     comparisons: Sequence[GroupComparison], evalues: Mapping[str, Sequence[float]], database: str
 ) -> tuple[str, ...]:
-    """In words: what that says of the model beside its null models, and how it stands to every group."""
+    """Summarize the comparison with the baselines, and list the result for every group."""
     count = len(evalues.get(SAMPLES, ()))
     if not comparisons:
-        return (f"BLAST: too few sequences to tell the samples ({count}) from others by their best hits",)
+        return (f"BLAST: too few sequences to compare the best hits of the samples ({count}) with others",)
     parts = []
-    for outcome, words in (
+    for outcome, phrase in (
         ("better", "better than those of"),
         ("worse", "worse than those of"),
         ("not distinguishable", "indistinguishable from those of"),
     ):
-        named = [_words(each) for each in comparisons if each.outcome == outcome]
+        named = [_format_comparison(each) for each in comparisons if each.outcome == outcome]
         if named:
-            parts.append(f"{words} {_listed(named)}")
+            parts.append(f"{phrase} {_join_names(named)}")
     return (
         f"BLAST: {describe_outcome(comparisons, database)}",
         f"BLAST: the samples' best hits are {'; '.join(parts)}; p of a rank test, Holm-corrected",
@@ -108,38 +107,40 @@ def describe_comparisons(
 
 
 def describe_outcome(comparisons: Sequence[GroupComparison], database: str) -> str:
-    """Whether the samples are indistinguishable from the null models, all groups but held-out real."""
-    nulls = {each.group: each.outcome for each in comparisons if each.group != REAL}
-    better = [group for group, outcome in nulls.items() if outcome == "better"]
-    worse = [group for group, outcome in nulls.items() if outcome == "worse"]
-    if not nulls:
-        return "there is no null model to compare the samples with"
+    """Summarize the comparison with the baselines, which are all groups except held-out real."""
+    baselines = {each.group: each.outcome for each in comparisons if each.group != REAL}
+    better = [group for group, outcome in baselines.items() if outcome == "better"]
+    worse = [group for group, outcome in baselines.items() if outcome == "worse"]
+    if not baselines:
+        return "there is no baseline to compare the samples with"
     if not better and not worse:
-        others = _listed(list(nulls), "or")
-        return f"by their best hits in {database} the samples are indistinguishable from {others}"
+        others = _join_names(list(baselines), "or")
+        return f"the samples' best hits in {database} are indistinguishable from those of {others}"
     parts = []
     if better:
-        parts.append(f"nearer to {database} than {_listed(better)}")
+        parts.append(f"nearer to {database} than {_join_names(better)}")
     if worse:
-        parts.append(f"farther from {database} than {_listed(worse)}")
-    rest = [group for group in nulls if group not in better + worse]
-    others = f", but indistinguishable from {_listed(rest, 'or')}" if rest else ""
+        parts.append(f"farther from {database} than {_join_names(worse)}")
+    rest = [group for group in baselines if group not in better + worse]
+    others = f", but indistinguishable from {_join_names(rest, 'or')}" if rest else ""
     return f"the samples are {' and '.join(parts)}{others}"
 
 
-def _words(each: GroupComparison) -> str:
-    return f"{each.group} (smaller E-value in {each.superiority:.0%} of pairs, {_p_words(each.p_value)})"
+def _format_comparison(each: GroupComparison) -> str:
+    return (
+        f"{each.group} (smaller E-value in {each.superiority:.0%} of pairs, {_format_p_value(each.p_value)})"
+    )
 
 
-def _p_words(value: float) -> str:
+def _format_p_value(value: float) -> str:
     if value < 1e-16:
         return "p < 1e-16"
     return f"p = {value:.1g}" if value < 0.1 else f"p = {value:.2f}"
 
 
-def _listed(names: Sequence[str], last: str = "and") -> str:
+def _join_names(names: Sequence[str], last: str = "and") -> str:
     """
-    >>> _listed(["a", "b", "c"])
+    >>> _join_names(["a", "b", "c"])
     'a, b and c'
     """
     return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,4 +1,4 @@
-"""The picture of a calibrated search: the best E-values of every group as cumulative curves."""
+"""Plot the best E-values of every group as cumulative curves."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,11 @@ TICKS = (1e-180, 1e-120, 1e-80, 1e-50, 1e-30, 1e-20, 1e-10, 1e-6, 1e-3, 1e-2, 0.
 
 
 def draw_evalues(evalues: Mapping[str, Sequence[float]], limit: float, path: Path) -> Path:
-    """For each group the share of sequences with a best E-value at most so large, on an axis that ends at
-    `limit`; a curve ends there at the share that has any hit.
+    """Draw for each group the share of sequences whose best E-value is at most x. The axis ends at `limit`,
+    where each curve reaches the share of sequences with a hit.
 
-    The axis goes by the square root of the orders of magnitude below `limit`: a copy may have 1e-180, and
-    beside it what chance gives, 0.001 to 10, would be one vertical line.
+    The axis is the square root of the orders of magnitude below `limit`. On a logarithmic axis that reaches a
+    copy's 1e-180, the E-values of chance, 0.001 to 10, would be one vertical line.
     """
     figure = new_figure(6.4, 3.4)
     axes = figure.subplots()
@@ -38,14 +38,14 @@ def draw_evalues(evalues: Mapping[str, Sequence[float]], limit: float, path: Pat
     shown = _ticks(left, right)
     axes.set_xticks(shown, [f"{tick:g}" if tick >= 0.001 else _power(tick) for tick in shown])
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("best E-value of a sequence (left: nearer to what was searched)")
-    axes.set_ylabel("share of sequences up to there")
+    axes.set_xlabel("best E-value of a sequence (left: nearer to the database)")
+    axes.set_ylabel("share of sequences up to this E-value")
     axes.legend(loc="upper left", fontsize=8)
     return save_svg(figure, path)
 
 
 def _scale(right: float) -> tuple[Callable, Callable]:
-    """From an E-value to its place, and back."""
+    """Return the map from an E-value to its position on the axis, and the inverse."""
 
     def place(values: np.ndarray) -> np.ndarray:
         return -np.sqrt(np.log10(right) - np.log10(np.clip(values, 1e-300, right)))
@@ -57,7 +57,7 @@ def _scale(right: float) -> tuple[Callable, Callable]:
 
 
 def _ticks(left: float, right: float) -> list[float]:
-    """Those of `TICKS` that have room beside each other, from the right."""
+    """Choose those of `TICKS` whose labels do not overlap, from the right."""
     place = _scale(right)[0]
     room = 0.08 * (place(right) - place(left))
     shown: list[float] = []

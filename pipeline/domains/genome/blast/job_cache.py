@@ -1,4 +1,4 @@
-"""What is remembered of searches on servers: the numbers that they got there, and their answers."""
+"""Cached jobs of BLAST servers: their numbers and their answers."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ from typing import Any
 from pipeline.runtime.files import write_atomically
 
 KEPT_DAYS = 14
-"""Older answers are asked for anew, since public databases grow."""
+"""An older search is submitted again, since public databases grow."""
 
 
 @dataclass(eq=False)
 class PendingJob:
-    """One search, and the files in which it is remembered: its number at the server, then its answer."""
+    """One search, and the files that cache its number at the server and its answer."""
 
     key: str
     query: str
@@ -28,9 +28,9 @@ class PendingJob:
     """How often its answer was cut off."""
 
     @classmethod
-    def of(cls, asked: Mapping[str, Any], query: str, folder: Path) -> "PendingJob":
-        """A search is known by all that its answer depends on."""
-        whole = json.dumps([dict(asked), query], sort_keys=True)
+    def of(cls, parameters: Mapping[str, Any], query: str, folder: Path) -> "PendingJob":
+        """Create the job of a query; its key is a checksum of everything that the answer depends on."""
+        whole = json.dumps([dict(parameters), query], sort_keys=True)
         return cls(hashlib.sha256(whole.encode()).hexdigest()[:32], query, folder)
 
     @property
@@ -40,11 +40,11 @@ class PendingJob:
 
     @property
     def answer(self) -> Path:
-        """The file with the answer; it is there when it is whole."""
+        """The file with the answer; it exists only when it is complete."""
         return self.folder / f"{self.key}.answer"
 
     def read(self) -> bool:
-        """Whether the search is under way, by what was noted."""
+        """Read the number; False where none is stored, so that the search must be submitted."""
         try:
             self.number = str(json.loads(self.note.read_text(encoding="utf-8"))["number"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -52,23 +52,23 @@ class PendingJob:
         return True
 
     def write(self, number: str) -> None:
-        """Note the number, before anything else can go wrong."""
+        """Store the number at once, so that a killed run does not lose it."""
         self.number = number
         write_atomically(self.note, json.dumps({"number": number}))
 
     def forget(self) -> None:
-        """The number is of no use any more."""
+        """Delete the number, which the server no longer knows."""
         self.note.unlink(missing_ok=True)
 
     def keep(self, content: bytes) -> None:
-        """Keep the answer, whole or not at all."""
+        """Store the answer atomically."""
         draft = self.answer.with_name(f".{self.answer.name}.partial")
         draft.write_bytes(content)
         draft.replace(self.answer)
 
 
 def remove_old(folder: Path) -> None:
-    """Remove what is older than `KEPT_DAYS`."""
+    """Remove files older than `KEPT_DAYS`."""
     oldest = time.time() - KEPT_DAYS * 86_400
     for path in [*folder.glob("*.json"), *folder.glob("*.answer")]:
         try:

@@ -1,8 +1,8 @@
-"""BLAST as a render: search the samples, and what they stand beside, and say how near the best hits are.
+"""BLAST as a render: search the samples and the reference groups, and compare their best hits.
 
-Read next: `backend.py` (what a back end is), `blast_plus.py` and `embedded.py` (the two), `database.py`
-(what is searched in), `search_report.py` (what is said of the hits); `ncbi.py` and `ebi.py`
-search on servers. Another alphabet subclasses `LocalSearch`, as `LocalBlast` does.
+Read next: `backend.py` (the interface of a back end), `blast_plus.py` and `embedded.py` (the back ends),
+`database.py` (the databases), `search_report.py` (tables, plots and summary); `ncbi.py` and `ebi.py` search
+on servers. A render for another alphabet subclasses `LocalSearch`, as `LocalBlast` does.
 """
 
 import hashlib
@@ -41,23 +41,23 @@ class LocalSearch(Render):
     """Search samples and reference groups on this machine, in the training records or in a database of the
     user's. A subclass names its family, its program of BLAST, and says what is masked.
 
-    Raises ConfigError where a setting is out of range, or where nothing here can do what is asked.
+    Raises ConfigError where a setting is out of range, or where no installed back end supports the settings.
     """
 
     program: str = "auto"
     """auto (BLAST+ where it is on PATH, else embedded), the name of a program of BLAST+, or embedded."""
     task: str = ""
-    """One of the program's tasks; empty: the one called like it."""
+    """One of the program's tasks; empty: the task with the program's name."""
     evalue: float = 10.0
     """Hits above this E-value are not listed."""
     word_size: int | None = None
-    """Letters of a seed match; None: the task's own."""
+    """Length of a seed match in symbols; None: the default of the task."""
     max_hits: int = 50
     """Database sequences listed per query."""
     max_references: int = 200
     """Sequences searched of each reference group."""
     timeout_s: float = 600.0
-    """A search not done by then is ended."""
+    """Time limit of the search, in seconds."""
     database: str | None = None
     """A BLAST database of the user's, a path without suffix; None: the training records."""
 
@@ -96,12 +96,12 @@ class LocalSearch(Render):
             )
             if training and not training.subjects:
                 return DomainOutput(summary=("BLAST: no training records to search in",))
-            name, hits, searched = self._search(queries, training, Path(folder))
+            name, hits, results = self._search(queries, training, Path(folder))
         place = f"in {len(training.subjects):,} training records" if training else f"in {self.database}"
         database = "the training data" if training else f"the database {Path(str(self.database)).name}"
-        what = f"{name}, task {self._task}, {place}."
+        method = f"{name}, task {self._task}, {place}."
         return write_results(
-            hits, searched, SearchDescription(self.evalue, database, what, self.blast), out_dir
+            hits, results, SearchDescription(self.evalue, database, method, self.blast), out_dir
         )
 
     @property
@@ -121,39 +121,40 @@ class LocalSearch(Render):
                 with bar("BLAST", total=len(queries), unit="query") as progress:
                     base = training.database(backend) if training else self._named()
                     hits = backend.search(path, base, own_folder)
-                    found = collect_results(hits, queries, training.subjects if training else None)
+                    results = collect_results(hits, queries, training.subjects if training else None)
                     progress.update(len(queries))
-                return (backend.name, *found)
+                return (backend.name, *results)
             except ToolError as error:
                 if backend is backends[-1]:
                     raise
                 log.warning("%s; trying the embedded BLAST", error)
-        raise ToolError("no BLAST is there; set blast=none")
+        raise ToolError("no BLAST is installed; set blast=none")
 
     def _named(self) -> Path:
         return find_user_database(str(self.database), self.blast)
 
     def _backends(self) -> list[SearchBackend]:
-        """The ways to search, the preferred first. Raises ConfigError where none can do what is asked."""
-        wanted = SearchSettings(
+        """List the back ends, the preferred one first. Raises ConfigError where none supports the
+        settings."""
+        settings = SearchSettings(
             self.blast, self._task, self.evalue, self.word_size, self.max_hits, self.masked, self.timeout_s
         )
-        here = BlastPlus.is_available(self.blast)
+        available = BlastPlus.is_available(self.blast)
         if self.database is not None:
             self._named()
-            if self.program == "embedded" or not here:
+            if self.program == "embedded" or not available:
                 raise ConfigError(
                     f"blast.database={self.database}: only BLAST+ reads databases of yours; put it on PATH "
                     f"(Debian: ncbi-blast+) and set blast.program=auto or {self.blast.name}"
                 )
         if self.program == self.blast.name or self.database is not None:
-            return [BlastPlus(wanted)]
-        if self.program == "embedded" or not here:
-            return [EmbeddedBlast(wanted)]
+            return [BlastPlus(settings)]
+        if self.program == "embedded" or not available:
+            return [EmbeddedBlast(settings)]
         try:
-            return [BlastPlus(wanted), EmbeddedBlast(wanted)]
+            return [BlastPlus(settings), EmbeddedBlast(settings)]
         except ConfigError:
-            return [BlastPlus(wanted)]
+            return [BlastPlus(settings)]
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ class LocalBlast(LocalSearch):
 
 
 class _TrainingDatabase:
-    """The training records as a database: their places, and a checksum of their letters."""
+    """The training records as a database: their origins, and a checksum of their symbols."""
 
     def __init__(self, references: References, folder: Path, molecule: str) -> None:
         self.references, self.folder, self.molecule = references, folder, molecule
@@ -187,7 +188,7 @@ class _TrainingDatabase:
         self.checksum = digest.hexdigest()
 
     def database(self, backend: SearchBackend) -> Path:
-        """A database in the format of a back end, built where none is kept."""
+        """Return a database in the format of a back end, built unless the cache has it."""
 
         def build(folder: Path) -> None:
             subjects = write_numbered_fasta(self.references.training(), self.folder / "training.fasta", "t")
@@ -199,17 +200,18 @@ class _TrainingDatabase:
         return cached_database(self.checksum, f"{backend.format} {self.molecule}", build, self.folder)
 
 
-def gather_queries(records: Sequence[Record], references: References, most: int) -> list[Query]:
-    """The samples, and up to `most` of each reference group; nothing where there are no samples."""
+def gather_queries(records: Sequence[Record], references: References, max_references: int) -> list[Query]:
+    """Return the samples and up to `max_references` of each reference group; none where there are no
+    samples."""
     queries: list[Query] = [(SAMPLES, record) for record in records]
     if queries:
         for group, sequences in references.groups.items():
-            queries += [(group, record) for record in sequences[:most]]
+            queries += [(group, record) for record in sequences[:max_references]]
     return [query for query in queries if query[1].symbols]
 
 
 def check_positive(**settings: float) -> None:
-    """Raise ConfigError for a setting of BLAST's that is not above 0."""
+    """Raise ConfigError for a setting ``blast.*`` that is not above 0."""
     for name, value in settings.items():
         if not value > 0:
             raise ConfigError(f"blast.{name}={value:g} must be larger than 0")

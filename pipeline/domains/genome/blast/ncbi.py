@@ -1,9 +1,10 @@
 """BLAST on NCBI's server: one submission for all queries, by NCBI's rules of use.
 
-At most one contact in 10 seconds and one question a minute about a search; an address and a tool's name with
-every search; no more than 50 searches by day. Biopython's `qblast` keeps that pace, but waits without end and
-tells the number of a search only when it is over, so that nothing could be picked up; it reads the answer
-here. Sources: https://blast.ncbi.nlm.nih.gov/doc/blast-help/developerinfo.html and .../urlapi.html
+At most one request in 10 seconds and one poll a minute per search; an e-mail address and a tool's name with
+every search; no more than 50 searches by day. Biopython's `qblast` obeys these limits. But it waits without a
+time limit, and returns the number of a search only with its answer, so that a run could not resume it.
+Therefore Biopython only parses the answer here. Sources:
+https://blast.ncbi.nlm.nih.gov/doc/blast-help/developerinfo.html and .../urlapi.html
 """
 
 import re
@@ -20,7 +21,7 @@ from pipeline.errors import ToolError
 
 RULES = RequestRate(request_interval_s=10.0, poll_interval_s=60.0)
 MAX_ESTIMATE_S = 600.0
-"""NCBI says how long a search may take; what it says beyond this is not believed."""
+"""Upper bound on NCBI's estimate of the duration of a search."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,22 @@ class NcbiBlast(RemoteBlast):
     @property
     def service(self) -> SearchServer:
         """NCBI's server, or a mirror."""
-        asked = {
+        parameters = {
             "PROGRAM": self.blast.name, "DATABASE": self.database, "EXPECT": f"{self.evalue:g}",
             "HITLIST_SIZE": str(self.max_hits),
         }  # fmt: skip
         if self.task == "megablast":
-            asked["MEGABLAST"] = "on"
+            parameters["MEGABLAST"] = "on"
         if self.entrez_query:
-            asked["ENTREZ_QUERY"] = self.entrez_query
-        return NcbiServer(self.url, asked, {"email": str(self.email), "tool": self.tool}, self.rate)
+            parameters["ENTREZ_QUERY"] = self.entrez_query
+        return NcbiServer(self.url, parameters, {"email": str(self.email), "tool": self.tool}, self.rate)
 
     def submissions(self, queries: Sequence[Query]) -> list[str]:
-        """All in one."""
+        """Submit all queries as one search."""
         return [format_queries(queries)]
 
     def read(self, content: bytes, number: int) -> list[Hit]:
-        """By Biopython."""
+        """Parse the hits of all queries."""
         return read_ncbi(content)
 
 
@@ -62,31 +63,33 @@ class NcbiServer:
     """The Common URL API of one server."""
 
     url: str
-    search: Mapping[str, str]
-    who: Mapping[str, str]
+    parameters: Mapping[str, str]
+    contact: Mapping[str, str]
     rate: RequestRate = RULES
 
     name = "NCBI"
     at_once = 1
 
-    def asked(self, query: str) -> Mapping[str, Any]:
-        """All but who asks."""
-        return {"url": self.url, **self.search}
+    def key_parameters(self) -> Mapping[str, Any]:
+        """Return all parameters but the contact."""
+        return {"url": self.url, **self.parameters}
 
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
-        """The request's number, RID, and NCBI's guess of its time, RTOE."""
-        form = {"CMD": "Put", **self.search, **self.who, "QUERY": query}
+        """Submit a search; return its number (RID) and NCBI's estimate of its duration (RTOE)."""
+        form = {"CMD": "Put", **self.parameters, **self.contact, "QUERY": query}
         page = fetch(Request(self.url, form=form)).decode("utf-8", "replace")
         number = re.search(r"^\s*RID = (\S+)", page, re.MULTILINE)
         if not number:
-            raise ToolError(f"NCBI took no search: {_message(page)}; look at blast.database and blast.task")
+            raise ToolError(
+                f"NCBI did not accept the search: {_message(page)}; check blast.database and blast.task"
+            )
         estimate = re.search(r"^\s*RTOE = (\d+)", page, re.MULTILINE)
         after_s = min(float(estimate[1]), MAX_ESTIMATE_S) if estimate else 0.0
         return number[1], max(after_s, self.rate.request_interval_s)
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
-        """Ask for the answer at once: a question whether it is there would be one contact more."""
-        parameters = {"CMD": "Get", "RID": number, "FORMAT_TYPE": "XML", **self.who}
+        """Ask for the answer directly; a separate question for the status would cost one more request."""
+        parameters = {"CMD": "Get", "RID": number, "FORMAT_TYPE": "XML", **self.contact}
         answer = fetch(Request(self.url, parameters))
         if answer.lstrip().startswith(b"<?xml"):
             read_ncbi(answer)
@@ -103,7 +106,7 @@ class NcbiServer:
 
 
 def _message(page: str) -> str:
-    """What a page of NCBI's says is wrong, as far as can be told."""
-    said = re.search(r"""(?:Message ID#\d+ Error: |class="error[^"]*">)([^\n<]+)""", page)
-    text = said[1] if said else re.sub(r"<[^>]*>", " ", page)
+    """Extract the error message from a page of NCBI's."""
+    message = re.search(r"""(?:Message ID#\d+ Error: |class="error[^"]*">)([^\n<]+)""", page)
+    text = message[1] if message else re.sub(r"<[^>]*>", " ", page)
     return " ".join(text.split())[:200] or "an empty page"

@@ -1,6 +1,4 @@
-"""From a search's rows to what is known of every query: its best hit, how much of it is covered, and where
-on which chromosome that lies.
-"""
+"""Summarize the rows of a search by query: the best hit, its coverage, and its place on a chromosome."""
 
 import csv
 import re
@@ -21,7 +19,7 @@ Query = tuple[str, Record]
 
 @dataclass(frozen=True, slots=True)
 class SubjectSequence:
-    """A sequence that was searched in: its name, and where its first letter stands, from 1, in its source."""
+    """A sequence of the database: its name, and the position of its first symbol in its source, from 1."""
 
     name: str
     source: str
@@ -29,10 +27,10 @@ class SubjectSequence:
 
     @classmethod
     def of(cls, record: Record) -> "SubjectSequence":
-        """The place of a training record, a stretch of a chromosome or a whole. Where the source is itself
-        called by a place, as ``chr4:1001-2000``, it is that of the chromosome."""
-        made = record.metadata
-        source, start = made.get("source", record.id), int(made.get("start", 1))
+        """Locate a training record, which is all or part of a chromosome. Where the name of the source is
+        itself an interval, as ``chr4:1001-2000``, positions are those of the chromosome."""
+        metadata = record.metadata
+        source, start = metadata.get("source", record.id), int(metadata.get("start", 1))
         place = _PLACE.fullmatch(source)
         if place:
             return cls(record.id, place[1], int(place[2]) + start - 1)
@@ -63,7 +61,7 @@ class QueryResult:
 
 
 def write_numbered_fasta(records: Iterable[Record], path: Path, mark: str) -> Path:
-    """Number the sequences, since names of all kinds upset BLAST."""
+    """Write the sequences under numbers, since BLAST misreads some names."""
     with path.open("w", encoding="ascii") as stream:
         for number, record in enumerate(records):
             stream.write(f">{mark}{number}\n{record.symbols}\n")
@@ -76,7 +74,7 @@ def collect_results(
     """The samples' hits, and the best hit of every query. Sequences are called q0, q1 ... in the order of
     `queries`, and t0, t1 ... in that of `subjects`; where these are None, subjects keep their names.
 
-    Raises ToolError where BLAST speaks of sequences that it was not given.
+    Raises ToolError where a hit names a sequence that BLAST was not given.
     """
     best: dict[int, LocatedHit] = {}
     counts: dict[int, int] = {}
@@ -97,7 +95,8 @@ def collect_results(
 def _locate_hits(
     hits: Iterable[Hit], queries: Sequence[Query], subjects: Sequence[SubjectSequence] | None
 ) -> Iterator[tuple[int, LocatedHit]]:
-    """Each hit with its query's number; the alignments of two sequences stand together in what BLAST says."""
+    """Yield each hit with its query's number. BLAST lists the alignments of two sequences one after
+    another."""
     for (query, subject), group in groupby(hits, key=lambda hit: (hit.query, hit.subject)):
         alignments = list(group)
         try:
@@ -111,8 +110,8 @@ def _locate_hits(
                 raise ValueError
         except (ValueError, IndexError):
             raise ToolError(
-                f"BLAST speaks of {query[:80]!r} and {subject[:80]!r}, which it was not given; "
-                "set blast.program"
+                f"BLAST names the sequences {query[:80]!r} and {subject[:80]!r}, which it was not given; "
+                "set another blast.program"
             ) from None
         coverage = 100 * count_covered(alignments) / len(record.symbols)
         for hit in alignments:

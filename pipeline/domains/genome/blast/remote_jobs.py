@@ -1,8 +1,8 @@
-"""Searches on a server: submit, ask now and then, fetch; with time limits, and nothing asked for twice.
+"""Searches on a server: submit, poll and fetch, with time limits, and no search submitted twice.
 
-A search is known by a checksum of what is asked for. The number that the server gave it is written to a file
-as soon as it is known, so that a run that is killed, or gives up waiting, finds it again; the answer is kept
-too. All processes of a user share one clock per server, so that runs side by side keep its rules together.
+A search is identified by a checksum of its parameters. The number that the server assigns is written to a
+file at once, so that a later run finds the search of a run that was killed or timed out. The answer is cached
+too. All processes of a user share one clock per server, so that concurrent runs together obey its limits.
 """
 
 import logging
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 1 << 28
 ATTEMPTS = 5
-"""How often in a row one contact may fail before the search is given up."""
+"""Number of failed attempts at one request after which the search fails."""
 MAX_DAMAGED = 3
-"""How often an answer may be cut off before it is given up."""
+"""Number of incomplete answers after which the search fails."""
 TRANSIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 """HTTP statuses after which to try again. Source: RFC 9110, RFC 6585."""
 
@@ -41,7 +41,7 @@ class RequestRate:
 
 @dataclass(frozen=True)
 class Request:
-    """One request: parameters go into the address, a form makes it a POST."""
+    """One request: parameters are part of the address; with a form it is a POST."""
 
     url: str
     parameters: Mapping[str, str] | None = None
@@ -52,27 +52,27 @@ Fetch = Callable[[Request], bytes]
 
 
 class JobNotFound(Exception):
-    """The server does not know the search any more."""
+    """The server no longer knows the search."""
 
 
 class SearchServer(Protocol):
-    """What is particular to a server."""
+    """The interface of a server."""
 
     name: str
     at_once: int
-    """Searches that may be under way together."""
+    """Number of searches that may run together."""
 
     @property
     def rate(self) -> RequestRate:
-        """How often the server may be asked."""
+        """The limits on requests to the server."""
         ...
 
-    def asked(self, query: str) -> Mapping[str, Any]:
-        """All that the answer depends on; the address of the server, too."""
+    def key_parameters(self) -> Mapping[str, Any]:
+        """Return everything but the query that the answer depends on, with the address of the server."""
         ...
 
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
-        """Hand in a search: its number, and the seconds after which it pays to ask."""
+        """Submit a search; return its number, and the seconds to wait before the first poll."""
         ...
 
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
@@ -82,7 +82,7 @@ class SearchServer(Protocol):
 
 
 class JobRunner:
-    """Runs searches on one server. Answers lie in `folder`, the user's cache folder where it is None."""
+    """Runs searches on one server. Answers are stored in `folder`; None: the user's cache folder."""
 
     def __init__(self, service: SearchServer, timeout_s: float, folder: Path | None = None) -> None:
         self.service, self.timeout_s = service, timeout_s
@@ -90,16 +90,17 @@ class JobRunner:
         self.folder = folder or cache_folder().with_name("blast_remote")
 
     def run(self, queries: Sequence[str]) -> list[Path]:
-        """The files with the answers, in the order of the queries.
+        """Run the searches; return the files with the answers, in the order of the queries.
 
-        Raises ToolError where the server cannot be reached, refuses, sends nonsense or is not done in time.
+        Raises ToolError where the server cannot be reached, refuses, sends an invalid answer, or does not
+        finish in time.
         """
         from filelock import FileLock, Timeout
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        searches = [PendingJob.of(self.service.asked(query), query, self.folder) for query in queries]
+        searches = [PendingJob.of(self.service.key_parameters(), query, self.folder) for query in queries]
         remove_old(self.folder)
-        # Two runs that ask the same wait for one answer.
+        # Two runs with the same search share one submission.
         try:
             with FileLock(self.folder / f"{searches[0].key}.lock").acquire(timeout=self._left()):
                 for start in range(0, len(searches), self.service.at_once):
@@ -109,7 +110,7 @@ class JobRunner:
         return [search.answer for search in searches]
 
     def _finish(self, searches: Sequence["PendingJob"]) -> None:
-        """Submit what is not under way and wait for all."""
+        """Submit the searches that are not pending, and wait for all."""
         due = {search: self._begin(search) for search in searches if not search.answer.exists()}
         while due:
             search = min(due, key=lambda each: due[each])
@@ -126,11 +127,11 @@ class JobRunner:
                 due[search] = self._begin(search)
                 continue
             except ValueError as error:
-                # What is cut off here may arrive whole the next time.
+                # The next attempt may bring the complete answer.
                 search.damaged += 1
                 if search.damaged == MAX_DAMAGED:
                     raise ServerUnavailable(
-                        f"{self.service.name} sends no whole answer for {search.number} ({error}); "
+                        f"{self.service.name} sends no complete answer for {search.number} ({error}); "
                         "run again later"
                     ) from error
                 answer = None
@@ -146,17 +147,17 @@ class JobRunner:
                 del due[search]
 
     def _begin(self, search: "PendingJob") -> float:
-        """Submit a search, unless it was: when to ask for its answer."""
+        """Submit a search unless it is pending; return the time of the first poll."""
         if search.read():
-            log.info("%s is asked again for %s", self.service.name, search.number)
+            log.info("%s: resuming the search %s", self.service.name, search.number)
             return time.monotonic()
         number, after_s = self.service.submit(self._fetch, search.query)
         search.write(number)
-        log.info("%s gave the search the number %s", self.service.name, search.number)
+        log.info("%s: submitted the search %s", self.service.name, search.number)
         return time.monotonic() + after_s
 
     def _fetch(self, contact: Request) -> bytes:
-        """One answer, however many tries it takes within the time limit."""
+        """Send a request, again after transient errors, within the time limit."""
         for attempt in range(ATTEMPTS):
             try:
                 self._take_turn()
@@ -174,20 +175,20 @@ class JobRunner:
         )
 
     def _take_turn(self) -> None:
-        """Wait until the server may be contacted, by this or any other process of the user."""
+        """Wait until the limits of the server allow a request; all processes of the user share the clock."""
         from filelock import FileLock
 
         clock = self.folder / f"{self.service.name}.clock"
         with FileLock(f"{clock}.lock"):
             last = clock.stat().st_mtime if clock.exists() else 0.0
-            # A clock that was set back must not stop us.
+            # The system clock may have been set back: never wait longer than one interval.
             wait_s = min(
                 last + self.service.rate.request_interval_s - time.time(),
                 self.service.rate.request_interval_s,
             )
             self._sleep(wait_s, "its turn")
             clock.touch()
-            # What the file system takes for now may be some milliseconds ago.
+            # The clock of the file system may lag by some milliseconds.
             now_s = time.time()
             os.utime(clock, times=(now_s, now_s))
 
@@ -209,9 +210,10 @@ class JobRunner:
                     size += len(piece)
                     if size > MAX_ANSWER_BYTES:
                         raise ServerUnavailable(
-                            f"{self.service.name} sends without end; set fewer blast.max_hits"
+                            f"{self.service.name} sends more than {MAX_ANSWER_BYTES:,} bytes; "
+                            "set a smaller blast.max_hits"
                         )
-                    # A server that sends a byte now and then never runs into the limit of one read.
+                    # The timeout of a read does not stop a server that sends single bytes.
                     if time.monotonic() > min(limit, self.deadline):
                         raise TransientError("the answer did not end")
                 if answer.status_code in TRANSIENT_STATUSES:
@@ -236,26 +238,26 @@ class JobRunner:
 
     def _too_late(self, what: str) -> ToolError:
         return ServerUnavailable(
-            f"{self.service.name} was not done after blast.timeout_s={self.timeout_s:g} ({what}); what is "
-            "under way there is remembered: the same line, or run=FOLDER, asks for it again"
+            f"{self.service.name} did not finish within blast.timeout_s={self.timeout_s:g} ({what}); the "
+            "search is stored: run the same command again, or run=FOLDER, to fetch its answer"
         )
 
 
 class ServerUnavailable(ToolError):
-    """The server does not answer now; the search is remembered."""
+    """The server does not answer now; the search is stored."""
 
 
 class RequestRefused(ToolError):
-    """The server says no, and why; asking again would not help."""
+    """The server refused the request; a repetition would not help."""
 
     def __init__(self, service: str, status: int, body: bytes) -> None:
         text = " ".join(_without_tags(body.decode("utf-8", "replace")).split())[:300]
-        super().__init__(f"{service} refuses ({status}): {text or 'it does not say why'}")
+        super().__init__(f"{service} refuses ({status}): {text or 'no reason given'}")
         self.status = status
 
 
 class TransientError(Exception):
-    """A failure that may pass, and the seconds for which the server asked."""
+    """A transient failure, and the seconds to wait that the server requested."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -263,7 +265,7 @@ class TransientError(Exception):
 
 
 def _seconds(text: str) -> float:
-    """Of a header that may also be a date, or nonsense."""
+    """Parse Retry-After; 0 where it is a date or invalid."""
     return float(min(int(text), 3600)) if text.isdecimal() else 0.0
 
 

@@ -1,4 +1,4 @@
-"""BLAST on a server as a render: what the servers have in common. `remote_jobs.py` keeps time."""
+"""BLAST on a server as a render: the parts that the servers share. Read next: `remote_jobs.py`."""
 
 import abc
 import logging
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RemoteBlast(Render):
-    """Search the samples on a server, in what is public.
+    """Search the samples in a public database on a server.
 
     Raises ConfigError without an e-mail address, or where a setting is out of range.
     """
 
     email: str | None = None
-    """Yours, as the servers ask."""
+    """Your e-mail address, which the servers require."""
     tool: str = "sequence-pipeline"
-    """The program's name, as the servers ask."""
+    """Name of the program that searches, which the servers require."""
     url: str = ""
     """Address of the service, or of a mirror."""
     database: str = ""
@@ -43,9 +43,9 @@ class RemoteBlast(Render):
     max_hits: int = 50
     """Database sequences listed per query."""
     max_queries: int = 20
-    """Samples searched for; the first ones."""
+    """Number of samples sent, from the first."""
     timeout_s: float = 1800.0
-    """Give up waiting after this."""
+    """Time limit of the search, in seconds. A later run resumes a pending search."""
 
     family: ClassVar[str] = "genome"
     blast: ClassVar[Program] = BLASTN
@@ -76,11 +76,11 @@ class RemoteBlast(Render):
 
     @abc.abstractmethod
     def submissions(self, queries: Sequence[Query]) -> list[str]:
-        """FASTA texts, each handed in as one search."""
+        """Return FASTA texts, each submitted as one search."""
 
     @abc.abstractmethod
     def read(self, content: bytes, number: int) -> list[Hit]:
-        """The hits of one answer, of submission `number`. Raises ValueError where it is damaged."""
+        """Parse the answer to submission `number`. Raises ValueError where it is damaged."""
 
     def __call__(
         self, records: Sequence[Record], references: References, out_dir: Path, seed: int
@@ -93,22 +93,22 @@ class RemoteBlast(Render):
         log.info("sending %d samples to %s and waiting, up to %g s", len(queries), name, self.timeout_s)
         answers = JobRunner(self.service, self.timeout_s).run(self.submissions(queries))
         hits = [hit for number, path in enumerate(answers) for hit in self._read(path, number)]
-        found = collect_results(hits, queries)
+        results = collect_results(hits, queries)
         left_out = len(records) - len(queries)
         rest = f"; the other {left_out:,} samples were not sent (blast.max_queries)" if left_out > 0 else ""
-        what = f"{name}, task {self.task}, database {self.database}{rest}."
+        method = f"{name}, task {self.task}, database {self.database}{rest}."
         database = f"{name}'s {self.database}"
-        return write_results(*found, SearchDescription(self.evalue, database, what, self.blast), out_dir)
+        return write_results(*results, SearchDescription(self.evalue, database, method, self.blast), out_dir)
 
     def _read(self, path: Path, number: int) -> list[Hit]:
         try:
-            found = self.read(path.read_bytes(), number)
+            parsed = self.read(path.read_bytes(), number)
         except ValueError as error:
             path.unlink(missing_ok=True)
             raise ToolError(f"{path}: no answer of {self.service.name} ({error}); run again") from error
-        return [hit for hit in found if float(hit.evalue) <= self.evalue]
+        return [hit for hit in parsed if float(hit.evalue) <= self.evalue]
 
 
 def format_queries(queries: Sequence[Query]) -> str:
-    """The queries as one text, called q0, q1 ..."""
+    """Format queries as one FASTA text, with the names q0, q1 ..."""
     return "".join(f">q{at}\n{record.symbols}\n" for at, (_, record) in enumerate(queries))

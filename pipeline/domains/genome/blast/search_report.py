@@ -1,4 +1,4 @@
-"""What a search found, in tables, a picture and a few lines: the best hit of every sequence, by group."""
+"""Report a search: tables of hits, a plot, and a summary of the best hit of every sequence, by group."""
 
 import csv
 import math
@@ -24,27 +24,26 @@ COLUMNS = (
     "aligned_length", "query_coverage_percent", "strand", "source", "source_start", "source_end",
 )  # fmt: skip
 CAPTION = (
-    "An E-value is the number of hits this good that chance alone would give one sequence in a database of "
-    "this size; the smallest of N sequences is about N times smaller."
+    "An E-value is the number of equally good hits expected by chance for one sequence in a database of this "
+    "size. The smallest E-value of N sequences is about N times smaller."
 )
 HITS_CAPTION = (
-    "The twelve columns of BLAST's outfmt 6; then the subject's strand where there are two, the percentage "
-    "of the query in any alignment with that subject, and the place in the sequence that the subject was cut "
-    "from."
+    "The twelve columns of BLAST's outfmt 6; then the strand of the subject (DNA only), the percentage of "
+    "the query that is aligned with that subject, and the position in the source sequence."
 )
 
 
 BEST = "best E-value"
-BEST_NOTE = "a very small one means a near-copy of a sequence in {}, not a better sample"
+BEST_NOTE = "a very small E-value means a near-copy of a sequence in {}, not a better sample"
 
 
 @dataclass(frozen=True)
 class SearchDescription:
-    """What was searched: E-values up to `limit` are listed, `database` says where, `what` how."""
+    """A search: the largest E-value that is listed, the database, and the method with its settings."""
 
     limit: float
     database: str
-    what: str
+    method: str
     program: Program
 
 
@@ -66,20 +65,23 @@ def write_results(
             "Best E-values of the samples and of the reference groups", (plot,), CAPTION, part=QUALITY
         ),
         ReportSection(
-            "Best E-values: samples against each group", (groups,), _groups_caption(comparisons), part=QUALITY
+            "Best E-values: samples compared with each group",
+            (groups,),
+            _groups_caption(comparisons),
+            part=QUALITY,
         ),
-        ReportSection("Best BLAST hit of every sequence", (summary,), search.what, part=RESULTS),
+        ReportSection("Best BLAST hit of every sequence", (summary,), search.method, part=RESULTS),
         ReportSection("BLAST hits of the samples", (table,), HITS_CAPTION),
     ]
     if aligned:
-        caption = f"The best hits of the {SHOWN} nearest samples; places are those in the source sequence."
+        caption = f"The best hits of the {SHOWN} nearest samples; positions are those in the source sequence."
         sections.insert(2, ReportSection("Alignments", (aligned,), caption))
     lines = [_best_line(searched, evalues, search), _medians_line(evalues, search.limit)]
-    verdicts = describe_comparisons(comparisons, evalues, search.database) if len(evalues) > 1 else ()
+    conclusions = describe_comparisons(comparisons, evalues, search.database) if len(evalues) > 1 else ()
     return DomainOutput(
         sections=tuple(sections),
-        summary=(*lines, *verdicts),
-        conclusions=verdicts[:1],
+        summary=(*lines, *conclusions),
+        conclusions=conclusions[:1],
         figures=_figures(searched, evalues, comparisons, search.limit),
         notes={BEST: BEST_NOTE.format(search.database)},
         files=tuple(file for section in sections for file in section.files),
@@ -139,14 +141,14 @@ def _write_groups(
             each = known.get(group)
             tested = (f"{each.superiority:.3f}", f"{each.p_value:.2g}", each.outcome) if each else ("",) * 3
             found = sum(map(math.isfinite, values))
-            middle = _words(_median(values, math.inf))
+            middle = _format_evalue(_median(values, math.inf))
             near = _nearness([one.best for one in searched if one.group == group and one.best])
-            table.writerow((group, len(values), found, _words(min(values)), middle, *near, *tested))
+            table.writerow((group, len(values), found, _format_evalue(min(values)), middle, *near, *tested))
     return path
 
 
 def _nearness(best: Sequence[LocatedHit]) -> tuple[str, str]:
-    """Medians of the identity with the nearest neighbour, and of the share of the query that is aligned."""
+    """Return the medians of the identity and of the query coverage of the best hits."""
     if not best:
         return "", ""
     identity = statistics.median(float(one.hit.identity_percent) for one in best)
@@ -155,24 +157,24 @@ def _nearness(best: Sequence[LocatedHit]) -> tuple[str, str]:
 
 def _groups_caption(comparisons: Sequence[GroupComparison]) -> str:
     if not comparisons:
-        return "Groups of fewer than five are not tested."
+        return "Groups of fewer than five sequences are not tested."
     return (
-        "Identity and coverage are medians over the nearest neighbours, the best hits. "
-        "samples_smaller_share: of all pairs of a sample and a sequence of the group, how many in which the "
-        "sample has the smaller E-value, half for equal ones. p_value: Mann-Whitney, two-sided, "
-        f"Holm-corrected for {len(comparisons)} comparisons; up to {MAX_P:g} counts as different. "
+        "Identity and coverage are medians over the best hits. samples_smaller_share: share of all pairs of "
+        "a sample and a sequence of the group in which the sample has the smaller E-value; ties count half. "
+        "p_value: Mann-Whitney test, two-sided, "
+        f"Holm-corrected for {len(comparisons)} comparisons; groups differ up to {MAX_P:g}. "
         "A sequence without a hit has the largest E-value."
     )
 
 
 def _evalues(searched: Sequence[QueryResult], group: str) -> list[float]:
-    """Best E-values of a group; infinity where nothing was found."""
+    """Return the best E-values of a group; infinity for a sequence without a hit."""
     chosen = [one.best for one in searched if one.group == group]
     return [math.inf if best is None else float(best.hit.evalue) for best in chosen]
 
 
 def _median(values: Sequence[float], limit: float) -> float:
-    # Of an even number the lower middle one, since the middle of a number and infinity is none.
+    # The lower median: a mean of a number and infinity would be infinite.
     middle = statistics.median_low(values)
     return middle if middle <= limit else math.inf
 
@@ -184,7 +186,7 @@ def _number(value: float) -> float | str:
 def _best_line(
     searched: Sequence[QueryResult], evalues: Mapping[str, Sequence[float]], search: SearchDescription
 ) -> str:
-    """The best of every group side by side, since the smallest of many E-values is small by itself."""
+    """List the best E-value of every group: the smallest of many E-values is small even by chance."""
     count, ordered = len(evalues.get(SAMPLES, ())), nearest_samples(searched)
     text = f"no hit below E = {search.limit:g} for any of {count} samples"
     if ordered:
@@ -196,16 +198,16 @@ def _best_line(
     others = []
     for group, values in evalues.items():
         if group != SAMPLES:
-            # More sequences have a smaller smallest one.
+            # The minimum over more sequences is smaller.
             number = f" (of {len(values)})" if len(values) != count else ""
-            others.append(f"{group} {_words(min(values))}{number}")
+            others.append(f"{group} {_format_evalue(min(values))}{number}")
     return f"BLAST against {search.database}: {'; '.join([text, *([', '.join(others)] if others else [])])}"
 
 
 def _medians_line(evalues: Mapping[str, Sequence[float]], limit: float) -> str:
-    parts = [f"{group} {_words(_median(values, limit))}" for group, values in evalues.items()]
+    parts = [f"{group} {_format_evalue(_median(values, limit))}" for group, values in evalues.items()]
     return f"BLAST, median of the best E-values: {', '.join(parts)}"
 
 
-def _words(value: float) -> str:
+def _format_evalue(value: float) -> str:
     return f"{value:.2g}" if math.isfinite(value) else "no hit"

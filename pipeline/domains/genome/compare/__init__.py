@@ -1,1 +1,1 @@
-"""Samples of DNA beside real, Markov and shuffled DNA: measures, and what is new."""
+"""Comparison of sampled DNA with real, Markov and shuffled DNA: metrics and originality."""

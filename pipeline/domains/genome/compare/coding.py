@@ -1,7 +1,7 @@
-"""Are sampled genes like real ones: starts, stops, frame, lengths and codons of whole coding sequences.
+"""Compare sampled genes with real ones: starts, stops, frame, lengths and codons of whole coding sequences.
 
-All is measured in frame 0, from the first base of a record to its last. Read next: `reading_frames.py`, which
-looks for reading frames anywhere; `pipeline/evaluation/metric_comparison` (how groups are compared).
+All metrics are of frame 0, from the first base of a record to its last. Read next: `reading_frames.py`, which
+finds reading frames anywhere; `pipeline/evaluation/metric_comparison` (the comparison of groups).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,9 +34,9 @@ NAMES = {
 LENGTH_EDGES = np.geomspace(30, 30_000, 25)
 """Bounds of the classes of lengths in bases, eight for a factor of ten."""
 MIN_SEQUENCES = 4
-"""Of a group; with fewer there are no halves to compare."""
+"""Smaller groups are not compared, since they cannot be halved."""
 CODING_SHARE = 0.5
-"""Real sequences are taken for coding ones where so many end with a stop codon in frame 0."""
+"""Real sequences count as coding where at least this share ends with a stop codon in frame 0."""
 TERMS = ComparisonTerms("bases", "genes", "real genes", ())
 
 
@@ -81,7 +81,7 @@ def third_gc(codons: np.ndarray) -> np.ndarray:
 
 
 def metrics(table: int = STANDARD_CODE) -> list[Metric]:
-    """All measures of whole coding sequences. A shuffle keeps the length and both end bases."""
+    """All metrics of whole coding sequences. A shuffle keeps the length and both end bases."""
     tally = partial(gene_tally, table=table)
     return [
         *(Metric(name, tally, partial(_share, column=column)) for column, name in NAMES.items()),
@@ -117,23 +117,28 @@ def compare_genes(
 
     lengths = {name: [len(text) for text in group] for name, group in groups.items()}
     plot = spread(lengths, "length, bases", out_dir / "gene_lengths.svg")
-    said = tuple(_counts(groups, table))
+    lines = tuple(_counts(groups, table))
     return DomainOutput(
         sections=(
-            ReportSection("Genes and held-out real genes", (written,), format_caption(TERMS), part=QUALITY),
             ReportSection(
-                "Lengths of genes", (plot,), "Bars: the middle half; lines: medians.", part=QUALITY
+                "Genes compared with held-out real genes", (written,), format_caption(TERMS), part=QUALITY
+            ),
+            ReportSection(
+                "Lengths of genes",
+                (plot,),
+                "Bars: the middle half of the genes; lines: medians.",
+                part=QUALITY,
             ),
         ),
-        summary=said,
-        conclusions=said[:1],
+        summary=lines,
+        conclusions=lines[:1],
         figures=collect_figures(rows),
         files=(written, plot),
     )
 
 
 def _counts(groups: Mapping[str, Sequence[str]], table: int) -> list[str]:
-    """How many sequences of each group are whole genes, and what the samples have of them, in words."""
+    """Summarize how many sequences of each group are whole genes, and which properties the samples have."""
     totals = {
         name: gene_tally(SequenceSet.encode(group, encode), table).sum(axis=0).astype(int)
         for name, group in groups.items()

@@ -1,4 +1,4 @@
-"""Letters and pairs of letters: GC, its spread over windows, and dinucleotides beside what letters explain.
+"""Letters and pairs of letters: GC content, its spread over windows, and odds ratios of dinucleotides.
 
 Sources: S. Karlin, C. Burge, Trends in Genetics 11 (1995) 283, for the odds ratios and their distance;
 M. Gardiner-Garden, M. Frommer, Journal of Molecular Biology 196 (1987) 261, for CpG.
@@ -13,9 +13,9 @@ from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 DINUCLEOTIDES = tuple(a + b for a in BASES for b in BASES)
 DISTINCT = tuple(distinct(2).tolist())
-"""Of the sixteen, those ten that differ when both strands are counted; each stands for its complement too."""
+"""The ten dinucleotides that differ when both strands are counted; each includes its reverse complement."""
 WINDOW_BIN = 4
-"""Numbers of G and C of a window that are counted together: single ones jump."""
+"""Adjacent counts of G and C that share a bin, since single counts are noisy."""
 RARE, FREQUENT = 0.78, 1.23
 """Odds ratios beyond these are hardly ever due to chance (Karlin and Burge)."""
 
@@ -102,7 +102,7 @@ def start_difference(counts: np.ndarray) -> np.ndarray:
 
 
 def position_tally(sequence_set: SequenceSet, width: int, bins: int) -> np.ndarray:
-    """G and C in each of `bins` stretches of so many bases from the start of a record, then all bases in
+    """Count G and C in each of the first `bins` intervals of `width` bases of a record, then all bases in
     each, ``(units, 2 * bins)``."""
     which = _place(sequence_set) // width
     known = np.flatnonzero((sequence_set.codes < 4) & (which < bins))
@@ -112,13 +112,13 @@ def position_tally(sequence_set: SequenceSet, width: int, bins: int) -> np.ndarr
 
 
 def position_content(counts: np.ndarray) -> np.ndarray:
-    """The GC content of each stretch, in percent, from `position_tally`."""
+    """The GC content of each interval, in percent, from `position_tally`."""
     bins = counts.shape[-1] // 2
     return 100 * counts[..., :bins] / np.maximum(counts[..., bins:], 1e-9)
 
 
 def _place(sequence_set: SequenceSet) -> np.ndarray:
-    """How far into its record each position lies."""
+    """The position of each base in its record, from 0."""
     return np.arange(len(sequence_set.codes)) - np.repeat(
         sequence_set.starts - sequence_set.offsets, sequence_set.lengths + 1
     )

@@ -1,4 +1,4 @@
-"""Pictures of what the letters make up: repeats, reading frames, codons, memory."""
+"""Plots of repeats, open reading frames, codon usage and mutual information."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,10 +1,10 @@
 """Low complexity by symmetric DUST, the definition behind dustmasker and BLAST's own filter.
 
-A stretch of l triplets, of which triplet t occurs c_t times, scores sum c_t (c_t - 1) / 2 / (l - 1). It is
-perfect where it scores above a threshold and no part of it scores higher; what perfect stretches within a
-window cover is of low complexity. Source: A. Morgulis, E. M. Gertz, A. A. Schaeffer, R. Agarwala, Journal
-of Computational Biology 13 (2006) 1028. Here the definition is followed outright, in window times length
-steps.
+An interval of l triplets, in which triplet t occurs c_t times, has the score sum c_t (c_t - 1) / 2 / (l - 1).
+It is perfect where its score exceeds a threshold and no part of it has a higher score. Bases in a perfect
+interval, which is no longer than a window, have low complexity. Source: A. Morgulis, E. M. Gertz, A. A.
+Schaeffer, R. Agarwala, Journal of Computational Biology 13 (2006) 1028. The computation follows the
+definition directly and takes window times length steps.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from pipeline.domains.genome.encoding import words
 from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 
 WINDOW, THRESHOLD = 64, 2.0
-"""Bases of a stretch at most, and the score to exceed: dustmasker's defaults (it prints ten times the
-score)."""
+"""Largest length of an interval in bases, and the score to exceed: dustmasker's defaults (it prints ten times
+the score)."""
 
 
 def dust_tally(sequence_set: SequenceSet) -> np.ndarray:
@@ -31,7 +31,8 @@ def dust_share(counts: np.ndarray) -> np.ndarray:
 
 
 def low_complexity(codes: np.ndarray, window: int = WINDOW, threshold: float = THRESHOLD) -> np.ndarray:
-    """Which positions are of low complexity, bool ``(length,)``; no stretch has another letter in it."""
+    """Mark the positions of low complexity, bool ``(length,)``; a letter other than A, C, G, T ends an
+    interval."""
     triplets = np.minimum(words(codes, 3), 64)
     covered = np.zeros(len(codes) + 1, np.int64)
     if len(triplets):
@@ -41,7 +42,7 @@ def low_complexity(codes: np.ndarray, window: int = WINDOW, threshold: float = T
 
 @njit(cache=True)
 def _cover(triplets: np.ndarray, longest: int, threshold: float, covered: np.ndarray) -> None:
-    """Add 1 where a perfect stretch starts and -1 after its end. `best[j]` is the highest score of any part
+    """Add 1 where a perfect interval starts and -1 after its end. `best[j]` is the highest score of any part
     of the triplets from i to i + j; it grows from those that start one later."""
     best = np.zeros(longest + 1)
     counts = np.zeros(64, np.int64)

@@ -1,4 +1,4 @@
-"""The measures of the scoreboard, in its order; each is defined in the module that it comes from."""
+"""The metrics of the comparison table, in its order; the modules of this package define them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
@@ -44,7 +44,7 @@ _windows = {window: partial(composition.window_tally, window=window) for window 
 
 
 def gc_spread(window: int) -> str:
-    """The name of the measure of windows of so many bases."""
+    """The name of the metric of windows of so many bases."""
     return f"GC spread between {window}-bp windows (standard deviation, %)"
 
 
@@ -54,17 +54,17 @@ def start_name(first: int) -> str:
 
 
 def spectrum(k: int) -> str:
-    """The name of the measure of k-mers."""
+    """The name of the metric of k-mers."""
     return f"JS distance of {k}-mers"
 
 
 def shared_information(band: tuple[int, int]) -> str:
-    """The name of the measure of mutual information over a band of distances."""
+    """The name of the metric of mutual information over a band of distances."""
     return f"mutual information at {band[0]}–{band[1]} bp (10⁻³ bits)"
 
 
 def metrics(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
-    """All measures that the sequences of every group are long enough for."""
+    """All metrics for which the sequences of every group are long enough."""
     shortest = min(int(sequence_set.lengths.max()) for sequence_set in sequence_sets.values())
     return [
         Metric(GC, composition.base_tally, composition.gc_content, kept_by_shuffling=True),
@@ -94,7 +94,7 @@ def metrics(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
 
 
 def plotted_metrics(sequence_sets: Mapping[str, SequenceSet]) -> list[Metric]:
-    """What is only plotted: curves and tables with a standard error for each point."""
+    """Metrics that are only plotted: curves and tables with a standard error for each point."""
     longest = mutual_information.usable_distance(list(sequence_sets.values()))
     frames = reading_frames.frame_tally
     plotted = partial(Metric, plot_only=True)

@@ -1,5 +1,4 @@
-"""How much a base tells of the base so many positions on: short memory falls to nothing, long memory does
-not.
+"""Mutual information between bases at a distance: a model with a short memory loses it, real DNA does not.
 
 I(d) = sum p_xy(d) log2 (p_xy(d) / (p_x p_y)), over pairs d apart in the same sequence. Of unrelated letters
 N pairs show by chance 9 / (2 N ln 2) bits, which is taken off, so that a value may be below 0. Sources: H.
@@ -20,7 +19,7 @@ bits."""
 MIN_UNITS = 10
 """And where they are from at least so many units: of fewer, one odd sequence decides."""
 BANDS = ((1, 10), (11, 100), (101, 1000), (1001, 2000))
-"""Distances of the scoreboard's rows, in base pairs."""
+"""Distances of the rows of the comparison table, in base pairs."""
 PER_DECADE = 12
 """Points of the curve."""
 

@@ -1,8 +1,9 @@
-"""Are the samples new: the longest exact match of each with the training data, on both strands, and the share
-of its k-mers that stand there, beside the same of held-out real, Markov and shuffled sequences.
+"""Originality of the samples: the longest exact match of each with the training data, on both strands, and
+the share of its k-mers in the training data, compared with held-out real, Markov and shuffled sequences.
 
-Real DNA of a genome repeats itself, so that held-out sequences match the training data too: only what the
-samples have more of is copying. Read next: `pipeline/evaluation/exact_matches.py`, which finds the matches.
+A genome has repeats, so that held-out sequences match the training data too: only longer or more frequent
+matches of the samples are copying. Read next: `pipeline/evaluation/exact_matches.py`, which finds the
+matches.
 """
 
 import csv
@@ -35,30 +36,30 @@ COLUMNS = (
 )  # fmt: skip
 PLOT_CAPTION = "Further right: longer matches with the training data."
 CAPTION = (
-    "The longest stretch of each sequence that stands letter by letter in the training data, on either "
-    "strand: start and end in the sequence, and in the source on its strand +, from 1, both included. "
-    "share_of_k_mers: how many of the sequence's k-mers the training data has, from 0 to 1. Longest first."
+    "The longest exact match of each sequence with the training data, on either strand, longest first: start "
+    "and end in the sequence, and in the source on its strand +, from 1, both included. share_of_k_mers: the "
+    "share of the sequence's k-mers that occur in the training data, from 0 to 1."
 )
 
 
 @dataclass(frozen=True)
 class MatchedGroup:
-    """Sequences of one kind with their matches, in the same order."""
+    """The sequences of one group with their matches, in the same order."""
 
     name: str
     records: Sequence[Record]
     matches: Matches
 
     def shares(self) -> np.ndarray:
-        """Of the k-mers of each sequence those in the training data, ``(sequences, sizes)``; not a number
-        where a sequence is shorter than k."""
+        """The share of the k-mers of each sequence that occur in the training data, ``(sequences, sizes)``;
+        NaN where a sequence is shorter than k."""
         sizes = np.array([len(record.symbols) for record in self.records])
         words = sizes[:, None] + 1 - np.array(SIZES)
         return np.where(words > 0, self.matches.shared / np.maximum(words, 1), np.nan)
 
 
 class _TrainingSequences:
-    """The training records as codes, anew at each call, and where each of them stood in its source."""
+    """The training records as codes, read at each call, and the place of each in its source."""
 
     def __init__(self, records: Callable[[], Iterator[Record]]) -> None:
         self.records = records
@@ -86,8 +87,9 @@ def audit_copies(
     """Find the samples' longest matches with the training records; write `originality.tsv`,
     `originality_summary.tsv` and a plot into `out_dir`.
 
-    Samples with a match above `max_copy_bp` are dropped, as rejections. With None none is dropped, and those
-    with one above what is usual in held-out real sequences get the metadata `copied`, the place.
+    Samples with a longer match than `max_copy_bp` are dropped and become rejections. With None no sample is
+    dropped: those with a longer match than usual in held-out real sequences get the metadata `copied`, the
+    place of the match.
     """
     training = _TrainingSequences(references.training)
     groups = _with_matches({SAMPLES: records, **references.groups}, training)
@@ -99,17 +101,17 @@ def audit_copies(
     )
     kept, rejections = _split_copies(groups[0], copies, training)
     table, rows, plot = files
-    said = tuple(describe_copies(copies, _longest(groups[0], training)))
-    warned = tuple(warn_of_copies(copies))
+    lines = tuple(describe_copies(copies, _longest(groups[0], training)))
+    warnings = tuple(warn_of_copies(copies))
     return kept, DomainOutput(
         sections=(
             ReportSection("Copies of the training data", (table,), copies.why, part=QUALITY),
             ReportSection("Longest exact matches", (plot,), PLOT_CAPTION, part=QUALITY),
             ReportSection("Longest exact match of every sequence", (rows,), CAPTION),
         ),
-        summary=(*warned, *said),
-        conclusions=said[2:] if warned else said[1:] or said,
-        warnings=warned,
+        summary=(*warnings, *lines),
+        conclusions=lines[2:] if warnings else lines[1:] or lines,
+        warnings=warnings,
         figures=_figures(copies),
         files=files,
         rejections=rejections,
@@ -117,7 +119,7 @@ def audit_copies(
 
 
 def _with_matches(groups: Mapping[str, Sequence[Record]], training: _TrainingSequences) -> list[MatchedGroup]:
-    """The groups that have sequences, all looked for in one go."""
+    """Match all groups that have sequences, in one pass over the training data."""
     found = {name: list(group) for name, group in groups.items() if len(group)}
     queries = (encode(str(record.symbols)) for record in itertools.chain(*found.values()))
     batches = list(find_matches(queries, training, len(COMPLEMENT), SIZES, COMPLEMENT))
@@ -133,13 +135,13 @@ def _with_matches(groups: Mapping[str, Sequence[Record]], training: _TrainingSeq
 def _split_copies(
     samples: MatchedGroup, copies: CopyStatistics, training: _TrainingSequences
 ) -> tuple[list[Record], tuple[Rejection, ...]]:
-    """The samples to keep, and those dropped."""
+    """Return the samples that are kept, and the rejections of the others."""
     kept, dropped = [], []
     for number, record in enumerate(samples.records):
         if samples.matches.length[number] <= copies.limit:
             kept.append(record)
             continue
-        place = _words(*training.place(samples.matches, number))
+        place = _format_place(*training.place(samples.matches, number))
         if copies.drops:
             dropped.append(Rejection(record.id, "copied", f"{samples.matches.length[number]} bp of {place}"))
         else:
@@ -147,16 +149,16 @@ def _split_copies(
     return kept, tuple(dropped)
 
 
-def _words(source: str, first: int, last: int, strand: str) -> str:
+def _format_place(source: str, first: int, last: int, strand: str) -> str:
     return f"{source}:{first}-{last}({strand})"
 
 
 def _longest(samples: MatchedGroup, training: _TrainingSequences) -> str:
-    """The longest match of all samples, in words."""
+    """Describe the longest match of all samples."""
     number = int(samples.matches.length.argmax())
     if not samples.matches.length[number]:
         return "none"
-    place = _words(*training.place(samples.matches, number))
+    place = _format_place(*training.place(samples.matches, number))
     return f"{samples.matches.length[number]} bp, {samples.records[number].id} at {place}"
 
 

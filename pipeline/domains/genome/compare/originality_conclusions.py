@@ -1,7 +1,8 @@
-"""What is a copy, and whether the samples copy more than held-out real DNA does, in words.
+"""The definition of a copy, and the conclusion whether the samples copy more than held-out real DNA does.
 
-Two tests: of all longest matches (H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18 (1947) 50),
-and of how many are above the limit (R. A. Fisher, Journal of the Royal Statistical Society 85 (1922) 87).
+Two tests: a rank test of all longest matches (H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18
+(1947) 50), and an exact test of the number above the limit (R. A. Fisher, Journal of the Royal Statistical
+Society 85 (1922) 87).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,19 +13,20 @@ import numpy as np
 from pipeline.evaluation.metric_comparison.groups import MARKOV, REAL, SAMPLES
 
 USUAL_SHARE = 0.99
-"""The longest matches of so many held-out real sequences are no copies."""
+"""The longest matches of this share of the held-out real sequences do not count as copies."""
 MIN_BP, MAX_BP = 24, 64
-"""Limits are never lower, since by chance 500 bases and 150 million, on both strands, share 24 in one case of
-2,000; nor higher: where held-out records repeat whole training records, that is no measure."""
+"""Bounds of the limit. By chance 500 bases and 150 million, on both strands, share 24 in one case of 2,000.
+The upper bound matters where held-out records repeat whole training records."""
 MIN_SEQUENCES = 5
-"""Of fewer on either side nothing is said."""
+"""Smaller groups are not tested."""
 MAX_P, MIN_EFFECT = 0.01, 0.55
-"""Longer matches are told from chance up to this p-value; they matter where a sample's match is the longer
-one in so many of all pairs of a sample and a real sequence."""
+"""Largest p-value of a difference, and its smallest size: the share of all pairs of a sample and a real
+sequence in which the sample has the longer match."""
 MANY_COPIES = 0.2
-"""A warning comes where the share of copies is greater by this in the samples than in held-out real ones."""
+"""A warning is given where the share of copies in the samples exceeds that in held-out real sequences by
+this."""
 MUCH_REPEATED = 0.2
-"""With more of the held-out sequences above the limit, the data repeats itself."""
+"""A larger share of held-out sequences above the limit means that the data is repetitive."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class CopyStatistics:
 
     @property
     def why(self) -> str:
-        """Where the limit comes from, in words."""
+        """The caption that states the limit and its origin."""
         if self.drops:
             return f"Samples with an exact match above domain.max_copy_bp={self.limit} were dropped."
         return (
-            f"Samples with an exact match above {self.limit} bp are flagged as copied: 1% of held-out real "
-            f"sequences have longer ones, but the limit is at least {MIN_BP} and at most {MAX_BP} bp. "
-            "Held-out real DNA shares repeats with the training data. domain.max_copy_bp=40 would drop "
-            "samples with longer matches."
+            f"Samples with an exact match above {self.limit} bp are flagged as copied. 1% of held-out real "
+            f"sequences have a longer match, but the limit is at least {MIN_BP} and at most {MAX_BP} bp: "
+            "held-out real DNA shares repeats with the training data. domain.max_copy_bp=40 drops samples "
+            "with a match above 40 bp."
         )
 
     def above(self, group: str) -> int:
@@ -68,23 +70,24 @@ class CopyStatistics:
 
 
 def describe_copies(copies: CopyStatistics, longest: str) -> Iterator[str]:
-    """Lines for the end of the run; `longest` is the samples' longest match in words."""
+    """Yield lines of the summary; `longest` describes the longest match of the samples."""
     others = [f"{name} {copies.above(name)} of {len(lengths)}" for name, lengths in copies.lengths.items()]
-    beside = f" ({', '.join(others[1:])})" if others[1:] else ""
+    references = f" ({', '.join(others[1:])})" if others[1:] else ""
     count, dropped = len(copies.lengths[SAMPLES]), copies.above(SAMPLES) if copies.drops else 0
     yield (
         f"copies: {copies.above(SAMPLES)} of {count} samples have an exact match above {copies.limit} bp "
-        f"with the training data{beside}{', and were dropped' if dropped else ''}. The longest is {longest}"
+        f"with the training data{references}{', and were dropped' if dropped else ''}. "
+        f"The longest is {longest}"
     )
     if dropped == count:
-        yield "copies: no sample is left; raise domain.max_copy_bp, or use a model that learned less by heart"
+        yield "copies: no sample is left; raise domain.max_copy_bp, or use a model that memorizes less"
     if REAL in copies.lengths:
-        yield f"copies: {_verdict(copies)}"
+        yield f"copies: {_compare_with_real(copies)}"
         share = copies.above(REAL) / len(copies.lengths[REAL])
         if share > MUCH_REPEATED:
             yield (
-                f"copies: {share:.0%} of the held-out real sequences have such a match too: the data repeats "
-                "itself, so that the test split flatters every model"
+                f"copies: {share:.0%} of the held-out real sequences have such a match too: the data is "
+                "repetitive, so that scores on the test split are too good for every model"
             )
 
 
@@ -101,8 +104,8 @@ def warn_of_copies(copies: CopyStatistics) -> Iterator[str]:
 
 
 def _more_than_chance(copies: CopyStatistics) -> tuple[str, float]:
-    """The Markov chain's group, whose matches are those of chance, and the p-value that samples have more;
-    1 without one."""
+    """Return the name of the Markov group, whose matches are due to chance, and the p-value that the samples
+    have more matches; 1 without such a group."""
     markov = next((name for name in copies.lengths if name.startswith(MARKOV)), "")
     return markov, _more_above(copies, markov) if markov else 1.0
 
@@ -118,7 +121,7 @@ def _more_above(copies: CopyStatistics, other: str = REAL) -> float:
     return float(p_value)
 
 
-def _verdict(copies: CopyStatistics) -> str:
+def _compare_with_real(copies: CopyStatistics) -> str:
     samples, real = copies.lengths[SAMPLES], copies.lengths[REAL]
     if min(len(samples), len(real)) < MIN_SEQUENCES:
         return f"too few sequences to compare with held-out real DNA ({len(samples)} and {len(real)})"
@@ -146,6 +149,6 @@ def _verdict(copies: CopyStatistics) -> str:
         return (
             f"the samples copy more than chance explains ({count} of {size} above {copies.limit} bp, "
             f"{markov} {copies.above(markov)} of {len(copies.lengths[markov])}; Fisher's exact test, "
-            f"p = {by_chance:.1g}); held-out real DNA is too little to show how much is usual"
+            f"p = {by_chance:.1g}); there is too little held-out real DNA to show the usual share"
         )
     return f"no difference found from held-out real DNA ({test})"

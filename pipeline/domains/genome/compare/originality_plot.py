@@ -1,4 +1,4 @@
-"""The picture of `originality.py`."""
+"""The plot of `originality.py`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +12,8 @@ MANY_DIGITS, FEW_DIGITS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)
 
 
 def draw_matches(lengths: Mapping[str, np.ndarray], limit: int, path: Path) -> Path:
-    """For each group how many of its sequences have a longest match of at least so many bases, in per cent;
-    the limit above which one is a copy is a level line."""
+    """Draw for each group the percentage of sequences whose longest match has at least x bases; a vertical
+    line marks the limit above which a match is a copy."""
     figure = new_figure()
     axes = figure.subplots()
     for name, values in lengths.items():
@@ -33,7 +33,7 @@ def draw_matches(lengths: Mapping[str, np.ndarray], limit: int, path: Path) -> P
     ticks = [tick for tick in ticks if max(low, 1) * 0.9 <= tick <= high * 1.15]
     axes.xaxis.set_ticks(ticks, [f"{tick:,g}" for tick in ticks])
     axes.set_ylim(0, 103)
-    axes.set_xlabel("longest exact match with the training data, at least so many bp")
+    axes.set_xlabel("longest exact match with the training data, at least (bp)")
     axes.set_ylabel("sequences, %")
     axes.legend()
     return save_svg(figure, path)

@@ -1,8 +1,8 @@
 """Open reading frames of a group: how long they are, in all six frames, and which codons they use.
 
 An ORF runs here from the first ATG after a stop codon to the next stop codon; those that an end of the
-sequence cuts are left out. Random sequence has such frames too, and short ones are nearly all of that kind:
-what tells is whether there are as many, and as long, as in real DNA.
+sequence cuts are left out. Random sequence has such frames too, and nearly all short ones are due to chance.
+The metrics therefore compare their number and length with those of real DNA.
 """
 
 import numpy as np

@@ -1,7 +1,6 @@
-"""Do the samples look like DNA: one scoreboard of measures beside those of the reference groups, and its
-plots.
+"""Compare the samples with the reference groups of DNA: a table of metrics, conclusions and plots.
 
-Read next: `metrics.py` (what is measured), `pipeline/evaluation/metric_comparison` (how it is compared),
+Read next: `metrics.py` (the metrics), `pipeline/evaluation/metric_comparison` (their comparison),
 `statistics_plots.py`.
 """
 
@@ -27,7 +26,7 @@ from pipeline.evaluation.metric_comparison.table import collect_figures, format_
 from pipeline.records import QUALITY, DomainOutput, ReportSection
 
 SEED = 0
-"""Nothing but the data may change the numbers, so that the seed is none of the run's."""
+"""The seed does not depend on the run, so that the figures depend on the data alone."""
 TERMS = ComparisonTerms("bases", "DNA", "real DNA", ("JS distance of ", "mutual information at "))
 
 
@@ -47,34 +46,35 @@ def compare_groups(
     if CONTROL in large:
         mixer = _mixer(large[CONTROL], blocks.get(CONTROL))
     rng = np.random.default_rng(SEED)
-    found = compare_metrics(sequence_sets, [*measured, *drawn], rng, mixer) if sequence_sets else []
-    rows = [row for row in found if row.metric in measured]
+    results = compare_metrics(sequence_sets, [*measured, *drawn], rng, mixer) if sequence_sets else []
+    rows = [row for row in results if row.metric in measured]
     few = tuple(describe_block_shortage(blocks.get(REAL)))
     untested = "not tested, too few test blocks" if few else ""
     table = write_table(groups, rows, out_dir / "statistics.tsv", TERMS, untested=untested)
     plots = []
-    if found:
+    if results:
         # matplotlib takes a second to load, and only plots need it.
         from pipeline.domains.genome.compare.statistics_plots import draw_all
 
-        plots = draw_all({row.metric.name: row for row in found}, rows, out_dir)
-    said = few or tuple(summarize(groups, rows, TERMS))
-    warned = () if few else tuple(list_warnings(rows, TERMS))
+        plots = draw_all({row.metric.name: row for row in results}, rows, out_dir)
+    lines = few or tuple(summarize(groups, rows, TERMS))
+    warnings = () if few else tuple(list_warnings(rows, TERMS))
     return DomainOutput(
         sections=(
-            ReportSection("Statistics beside real DNA", (table,), format_caption(TERMS), part=QUALITY),
+            ReportSection("Statistics compared with real DNA", (table,), format_caption(TERMS), part=QUALITY),
             *plots,
         ),
-        summary=(*warned, *said),
-        conclusions=said[:2],
-        warnings=warned,
+        summary=(*warnings, *lines),
+        conclusions=lines[:2],
+        warnings=warnings,
         figures=collect_figures(rows),
         files=(table, *(file for plot in plots for file in plot.files)),
     )
 
 
 def _mixer(texts: Sequence[str], blocks: Sequence[str] | None) -> Callable[[float], SequenceSet]:
-    """Pools of these texts with such a share of their letters drawn anew, each base as likely."""
+    """Return the function that replaces a share of the bases by uniform random bases, and encodes the
+    result."""
 
     def mix(level: float) -> SequenceSet:
         rng = np.random.default_rng([SEED, round(1000 * level)])

@@ -1,4 +1,4 @@
-"""The pictures of `statistics.py`, each with a sentence on how to read it."""
+"""The plots of `statistics.py`, with captions that explain how to read them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,62 +32,62 @@ TICKS = [digit * 10.0**power for power in range(-4, 2) for digit in (1, 2, 5)]
 
 CAPTIONS = {
     "metric_overview": (
-        "How far from real DNA",
-        f"In standard errors; up to {NOISE_ERRORS:g}, shaded, is noise. Groups further than "
-        f"{MAX_DRAWN_ERRORS} stand at the right end.",
+        "Distance from real DNA",
+        f"In standard errors. Up to {NOISE_ERRORS:g}, shaded, a difference is noise. Groups further than "
+        f"{MAX_DRAWN_ERRORS} are drawn at the right end.",
     ),
     "gc_windows": (
         "GC content of windows",
-        f"Windows of {named.WINDOWS[0]} bp side by side, with 95% bands. Real DNA has richer and poorer "
-        "stretches than any model with a short memory.",
+        f"Adjacent windows of {named.WINDOWS[0]} bp, with 95% bands. GC content varies more between windows "
+        "of real DNA than in any model with a short memory.",
     ),
     "gc_positions": (
         "GC content by position",
-        "From the start of a sequence, with 95% bands. Real sequences are cut at any place, and have none: "
-        "a slope at the left end shows samples that start from an untypical state.",
+        "From the start of a sequence, with 95% bands. Real sequences start at random places, so that their "
+        "curve has no slope. A slope at the left end shows samples that start in an atypical state.",
     ),
     "dinucleotides": (
         "Dinucleotides",
-        "How much oftener than its letters explain a dinucleotide occurs, on both strands (Karlin and "
-        f"Burge's ρ*), with 95% intervals; below {RARE} it is called rare, above {FREQUENT} frequent.",
+        "Observed over expected frequency of each dinucleotide on both strands (Karlin and Burge's ρ*), with "
+        f"95% intervals. Below {RARE} a dinucleotide is called rare, above {FREQUENT} frequent.",
     ),
     "kmer_distance": (
         "k-mers, distance from real DNA",
-        "Jensen-Shannon distance from one half of the held-out real DNA, in shares of equally many bases, "
-        "with 95% bands. Real against itself, a share of the other half, is as low as a group can come.",
+        "Jensen-Shannon distance from one half of the held-out real DNA, for equally many bases of every "
+        "group, with 95% bands. The other half of the real DNA shows the smallest distance to expect.",
     ),
     "kmer_spectrum": (
         "Every 4-mer",
-        "One dot a 4-mer and its reverse complement; on the line it is as frequent in the samples as in real "
-        "DNA.",
+        "Each point is a 4-mer with its reverse complement. On the line it is equally frequent in the "
+        "samples and in real DNA.",
     ),
     "repeats": (
         "Runs, tandem repeats, low complexity",
-        "Left: runs of one letter. Middle: exact tandem repeats with units of 2 to 6 bases, at least 3 "
-        f"copies and {MIN_TRACT} bp. Right: shares of bases in runs of 6 and more, in such repeats, and "
-        "of low complexity (symmetric DUST). Bands and intervals: 95%.",
+        "Left: runs of one base. Middle: exact tandem repeats with units of 2 to 6 bases, at least 3 copies "
+        f"and {MIN_TRACT} bp. Right: shares of bases in runs of 6 or more, in such repeats, and of low "
+        "complexity (symmetric DUST). Bands and intervals: 95%.",
     ),
     "orf_lengths": (
         "Open reading frames",
-        "From ATG to stop, in all six frames, with 95% bands. Chance leaves many short ones; genes leave "
-        "long ones.",
+        "From ATG to stop, in all six frames, with 95% bands. Short reading frames are common by chance; "
+        "long ones are due to genes.",
     ),
     "codon_usage": (
         "Codon usage",
-        f"In ORFs of {MIN_ORF_BP} bp and more: each codon's use over the mean of those for the same "
-        "amino acid (RSCU); 1 is no preference.",
+        f"Relative synonymous codon usage (RSCU) in ORFs of {MIN_ORF_BP} bp or more: the count of a codon "
+        "over the mean count of the codons for the same amino acid. 1 is no preference.",
     ),
     "mutual_information": (
         "Mutual information",
-        "How much a base tells of the base so many positions on, chance taken off, with 95% bands, up to the "
-        "distance that all groups have pairs enough for. Models with a short memory fall to 0; a shuffle "
-        "does not, for it keeps what each sequence's own composition tells.",
+        "Information that a base gives about the base at a distance, corrected for chance, with 95% bands, "
+        "up to the distance at which all groups have enough pairs. It falls to 0 in models with a short "
+        "memory, but not in shuffled sequences, which keep the composition of each sequence.",
     ),
 }
 
 
 def draw_all(rows: MetricResults, scored: Sequence[MetricResult], out_dir: Path) -> list[ReportSection]:
-    """Every picture for which there is something to show, the overview first."""
+    """Draw every plot for which there is data, the overview first."""
     groups = set(scored[0].groups)
     real = REAL in groups and len(groups) > 1
     plots = (

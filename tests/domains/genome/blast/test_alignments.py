@@ -69,7 +69,7 @@ def test_a_name_is_only_a_name(tmp_path, name):
         ("chr3L:5001-7000", "11", ("chr3L", 5011)),
         ("odd:name", "1", ("odd:name", 1)),
     ],
-    ids=["stretch", "named-by-place", "colon"],
+    ids=["interval", "named-by-place", "colon"],
 )
 def test_where_a_training_record_stands(source, start, place):
     subject = SubjectSequence.of(Record("name", "ACGT", {"source": source, "start": start}))

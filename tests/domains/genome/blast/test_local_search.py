@@ -175,7 +175,7 @@ def test_settings_out_of_range(settings, message):
 def fake_programs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, blastn: str, makeblastdb: str = "touch db.nsq"
 ) -> None:
-    """Programs of BLAST's names first on PATH. A fake blastn is told where to write as its eighth word."""
+    """Programs of BLAST's names first on PATH. The eighth argument of a fake blastn is its output file."""
     folder.mkdir()
     for name, body in (("makeblastdb", makeblastdb), ("blastn", blastn)):
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
@@ -188,8 +188,8 @@ BROKEN = {
     "echo oops >&2; exit 3": "blastn ended with status 3: oops",
     'echo this is no table > "$8"': "not a row of a BLAST table",
     "exit 0": "wrote no table",
-    "sleep 60": "not done after 1 s",
-    "while :; do echo nonsense, again and again and again and again; done": "prints without end",
+    "sleep 60": "did not finish within 1 s",
+    "while :; do echo nonsense, again and again and again; done": "printed more than 1,048,576 bytes",
     'printf "q9999\\tt0\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\n" > "$8"': "which it was not given",
 }
 

@@ -249,7 +249,7 @@ def test_the_real_pace_is_ncbi_s():
 def test_a_run_that_gave_up_or_was_killed_is_picked_up(server, cache, search, kind):
     waiting = status("WAITING") if kind == "Get" else "RUNNING"
     server.rule = lambda seen, before: (200, waiting) if seen == kind else None
-    with pytest.raises(ToolError, match=r"was not done after blast\.timeout_s=0\.2 .* is remembered"):
+    with pytest.raises(ToolError, match=r"did not finish within blast\.timeout_s=0\.2 .* is stored"):
         ask(search(server, timeout_s=0.2))
     (note,) = cache.glob("*.json")
     assert json.loads(note.read_text())["number"] in server.jobs
@@ -287,7 +287,7 @@ def test_a_truncated_answer_is_asked_for_again(server, cache, search, kind):
     server.rule = lambda seen, before: (200, cut) if seen == kind and before == 0 else None
     assert len(ask(search(server))) == 1
     server.rule = lambda seen, before: (200, cut) if seen == kind else None
-    with pytest.raises(ToolError, match="sends no whole answer"):
+    with pytest.raises(ToolError, match="sends no complete answer"):
         ask(search(server, max_hits=3))
     assert len(list(cache.glob("*.answer"))) == 1
 
@@ -306,10 +306,10 @@ def test_a_failed_search_is_an_error_and_forgotten(server, cache, search, kind, 
 @pytest.mark.parametrize(
     "search, kind, code, said, message",
     [
-        (ncbi, "Put", 200, "<p>Message ID#24 Error: no database foo</p>", "took no search: no database foo"),
+        (ncbi, "Put", 200, "<p>Message ID#24 Error: no database foo</p>", "the search: no database foo"),
         (ebi, "run", 400, "<error><description>Invalid parameters: Database</description></error>",
          r"EBI refuses \(400\): Invalid parameters: Database"),
-        (ebi, "run", 200, "<html>hello", "is no number of one"),
+        (ebi, "run", 200, "<html>hello", "is not the number of a job"),
         (ncbi, "Get", 403, "go away", r"NCBI refuses \(403\): go away"),
     ],
     ids=["ncbi-database", "ebi-parameters", "ebi-page", "ncbi-forbidden"],
@@ -329,7 +329,7 @@ def test_a_server_that_never_answers_ends_with_the_time_limit(server, out, searc
 
     server.rule = never
     begun = time.monotonic()
-    with pytest.raises(ToolError, match=r"was not done after blast\.timeout_s=0\.3"):
+    with pytest.raises(ToolError, match=r"did not finish within blast\.timeout_s=0\.3"):
         search(server, timeout_s=0.3)(SAMPLES[:1], NOTHING, out, seed=1)
     assert time.monotonic() - begun < 1
     assert list(out.iterdir()) == []

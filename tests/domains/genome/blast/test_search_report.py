@@ -33,7 +33,7 @@ def test_every_group_s_best_stands_in_one_line(tmp_path):
         "BLAST against the training data: best E-value 0.0001 (samples_1 ~ chr4:1-500, 90.0% over 30 bp); "
         "shuffled 2.5e-05, real no hit (of 1)",
         "BLAST, median of the best E-values: samples 0.5, shuffled 3, real no hit",
-        "BLAST: too few sequences to tell the samples (3) from others by their best hits",
+        "BLAST: too few sequences to compare the best hits of the samples (3) with others",
     )
 
 
@@ -48,7 +48,7 @@ def test_chance_is_called_chance_and_copies_are_called_near(tmp_path):
     first, second = lines(tmp_path, samples=chance[0], shuffled=chance[1])[-2:]
     assert (
         first
-        == "BLAST: by their best hits in the training data the samples are indistinguishable from shuffled"
+        == "BLAST: the samples' best hits in the training data are indistinguishable from those of shuffled"
     )
     assert "are indistinguishable from those of shuffled (smaller E-value in 5" in second
     near = [value / 100 for value in chance[0]]

@@ -98,7 +98,7 @@ def test_samples_are_judged_by_what_held_out_real_dna_does(tmp_path):
     # Where the held-out sequences repeat the training data, that is said, and the limit stays bounded.
     real = [Record(f"real{n}", CHROMOSOME[300 * n + 1000 :][:200]) for n in range(20)]
     _, outputs, rows = audited(copies, tmp_path, real=real)
-    assert "the test split flatters every model" in outputs.summary[2] and not outputs.warnings
+    assert "scores on the test split are too good" in outputs.summary[2] and not outputs.warnings
     assert "above 64 bp" in outputs.summary[0]
     assert {row["longest_match_bp"] for row in rows if row["group"] == "held-out real"} == {"200"}
 

@@ -1,4 +1,5 @@
-"""The scoreboard of DNA: sensible verdicts on real sequences, on odd ones, and on what Markov models miss."""
+"""The comparison of DNA: conclusions about real sequences, odd ones, and properties that Markov models
+miss."""
 
 import csv
 import random
@@ -29,7 +30,7 @@ def rows(path: Path) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def compared(fly, tmp_path_factory):
-    """Real sequences as samples, beside other real ones and letters drawn at random."""
+    """Real sequences as samples, compared with other real ones and random letters."""
     folder, rng = tmp_path_factory.mktemp("compared"), random.Random(5)
     groups = {
         "samples": fly[:600:4],
