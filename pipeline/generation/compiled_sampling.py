@@ -46,8 +46,7 @@ def draw_compiled(
 ) -> Iterator[Sample]:
     """Draw the samples with these indices, in their order, by the grammar but without other processors."""
     # Loading numba takes half a second.
-    from pipeline.generation.compiled import sampler
-    from pipeline.generation.compiled.token_choice import compile_sampling_params
+    from pipeline.generation.compiled import sampler, token_choice
 
     request, leads = encoded.request, encoded.leads
     if leads.shape[1]:
@@ -56,7 +55,7 @@ def draw_compiled(
         steps = [request.length - len(prime) for prime in encoded.primes]
         given = [np.concatenate([[BOS], prime]) for prime in encoded.primes]
         starts = sampler.start_after_primes(exported, given, steps, request.grammar)
-    params = compile_sampling_params(
+    params = token_choice.compile_sampling_params(
         request.sampling_params(), len(encoded.alphabet), request.max_resamples, request.grammar
     )
     job = sampler.SamplingJob(exported, starts, params, request.seed, request.grammar)

@@ -12,12 +12,18 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.records import DETAILS, QUALITY, RESULTS
 from pipeline.report.blocks import PageContext, build_section
+from pipeline.report.formatting import (
+    format_duration,
+    format_name,
+    format_number,
+    format_sentence,
+    format_time,
+)
 from pipeline.runtime.files import write_atomically
 
 TITLES = {
@@ -84,13 +90,13 @@ def _contents(manifest: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
     return {
         "title": _title(manifest, stages),
         "about": _about(dataset),
-        "created": _when(str(manifest.get("created", ""))),
+        "created": format_time(str(manifest.get("created", ""))),
         "version": str(manifest.get("version", "")),
         "conclusions": _conclusions(stages),
         "headlines": _headlines(stages),
         "parts": [_part(name, stages, page) for name in PARTS],
         "stages": [_stage_view(name, stage, page) for name, stage in stages.items()],
-        "seconds": _duration(sum(stage.get("seconds") or 0 for stage in stages.values())),
+        "seconds": format_duration(sum(stage.get("seconds") or 0 for stage in stages.values())),
         **_reproduction(manifest, stages, page),
     }
 
@@ -110,7 +116,7 @@ def _conclusions(stages: Mapping[str, Any]) -> list[str]:
     )
     if not found:
         found = [line for stage in stages.values() for line in stage.get("summary", ())[:1]]
-    return [_sentence(line) for line in found[:MAX_CONCLUSIONS]]
+    return [format_sentence(line) for line in found[:MAX_CONCLUSIONS]]
 
 
 def _part(part: str, stages: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
@@ -149,9 +155,9 @@ def _stage_view(name: str, stage: Mapping[str, Any], page: PageContext) -> dict[
     return {
         "name": name,
         "title": TITLES.get(name, name.replace("_", " ").capitalize()),
-        "seconds": _duration(stage.get("seconds") or 0),
-        "summary": [_sentence(line) for line in stage.get("summary", ())],
-        "kept": [(_words(key), _number(value)) for key, value in stage.get("kept", {}).items()],
+        "seconds": format_duration(stage.get("seconds") or 0),
+        "summary": [format_sentence(line) for line in stage.get("summary", ())],
+        "kept": [(format_name(key), format_number(value)) for key, value in stage.get("kept", {}).items()],
         "rejected": sorted(
             ((str(reason), count) for reason, count in stage.get("rejected", {}).items()),
             key=lambda pair: (-pair[1], pair[0]),
@@ -183,7 +189,7 @@ def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
     """The headlines: value, label, the values of other groups, and a note if there is one."""
     figures = {name: stage.get("figures", {}) for name, stage in stages.items()}
     found = [
-        {"value": _number(figures[stage][key]), "label": label, "others": "", "note": ""}
+        {"value": format_number(figures[stage][key]), "label": label, "others": "", "note": ""}
         for stage, key, label in HEADLINES
         if figures.get(stage, {}).get(key) is not None
     ]
@@ -194,9 +200,9 @@ def _headlines(stages: Mapping[str, Any]) -> list[dict[str, str]]:
             others = ((name, results[other]) for other in results if (name := _group_of_figure(other, key)))
             found.append(
                 {
-                    "value": _number(results[key]),
-                    "label": _words(key),
-                    "others": "; ".join(f"{name}: {_number(value)}" for name, value in others),
+                    "value": format_number(results[key]),
+                    "label": format_name(key),
+                    "others": "; ".join(f"{name}: {format_number(value)}" for name, value in others),
                     "note": str(notes.get(key, "")),
                 }
             )
@@ -223,7 +229,7 @@ def _reproduction(
         ],
         "seeds": [(title, _seed(stage)) for title, stage in titled],
         "figures": [
-            (title, _words(key), "–" if value is None else _number(value))
+            (title, format_name(key), "–" if value is None else format_number(value))
             for title, stage in titled
             for key, value in stage.get("figures", {}).items()
         ],
@@ -263,40 +269,3 @@ def _from_here(folder: Path) -> str:
     """Return a path as a user would type it: relative where it is below the working folder."""
     below = os.path.relpath(folder)
     return str(folder) if below.startswith(os.pardir) else below
-
-
-def _sentence(line: object) -> str:
-    text = str(line).strip()
-    if not text:
-        return text
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?:" else ".")
-
-
-def _words(key: object) -> str:
-    """Return the name of a figure in words: ``best_evalue`` as "best evalue"."""
-    return str(key).replace("_", " ")
-
-
-def _number(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, int) or (value.is_integer() and abs(value) >= 1000):
-        return f"{int(value):,}"
-    return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _when(text: str) -> str:
-    """Format an ISO time for people; return other text unchanged."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()

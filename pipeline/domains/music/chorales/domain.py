@@ -173,9 +173,8 @@ class Chorales(Domain):
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], DomainOutput]:
         """Name the nearest training chorale of each, and flag copies or drop them."""
-        # Both load matplotlib, which takes a second.
-        from pipeline.domains.music.chorales.originality import OUTER_VOICES
-        from pipeline.domains.music.compare.originality import audit_originality
+        from pipeline.domains.music.chorales.originality import OUTER_VOICES  # saves 0.5 s of numba
+        from pipeline.domains.music.compare.originality import audit_originality  # saves 1 s with matplotlib
 
         return audit_originality(records, references, out_dir, self.max_copy_notes, OUTER_VOICES)
 
