@@ -15,7 +15,7 @@ from pipeline.domains.genome.orfs import STANDARD_CODE, codon_set, stop_codons
 from pipeline.evaluation.metric_comparison.comparison import MIN_SYMBOLS, compare_metrics
 from pipeline.evaluation.metric_comparison.conclusions import ComparisonTerms
 from pipeline.evaluation.metric_comparison.divergence import jensen_shannon, proportions
-from pipeline.evaluation.metric_comparison.groups import SAMPLES
+from pipeline.evaluation.metric_comparison.groups import REAL, SAMPLES
 from pipeline.evaluation.metric_comparison.metric import Metric
 from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 from pipeline.evaluation.metric_comparison.table import collect_figures, format_caption, write_table
@@ -117,7 +117,11 @@ def compare_genes(
 
     lengths = {name: [len(text) for text in group] for name, group in groups.items()}
     plot = spread(lengths, "length, bases", out_dir / "gene_lengths.svg")
-    lines = tuple(_counts(groups, table))
+    totals = {
+        name: gene_tally(SequenceSet.encode(group, encode), table).sum(axis=0).astype(int)
+        for name, group in groups.items()
+    }
+    lines, warnings = tuple(_counts(totals)), tuple(_warn_of_few(totals))
     return DomainOutput(
         sections=(
             ReportSection(
@@ -130,19 +134,29 @@ def compare_genes(
                 part=QUALITY,
             ),
         ),
-        summary=lines,
+        summary=(*warnings, *lines),
         conclusions=lines[:1],
+        warnings=warnings,
         figures=collect_figures(rows),
         files=(written, plot),
     )
 
 
-def _counts(groups: Mapping[str, Sequence[str]], table: int) -> list[str]:
+def _warn_of_few(totals: Mapping[str, np.ndarray]) -> list[str]:
+    """A warning with a remedy where the share of whole genes is less than half that of real sequences."""
+    if not {SAMPLES, REAL} <= set(totals) or totals[REAL][GENES] < MIN_SEQUENCES:
+        return []
+    (count, complete), (real_count, real) = (totals[name][[GENES, COMPLETE]] for name in (SAMPLES, REAL))
+    if 2 * complete * real_count >= real * count:
+        return []
+    return [
+        f"only {complete} of {count} samples are whole genes, of held-out real ones {real} of {real_count}. "
+        "Remedy: train longer; the reading frame is learned late"
+    ]
+
+
+def _counts(totals: Mapping[str, np.ndarray]) -> list[str]:
     """Summarize how many sequences of each group are whole genes, and which properties the samples have."""
-    totals = {
-        name: gene_tally(SequenceSet.encode(group, encode), table).sum(axis=0).astype(int)
-        for name, group in groups.items()
-    }
     whole = ", ".join(f"{each[COMPLETE]} of {each[GENES]} {name}" for name, each in totals.items())
     lines = [f"whole genes, with a start codon, a stop codon and none between in frame 0: {whole}"]
     if SAMPLES in totals:

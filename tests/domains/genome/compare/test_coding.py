@@ -89,6 +89,23 @@ def test_genes_and_random_sequences_against_real_genes(tmp_path):
     )
 
 
+def test_few_whole_genes_are_warned_of(tmp_path):
+    rng = random.Random(5)
+    noise = ["".join(rng.choices("ACGT", k=len(gene))) for gene in some_genes(40, 1)]
+    outputs = compare_genes({"samples": noise, "held-out real": some_genes(40, 3)}, tmp_path)
+    assert (
+        outputs.warnings
+        == outputs.summary[:1]
+        == (
+            "only 0 of 40 samples are whole genes, of held-out real ones 40 of 40. Remedy: train longer; the "
+            "reading frame is learned late",
+        )
+    )
+    assert not compare_genes(
+        {"samples": some_genes(40, 2), "held-out real": some_genes(40, 3)}, tmp_path
+    ).warnings
+
+
 def test_groups_that_are_empty_or_tiny_say_so(tmp_path):
     outputs = compare_genes({"samples": ["", "ATG"], "held-out real": [WHOLE] * 2}, tmp_path)
     assert outputs.figures == {}
