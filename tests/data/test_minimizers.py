@@ -7,7 +7,8 @@ from tiny import some_dna
 from pipeline.data.alphabet import Alphabet
 from pipeline.data.minimizers import Sketcher
 from pipeline.domain import SketchSettings
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.domains.protein.domain import Protein
 from pipeline.domains.text import Text
 

@@ -8,7 +8,8 @@ from sequences import changed, dna
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import Corpus
 from pipeline.data.minimizers import Sketcher
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.records import StageResult
 from pipeline.stages.ingest import ingest
 

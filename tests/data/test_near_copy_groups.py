@@ -11,7 +11,8 @@ from tiny import some_dna
 from pipeline.config.schema import SplitSettings
 from pipeline.data.corpus import SUBSETS, Corpus
 from pipeline.data.near_copy_groups import NearCopyGrouper
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.domains.protein.domain import Protein
 from pipeline.records import StageResult

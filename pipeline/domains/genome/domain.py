@@ -4,7 +4,7 @@ Read next: `fasta.py` and `known_intervals.py` (reading), `compare/statistics.py
 `blast/local_search.py` (the render).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,107 +13,89 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pipeline.config.checks import check_choice
-from pipeline.domain import Domain, SketchSettings
+from pipeline.domain import SketchSettings
 from pipeline.domains.genome.bed import is_bed
 from pipeline.domains.genome.bedgraph import write_bedgraph
+from pipeline.domains.genome.encoding import canonical_strand
 from pipeline.domains.genome.fasta import ANY_LETTERS, BASES, GAPS
 from pipeline.domains.genome.files import name_organism, peek
 from pipeline.domains.genome.gff import write_gff
 from pipeline.domains.genome.known_intervals import POLICIES, cut_known_intervals
 from pipeline.domains.genome.orfs import STANDARD_CODE, stop_codons
 from pipeline.domains.genome.regions import as_list, parse_regions
-from pipeline.domains.genome.selection import Selection, read_parts
+from pipeline.domains.genome.selection import Selection, read_parts, reject_piece
+from pipeline.domains.genome.sequence_domain import SequenceDomain
 from pipeline.domains.genome.soft_mask import SoftMask
-from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
+from pipeline.domains.genome.titles import name_part
+from pipeline.domains.genome.writing import FORMS, FastaStyle, count_cut, describe_cut, write_fasta
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import (
-    RESULTS,
-    DomainOutput,
-    Notice,
-    Record,
-    References,
-    Rejection,
-    ReportSection,
-    Sample,
-)
+from pipeline.records import RESULTS, DomainOutput, Notice, Record, References, Rejection, ReportSection
 
-SUFFIXES = {
+SUFFIXES = frozenset({
     ".fa", ".fna", ".fasta", ".ffn", ".fas", ".frn", ".fsa", ".seq", ".gb", ".gbk", ".gbff", ".genbank",
     ".2bit", ".gff", ".gff3",
-}  # fmt: skip
-COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
-_END_BASES = 64
-PIECE = "piece of a record with N, gaps or IUPAC codes, which is not learned whole"
+})  # fmt: skip
 MAX_WHOLE_BP = 10_000
-"""Default bound of a sample that ends by itself: nearly all coding sequences are shorter."""
+"""Default largest length of a sample that ends by itself: nearly all coding sequences are shorter."""
 MIN_COPY_BP = 12
-"""Shorter matches are no copies."""
-
-
-def reverse_complement(sequence: str) -> str:
-    """The other strand, read in its own direction.
-
-    >>> reverse_complement("AACGT")
-    'ACGTT'
-    """
-    return sequence.translate(_COMPLEMENT)[::-1]
-
-
-def _whole(item: Record | Rejection | Notice) -> Record | Rejection | Notice:
-    """A rejection instead of a record that is only a piece of one."""
-    if not isinstance(item, Record) or item.id == item.metadata["source"]:
-        return item
-    known = item.metadata
-    if known.get("location") == f"{known['source']}:{known['start']}..{known['end']}":  # all of a region
-        return item
-    return Rejection(item.id, PIECE, f"{len(item.symbols)} bases")
+"""Smallest allowed value of `max_copy_bp`."""
 
 
 @dataclass(frozen=True)
-class Nucleotide(Domain):
-    """FASTA, GenBank, 2bit or GFF3 files, cut into stretches of A, C, G and T.
+class Nucleotide(SequenceDomain):
+    """DNA or RNA in FASTA, GenBank, 2bit or GFF3 files, cut into intervals of A, C, G and T.
 
-    Raises ConfigError where a setting is out of range.
+    Raises
+    ------
+    ConfigError
+        Where a setting is out of range, or settings contradict each other.
+    DataError
+        Where a BED or annotation file is damaged.
+
+    References
+    ----------
+    IUPAC-IUB nucleotide codes, Nucleic Acids Research 13 (1985) 3021.
     """
 
     iupac: str = "split"
-    """What becomes of codes such as R or Y: split, random or error."""
+    """Codes such as R or Y: split (end the interval), random (choose one of their bases) or error."""
     soft_mask: bool = True
-    """Lower case means a repeat, and is scored apart, save in a file that is all in lower case."""
+    """Whether lower case marks repeats, which are scored separately; not in a file all in lower case."""
     min_length_bp: int = 20
-    """Shorter stretches are dropped."""
+    """Shorter intervals are dropped."""
     max_length_bp: int = 16_000_000
-    """Longer stretches are delivered in parts."""
+    """Longer intervals are cut into parts of this length."""
     line_width: int = 70
-    """Columns of a line in samples.fasta."""
+    """Bases per line in samples.fasta."""
     fasta: str = "auto"
-    """Samples are written plain, as bgzf (.gz with indices), or auto: as bgzf above 10 million bases."""
+    """Form of the samples: plain, bgzf (.gz with indices), or auto, which is bgzf above 10 million bases."""
     orf_min_bp: int = 75
-    """Open reading frames from this length on are written as GFF3, as by NCBI's ORFfinder; 0: none are."""
+    """Minimal length of the open reading frames in samples.gff3, as in NCBI's ORFfinder; 0: no such file."""
     molecule: str = "dna"
-    """rna: samples are written with U instead of T. Either is read."""
+    """dna, or rna: samples are written with U instead of T. Both are read."""
     regions: Any = None
-    """Parts of sequences that are the corpus: name, name:start-end (from 1, inclusive), BED file, or list."""
+    """Parts of sequences that are learned: name, name:start-end (from 1, inclusive), BED file, or a list."""
     features: Any = None
-    """Kinds of features that are the corpus, such as CDS: spliced, in the direction of their strand."""
+    """Kinds of features that are learned, such as CDS: spliced, in the direction of their strand."""
     annotation: str | None = None
     """A GFF3 file with the features of the sequences."""
     contig_map: Any = None
-    """Names of sequences in regions and annotation, each to its name in the sequence file, as 4: chr4."""
+    """Map from names of sequences in regions and annotation to names in the sequence file, as 4: chr4."""
     score_regions: Any = None
-    """Parts of the sequences at `score.path` that are scored, written like `regions`."""
+    """Parts of the sequences at `score.path` that are scored, in the form of `regions`."""
     pseudo: bool = False
     """Whether pseudo genes are learned like other features."""
     records: str = "auto"
-    """whole: records are learned from beginning to end, in their own direction; open: they have neither, and
-    both strands are learned; auto: whole for features with a direction, else open."""
+    """whole: records are learned with beginning and end, in their own direction; open: on both strands,
+    without beginning and end; auto: whole for features with a direction, else open."""
     genetic_code: int = STANDARD_CODE
-    """The number of the genetic code at NCBI, by which genes and reading frames are measured."""
+    """NCBI's number of the genetic code, for the metrics of genes and reading frames."""
     max_copy_bp: int | None = None
-    """Samples with a longer exact match with the training data are dropped; None: copies are flagged."""
+    """Samples with a longer exact match with the training data are dropped; None: copies are only flagged."""
 
     record_suffix: ClassVar[str] = ".fasta"
+    file_suffixes: ClassVar[Set[str]] = SUFFIXES
+    symbol_description: ClassVar[str] = "a base"
     family: ClassVar[str] = "genome"
     symbol_name: ClassVar[str] = "base"
     alphabet: ClassVar[tuple[str, ...]] = ("A", "C", "G", "T")
@@ -164,7 +146,7 @@ class Nucleotide(Domain):
 
     @property
     def remark(self) -> str:
-        """How records are learned, where that is not as usual."""
+        """State that records are learned whole; empty where they are not."""
         if self.open_ended:
             return ""
         return (
@@ -174,7 +156,7 @@ class Nucleotide(Domain):
 
     @property
     def sample_length(self) -> int:
-        """Of a whole record only a bound: it ends by itself."""
+        """The default length of a sample; an upper bound for whole records, which end by themselves."""
         return MAX_WHOLE_BP if not self.open_ended else super().sample_length
 
     def read(self, path: Path) -> Iterator[Record | Rejection | Notice]:
@@ -183,21 +165,21 @@ class Nucleotide(Domain):
         return self._read_records(path, Selection())
 
     def read_corpus(self, path: Path) -> Iterator[Record | Rejection | Notice]:
-        """The same of the regions or features that are chosen, each a record; whole ones, where these are
-        learned."""
+        """Stream the selected regions or features, each as a record; only whole ones where `records` is
+        whole."""
         items = self._read_records(path, self._selection())
-        return items if self.open_ended else map(_whole, items)
+        return items if self.open_ended else map(reject_piece, items)
 
     @classmethod
     def names_file(cls, setting: str, value: object) -> bool:
-        """Of regions, all but ``name:start-end`` may be a BED file."""
+        """Tell whether a value names a file; a region other than ``name:start-end`` may be a BED file."""
         places = [str(each) for each in as_list(value)]
         if setting.endswith("regions") and all(":" in each and "/" not in each for each in places):
             return False
         return super().names_file(setting, value)
 
     def to_score(self) -> "Nucleotide":
-        """`score_regions` instead of the parts that are learned; the names of sequences stay mapped.
+        """Select `score_regions` instead of the learned parts; `contig_map` still applies.
 
         Records are scored as they are learned: whole, or as parts of longer sequences.
         """
@@ -206,11 +188,11 @@ class Nucleotide(Domain):
 
     @property
     def reads_parts(self) -> bool:
-        """Whether regions are chosen. Nothing precedes a whole record."""
+        """Whether regions are selected; False for whole records, which nothing precedes."""
         return self.regions is not None and self.open_ended
 
     def auxiliary_files(self) -> tuple[Path, ...]:
-        """BED files and the annotation."""
+        """List the BED files and the annotation."""
         return self._selection().files()
 
     def _selection(self) -> Selection:
@@ -224,82 +206,50 @@ class Nucleotide(Domain):
         lengths = self.min_length_bp, self.max_length_bp
         yield from cut_known_intervals(parts, str(path), *lengths, self.iupac, mask)
 
-    def accepts_file(self, path: Path) -> bool:
-        """Names with a suffix usual for FASTA or GenBank, compressed or not."""
-        suffixes = path.suffixes
-        if suffixes and suffixes[-1].lower() in COMPRESSED:
-            suffixes.pop()
-        return not path.name.startswith(".") and bool(suffixes) and suffixes[-1].lower() in SUFFIXES
-
     def title_data(self, files: Sequence[Path]) -> str:
-        """The organism, as the first record of the first file names it."""
-        with suppress(DataError):  # of several files the first may be unreadable, and then was left out
+        """Return the organism that the first record of the first file names."""
+        with suppress(DataError):  # ingestion may have left out an unreadable first file
             return name_organism(peek(files[0])) or super().title_data(files)
         return super().title_data(files)
 
     def duplicate_key(self, record: Record) -> bytes:
-        """The strand of the two that sorts first."""
-        sequence = str(record.symbols)
-        # The ends nearly always tell which strand sorts first, so that the other need not be made.
-        head, tail = sequence[:_END_BASES], reverse_complement(sequence[-_END_BASES:])
-        if head > tail or (head == tail and sequence > reverse_complement(sequence)):
-            sequence = reverse_complement(sequence)
-        return sequence.encode("ascii")
+        """Return the sequence or its reverse complement, whichever sorts first."""
+        return canonical_strand(str(record.symbols)).encode("ascii")
 
     @property
     def sketch(self) -> SketchSettings:
-        """Of 16 bases: four substitutions leave some of them in 100 bases, and 53 million bases of the fly
-        have hardly one in common by chance."""
+        """K-mers of 16 bases: 100 bases with four substitutions still share some, and 53 million bases of the
+        fly share hardly one by chance."""
         return SketchSettings(k=16, window=8)
 
     def part_id(self, record_id: str, start: int, stop: int) -> str:
-        """``name:start-end`` from 1, inclusive; a name that has such coordinates keeps counting from them."""
-        name, colon, span = record_id.rpartition(":")
-        first, dash, last = span.partition("-")
-        if colon and dash and first.isdecimal() and last.isdecimal():
-            return f"{name}:{int(first) + start}-{int(first) + stop - 1}"
-        return f"{record_id}:{start + 1}-{stop}"
+        """Name a part ``name:start-end``, from 1, inclusive; coordinates in the name are an offset."""
+        return name_part(record_id, start, stop)
 
     def parse_prime(self, text: str) -> str:
-        """Upper case, U read as T. Raises ConfigError, with the position, for anything but A, C, G, T."""
-        prime = "".join(text.split()).upper().replace("U", "T")
-        for position, symbol in enumerate(prime, start=1):
-            if symbol not in self.alphabet:
-                raise ConfigError(
-                    f"sample.prime: symbol {symbol!r} at position {position} is not a base (A, C, G, T); "
-                    "leave it out or replace it"
-                )
-        return prime
+        """Parse a prime as A, C, G and T; U means T.
 
-    def parse_rest(self, text: str) -> str:
-        """As a prime."""
-        return self.parse_prime(text)
-
-    def finish(self, sample: Sample) -> Record | Rejection:
-        """A record of A, C, G and T, named by the sample's index from 1."""
-        sequence = "".join(sample.symbols)
-        if not sequence:
-            return Rejection(f"sample {sample.index}", "empty sequence")
-        odd = sorted(set(sequence) - set(self.alphabet))
-        if odd:
-            return Rejection(f"sample {sample.index}", "symbol that is not a base", " ".join(odd))
-        made = {} if self.open_ended else {"complete": "yes" if sample.ended else "no"}
-        return Record(f"synthetic_{sample.index + 1:04d}", sequence, made)
+        Raises
+        ------
+        ConfigError
+            With the position, for any other symbol.
+        """
+        return super().parse_prime(text.upper().replace("U", "T"))
 
     def audit(
         self, records: Sequence[Record], references: References, out_dir: Path
     ) -> tuple[Sequence[Record], DomainOutput]:
-        """The longest exact match of each with the training records, as `max_copy_bp` says."""
+        """Find the longest exact match of each sample with the training records; see `max_copy_bp`."""
         from pipeline.domains.genome.compare.originality import audit_copies
 
         return audit_copies(records, references, self.max_copy_bp, out_dir)
 
     def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
-        """`samples.fasta`, ready to be pasted into NCBI BLAST, its index, and GFF3 of its reading frames."""
-        what = f"synthetic {self.molecule.upper()}"
-        style = FastaStyle(self.line_width, self.fasta, what, self.symbol_name)
+        """Write `samples.fasta`, its index, and `samples.gff3` with the open reading frames."""
+        description = f"synthetic {self.molecule.upper()}"
+        style = FastaStyle(self.line_width, self.fasta, description, self.symbol_name)
         files = write_fasta(self._spelled(records), out_dir, style)
-        caption = f"{what} in FASTA format, to be pasted into https://blast.ncbi.nlm.nih.gov/ as it is."
+        caption = f"{description} in FASTA format, ready for https://blast.ncbi.nlm.nih.gov/."
         figures = {"sequences": len(records), "bases": sum(len(record.symbols) for record in records)}
         sections = [ReportSection("Sampled sequences", files[:1], caption, part=RESULTS)] if records else []
         if self.orf_min_bp and records:
@@ -311,12 +261,10 @@ class Nucleotide(Domain):
             )
             sections.append(ReportSection("Open reading frames", (frames,), caption))
             files = (*files, frames)
-        cut = sum(record.metadata.get("complete", "yes") != "yes" for record in records)
-        summary = f"{cut} of {len(records)} sequences were cut at sample.length, before an end of their own"
-        return DomainOutput(
-            sections=tuple(sections), summary=(summary,) if cut else (), files=files,
-            figures=figures if self.open_ended else {**figures, "sequences_cut": cut},
-        )  # fmt: skip
+        if not self.open_ended:
+            figures["sequences_cut"] = count_cut(records)
+        summary = describe_cut(records, "sequences")
+        return DomainOutput(sections=tuple(sections), summary=summary, files=files, figures=figures)
 
     def _spelled(self, records: Sequence[Record]) -> Sequence[Record]:
         if self.molecule == "dna":
@@ -324,14 +272,10 @@ class Nucleotide(Domain):
         return [replace(record, symbols=str(record.symbols).replace("T", "U")) for record in records]
 
     def write_tracks(self, tracks: Iterable[tuple[Record, np.ndarray]], out_dir: Path) -> DomainOutput:
-        """`surprisal.bedgraph`, bits along the sequences of the file that was read."""
+        """Write `surprisal.bedgraph`, in bits per base along the sequences of the scored file."""
         path = write_bedgraph(tracks, out_dir / "surprisal.bedgraph")
         caption = "Surprisal in bits per base, for genome browsers."
         return DomainOutput(sections=(ReportSection("Surprisal track", (path,), caption),), files=(path,))
-
-    def format_record(self, record: Record, number: int) -> str:
-        """As FASTA."""
-        return format_fasta(record, self.line_width)
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Compare some twenty metrics of DNA with those of the reference groups: a table, conclusions,

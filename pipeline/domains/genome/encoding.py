@@ -5,6 +5,8 @@ import numpy as np
 BASES = "ACGT"
 OTHER = 255
 
+_END_BASES = 64
+_COMPLEMENT = str.maketrans("ACGT", "TGCA")
 _CODES = np.full(256, OTHER, np.uint8)
 _CODES[list(BASES.encode())] = range(4)
 _CODES[list(BASES.lower().encode())] = range(4)
@@ -17,6 +19,24 @@ def encode(sequence: str) -> np.ndarray:
     [0, 1, 2, 3, 255]
     """
     return _CODES[np.frombuffer(sequence.encode("ascii", "replace"), np.uint8)]
+
+
+def reverse_complement(sequence: str) -> str:
+    """Return the reverse complement of A, C, G and T.
+
+    >>> reverse_complement("AACGT")
+    'ACGTT'
+    """
+    return sequence.translate(_COMPLEMENT)[::-1]
+
+
+def canonical_strand(sequence: str) -> str:
+    """Return the sequence or its reverse complement, whichever sorts first."""
+    # The ends nearly always decide which strand sorts first, without the whole reverse complement.
+    head, tail = sequence[:_END_BASES], reverse_complement(sequence[-_END_BASES:])
+    if head > tail or (head == tail and sequence > reverse_complement(sequence)):
+        return reverse_complement(sequence)
+    return sequence
 
 
 def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:

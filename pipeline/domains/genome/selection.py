@@ -20,12 +20,13 @@ from pipeline.domains.genome.spans import Region
 from pipeline.domains.genome.titles import make_names_unique
 from pipeline.domains.genome.twobit import is_twobit, read_twobit
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Notice, Rejection
+from pipeline.records import Notice, Record, Rejection
 from pipeline.runtime.files import find_fault
 
 DIRECTED = JOINED | {"gene", "exon", "intron", "promoter", "mat_peptide", "sig_peptide"}
 """Kinds of features that are read in one direction, besides transcripts."""
 GFF_START = b"##gff"
+PIECE = "piece of a record with N, gaps or IUPAC codes, which is not learned whole"
 
 
 @dataclass(frozen=True)
@@ -135,3 +136,13 @@ def _regions(
         return selection.mapped(bed_features(annotation, selection.kinds)), []
     regions, found = gff_features(annotation, selection.kinds, selection.pseudo)
     return selection.mapped(regions), found
+
+
+def reject_piece(item: Record | Rejection | Notice) -> Record | Rejection | Notice:
+    """Replace a record that is only a piece of a sequence or feature by a rejection."""
+    if not isinstance(item, Record) or item.id == item.metadata["source"]:
+        return item
+    known = item.metadata
+    if known.get("location") == f"{known['source']}:{known['start']}..{known['end']}":  # all of a region
+        return item
+    return Rejection(item.id, PIECE, f"{len(item.symbols)} bases")

@@ -1,4 +1,4 @@
-"""Each sequence of a file under a name of its own, also where the first words of headers are the same."""
+"""Names of sequences: unique in each file, and with coordinates for parts."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -23,3 +23,16 @@ def make_names_unique(parts: Iterable[Part], where: str) -> Iterator[Part]:
     if first:
         text = f"sequences whose header begins with the first word of an earlier one: {names.renamed:,}"
         yield Notice(where, f"{text}; each got a name of its own: {first}")
+
+
+def name_part(name: str, start: int, stop: int) -> str:
+    """Name a part of a sequence ``name:start-end``, from 1, inclusive; coordinates in the name are an offset.
+
+    >>> name_part("chr4", 0, 100), name_part("chr4:1001-2000", 0, 100)
+    ('chr4:1-100', 'chr4:1001-1100')
+    """
+    source, colon, span = name.rpartition(":")
+    first, dash, last = span.partition("-")
+    if colon and dash and first.isdecimal() and last.isdecimal():
+        return f"{source}:{int(first) + start}-{int(first) + stop - 1}"
+    return f"{name}:{start + 1}-{stop}"

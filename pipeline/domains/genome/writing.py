@@ -89,3 +89,15 @@ def describe(record: Record, style: FastaStyle) -> str:
     text = " ".join([f"{style.what}, from no organism,", *known, f"length={len(record.symbols)}"])
     # A header is one line, and > or a control character in it misleads other programs.
     return "".join(letter if letter.isprintable() and letter != ">" else " " for letter in text)
+
+
+def count_cut(records: Sequence[Record]) -> int:
+    """Count the samples without an end of their own."""
+    return sum(record.metadata.get("complete", "yes") != "yes" for record in records)
+
+
+def describe_cut(records: Sequence[Record], noun: str) -> tuple[str, ...]:
+    """The line of the summary about samples without an end of their own, if there are any."""
+    count = count_cut(records)
+    text = f"{count} of {len(records)} {noun} were cut at sample.length, before an end of their own"
+    return (text,) if count else ()

@@ -5,16 +5,17 @@ FASTA, `genome/blast/local_search.py` is the render.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from pipeline.config.checks import check_choice, check_range
-from pipeline.domain import Domain, SketchSettings
+from pipeline.domain import SketchSettings
 from pipeline.domains.genome.fasta import read_fasta, remedy_for
+from pipeline.domains.genome.sequence_domain import SequenceDomain
 from pipeline.domains.genome.titles import make_names_unique
-from pipeline.domains.genome.writing import FORMS, FastaStyle, format_fasta, write_fasta
+from pipeline.domains.genome.writing import FORMS, FastaStyle, count_cut, describe_cut, write_fasta
 from pipeline.domains.protein.cleaning import (
     AMBIGUOUS,
     GAPS,
@@ -27,49 +28,49 @@ from pipeline.domains.protein.cleaning import (
     Policy,
     clean_proteins,
 )
-from pipeline.errors import ConfigError
-from pipeline.records import (
-    RESULTS,
-    DomainOutput,
-    Notice,
-    Record,
-    References,
-    Rejection,
-    ReportSection,
-    Sample,
-)
+from pipeline.records import RESULTS, DomainOutput, Notice, Record, References, Rejection, ReportSection
 
-SUFFIXES = {".faa", ".fa", ".fasta", ".fas", ".fsa", ".pep", ".aa", ".seq", ".mpfa"}
-COMPRESSED = {".gz", ".bgz", ".bz2", ".xz", ".zst"}
+SUFFIXES = frozenset({".faa", ".fa", ".fasta", ".fas", ".fsa", ".pep", ".aa", ".seq", ".mpfa"})
 REDUNDANCIES = ("near", "exact", "keep")
 
 
 @dataclass(frozen=True)
-class Protein(Domain):
-    """FASTA of amino acids, one protein a record, from its first to its last amino acid.
+class Protein(SequenceDomain):
+    """Proteins in FASTA files, one a record, from the first to the last amino acid.
 
-    Raises ConfigError where a setting is out of range.
+    Raises
+    ------
+    ConfigError
+        Where a setting is out of range.
+
+    References
+    ----------
+    IUPAC-IUB codes of amino acids, European Journal of Biochemistry 138 (1984) 9.
     """
 
     ambiguous: str = "drop"
-    """What becomes of B, J, X and Z: drop (the whole record), split, random (one of its own), error."""
+    """The ambiguous codes B, J, X and Z: drop (the whole record), split, random (choose one of their amino
+    acids) or error."""
     rare: str = "replace"
-    """U and O: replace (read as C and K), or keep, as letters of their own."""
+    """The rare amino acids U and O: replace (by C and K) or keep (as symbols)."""
     inner_stop: str = "drop"
-    """A stop * before the end: drop (the whole record), split, error; at the end it is fine."""
+    """A stop * before the end: drop (the whole record), split or error. A stop at the end is removed."""
     redundancy: str = "near"
-    """near (equal proteins are left out, near-copies stay on one side of the split), exact (equal ones are
-    left out), keep (neither)."""
+    """near (equal proteins are dropped, near-copies stay on one side of the split), exact (equal proteins are
+    dropped) or keep (neither)."""
     min_length_aa: int = 10
-    """Shorter proteins are left out."""
+    """Shorter proteins are dropped."""
     max_length_aa: int = 50_000
-    """Longer ones are left out; the longest known has 45,354."""
+    """Longer proteins are dropped; the longest known has 45,354 amino acids."""
     line_width: int = 60
-    """Columns of a line in samples.fasta, as UniProt has them."""
+    """Amino acids per line in samples.fasta; UniProt has 60."""
     fasta: str = "auto"
-    """Samples are written plain, as bgzf (.gz with indices), or auto: as bgzf above 10 million residues."""
+    """Form of the samples: plain, bgzf (.gz with indices), or auto, which is bgzf above 10 million
+    residues."""
 
     record_suffix: ClassVar[str] = ".fasta"
+    file_suffixes: ClassVar[Set[str]] = SUFFIXES
+    symbol_description: ClassVar[str] = "an amino acid"
     family: ClassVar[str] = "protein"
     symbol_name: ClassVar[str] = "residue"
     output_settings: ClassVar[tuple[str, ...]] = ("line_width", "fasta")
@@ -98,72 +99,33 @@ class Protein(Domain):
         parts = read_fasta(path, allowed.encode("ascii"), describe=_not_an_amino_acid)
         yield from clean_proteins(make_names_unique(parts, str(path)), str(path), policy)
 
-    def accepts_file(self, path: Path) -> bool:
-        """Names with a suffix usual for FASTA of proteins, compressed or not."""
-        suffixes = path.suffixes
-        if suffixes and suffixes[-1].lower() in COMPRESSED:
-            suffixes.pop()
-        return not path.name.startswith(".") and bool(suffixes) and suffixes[-1].lower() in SUFFIXES
-
     def duplicate_key(self, record: Record) -> bytes | None:
-        """A digest of all amino acids."""
+        """Return a digest of the sequence; None where `redundancy` is keep."""
         if self.redundancy == "keep":
             return None
         return hashlib.blake2b(str(record.symbols).encode("ascii"), digest_size=16).digest()
 
     @property
     def sketch(self) -> SketchSettings | None:
-        """Of 6 amino acids: isoforms and fragments are found, and most relatives above 80% identity. To
+        """K-mers of 6 amino acids, which find isoforms, fragments, and most relatives above 80% identity. To
         cluster at a chosen identity, use CD-HIT or MMseqs2 first."""
         return SketchSettings(k=6, window=4) if self.redundancy == "near" else None
 
-    def parse_prime(self, text: str) -> str:
-        """Upper case. Raises ConfigError, with the position, for what is not in the alphabet."""
-        prime = "".join(text.split()).upper()
-        for position, symbol in enumerate(prime, start=1):
-            if symbol not in self.alphabet:
-                raise ConfigError(
-                    f"sample.prime: symbol {symbol!r} at position {position} is not an amino acid "
-                    f"({''.join(self.alphabet)}); leave it out or replace it"
-                )
-        return prime
-
-    def parse_rest(self, text: str) -> str:
-        """As a prime."""
-        return self.parse_prime(text)
-
-    def finish(self, sample: Sample) -> Record | Rejection:
-        """A record of amino acids, named by the index from 1; one without an end of its own says so."""
-        residues = "".join(sample.symbols)
-        if not residues:
-            return Rejection(f"sample {sample.index}", "empty sequence")
-        odd = sorted(set(residues) - set(self.alphabet))
-        if odd:
-            return Rejection(f"sample {sample.index}", "symbol that is not an amino acid", " ".join(odd))
-        complete = "yes" if sample.ended else "no"
-        return Record(f"synthetic_{sample.index + 1:04d}", residues, {"complete": complete})
-
     def write(self, records: Sequence[Record], out_dir: Path) -> DomainOutput:
-        """`samples.fasta`, ready to be pasted into BLAST, InterPro or a structure predictor."""
+        """Write `samples.fasta` and its index."""
         style = FastaStyle(self.line_width, self.fasta, "synthetic protein", self.symbol_name)
         files = write_fasta(records, out_dir, style)
-        cut = sum(record.metadata.get("complete", "yes") != "yes" for record in records)
-        caption = "Synthetic proteins in FASTA; paste them into blastp at https://blast.ncbi.nlm.nih.gov/."
+        caption = "Synthetic proteins in FASTA format, ready for blastp at https://blast.ncbi.nlm.nih.gov/."
         shown = (ReportSection("Sampled proteins", files[:1], caption, part=RESULTS),)
-        summary = f"{cut} of {len(records)} proteins were cut at sample.length, before an end of their own"
         return DomainOutput(
             sections=shown if records else (),
-            summary=(summary,) if cut else (),
+            summary=describe_cut(records, "proteins"),
             figures={
                 "sequences": len(records), "residues": sum(len(record.symbols) for record in records),
-                "sequences_cut": cut,
+                "sequences_cut": count_cut(records),
             },
             files=files,
         )  # fmt: skip
-
-    def format_record(self, record: Record, number: int) -> str:
-        """As FASTA."""
-        return format_fasta(record, self.line_width)
 
     def compare(self, records: Sequence[Record], references: References, out_dir: Path) -> DomainOutput:
         """Compare composition, lengths, low complexity, hydropathy and k-mers with the reference groups."""

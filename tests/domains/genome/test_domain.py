@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from Bio import SeqIO
 
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Record, References, Rejection, Sample
 

@@ -11,7 +11,8 @@ from tiny import TINY, run_pipeline
 from pipeline.config.schema import SplitSettings
 from pipeline.data.alphabet import EOS
 from pipeline.data.corpus import Corpus
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.errors import ConfigError
 from pipeline.records import Record, Rejection, Sample
 from pipeline.stages.ingest import ingest

@@ -3,7 +3,8 @@
 import pytest
 from tiny import TINY, errors, run_pipeline, some_dna
 
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.domains.genome.regions import parse_regions
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Record, Rejection

@@ -11,7 +11,8 @@ import torch
 import yaml
 
 from pipeline.data.alphabet import Alphabet
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.errors import ConfigError
 from pipeline.generation.constrained.automaton import ProductAutomaton, ViableStates
 from pipeline.generation.constrained.constraint_processor import build_logits_processors

@@ -14,7 +14,8 @@ from pipeline.domains.genome.blast.backend import BLASTN, BLASTP, SearchSettings
 from pipeline.domains.genome.blast.blast_plus import BlastPlus
 from pipeline.domains.genome.blast.embedded import EmbeddedBlast
 from pipeline.domains.genome.blast.local_search import LocalBlast
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import Record, References
 

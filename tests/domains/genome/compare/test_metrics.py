@@ -15,8 +15,8 @@ from Bio import SeqIO
 from pipeline.domains.genome.compare import composition, mutual_information, reading_frames, repeats, spectra
 from pipeline.domains.genome.compare.low_complexity import low_complexity
 from pipeline.domains.genome.compare.sequence_sets import MAX_BASES, encode_sequences
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
-from pipeline.domains.genome.encoding import encode
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import encode, reverse_complement
 from pipeline.domains.genome.orfs import CODONS, amino_acids
 
 EMBEDDED = Path(__file__).parents[4] / "datasets" / "drosophila" / "upstream.fa.gz"

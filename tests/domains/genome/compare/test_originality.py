@@ -6,7 +6,8 @@ import random
 import pytest
 
 from pipeline.domains.genome.compare.originality import SIZES
-from pipeline.domains.genome.domain import Nucleotide, reverse_complement
+from pipeline.domains.genome.domain import Nucleotide
+from pipeline.domains.genome.encoding import reverse_complement
 from pipeline.errors import ConfigError
 from pipeline.records import Record, References
 
