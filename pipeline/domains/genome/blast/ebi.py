@@ -5,9 +5,9 @@ Source: https://www.ebi.ac.uk/jdispatcher/docs/webservices/ : ``run`` takes a fo
 the hits. At most 30 searches may run together. The service requires a valid e-mail address.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pipeline.domains.genome.blast.hits import Hit
 from pipeline.domains.genome.blast.query_results import Query
@@ -70,21 +70,11 @@ class EbiBlast(RemoteBlast):
         return [hit for hit in hits if hit.subject in subjects]
 
 
-@dataclass(frozen=True)
-class EbiServer:
+class EbiServer(SearchServer):
     """The REST service of one server."""
-
-    url: str
-    parameters: Mapping[str, str]
-    contact: Mapping[str, str]
-    rate: RequestRate = RULES
 
     name = "EBI"
     at_once = AT_ONCE
-
-    def key_parameters(self) -> Mapping[str, Any]:
-        """Return all parameters but the contact."""
-        return {"url": self.url, **self.parameters}
 
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
         """Submit a search; see `SearchServer`."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.config.checks import check_choice
-from pipeline.domain import Render
 from pipeline.domains.genome.blast.backend import BLASTN, Program, SearchBackend, SearchSettings
 from pipeline.domains.genome.blast.blast_plus import BlastPlus
 from pipeline.domains.genome.blast.database import cached_database, find_user_database
@@ -28,6 +27,7 @@ from pipeline.domains.genome.blast.query_results import (
     collect_results,
     write_numbered_fasta,
 )
+from pipeline.domains.genome.blast.search_render import BlastRender
 from pipeline.domains.genome.blast.search_report import SearchDescription, write_results
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import DomainOutput, Record, References
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class LocalSearch(Render):
+class LocalSearch(BlastRender):
     """Search samples and reference groups on this machine, in the training records or in a database of the
     user's. A subclass names its family, its program of BLAST, and says what is masked.
 
@@ -48,20 +48,13 @@ class LocalSearch(Render):
     """auto (BLAST+ where it is on PATH, else embedded), the name of a program of BLAST+, or embedded."""
     task: str = ""
     """One of the program's tasks; empty: the task with the program's name."""
-    evalue: float = 10.0
-    """Hits above this E-value are not listed."""
     word_size: int | None = None
     """Length of a seed match in symbols; None: the default of the task."""
-    max_hits: int = 50
-    """Database sequences listed per query."""
     max_references: int = 200
     """Sequences searched of each reference group."""
-    timeout_s: float = 600.0
-    """Time limit of the search, in seconds."""
     database: str | None = None
     """A BLAST database of the user's, a path without suffix; None: the training records."""
 
-    blast: ClassVar[Program]
     file_settings: ClassVar[tuple[str, ...]] = ("database",)
 
     @property
@@ -72,7 +65,7 @@ class LocalSearch(Render):
     def __post_init__(self) -> None:
         check_choice("blast.program", self.program, ("auto", self.blast.name, "embedded"))
         check_choice("blast.task", self._task, self.blast.tasks)
-        check_positive(evalue=self.evalue, max_hits=self.max_hits, timeout_s=self.timeout_s)
+        self.check_positive("evalue", "max_hits", "timeout_s")
         if self.word_size is not None and self.word_size < self.blast.min_word_size:
             raise ConfigError(
                 f"blast.word_size={self.word_size} is too small; "
@@ -208,10 +201,3 @@ def gather_queries(records: Sequence[Record], references: References, max_refere
         for group, sequences in references.groups.items():
             queries += [(group, record) for record in sequences[:max_references]]
     return [query for query in queries if query[1].symbols]
-
-
-def check_positive(**settings: float) -> None:
-    """Raise ConfigError for a setting ``blast.*`` that is not above 0."""
-    for name, value in settings.items():
-        if not value > 0:
-            raise ConfigError(f"blast.{name}={value:g} must be larger than 0")

@@ -8,9 +8,9 @@ https://blast.ncbi.nlm.nih.gov/doc/blast-help/developerinfo.html and .../urlapi.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pipeline.domains.genome.blast.hits import Hit
 from pipeline.domains.genome.blast.query_results import Query
@@ -58,21 +58,11 @@ class NcbiBlast(RemoteBlast):
         return read_ncbi(content)
 
 
-@dataclass(frozen=True)
-class NcbiServer:
+class NcbiServer(SearchServer):
     """The Common URL API of one server."""
-
-    url: str
-    parameters: Mapping[str, str]
-    contact: Mapping[str, str]
-    rate: RequestRate = RULES
 
     name = "NCBI"
     at_once = 1
-
-    def key_parameters(self) -> Mapping[str, Any]:
-        """Return all parameters but the contact."""
-        return {"url": self.url, **self.parameters}
 
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
         """Submit a search; return its number (RID) and NCBI's estimate of its duration (RTOE)."""

@@ -5,6 +5,7 @@ file at once, so that a later run finds the search of a run that was killed or t
 too. All processes of a user share one clock per server, so that concurrent runs together obey its limits.
 """
 
+import abc
 import logging
 import os
 import re
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import ClassVar
 
 from pipeline.domains.genome.blast.database import cache_folder
 from pipeline.domains.genome.blast.job_cache import PendingJob, remove_old
@@ -55,30 +56,31 @@ class JobNotFound(Exception):
     """The server no longer knows the search."""
 
 
-class SearchServer(Protocol):
-    """The interface of a server."""
+@dataclass(frozen=True)
+class SearchServer(abc.ABC):
+    """One server: its address, the parameters of the search, the contact, and the limits on requests."""
 
-    name: str
-    at_once: int
+    url: str
+    parameters: Mapping[str, str]
+    contact: Mapping[str, str]
+    rate: RequestRate
+
+    name: ClassVar[str]
+    at_once: ClassVar[int]
     """Number of searches that may run together."""
 
-    @property
-    def rate(self) -> RequestRate:
-        """The limits on requests to the server."""
-        ...
+    def key_parameters(self) -> Mapping[str, str]:
+        """Return everything but the query that the answer depends on."""
+        return {"url": self.url, **self.parameters}
 
-    def key_parameters(self) -> Mapping[str, Any]:
-        """Return everything but the query that the answer depends on, with the address of the server."""
-        ...
-
+    @abc.abstractmethod
     def submit(self, fetch: Fetch, query: str) -> tuple[str, float]:
         """Submit a search; return its number, and the seconds to wait before the first poll."""
-        ...
 
+    @abc.abstractmethod
     def poll(self, fetch: Fetch, number: str) -> bytes | None:
         """Return the whole answer, or None while the job runs. Raises JobNotFound, ToolError where the search
         failed, and ValueError where the answer is incomplete."""
-        ...
 
 
 class JobRunner:

@@ -9,12 +9,11 @@ from typing import ClassVar
 from urllib.parse import urlparse
 
 from pipeline.config.checks import check_choice
-from pipeline.domain import Render
 from pipeline.domains.genome.blast.backend import BLASTN, Program
 from pipeline.domains.genome.blast.hits import Hit
-from pipeline.domains.genome.blast.local_search import check_positive
 from pipeline.domains.genome.blast.query_results import SAMPLES, Query, collect_results
 from pipeline.domains.genome.blast.remote_jobs import JobRunner, SearchServer
+from pipeline.domains.genome.blast.search_render import BlastRender
 from pipeline.domains.genome.blast.search_report import SearchDescription, write_results
 from pipeline.errors import ConfigError, ToolError
 from pipeline.records import DomainOutput, Record, References
@@ -23,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RemoteBlast(Render):
+class RemoteBlast(BlastRender):
     """Search the samples in a public database on a server.
 
     Raises ConfigError without an e-mail address, or where a setting is out of range.
@@ -36,12 +35,9 @@ class RemoteBlast(Render):
     url: str = ""
     """Address of the service, or of a mirror."""
     database: str = ""
+    """Name of the database on the server."""
     task: str = "blastn"
     """blastn, or megablast, which finds only close relatives, faster."""
-    evalue: float = 10.0
-    """Hits above this E-value are not listed."""
-    max_hits: int = 50
-    """Database sequences listed per query."""
     max_queries: int = 20
     """Number of samples sent, from the first."""
     timeout_s: float = 1800.0
@@ -65,9 +61,7 @@ class RemoteBlast(Render):
         if not self.database:
             raise ConfigError("blast.database is empty; name a database of the server")
         check_choice("blast.task", self.task, self.tasks)
-        check_positive(
-            evalue=self.evalue, max_hits=self.max_hits, max_queries=self.max_queries, timeout_s=self.timeout_s
-        )
+        self.check_positive("evalue", "max_hits", "max_queries", "timeout_s")
 
     @property
     @abc.abstractmethod
