@@ -18,7 +18,7 @@ def changed(sequence: str, places: int, letters: str = "ACGT") -> str:
     return "".join(found)
 
 
-def spans_of(*lengths: int) -> np.ndarray:
+def make_spans(*lengths: int) -> np.ndarray:
     """Records of these lengths, one after the other."""
     stops = np.cumsum(lengths)
     return np.column_stack([stops - lengths, stops])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY, command_line, errors, manifest_of, on, run_pipeline
+from tiny import TINY, command_line, errors, load_manifest, on, run_pipeline
 
 from pipeline.config.overrides import _is_replaced_by_alternative
 from pipeline.models.checkpoint import load
@@ -162,7 +162,7 @@ def test_a_refused_setting_is_not_remembered(type_in, text_run, tmp_path):
     errors(type_in("run=run", "sample.prime=@"))
     answer = type_in("run=run")
     assert answer.status == 0
-    assert manifest_of(tmp_path / "run")["config"]["sample"]["prime"] == ""
+    assert load_manifest(tmp_path / "run")["config"]["sample"]["prime"] == ""
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_checkpoint_that_fits_is_used_instead_of_training(type_in, text_run, t
         text_run / "train" / "best.ckpt"
     ).read_bytes()
     assert not (tmp_path / "run" / "train" / "last.ckpt").exists()
-    assert "another split" not in str(manifest_of(tmp_path / "run")["stages"]["train"]["summary"])
+    assert "another split" not in str(load_manifest(tmp_path / "run")["stages"]["train"]["summary"])
 
 
 def test_a_training_begins_with_a_checkpoint(type_in, text_run, text_file, tmp_path):
@@ -217,15 +217,15 @@ def test_a_training_begun_from_a_checkpoint_adds_a_look_back_that_sees_nothing_a
     start = f"train.init_from={tmp_path}/one/train/best.ckpt"
     added = type_in(*data, start, "model.lookback=true", "train.lr=1e-9", "hydra.run.dir=two")
     assert added.status == 0 and "with lookback" in added.out
-    before, after = (manifest_of(tmp_path / run)["stages"]["train"]["figures"] for run in ("one", "two"))
+    before, after = (load_manifest(tmp_path / run)["stages"]["train"]["figures"] for run in ("one", "two"))
     assert after["parameters"] > before["parameters"]
     assert after["test_bits"] == pytest.approx(before["test_bits"], abs=1e-3)
 
 
-def test_a_checkpoint_that_may_know_the_test_split_is_told_of(type_in, text_run, text_file, tmp_path):
+def test_a_checkpoint_that_may_know_the_test_split_is_reported(type_in, text_run, text_file, tmp_path):
     checkpoint = f"checkpoint={text_run}/train/best.ckpt"
     assert type_in(*on(text_file, checkpoint, "hydra.run.dir=run", "dataset.split.seed=7")).status == 0
-    summary = manifest_of(tmp_path / "run")["stages"]["train"]["summary"]
+    summary = load_manifest(tmp_path / "run")["stages"]["train"]["summary"]
     assert any("was trained on other data or another split" in line for line in summary)
 
 
@@ -259,15 +259,15 @@ def test_what_is_asked_for_now_takes_the_place_of_an_earlier_grid(type_in, text_
     shutil.copytree(text_run, tmp_path / "run")
     again = ("run=run", "stages=[sample]")
     type_in(*again, "sample.grid.temperatures=[0.5,1]", "sample.grid.primes=[the,a]", "sample.beam=null")
-    assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 12
+    assert load_manifest(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 12
     answer = type_in(*again, "sample.temperature=0.7")
     gone = "sample.grid.temperatures=[0.5,1], of the earlier run, is replaced by sample.temperature=0.7"
     assert gone in answer.err
-    assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 6
+    assert load_manifest(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 6
     assert "sample.grid.primes=[the,a]" in type_in(*again, "sample.beam=3").err
-    assert manifest_of(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 3
+    assert load_manifest(tmp_path / "run")["stages"]["sample"]["kept"]["samples"] == 3
     assert type_in(*again, "sample.grid.primes=[the,a]").status == 0
-    assert manifest_of(tmp_path / "run")["config"]["sample"]["beam"] is None
+    assert load_manifest(tmp_path / "run")["config"]["sample"]["beam"] is None
 
 
 def test_going_on_needs_no_setting_again(type_in, text_run, tmp_path):
@@ -279,7 +279,7 @@ def test_going_on_needs_no_setting_again(type_in, text_run, tmp_path):
     assert "ingest" not in answer.out
     lines = (tmp_path / "a run" / "sample" / "samples.jsonl").read_text().splitlines()
     assert [Sample.from_json(line).symbols[:8] for line in lines] == ["the reel"] * 2
-    assert manifest_of(tmp_path / "a run")["config"]["model"]["hidden_size"] == 8
+    assert load_manifest(tmp_path / "a run")["config"]["model"]["hidden_size"] == 8
 
 
 def test_a_sweep_trains_once(type_in, text_file, tmp_path):
@@ -300,7 +300,7 @@ def test_a_sweep_goes_on_with_a_run(type_in, text_run, tmp_path):
 def test_a_run_folder_cannot_set_hydra_itself(type_in, text_run, tmp_path):
     """A folder from a stranger: its overrides are ours alone, never Hydra's callbacks."""
     folder = Path(shutil.copytree(text_run, tmp_path / "run"))
-    manifest = manifest_of(folder)
+    manifest = load_manifest(folder)
     manifest["overrides"].append("+hydra.callbacks.c={_target_:os.system,command:echo}")
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert "hydra.callbacks.c: there is no such setting" in errors(type_in(f"run={folder}"))

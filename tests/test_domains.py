@@ -56,7 +56,7 @@ def domain(name) -> Domain:
 
 
 @pytest.fixture
-def fixture_of(name, tmp_path) -> tuple[Path, str]:
+def write_fixture(name, tmp_path) -> tuple[Path, str]:
     """A file of the domain, and a prime."""
     file, content, prime = FIXTURES[name]
     (tmp_path / file).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -64,8 +64,8 @@ def fixture_of(name, tmp_path) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def records(domain, fixture_of) -> list[Record]:
-    return [each for each in domain.read(fixture_of[0]) if isinstance(each, Record)]
+def records(domain, write_fixture) -> list[Record]:
+    return [each for each in domain.read(write_fixture[0]) if isinstance(each, Record)]
 
 
 def sampled(record: Record, index: int = 0) -> Sample:
@@ -84,8 +84,8 @@ def test_a_domain_is_frozen_and_says_what_it_is(domain):
     assert domain.family and domain.symbol_name
 
 
-def test_reading_streams_records_with_their_own_ids(domain, fixture_of, records):
-    assert isinstance(domain.read(fixture_of[0]), Iterator)
+def test_reading_streams_records_with_their_own_ids(domain, write_fixture, records):
+    assert isinstance(domain.read(write_fixture[0]), Iterator)
     assert records
     assert len({record.id for record in records}) == len(records)
     for record in records:
@@ -95,8 +95,8 @@ def test_reading_streams_records_with_their_own_ids(domain, fixture_of, records)
         assert (record.marks is None) or max(record.marks) < len(domain.mark_names)
 
 
-def test_reading_again_gives_the_same(domain, fixture_of):
-    assert list(domain.read(fixture_of[0])) == list(domain.read(fixture_of[0]))
+def test_reading_again_gives_the_same(domain, write_fixture):
+    assert list(domain.read(write_fixture[0])) == list(domain.read(write_fixture[0]))
 
 
 def test_records_come_back_from_a_corpus(domain, records, tmp_path):
@@ -115,13 +115,13 @@ def test_records_come_back_from_a_corpus(domain, records, tmp_path):
         assert [r.marks for r in again] == [r.marks for r in records]
 
 
-def test_it_suits_its_own_files_and_no_hidden_ones(domain, fixture_of):
-    assert domain.accepts_file(fixture_of[0])
+def test_it_suits_its_own_files_and_no_hidden_ones(domain, write_fixture):
+    assert domain.accepts_file(write_fixture[0])
     assert not domain.accepts_file(Path("folder/.hidden"))
 
 
-def test_the_data_has_a_title(domain, fixture_of):
-    path, _ = fixture_of
+def test_the_data_has_a_title(domain, write_fixture):
+    path, _ = write_fixture
     assert domain.title_data([path]) == path.stem
 
 
@@ -174,8 +174,8 @@ def test_any_prime_is_read_or_refused_in_words(domain, text):
         assert isinstance(prime, str | tuple)
 
 
-def test_a_prime_starts_like_what_is_learned(domain, fixture_of, records):
-    prime = domain.parse_prime(fixture_of[1])
+def test_a_prime_starts_like_what_is_learned(domain, write_fixture, records):
+    prime = domain.parse_prime(write_fixture[1])
     assert len(prime) >= len("ACGT")
     known = {symbol for record in records for symbol in record.symbols} | set(domain.alphabet or ())
     assert set(prime) <= known

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from Bio import SeqIO
-from tiny import TINY, manifest_of, run_pipeline
+from tiny import TINY, load_manifest, run_pipeline
 
 from pipeline.domains.music.abc.domain import Abc
 from pipeline.records import Sample
@@ -48,7 +48,7 @@ def test_the_artefacts_have_their_plain_names(any_run):
 
 
 def test_the_manifest_says_what_was_made_of_what(any_run):
-    manifest = manifest_of(any_run)
+    manifest = load_manifest(any_run)
     assert list(manifest["stages"]) == ["ingest", "train", "sample", "postprocess"]
     assert manifest["environment"]["torch"]
     for name, stage in manifest["stages"].items():
@@ -76,13 +76,13 @@ def test_the_network_is_compared_with_the_strongest_of_all_baselines_tried(any_r
     rows = read_table(any_run / "train" / "scores.tsv")
     assert rows[0]["model"].startswith("lstm 1x8")
     assert {"uniform", "Markov order 0", "Markov order 1"} <= {row["model"] for row in rows}
-    figures = manifest_of(any_run)["stages"]["train"]["figures"]
+    figures = load_manifest(any_run)["stages"]["train"]["figures"]
     assert rows[1]["model"] == figures["baseline"]
     assert figures["difference_bits"] == pytest.approx(figures["test_bits"] - figures["baseline_bits"])
 
 
 def test_headline_tables_and_figures_agree(any_run):
-    stage = manifest_of(any_run)["stages"]["train"]
+    stage = load_manifest(any_run)["stages"]["train"]
     figures, headline = stage["figures"], stage["conclusions"][-1]
     (total, *_) = read_table(any_run / "train" / "differences.tsv")
     assert total["conclusion"] == figures["conclusion"]
@@ -123,7 +123,7 @@ def test_samples_of_a_genome_are_searched_beside_null_models(genome_run):
     post = genome_run / "postprocess"
     rows = [line.split("\t") for line in (post / "blast.tsv").read_text().splitlines()]
     assert all(len(row) == len(rows[0]) for row in rows)
-    assert manifest_of(genome_run)["stages"]["postprocess"]["kept"] == {"raw": 3, "records": 3}
+    assert load_manifest(genome_run)["stages"]["postprocess"]["kept"] == {"raw": 3, "records": 3}
 
 
 def test_a_genome_too_small_for_long_held_out_stretches_is_compared_with_shorter_ones(genome_run):
@@ -132,7 +132,7 @@ def test_a_genome_too_small_for_long_held_out_stretches_is_compared_with_shorter
 
 
 def test_tunes_can_be_read_again_and_played(tunes_run):
-    manifest = manifest_of(tunes_run)
+    manifest = load_manifest(tunes_run)
     kept = manifest["stages"]["postprocess"]["kept"]["records"]
     assert kept >= 1
     book = tunes_run / "postprocess" / "tunes.abc"
@@ -144,7 +144,7 @@ def test_tunes_can_be_read_again_and_played(tunes_run):
 
 def test_samples_of_text_say_how_they_were_made(text_run):
     written = (text_run / "postprocess" / "samples.txt").read_text(encoding="utf-8")
-    kept = manifest_of(text_run)["stages"]["postprocess"]["kept"]["records"]
+    kept = load_manifest(text_run)["stages"]["postprocess"]["kept"]["records"]
     likely = r"log_probability -\d+\.\d+, bits_per_symbol \d\.\d+"
     facts = rf"model lstm 1x8, temperature 1, seed 0, index \d, {likely}"
     assert len(re.findall(rf"^# synthetic_000\d, {facts}$", written, re.MULTILINE)) == kept > 0

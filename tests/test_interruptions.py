@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import errors, manifest_of, on
+from tiny import errors, load_manifest, on
 
 from pipeline.records import Sample
 from pipeline.training.lit_module import LitModel
@@ -57,7 +57,7 @@ def test_ctrl_c_keeps_what_was_finished(
     assert answer.status == 130
     assert answer.err.count("error: stopped; finished stages are kept") == 1
     assert f"continue with: python -m pipeline run={tmp_path / 'run'}" in answer.err
-    assert stage not in manifest_of(tmp_path / "run")["stages"]
+    assert stage not in load_manifest(tmp_path / "run")["stages"]
     assert type_in("run=run").status == 0
     for path in ("sample/samples.jsonl", "train/metrics.csv"):
         assert (tmp_path / "run" / path).read_bytes() == (text_run / path).read_bytes()

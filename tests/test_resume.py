@@ -13,7 +13,7 @@ import dying
 import pytest
 import torch
 from filelock import FileLock
-from tiny import TINY, manifest_of, run_pipeline, some_tunes
+from tiny import TINY, load_manifest, run_pipeline, some_tunes
 
 from pipeline.data.batching import Window
 from pipeline.errors import ConfigError
@@ -30,7 +30,7 @@ def copied_run(text_run, tmp_path) -> Path:
 
 def made_anew(folder: Path, text_file: Path, *overrides: str) -> list[str]:
     """The stages that a run in a finished run's folder makes."""
-    before = manifest_of(folder)["stages"]
+    before = load_manifest(folder)["stages"]
     after = run_pipeline(
         folder, "dataset=text", f"dataset.path={text_file}", *TINY, *overrides, f"run={folder}"
     )["stages"]
@@ -88,7 +88,7 @@ def test_a_sweep_reads_and_trains_once(text_file, tmp_path):
             tmp_path / str(number), "dataset=text", f"dataset.path={text_file}", *TINY,
             f"sample.temperature={temperature}", sweep=tmp_path,
         )  # fmt: skip
-    stages = manifest_of(tmp_path / "1")["stages"]
+    stages = load_manifest(tmp_path / "1")["stages"]
     assert [name for name in ALL if "taken_over_from" in stages[name]] == ["ingest", "train"]
     samples = [(tmp_path / name / "sample" / "samples.jsonl").read_bytes() for name in "01"]
     assert samples[0] != samples[1]
@@ -116,7 +116,7 @@ DIFFERENT_EACH_TIME = ("train/tensorboard", "train/last.ckpt", "train/best.ckpt"
 def test_a_killed_run_goes_on_and_equals_an_unbroken_one(killed_runs, text_run, text_file, point):
     folder = killed_runs / point
     run_pipeline(folder, "dataset=text", f"dataset.path={text_file}", *TINY, f"run={folder}")
-    expected, found = (manifest_of(each)["stages"] for each in (text_run, folder))
+    expected, found = (load_manifest(each)["stages"] for each in (text_run, folder))
     for name in ALL:
         outputs = [
             {path: checksum for path, checksum in stages[name]["outputs"].items()

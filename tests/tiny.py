@@ -37,10 +37,10 @@ def run_pipeline(folder: Path, *overrides: str, sweep: Path | None = None) -> di
     from pipeline.run import run
 
     run(compose_config(*overrides), folder, list(overrides), sweep)
-    return manifest_of(folder)
+    return load_manifest(folder)
 
 
-def manifest_of(folder: Path) -> dict:
+def load_manifest(folder: Path) -> dict:
     return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""Minimizers beside a plain definition of them, whatever the windows, chunks and strands."""
+"""Minimizers equal those of a plain definition, for several windows, chunks and both strands."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from sequences import spans_of
+from sequences import make_spans
 from tiny import compose_config
 
 from pipeline.config.schema import SplitSettings
@@ -21,7 +21,7 @@ from pipeline.stages.ingest import ingest
 
 def test_near_copies_of_what_is_held_out_are_in_no_subset():
     listed, groups = np.array([0, 2, 0, 1, 0, 0]), np.array([0, 1, 1, 3, 4, 4])
-    segments = split_by_held_out_list(spans_of(*[10] * 6), listed, groups)
+    segments = split_by_held_out_list(make_spans(*[10] * 6), listed, groups)
     assert segments[:, 3].tolist() == [0, 1, 3, 4, 5]
     assert segments[:, 2].tolist() == [0, 2, 1, 0, 0]
 

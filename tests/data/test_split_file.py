@@ -32,7 +32,7 @@ def texts(corpus: Corpus, domain=None) -> dict[str, dict[str, str]]:
     return {name: {r.id: r.symbols for r in corpus.records(name, domain)} for name in SUBSETS}
 
 
-def bases_of(length: int, seed: int = 1) -> str:
+def random_bases(length: int, seed: int = 1) -> str:
     return "".join(some_dna(length, seed).split()).upper()
 
 
@@ -41,7 +41,7 @@ def bases_of(length: int, seed: int = 1) -> str:
 
 def test_rows_are_positions_in_the_source_whatever_is_cut_out(tmp_path):
     """A record cut at N and into parts: every base lies where the file has it."""
-    letters = bases_of(3_000)
+    letters = random_bases(3_000)
     source = letters[:500] + "N" * 100 + letters[600:1_500] + "R" + letters[1_501:2_900] + "N" * 100
     rows = "one\t400\t700\tvalidation\none\t1400\t1600\ttest\none\t2500\t3000\ttest\n"
     domain = Nucleotide(max_length_bp=350)
@@ -59,7 +59,7 @@ def test_rows_are_positions_in_the_source_whatever_is_cut_out(tmp_path):
 
 
 def test_a_single_record_needs_no_name_and_nothing_else_is_trained_on_where_train_rows_are(tmp_path):
-    letters = bases_of(1_000)
+    letters = random_bases(1_000)
     found = texts(
         prescribed(
             tmp_path,
@@ -108,8 +108,9 @@ def test_whole_tunes_are_held_out_by_name(tmp_path):
     assert sum(corpus.subset_size(name) for name in SUBSETS) == len(corpus.codes)  # the end codes too
 
 
-def test_a_whole_record_is_all_its_stretches(tmp_path):
-    data = f">a\n{bases_of(200)}N{bases_of(99)}\n>b\n{bases_of(300, 2)}\n>c\n{bases_of(300, 3)}\n"
+def test_a_whole_record_is_all_its_segments(tmp_path):
+    first = f"{random_bases(200)}N{random_bases(99)}"
+    data = f">a\n{first}\n>b\n{random_bases(300, 2)}\n>c\n{random_bases(300, 3)}\n"
     found = texts(prescribed(tmp_path, data, "a\ttest\nb\t0\t50\tvalidation\nb\t50\t300\ttrain\n"))
     assert {name: sorted(parts) for name, parts in found.items()} == {
         "test": ["a:1-200", "a:202-300"], "validation": ["b:1-50"], "train": ["b:51-300"],
@@ -123,7 +124,7 @@ def test_the_end_code_goes_with_the_last_symbol(tmp_path):
 
 # --- what is wrong ----------------------------------------------------------------------------------------
 
-A_AND_B = f">a\n{bases_of(300)}\n>b\n{bases_of(300, 2)}NNNN\n"
+A_AND_B = f">a\n{random_bases(300)}\n>b\n{random_bases(300, 2)}NNNN\n"
 
 
 @pytest.mark.parametrize(
@@ -169,10 +170,10 @@ def test_bytes_that_are_no_text(tmp_path):
         PrescribedSplit(tmp_path / "split.tsv")
 
 
-def test_a_name_in_two_files_is_told_of(tmp_path):
+def test_a_name_in_two_files_is_reported(tmp_path):
     files = [tmp_path / "1.fa", tmp_path / "2.fa"]
     for seed, file in enumerate(files):
-        file.write_text(f">a\n{bases_of(500, seed)}\n")
+        file.write_text(f">a\n{random_bases(500, seed)}\n")
     (tmp_path / "split.tsv").write_text("a\t0\t100\ttest\n")
     split = SplitSettings(file=str(tmp_path / "split.tsv"))
     with pytest.raises(DataError, match=r"split\.tsv:1: found record 'a', which is in .*1\.fa and .*2\.fa"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sequences import spans_of
+from sequences import make_spans
 
 from pipeline.data.corpus import SUBSETS
 from pipeline.data.splits import split_blocks, split_records
@@ -14,7 +14,7 @@ from pipeline.data.splits import split_blocks, split_records
 fractions = st.sampled_from([0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
 
 
-def share_of(segments: np.ndarray, subset: str) -> float:
+def measure_share(segments: np.ndarray, subset: str) -> float:
     """The share of the symbols of all segments."""
     sizes = segments[:, 1] - segments[:, 0]
     return sizes[segments[:, 2] == SUBSETS.index(subset)].sum() / sizes.sum()
@@ -31,40 +31,40 @@ def records(spans: np.ndarray, groups=None, shares=(0.1, 0.1), seed: int = 0) ->
 
 @given(st.lists(st.integers(1, 200), min_size=60, max_size=200), st.integers(0, 100))
 def test_whole_records_fall_to_exactly_one_subset(lengths, seed):
-    spans = spans_of(*lengths)
+    spans = make_spans(*lengths)
     segments = records(spans, shares=(0.2, 0.1), seed=seed)
     assert np.array_equal(segments[:, :2], spans)
     assert np.array_equal(segments[:, 3], np.arange(len(spans)))
     slack = max(lengths) / sum(lengths)
-    assert abs(share_of(segments, "validation") - 0.2) <= slack
-    assert abs(share_of(segments, "test") - 0.1) <= slack
+    assert abs(measure_share(segments, "validation") - 0.2) <= slack
+    assert abs(measure_share(segments, "test") - 0.1) <= slack
 
 
 @given(st.lists(st.integers(0, 60), min_size=200, max_size=300), st.integers(0, 100))
 def test_a_group_falls_to_one_subset_and_the_shares_are_kept(labels, seed):
     groups = np.unique(labels, return_inverse=True)[1]
-    segments = records(spans_of(*[10] * len(groups)), groups, (0.2, 0.1), seed)
+    segments = records(make_spans(*[10] * len(groups)), groups, (0.2, 0.1), seed)
     for group in range(groups.max() + 1):
         assert len(set(segments[groups == group, 2])) == 1
     largest = np.bincount(groups).max() / len(groups)
-    assert abs(share_of(segments, "validation") - 0.2) <= max(largest, 0.02)
-    assert abs(share_of(segments, "test") - 0.1) <= max(largest, 0.02)
+    assert abs(measure_share(segments, "validation") - 0.2) <= max(largest, 0.02)
+    assert abs(measure_share(segments, "test") - 0.1) <= max(largest, 0.02)
 
 
 def test_a_group_too_large_to_be_held_out_is_trained_on():
     for seed in range(20):
-        segments = records(spans_of(*[10] * 100), [0] * 40 + [*range(1, 61)], seed=seed)
+        segments = records(make_spans(*[10] * 100), [0] * 40 + [*range(1, 61)], seed=seed)
         assert set(segments[:40, 2]) == {0}
-        assert share_of(segments, "test") == share_of(segments, "validation") == pytest.approx(0.1)
+        assert measure_share(segments, "test") == measure_share(segments, "validation") == pytest.approx(0.1)
 
 
 def test_of_few_long_records_each_subset_has_one():
     for seed in range(20):
-        assert set(records(spans_of(50, 40, 90), shares=(0.05, 0.05), seed=seed)[:, 2]) == {0, 1, 2}
+        assert set(records(make_spans(50, 40, 90), shares=(0.05, 0.05), seed=seed)[:, 2]) == {0, 1, 2}
 
 
 def test_which_records_are_held_out_depends_on_the_seed():
-    spans = spans_of(*[10] * 100)
+    spans = make_spans(*[10] * 100)
     first, again, other = (records(spans, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -82,7 +82,7 @@ def blocks(spans: np.ndarray, *settings, seed: int = 0) -> np.ndarray:
     st.integers(0, 9),
 )  # fmt: skip
 def test_blocks_never_overlap_nor_cross_records(lengths, validation, test, gap, seed):
-    spans = spans_of(*lengths)
+    spans = make_spans(*lengths)
     length = max(1, int(spans[-1, 1]) // 50)
     segments = blocks(spans, validation, test, gap, length, seed=seed)
     assert (segments[:, 0] < segments[:, 1]).all()
@@ -94,15 +94,15 @@ def test_blocks_never_overlap_nor_cross_records(lengths, validation, test, gap, 
 
 @given(fractions, fractions, st.integers(1_000, 30_000), st.integers(0, 9))
 def test_blocks_hold_out_the_shares_asked_for(validation, test, length, seed):
-    segments = blocks(spans_of(1_000_000), validation, test, 0, length, seed=seed)
-    assert share_of(segments, "validation") == pytest.approx(validation, abs=0.001)
-    assert share_of(segments, "test") == pytest.approx(test, abs=0.001)
+    segments = blocks(make_spans(1_000_000), validation, test, 0, length, seed=seed)
+    assert measure_share(segments, "validation") == pytest.approx(validation, abs=0.001)
+    assert measure_share(segments, "test") == pytest.approx(test, abs=0.001)
 
 
 def test_held_out_blocks_lie_at_random_places_over_the_whole_corpus():
     places = []
     for seed in range(30):
-        segments = blocks(spans_of(1_000_000), 0.05, 0.05, 0, 2_000, seed=seed)
+        segments = blocks(make_spans(1_000_000), 0.05, 0.05, 0, 2_000, seed=seed)
         tested = segments[segments[:, 2] == 2]
         assert len(tested) == 25 and set(tested[:, 1] - tested[:, 0]) == {2_000}
         assert set(tested[:, 0] * 5 // 1_000_000) == set(range(5))
@@ -112,13 +112,13 @@ def test_held_out_blocks_lie_at_random_places_over_the_whole_corpus():
 
 
 def test_a_block_lies_within_one_record_where_it_can():
-    segments = blocks(spans_of(*[10_000] * 50), 0.1, 0.1, 0, 2_500)
+    segments = blocks(make_spans(*[10_000] * 50), 0.1, 0.1, 0, 2_500)
     tested = segments[segments[:, 2] == 2]
     assert (tested[:, 1] - tested[:, 0] == 2_500).mean() > 0.9
 
 
 def test_training_keeps_its_distance_from_what_is_held_out():
-    segments = blocks(spans_of(100_000), 0.05, 0.05, 150, 1_000)
+    segments = blocks(make_spans(100_000), 0.05, 0.05, 150, 1_000)
     ordered = segments[np.argsort(segments[:, 0])]
     for left, right in pairwise(ordered):
         if 0 in (left[2], right[2]):
@@ -127,7 +127,7 @@ def test_training_keeps_its_distance_from_what_is_held_out():
 
 
 def test_blocks_of_some_records_leave_the_others_to_training():
-    spans = spans_of(10_000, 20_000, 30_000)
+    spans = make_spans(10_000, 20_000, 30_000)
     segments = split_blocks(spans, np.array([0, 2]), 0.1, 0.1, 20, 1_000, random())
     held_out = segments[segments[:, 2] > 0]
     assert set(held_out[:, 3].tolist()) == {0, 2}

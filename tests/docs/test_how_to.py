@@ -9,7 +9,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 from pages import blocks, commands, page
-from tiny import TINY, compose_config, manifest_of
+from tiny import TINY, compose_config, load_manifest
 
 import pipeline.domains
 import pipeline.models
@@ -34,7 +34,7 @@ def run_with(group: str, settings: dict, folder, *overrides: str) -> dict:
     OmegaConf.set_struct(config, False)
     OmegaConf.update(config, group, settings, merge=False)
     run(config, folder, list(overrides), None)
-    return manifest_of(folder)
+    return load_manifest(folder)
 
 
 def test_add_a_domain(tmp_path, monkeypatch):

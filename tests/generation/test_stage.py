@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny import TINY, manifest_of, run_pipeline, some_dna
+from tiny import TINY, load_manifest, run_pipeline, some_dna
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import Sample
@@ -134,7 +134,7 @@ def test_a_sampling_that_was_broken_off_ends_as_if_it_had_not_been(again, monkey
     partial.write_bytes(kept[:-30])  # the last line was not whole
     again(*many)
     assert path.read_bytes() == whole
-    kept = manifest_of(again.folder)["stages"]["sample"]["kept"]
+    kept = load_manifest(again.folder)["stages"]["sample"]["kept"]
     assert kept == {"samples": 300, "symbols": 300 * 60}
 
 

@@ -30,7 +30,7 @@ SMALLER_STILL = {"transformer": {"heads": 2, "context": 10}}
 """So short a context that it moves on within these few steps."""
 
 
-def node_of(family: str) -> dict:
+def load_node(family: str) -> dict:
     """The family's own file, with small sizes."""
     node = plain_settings(compose_config("dataset=text", f"model={family}").model)
     return {**node, **SMALL, **SMALLER_STILL.get(family, {})}
@@ -38,7 +38,7 @@ def node_of(family: str) -> dict:
 
 def small(family: str, vocab_size: int = VOCAB) -> torch.nn.Module:
     torch.manual_seed(0)
-    model = build(node_of(family), "model").build(vocab_size).double()
+    model = build(load_node(family), "model").build(vocab_size).double()
     if family in ("markov", "mixture"):
         letters = np.random.default_rng(2).integers(1, vocab_size - 2, 400).astype(np.uint8)
         model.text = torch.from_numpy(np.concatenate([[0], letters, [0]]).astype(np.uint8))
@@ -49,9 +49,9 @@ def symbols(*shape: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(1).integers(0, VOCAB, shape))
 
 
-def tensors_of(state) -> list[torch.Tensor]:
+def list_tensors(state) -> list[torch.Tensor]:
     if isinstance(state, tuple):
-        return [tensor for part in state for tensor in tensors_of(part)]
+        return [tensor for part in state for tensor in list_tensors(part)]
     return [state] if isinstance(state, torch.Tensor) else []
 
 
@@ -115,9 +115,9 @@ def test_the_loss_over_windows_is_that_of_one_long_pass(make_corpus, family):
 def test_a_detached_state_has_no_history_and_the_same_values(family):
     model, inputs = small(family), symbols(BATCH, TIME)
     _, state = model(inputs)
-    assert any(tensor.requires_grad for tensor in tensors_of(state))
+    assert any(tensor.requires_grad for tensor in list_tensors(state))
     cut = detach(state)
-    assert not any(tensor.requires_grad for tensor in tensors_of(cut))
+    assert not any(tensor.requires_grad for tensor in list_tensors(cut))
     torch.testing.assert_close(model(inputs, cut)[0], model(inputs, state)[0])
 
 
@@ -127,7 +127,7 @@ def test_the_state_never_grows_beyond_its_bound(family):
     state = None
     for _ in range(4):
         _, state = model(symbols(1, TIME), state)
-        sizes.append(sum(tensor.numel() for tensor in tensors_of(state)))
+        sizes.append(sum(tensor.numel() for tensor in list_tensors(state)))
     assert len(set(sizes)) == 1
 
 
@@ -165,7 +165,7 @@ def test_a_checkpoint_brings_the_same_model_back(make_corpus, family, tmp_path):
     model = small(family, len(corpus.alphabet)).float().eval()
     weights = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     path = tmp_path / "best.ckpt"
-    torch.save({"state_dict": weights, KEY: describe(node_of(family), corpus.alphabet)}, path)
+    torch.save({"state_dict": weights, KEY: describe(load_node(family), corpus.alphabet)}, path)
     loaded, inputs = load(path), symbols(BATCH, TIME)
     assert torch.equal(loaded.model(inputs)[0], model(inputs)[0])
 
@@ -175,7 +175,7 @@ def test_a_checkpoint_brings_the_same_model_back(make_corpus, family, tmp_path):
 
 def prepared(family: str, corpus: Corpus, folder: Path) -> tuple[Model, TrainingEvidence | None]:
     torch.manual_seed(0)
-    model = build(node_of(family), "model").build(len(corpus.alphabet)).eval()
+    model = build(load_node(family), "model").build(len(corpus.alphabet)).eval()
     return model, model.prepare(corpus, None, folder)
 
 
@@ -213,7 +213,7 @@ def test_a_model_begins_with_the_weights_of_another(make_corpus, family, tmp_pat
     corpus = make_corpus()
     model, _ = prepared(family, corpus, tmp_path)
     torch.manual_seed(1)
-    other = build(node_of(family), "model").build(len(corpus.alphabet)).eval()
+    other = build(load_node(family), "model").build(len(corpus.alphabet)).eval()
     other.load_start(model.state_dict())
     assert torch.equal(other(symbols(BATCH, TIME))[0], model(symbols(BATCH, TIME))[0])
 

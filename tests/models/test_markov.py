@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import manifest_of, run_pipeline, some_dna, some_text
+from tiny import load_manifest, run_pipeline, some_dna, some_text
 
 from pipeline.data.alphabet import BOS, EOS, Alphabet
 from pipeline.data.corpus import Corpus
@@ -67,7 +67,7 @@ def test_compiled_samples_have_the_log_probabilities_of_the_baseline():
 
 
 def test_the_command_trains_samples_and_scores_it_as_its_baseline(text_run):
-    stages = manifest_of(text_run)["stages"]
+    stages = load_manifest(text_run)["stages"]
     figures = stages["train"]["figures"]
     assert figures["conclusion"] == "no difference found"
     assert figures["test_bits"] == pytest.approx(figures["markov_bits"], abs=1e-4)

@@ -1,4 +1,4 @@
-"""What the mixture promises beside what every family does: its text, its training, damaged files."""
+"""Tests of the mixture alone: its training text, its training, and damaged files."""
 
 import copy
 import dataclasses
@@ -35,27 +35,27 @@ NODE = {
 DNA, LARGE = Alphabet("ACGT"), Alphabet("abcdefghijklmnopqrstuvwxyz")
 
 
-def text_of(alphabet: Alphabet, size: int = 300, seed: int = 0) -> np.ndarray:
+def make_text(alphabet: Alphabet, size: int = 300, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return rng.integers(1, len(alphabet) - len(SPECIALS) + 1, size).astype(np.uint8)
 
 
-def model_of(alphabet: Alphabet, seed: int = 3, cell: str = "lstm"):
+def make_model(alphabet: Alphabet, seed: int = 3, cell: str = "lstm"):
     """A model with a text, and gates that open."""
     torch.manual_seed(seed)
     settings = {name: value for name, value in NODE.items() if name != "_target_"}
     model = Mixture(cell, **settings).build(len(alphabet)).eval()
     complement = np.array([0, 4, 3, 2, 1], np.uint8) if alphabet is DNA else None
-    index = TrainingIndex.from_pieces(model.layout, [text_of(alphabet)], complement)
+    index = TrainingIndex.from_pieces(model.layout, [make_text(alphabet)], complement)
     model.text = torch.from_numpy(index.text)
     if complement is not None:
         model.complement = torch.from_numpy(complement)
     return model
 
 
-def codes_of(alphabet: Alphabet, rows: int = 3) -> torch.Tensor:
+def make_codes(alphabet: Alphabet, rows: int = 3) -> torch.Tensor:
     """Sequences of which one is a copy of the model's text."""
-    x = np.stack([text_of(alphabet, 60, seed) for seed in range(rows)]).astype(np.int64)
+    x = np.stack([make_text(alphabet, 60, seed) for seed in range(rows)]).astype(np.int64)
     return torch.from_numpy(np.pad(x + len(SPECIALS) - 1, ((0, 0), (1, 0)), constant_values=BOS))
 
 
@@ -66,7 +66,7 @@ def content(model, alphabet: Alphabet) -> dict:
 
 @pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
 def test_a_checkpoint_brings_the_text_along(alphabet, tmp_path):
-    model, inputs = model_of(alphabet), codes_of(alphabet)
+    model, inputs = make_model(alphabet), make_codes(alphabet)
     torch.save(content(model, alphabet), tmp_path / "best.ckpt")
     loaded = load(tmp_path / "best.ckpt").model
     expected = model(inputs)[0]
@@ -78,7 +78,7 @@ def test_a_checkpoint_brings_the_text_along(alphabet, tmp_path):
 @pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
 @pytest.mark.parametrize("widths", [[1] * 61, [40, 1, 20]], ids=["ones", "mixed"])
 def test_calls_of_any_width_give_the_logits_of_one(alphabet, widths):
-    model, inputs = model_of(alphabet), codes_of(alphabet)
+    model, inputs = make_model(alphabet), make_codes(alphabet)
     state, parts = None, []
     for part in inputs.split(widths, 1):
         logits, state = model(part, state)
@@ -88,7 +88,7 @@ def test_calls_of_any_width_give_the_logits_of_one(alphabet, widths):
 
 @pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
 def test_a_model_that_believes_copies_goes_on_with_one(alphabet):
-    model, text = model_of(alphabet), text_of(alphabet)
+    model, text = make_model(alphabet), make_text(alphabet)
     torch.nn.init.zeros_(model.gate[2].weight)
     torch.nn.init.constant_(model.gate[2].bias, 3.0)
     letters = alphabet.decode(text.astype(np.int64) + len(SPECIALS) - 1)
@@ -102,7 +102,7 @@ def test_a_model_that_believes_copies_goes_on_with_one(alphabet):
 @pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
 @pytest.mark.parametrize("open_ended", [True, False])
 def test_a_sample_is_the_same_among_any_number_and_with_any_number_of_threads(alphabet, open_ended):
-    model = model_of(alphabet)
+    model = make_model(alphabet)
     request = Request(300, 40, seed=5, open_ended=open_ended)
     many = list(draw(model, alphabet, request))
     assert list(draw(model, alphabet, dataclasses.replace(request, count=1))) == many[:1]
@@ -124,7 +124,7 @@ class Plain(Model):
 
 @pytest.mark.parametrize("alphabet", [DNA, LARGE], ids=["dense", "large"])
 def test_the_compiled_step_gives_the_probabilities_of_the_model(alphabet):
-    model, codes = model_of(alphabet, cell="gru"), codes_of(alphabet)[:, 1:].numpy()
+    model, codes = make_model(alphabet, cell="gru"), make_codes(alphabet)[:, 1:].numpy()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)  # biases, too
@@ -134,11 +134,11 @@ def test_the_compiled_step_gives_the_probabilities_of_the_model(alphabet):
 
 def test_a_code_that_is_none_is_refused_before_it_is_looked_up():
     with pytest.raises(IndexError):
-        model_of(DNA)(torch.tensor([[BOS, 7, 200]]))
+        make_model(DNA)(torch.tensor([[BOS, 7, 200]]))
 
 
 def test_a_trace_has_the_logits_of_the_model():
-    model, inputs = model_of(DNA), codes_of(DNA, 1)
+    model, inputs = make_model(DNA), make_codes(DNA, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(model, inputs)
@@ -161,7 +161,7 @@ def test_a_trace_has_the_logits_of_the_model():
     ],
 )
 def test_a_damaged_text_is_an_error(name, value, message, tmp_path):
-    whole = content(model_of(DNA), DNA)
+    whole = content(make_model(DNA), DNA)
     whole["state_dict"][f"model.{name}"] = value
     if value is None:
         del whole["state_dict"][f"model.{name}"]
@@ -194,7 +194,7 @@ def test_too_many_symbols_are_an_error():
 
 
 @pytest.fixture
-def inputs_of(tmp_path):
+def make_inputs(tmp_path):
     """A tiny training on DNA or tunes."""
 
     def make(kind: str, epochs: int = 2) -> TrainInputs:
@@ -214,8 +214,8 @@ def inputs_of(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["dna", "tunes"])
-def test_a_training_learns_and_leaves_a_model_with_its_text(kind, inputs_of, tmp_path):
-    inputs, folder = inputs_of(kind), tmp_path / "train"
+def test_a_training_learns_and_leaves_a_model_with_its_text(kind, make_inputs, tmp_path):
+    inputs, folder = make_inputs(kind), tmp_path / "train"
     folder.mkdir()
     assert fit(inputs, folder) is None
     assert not list(folder.glob("evidence*"))
@@ -228,8 +228,8 @@ def test_a_training_learns_and_leaves_a_model_with_its_text(kind, inputs_of, tmp
 
 
 @pytest.mark.parametrize("kind", ["dna", "tunes"])
-def test_compiled_samples_of_a_checkpoint_are_the_plain_ones(kind, inputs_of, tmp_path):
-    fit(inputs_of(kind), tmp_path)
+def test_compiled_samples_of_a_checkpoint_are_the_plain_ones(kind, make_inputs, tmp_path):
+    fit(make_inputs(kind), tmp_path)
     loaded = load(tmp_path / "best.ckpt")
     model, alphabet = loaded.model, loaded.alphabet
     learned = alphabet.decode(model.text[1:41].numpy().astype(np.int64) + len(SPECIALS) - 1)
@@ -246,11 +246,11 @@ def test_compiled_samples_of_a_checkpoint_are_the_plain_ones(kind, inputs_of, tm
     assert all(one != other for one, other in itertools.pairwise(drawn))
 
 
-def test_a_broken_training_goes_on_as_if_it_had_not_been(inputs_of, tmp_path, monkeypatch):
+def test_a_broken_training_goes_on_as_if_it_had_not_been(make_inputs, tmp_path, monkeypatch):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for folder in (whole, broken):
         folder.mkdir()
-    fit(inputs_of("dna"), whole)
+    fit(make_inputs("dna"), whole)
 
     from pipeline.training.lit_module import LitModel
 
@@ -264,9 +264,9 @@ def test_a_broken_training_goes_on_as_if_it_had_not_been(inputs_of, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr(LitModel, "on_train_epoch_end", dies)
         with pytest.raises(OSError, match="went off"):
-            fit(inputs_of("dna"), broken)
+            fit(make_inputs("dna"), broken)
     assert (broken / "last.ckpt").exists()
-    fit(inputs_of("dna"), broken)
+    fit(make_inputs("dna"), broken)
     one, two = (torch.load(folder / "last.ckpt", weights_only=True) for folder in (whole, broken))
     assert one["global_step"] == two["global_step"]
     for name, tensor in one["state_dict"].items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
-from tiny import manifest_of
+from tiny import load_manifest
 
 from pipeline.errors import ConfigError, DataError
 from pipeline.records import DomainOutput, Rejection, ReportSection, StageResult, outputs_to_result
@@ -49,7 +49,7 @@ def test_a_stage_is_made_once(tmp_path):
 def test_a_checkout_that_was_never_installed_runs(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.run_folder.environment.DISTRIBUTION", "sequence-pipeline-of-nobody")
     opened(tmp_path).run(stage("a"))
-    environment = manifest_of(tmp_path)["environment"]
+    environment = load_manifest(tmp_path)["environment"]
     assert environment["numpy"] == np.__version__
     assert set(environment) == {"python", "platform", "torch", "numpy"}
 
@@ -58,7 +58,7 @@ def test_the_manifest_says_what_was_made(tmp_path):
     source = tmp_path / "source.txt"
     source.write_text("in")
     opened(tmp_path / "run").run(stage("a", inputs=[source]))
-    entry = manifest_of(tmp_path / "run")["stages"]["a"]
+    entry = load_manifest(tmp_path / "run")["stages"]["a"]
     assert entry["settings"] == {"word": "word"}
     assert entry["inputs"] == {str(source): hashlib.sha256(b"in").hexdigest()}
     assert list(entry["outputs"]) == ["a/out.txt"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import manifest_of
+from tiny import load_manifest
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def stranger(text_run, tmp_path) -> Callable[..., Path]:
 
     def make(change: Callable[[dict[str, Any]], Any]) -> Path:
         folder = Path(shutil.copytree(text_run, tmp_path / "run"))
-        manifest = manifest_of(folder)
+        manifest = load_manifest(folder)
         change(manifest)
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return folder

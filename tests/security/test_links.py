@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from tiny import errors, manifest_of, on
+from tiny import errors, load_manifest, on
 
 from pipeline.errors import DataError
 from pipeline.records import StageResult
@@ -61,7 +61,7 @@ def test_a_file_of_the_users_may_be_a_link(type_in, text_file, tmp_path):
     (tmp_path / "data.txt").symlink_to(text_file)
     answer = type_in(*on(tmp_path / "data.txt", "stages=[ingest]", "hydra.run.dir=run"))
     assert answer.status == 0
-    assert manifest_of(tmp_path / "run")["stages"]["ingest"]["kept"]
+    assert load_manifest(tmp_path / "run")["stages"]["ingest"]["kept"]
 
 
 def test_a_written_file_takes_the_place_of_a_link_and_of_a_draft(tmp_path, victim):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tiny import manifest_of, on
+from tiny import load_manifest, on
 
 from pipeline.errors import DataError
 from pipeline.records import StageResult
@@ -63,7 +63,7 @@ def test_a_closed_stream_harms_no_file(tmp_path, text_file, closed):
     words = " ".join(shlex.quote(each) for each in on(text_file, "stages=[ingest]", "hydra.run.dir=run"))
     command = f"{shlex.quote(sys.executable)} -m pipeline {words} {closed}"
     assert subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True).returncode == 0
-    assert manifest_of(tmp_path / "run")["stages"]["ingest"]["kept"]
+    assert load_manifest(tmp_path / "run")["stages"]["ingest"]["kept"]
 
 
 def test_a_limit_of_file_size_is_told(tmp_path, text_file):
@@ -88,7 +88,7 @@ def test_an_input_that_grows_while_it_is_read_is_an_error(tmp_path):
     folder.open({"dataset": "text", "overrides": [], "config": {}}, continuing=False)
     with pytest.raises(DataError, match=r"in\.txt: it changed while it was read"):
         folder.run(Stage("ingest", {}, action, inputs=[source]))
-    assert "ingest" not in manifest_of(folder.path)["stages"]
+    assert "ingest" not in load_manifest(folder.path)["stages"]
 
 
 def test_reading_ends_where_an_input_grows_as_fast_as_it_is_read(tmp_path):

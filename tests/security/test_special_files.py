@@ -10,7 +10,7 @@ from tiny import compose_config, errors, on
 from pipeline.domains.genome.blast.backend import BLASTN
 from pipeline.domains.genome.blast.database import find_user_database
 from pipeline.errors import ConfigError
-from pipeline.generation.compiled import warmup
+from pipeline.stages import warmup
 
 SETTINGS = (
     "dataset.path='{}'", "sample.primes=['@{}']", "sample.prime='@{}'", "checkpoint='{}'",
@@ -61,7 +61,7 @@ def test_a_setting_names_a_regular_file(type_in, text_file, special, setting):
 def test_no_model_of_it_is_compiled_in_the_background(special, monkeypatch):
     monkeypatch.setattr(warmup, "_cores", lambda: 2)
     config = compose_config("dataset=text", f"checkpoint='{special}'")
-    with warmup.BackgroundWarmup.of(config) as background:
+    with warmup.BackgroundWarmup.from_config(config) as background:
         assert background._child is None
 
 

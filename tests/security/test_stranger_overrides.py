@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from tiny import TINY, errors, manifest_of
+from tiny import TINY, errors, load_manifest
 
 SECRET = "only-the-environment-knows"
 
@@ -22,7 +22,7 @@ def test_no_value_is_evaluated(type_in, from_stranger, monkeypatch, value):
     folder = from_stranger(f"dataset.about={value}")
     answer = type_in(f"run={folder}", "stages=[report]")
     assert answer.status == 0
-    assert manifest_of(folder)["config"]["dataset"]["about"] == value.strip("'")
+    assert load_manifest(folder)["config"]["dataset"]["about"] == value.strip("'")
     for path in ("report.html", "manifest.json", "pipeline.log"):
         assert SECRET not in (folder / path).read_text(encoding="utf-8")
 
@@ -103,7 +103,7 @@ def test_a_dollar_in_a_path_of_the_users_is_a_dollar(type_in, text_file, tmp_pat
         "dataset=text", f"dataset.path='{name}'", *TINY, "stages=[ingest]", f"hydra.run.dir='{run}'"
     )
     assert answer.status == 0
-    assert manifest_of(run)["config"]["dataset"]["path"] == name
+    assert load_manifest(run)["config"]["dataset"]["path"] == name
     assert type_in(f"run={run}", "stages=[ingest]").status == 0
 
 
@@ -134,7 +134,7 @@ def test_nothing_from_a_manifest_commands_the_terminal(type_in, stranger):
 def test_settings_of_an_earlier_version_are_renamed(type_in, from_stranger):
     folder = from_stranger("train.batch=7")
     assert type_in(f"run={folder}", "stages=[report]").status == 0
-    manifest = manifest_of(folder)
+    manifest = load_manifest(folder)
     assert "train.batch_size=7" in manifest["overrides"]
     assert manifest["config"]["train"]["batch_size"] == 7
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from tiny import compose_config, manifest_of, run_pipeline
+from tiny import compose_config, load_manifest, run_pipeline
 
 from pipeline.config.build import plain_settings
 from pipeline.config.schema import TrainSettings
@@ -181,6 +181,6 @@ def test_a_found_learning_rate_is_the_same_each_time_and_shown(text_file, tmp_pa
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream, delimiter="\t")]
     lowest = min(rows, key=lambda row: row["bits"])
     assert found[0] < lowest["learning_rate"]
-    stage = manifest_of(tmp_path / "a")["stages"]["train"]
+    stage = load_manifest(tmp_path / "a")["stages"]["train"]
     assert any("found by a range test" in line for line in stage["summary"])
     assert any(section["title"] == "Learning-rate range test" for section in stage["sections"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from power_cut import PowerCut, dying_at
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import TINY, manifest_of, run_pipeline
+from tiny import TINY, load_manifest, run_pipeline
 from tqdm import tqdm
 
 from pipeline.data.alphabet import Alphabet
@@ -68,7 +68,7 @@ def test_previews_are_kept_and_reported(watched):
     previews = read_previews(watched / "train" / PREVIEWS)
     assert [each["prime"] for each in previews] == ["", "the reel"] * (len(previews) // 2)
     assert all(each["text"].startswith(each["prime"]) for each in previews)
-    sections = {e["title"]: e for e in manifest_of(watched)["stages"]["train"]["sections"]}
+    sections = {e["title"]: e for e in load_manifest(watched)["stages"]["train"]["sections"]}
     shown = (watched / sections["Samples during training"]["files"][0]).read_text()
     assert all(each["text"] in shown for each in previews)
 

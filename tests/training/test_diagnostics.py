@@ -4,7 +4,7 @@ import pytest
 from pipeline.training.diagnostics import advise, time_to_reach
 
 
-def rows_of(validation, training) -> list[dict[str, float]]:
+def make_rows(validation, training) -> list[dict[str, float]]:
     """Ten training measurements before each validation."""
     rows = []
     for number, (v, t) in enumerate(zip(validation, training, strict=True)):
@@ -38,11 +38,11 @@ ROUNDS = np.arange(20)
     ],
 )
 def test_what_the_curves_say(validation, training, expected):
-    assert advise(rows_of(validation, training), epochs_per_step=0.005).startswith(expected)
+    assert advise(make_rows(validation, training), epochs_per_step=0.005).startswith(expected)
 
 
 def test_few_validations_say_nothing():
-    assert advise(rows_of([3, 2], [3, 2]), 0.1) is None
+    assert advise(make_rows([3, 2], [3, 2]), 0.1) is None
     assert advise([], 0.1) is None
 
 

@@ -7,7 +7,7 @@ import numpy_rnn
 import pytest
 import torch
 from power_cut import PowerCut, dying_at
-from tiny import TINY, manifest_of, run_pipeline
+from tiny import TINY, load_manifest, run_pipeline
 
 from pipeline.config.schema import TrainSettings
 from pipeline.data.batching import ContiguousStreams
@@ -117,7 +117,7 @@ def test_sizes_out_of_range(settings, message):
 # --- one step of training ---------------------------------------------------------------------------------
 
 
-def module_of(corpus: Corpus, cell: str, time: int) -> LitModel:
+def make_module(corpus: Corpus, cell: str, time: int) -> LitModel:
     torch.manual_seed(0)
     model = Recurrent(cell, 8, 1).build(len(corpus.alphabet)).double()
     streams = ContiguousStreams(corpus.codes, corpus.subset_segments("train"), 4, time)
@@ -129,7 +129,7 @@ def test_the_loss_over_windows_with_carried_state_is_that_of_one_long_pass(make_
     corpus = make_corpus()
     totals = []
     for time in (7, 100_000):
-        module = module_of(corpus, cell, time)
+        module = make_module(corpus, cell, time)
         windows = one_epoch(module)
         totals.append(sum(float(module.training_step(w).detach()) * w.targets.numel() for w in windows))
     assert totals[0] == pytest.approx(totals[1], rel=1e-6)
@@ -142,7 +142,7 @@ def one_epoch(module: LitModel) -> list:
 
 
 def test_the_carried_state_has_no_history(make_corpus):
-    module = module_of(make_corpus(), "lstm", 7)
+    module = make_module(make_corpus(), "lstm", 7)
     for window in one_epoch(module)[:2]:
         module.training_step(window).backward()  # a second time through a kept graph would raise
     assert not any(part.requires_grad for part in module._state)
@@ -166,13 +166,13 @@ ROUNDS = (
 )
 
 
-def weights_of(folder) -> dict[str, torch.Tensor]:
+def read_weights(folder) -> dict[str, torch.Tensor]:
     return load(folder / "train" / "best.ckpt").model.state_dict()
 
 
 def assert_same_learning(one, other) -> None:
     """Equal to the last bit: weights, samples, logged figures, the tested bits."""
-    for (name, a), (_, b) in zip(weights_of(one).items(), weights_of(other).items(), strict=True):
+    for (name, a), (_, b) in zip(read_weights(one).items(), read_weights(other).items(), strict=True):
         assert torch.equal(a, b), name
     for name in ("sample/samples.jsonl", "train/scores.tsv", "train/metrics.csv"):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
@@ -192,7 +192,7 @@ def test_the_same_seed_gives_the_same_bytes(unbroken, text_file, tmp_path):
 
 def test_another_seed_gives_others(unbroken, text_file, tmp_path):
     run_pipeline(tmp_path / "other", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS, "seed=1")
-    assert not torch.equal(*(weights_of(f)["readout.weight"] for f in (unbroken, tmp_path / "other")))
+    assert not torch.equal(*(read_weights(f)["readout.weight"] for f in (unbroken, tmp_path / "other")))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.97])
@@ -204,7 +204,7 @@ def test_a_training_that_died_and_went_on_equals_an_unbroken_one(
     with monkeypatch.context() as patched, pytest.raises(PowerCut):
         patched.setattr(LitModel, "training_step", dying_at(int(share * steps)))
         run_pipeline(tmp_path / "run", *overrides)
-    assert "train" not in manifest_of(tmp_path / "run")["stages"]
+    assert "train" not in load_manifest(tmp_path / "run")["stages"]
     run_pipeline(tmp_path / "run", *overrides, f"run={tmp_path / 'run'}")
     assert_same_learning(unbroken, tmp_path / "run")
 
@@ -223,7 +223,7 @@ def test_averaged_weights_are_kept_and_gone_on_with_to_the_bit(text_file, tmp_pa
         for folder in (tmp_path / "whole", unbroken)
     )
     assert all(torch.equal(last[name], last_plain[name]) for name in last)
-    kept, kept_plain = (weights_of(folder)["readout.weight"] for folder in (tmp_path / "whole", unbroken))
+    kept, kept_plain = (read_weights(folder)["readout.weight"] for folder in (tmp_path / "whole", unbroken))
     assert not torch.equal(kept, kept_plain)
 
 
@@ -254,7 +254,7 @@ def test_a_loss_that_explodes_ends_the_training_and_the_run_goes_on_with_the_bes
     manifest = run_pipeline(tmp_path / "run", "dataset=text", f"dataset.path={text_file}", *TINY, *ROUNDS)
     said = manifest["stages"]["train"]["summary"]
     assert any("the best checkpoint is kept and used, best.ckpt of step" in line for line in said), said
-    assert all(torch.isfinite(weight).all() for weight in weights_of(tmp_path / "run").values())
+    assert all(torch.isfinite(weight).all() for weight in read_weights(tmp_path / "run").values())
     kept = torch.load(tmp_path / "run" / "train" / "last.ckpt", weights_only=True)
     assert 0 < kept["global_step"] <= half
     assert all(torch.isfinite(weight).all() for weight in kept["state_dict"].values())

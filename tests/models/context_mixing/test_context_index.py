@@ -13,7 +13,7 @@ from pipeline.models.context_mixing.context_index import (
 DNA = np.array([0, 4, 3, 2, 1], np.uint8)
 
 
-def pieces_of(letters: int, seed: int = 0) -> list[np.ndarray]:
+def make_pieces(letters: int, seed: int = 0) -> list[np.ndarray]:
     """Random pieces of all lengths, a third of each from another one, so that long contexts recur."""
     rng = np.random.default_rng(seed)
     pieces = [rng.integers(1, letters + 1, length).astype(np.uint8) for length in (1, 40, 150, 333)]
@@ -31,7 +31,7 @@ def after(text: np.ndarray, context: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("strands", [1, 2])
 def test_intervals_and_counts_are_those_of_a_search(letters, depth, strands):
     complement = None if strands == 1 else np.concatenate([[0], np.arange(letters, 0, -1)]).astype(np.uint8)
-    pieces = pieces_of(letters)
+    pieces = make_pieces(letters)
     text = join_strands(pieces, complement)
     index = build_index(text, letters, depth)
     intervals = np.zeros((depth + 1, 2), np.int64)
@@ -60,7 +60,7 @@ def test_texts_that_fill_their_blocks(length):
 
 
 def test_the_second_strand_mirrors_the_first():
-    pieces = pieces_of(4)
+    pieces = make_pieces(4)
     text = join_strands(pieces, DNA)
     middle = (len(text) - 1) // 2
     positions = np.arange(len(text))

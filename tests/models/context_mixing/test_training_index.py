@@ -192,13 +192,13 @@ def test_a_large_alphabet_names_the_letters_that_it_has_found():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_stretches_are_read_both_ways_as_if_new(workers):
+def test_pieces_are_read_in_both_directions_as_if_unindexed(workers):
     pieces = [random_letters(400, seed=seed) for seed in range(3)]
     pieces[2][:100] = mutated(pieces[0][50:150], 0.1)
     index = TrainingIndex.from_pieces(LAYOUT, pieces, DNA)
-    stretches = np.array([(1 + 401 * n, 401 + 401 * n) for n in range(3)])
+    bounds = np.array([(1 + 401 * n, 401 + 401 * n) for n in range(3)])
     seen = []
-    for number, direction, values, _ in leave_one_out_evidence(index, stretches, workers):
+    for number, direction, values, _ in leave_one_out_evidence(index, bounds, workers):
         others = TrainingIndex.from_pieces(LAYOUT, [p for n, p in enumerate(pieces) if n != number], DNA)
         x = pieces[number] if direction == 1 else DNA[pieces[number][::-1]]
         np.testing.assert_array_equal(values, others.read(others.new_state(1), after_break(x))[1][0])
