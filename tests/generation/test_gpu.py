@@ -63,7 +63,7 @@ def pair(request):
     torch.manual_seed(3)
     model = FAMILIES[request.param].build(len(DNA)).eval()
     if request.param == "mixture":
-        model.remember(DNA.encode("GATTACATTAGGATTACCA" * 4))
+        model.add_text(DNA.encode("GATTACATTAGGATTACCA" * 4))
     return model, copy.deepcopy(model).to("cuda")
 
 

@@ -41,7 +41,7 @@ def model_of(family: str) -> torch.nn.Module:
     torch.manual_seed(3)
     model = FAMILIES[family].build(len(DNA)).eval()
     if family == "mixture":
-        model.remember(DNA.encode("GATTACATTAGGATTACCA" * 4))
+        model.add_text(DNA.encode("GATTACATTAGGATTACCA" * 4))
     return model
 
 
