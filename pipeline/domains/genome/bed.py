@@ -46,7 +46,7 @@ def read_bed(path: Path) -> list[Region]:
 
 
 def block_notice(path: Path) -> Notice | None:
-    """That the lines of a BED file have blocks, which regions do not follow; None where they have none."""
+    """Return a notice where lines of a BED file have blocks, which regions ignore; else None."""
     count = sum(len(line.blocks) > 1 for line in _lines(path))
     if not count:
         return None

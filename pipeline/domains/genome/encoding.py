@@ -40,7 +40,7 @@ def canonical_strand(sequence: str) -> str:
 
 
 def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:
-    """The other strand, read in its own direction."""
+    """Return the reverse complement as codes."""
     turned = codes[::-1]
     return np.where(turned < 4, 3 - turned, OTHER).astype(np.uint8)
 

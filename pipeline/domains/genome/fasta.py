@@ -47,7 +47,7 @@ PIR_MARKS = {b"P1;", b"F1;", b"DL;", b"DC;", b"RL;", b"RC;", b"N1;", b"N3;", b"X
 TOO_LONG = "this header has more than 65,536 characters; is a line end missing?"
 
 Describe = Callable[[str, bytes], str]
-"""What is wrong with a letter that is not among the allowed ones, and what to do about it."""
+"""The message about a symbol that is not allowed, with a remedy."""
 
 _COMMENTS = np.isin(np.arange(256), list(COMMENT_MARKS))
 
@@ -84,7 +84,7 @@ def parse_fasta(
 
 
 class _Scanner:
-    """Where we are in the file, between two blocks."""
+    """The state of the parser between two blocks."""
 
     def __init__(self, path: Path, allowed: bytes, first_line: int, old_mac: bool) -> None:
         self.path, self.allowed, self.old_mac = path, allowed, old_mac
@@ -97,7 +97,7 @@ class _Scanner:
         self.held = b""
 
     def feed(self, block: bytes) -> Iterator[SequenceHeader | SequenceChunk]:
-        """What the block completes; a header cut by the block's end is held back."""
+        """Yield the items that the block completes; a header cut at the end of the block is held back."""
         if self.old_mac:
             block = block.replace(b"\r", b"\n")
         data, self.held = self.held + block, b""
@@ -176,7 +176,7 @@ def _not_a_base(symbol: str, allowed: bytes) -> str:
 
 
 def remedy_for(symbol: str) -> str:
-    """What to do about a symbol that stands in no sequence of any kind."""
+    """The remedy for a symbol that is valid in no sequence."""
     if symbol == ">":
         return "a header must stand at the start of its line"
     if not symbol.isascii() or symbol < " ":

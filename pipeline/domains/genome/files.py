@@ -22,7 +22,7 @@ MAX_LINE_BYTES = 2**20
 """Longest line of a table, such as BED or GFF3, and of GenBank."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8 text."""
+"""The mark that some editors write before UTF-8 text."""
 
 _MOLECULE = re.compile(r" (?:chromosome|plasmid|mitochondri|complete|isolate|contig|scaffold)")
 """The words that follow the organism in the title of a sequence."""
@@ -69,7 +69,7 @@ def printable(text: str) -> str:
 
 @dataclass(slots=True)
 class SequenceChunk:
-    """Some of a record's letters in file order, white space taken out.
+    """Consecutive letters of a record, without white space.
 
     `plain`: nothing but ACGTacgt; `upper`: known to have none in lower case.
     """

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 NO_SEQUENCE = "GenBank record without a sequence"
 FETCH = "fetch it whole: from NCBI as 'GenBank (full)', or with rettype=gbwithparts"
 MAX_RECORD_BYTES = 2**29
-"""Of GenBank; human chromosome 1 has 320 million. The parser takes some four times as much memory."""
+"""Largest record of GenBank; human chromosome 1 has 320 million bytes. The parser needs about four times as
+much memory."""
 
 
 def is_genbank(head: bytes) -> bool:

@@ -17,7 +17,8 @@ FEATURE_TYPE = "ORF"
 SEQID_LETTERS = ".:^*$@!+?|-"
 """Besides letters, digits, ``_`` and ``~`` all that the first column may hold unescaped."""
 VALUE_LETTERS = " .:^*$@!+?|-()/<>'\"[]{}#"
-"""What an attribute may hold unescaped: not tab, line end, percent, ``;``, ``=``, ``&`` or comma."""
+"""Characters that an attribute may hold unescaped: not tab, line end, percent, ``;``, ``=``, ``&`` or
+comma."""
 
 
 def write_gff(records: Iterable[Record], path: Path, shortest_bp: int, table: int = STANDARD_CODE) -> int:

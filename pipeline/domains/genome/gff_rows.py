@@ -17,14 +17,14 @@ from pipeline.domains.genome.spans import Span, position
 from pipeline.errors import DataError
 
 _EQUALS = re.compile(r"\s*[^\s=;\"]+=")
-"""How attributes of GFF3 begin."""
+"""The start of the attributes in GFF3."""
 _PAIR = re.compile(r'([^\s;"]+)\s+(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)')
 """An attribute of GTF or GFF2."""
 _GROUPS = (
     "transcript_id", "proteinId", "protein_id", "transcriptId", "transcript", "mRNA", "name", "Name",
     "Parent", "gene_id", "gene", "Gene", "Sequence",
 )  # fmt: skip
-"""What joins rows where neither ID nor Parent does, the most telling first."""
+"""Attributes that join rows without ID and Parent, the most specific first."""
 _BIOTYPES = ("biotype", "gene_biotype", "transcript_biotype", "gene_type", "transcript_type")
 _NO = ("false", "no", "0")
 
@@ -46,16 +46,16 @@ class GffRow:
 
 @dataclass
 class GffTable:
-    """What a file holds: the rows of the kinds that are wanted, and what bears on them."""
+    """The content of a file: the rows of the selected kinds, and the data that they depend on."""
 
     path: Path
     rows: dict[str, list[GffRow]] = field(default_factory=lambda: defaultdict(list))
     there: Counter[str] = field(default_factory=Counter)
-    """How many rows there are of each kind."""
+    """The number of rows of each kind."""
     circles: dict[str, int] = field(default_factory=dict)
-    """How long the circular sequences are."""
+    """The lengths of the circular sequences."""
     places: dict[tuple[str, str], list[Span]] = field(default_factory=lambda: defaultdict(list))
-    """Where features lie that others are a part of, by sequence and ID."""
+    """The spans of features that have parts, by sequence and ID."""
     parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pseudo: set[str] = field(default_factory=set)
     """IDs of pseudo genes and their transcripts."""

@@ -102,7 +102,8 @@ def orf_spans(
 
 
 def codon_set(codons: tuple[str, ...]) -> np.ndarray:
-    """Which codons are meant, by number, bool ``(65,)``; the last stands for those with other letters."""
+    """Return the set of these codons, by number, bool ``(65,)``; the last item stands for codons with other
+    letters."""
     return np.array([codon in codons for codon in CODONS] + [False])
 
 

@@ -1,11 +1,11 @@
-"""Which parts of a sequence share places with each other."""
+"""Groups of overlapping parts of a sequence."""
 
 from collections.abc import Sequence
 
 
 def overlapping(parts: Sequence[Sequence[tuple[int, int]]]) -> list[int]:
-    """By part the first one of its group: parts are in one group where any of their half-open spans overlap,
-    or those of others of the group do.
+    """Return for each part the first part of its group. Parts with overlapping half-open spans are in one
+    group, also where other parts of the group connect them.
 
     >>> overlapping([[(0, 5), (10, 20)], [(5, 10)], [(30, 40), (19, 21)], [(40, 50)]])
     [0, 1, 0, 3]

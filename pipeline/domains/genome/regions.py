@@ -72,11 +72,11 @@ def _parse(text: str) -> Region:
 def select_regions(
     parts: Iterable[Part], regions: Sequence[Region], where: str, strict: bool = True
 ) -> Iterator[Part]:
-    """Of the records of `parts` the regions, each a record of its own, in their order along the sequences.
+    """Yield the regions of the records of `parts`, each as a record, in their order along the sequences.
 
-    Regions that share bases have an equal `group` in their metadata: what is tested must not have been
-    learned. A region whose whole text is the name of a sequence is that sequence. Unless `strict`, regions of
-    sequences that are not there are rejections. Memory holds the regions that the reading is in. Raises
+    Regions that share bases have an equal `group` in their metadata, which keeps them on one side of the
+    split. A region whose whole text is the name of a sequence is that sequence. Unless `strict`, regions of
+    missing sequences become rejections. Memory holds only the regions at the current position. Raises
     DataError for a region beyond its sequence's end, where no sequence has any region, where a text is both a
     sequence and a part of another, and if `strict` for a region whose sequence is not there.
     """
@@ -179,8 +179,8 @@ class _SelectedRegions:
             yield from self.record(region, pieces)
 
     def finish(self) -> Iterator[Part]:
-        """What goes to the end of the sequence. Raises DataError for what would go beyond it, and where the
-        sequence has not the length that regions rest on."""
+        """Yield the regions that reach the end of the sequence. Raises DataError for a region beyond the end,
+        and where the sequence does not have the length that regions depend on."""
         if wrong := self.lengths - {self.position}:
             raise DataError(
                 f"{self.title.name} is circular with {max(wrong):,} bases by its annotation, but has "

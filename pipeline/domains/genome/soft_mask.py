@@ -22,7 +22,7 @@ _FIRST_LOWER = np.uint8(ord("a"))
 
 
 class SoftMask:
-    """Which letters of a file are masked; `real` is settled when `watch` yields the first base."""
+    """The mask of the letters of a file; `real` is decided when `watch` yields the first base."""
 
     def __init__(self) -> None:
         self.real = True

@@ -18,10 +18,11 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What is taken of a sequence: one record. `name` is its own, where it has one; `about` is metadata.
+    """The part of a sequence that becomes one record, with its name, if it has one, and its metadata
+    (`about`).
 
-    `literal` is the text that a user wrote, which may be the name of a whole sequence; `length` is what the
-    sequence must have, where the spans rest on that.
+    `literal` is the text that a user wrote, which may be the name of a whole sequence. `length` is the length
+    that the sequence must have, where the spans depend on it.
     """
 
     sequence: str
@@ -39,7 +40,7 @@ class Region:
 
     @property
     def location(self) -> str:
-        """Where it lies, counted from 1, as INSDC's feature table writes it."""
+        """The location, from 1, in the notation of INSDC's feature table."""
         parts = [f"{span.start + 1}..{span.stop}" for span in self.spans]
         if {span.strand for span in self.spans} == {"-"}:
             return f"complement({_join(parts[::-1])})"

@@ -22,8 +22,8 @@ HOW_MADE = ("model", "temperature", "seed", "index", "log_probability", "copied"
 
 @dataclass(frozen=True)
 class FastaStyle:
-    """How sequences are written: columns of a line, one of `FORMS`, and in headers what they are
-    ("synthetic DNA") and what a letter is called ("base")."""
+    """The format of the file: letters per line, one of `FORMS`, and for headers the description of the
+    sequences ("synthetic DNA") and of a letter ("base")."""
 
     line_width: int
     form: str
@@ -67,7 +67,7 @@ def _write_records(
 
 
 def _write_block_index(path: Path) -> Path:
-    """Where the blocks of a BGZF file begin, in the file and in what it holds, but for the first one."""
+    """Write where each block of a BGZF file but the first begins, in the file and in its content."""
     with path.open("rb") as stream:
         starts = [(start, inside) for start, _, inside, length in BgzfBlocks(stream) if start and length]
     index = path.with_name(path.name + ".gzi")

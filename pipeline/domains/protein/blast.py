@@ -21,5 +21,5 @@ class ProteinBlast(LocalSearch):
 
     @property
     def masked(self) -> bool:
-        """As `seg` says."""
+        """Whether `seg` is set."""
         return self.seg

@@ -14,7 +14,7 @@ from pipeline.evaluation.metric_comparison.sequence_set import SequenceSet
 LETTERS = len(STANDARD)
 OTHER = 255
 HYDROPATHY = np.array([kd[letter] for letter in STANDARD])
-"""By code, from -4.5 (arginine) to 4.5 (isoleucine)."""
+"""Hydropathy by code, from -4.5 (arginine) to 4.5 (isoleucine)."""
 MEMBRANE_WINDOW, MEMBRANE_HYDROPATHY = 19, 1.6
 """A window of so many residues whose mean is above this probably spans a membrane (Kyte and Doolittle)."""
 SEG_WINDOW, SEG_TRIGGER, SEG_EXTENSION = 12, 2.2, 2.5
@@ -49,7 +49,7 @@ def word_tally(sequence_set: SequenceSet, k: int) -> np.ndarray:
 
 
 def length_tally(sequence_set: SequenceSet) -> np.ndarray:
-    """How many proteins of every unit have a length of each half octave, ``(units, LENGTH_BINS)``."""
+    """Count the proteins of every unit by the half octave of their length, ``(units, LENGTH_BINS)``."""
     bins = np.minimum((2 * np.log2(sequence_set.lengths)).astype(np.int64), LENGTH_BINS - 1)
     return sequence_set.tally(sequence_set.starts, bins, LENGTH_BINS)
 
@@ -96,10 +96,10 @@ def complexity_tally(sequence_set: SequenceSet) -> np.ndarray:
 
 
 def low_complexity(codes: np.ndarray) -> np.ndarray:
-    """Which residues are in a segment of low complexity, bool ``(length,)``.
+    """Mark the residues in a segment of low complexity, bool ``(length,)``.
 
-    These are the raw segments of SEG: its last step, which trims each of them to its least probable part, is
-    left out, so that somewhat more is covered than segmasker masks.
+    These are the raw segments of SEG. Its last step, which trims each segment to its least probable part, is
+    left out, so that somewhat more residues are covered than segmasker masks.
     """
     covered = np.zeros(len(codes), bool)
     if len(codes) < SEG_WINDOW:

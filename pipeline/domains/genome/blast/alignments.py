@@ -59,7 +59,7 @@ def _lines(one: QueryResult, found: LocatedHit, program: Program) -> Iterator[st
 
 
 class _AlignmentRow:
-    """One sequence of an alignment, line by line: its name, and its next letter's place."""
+    """One sequence of an alignment, line by line: its name, and the position of its next letter."""
 
     def __init__(self, name: str, place: int, step: int) -> None:
         self.name, self.place, self.step = name[:MAX_NAME], place, step
@@ -67,7 +67,7 @@ class _AlignmentRow:
     def line(self, text: str, margin: int, digits: int) -> str:
         letters = len(text) - text.count("-")
         first, self.place = self.place, self.place + self.step * letters
-        # A line that is all gap has no last letter; it shows the place before it, as BLAST does.
+        # A line of gaps alone has no last letter; it shows the position before it, as in BLAST.
         return f"{self.name:{margin}} {first:>{digits}}  {text}  {self.place - self.step}"
 
 

@@ -1,4 +1,4 @@
-"""What the BLAST back ends have in common: the programs, the settings, and the protocol that they follow."""
+"""The interface of BLAST back ends, with the programs and their settings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from pipeline.domains.genome.blast.hits import Hit
 
 @dataclass(frozen=True)
 class Program:
-    """One of BLAST's programs, and what is its own; the words are those of BLAST+."""
+    """One of BLAST's programs, in the terms of BLAST+."""
 
     name: str
     molecule: str
     """As in ``makeblastdb -dbtype``: nucl or prot."""
     tasks: tuple[str, ...]
     filter_option: str
-    """What masks low-complexity sequence in queries."""
+    """The option that masks low-complexity sequence in queries."""
     min_word_size: int
     stranded: bool
     """Whether a hit is on one of two strands."""
@@ -32,7 +32,7 @@ BLASTP = Program("blastp", "prot", ("blastp", "blastp-fast", "blastp-short"), "-
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How to search; the words are BLAST's own."""
+    """The settings of a search, in the terms of BLAST."""
 
     program: Program
     task: str
@@ -49,12 +49,12 @@ class SearchBackend(Protocol):
 
     @property
     def name(self) -> str:
-        """What the report calls it, with its version."""
+        """The name in the report, with the version."""
         ...
 
     @property
     def format(self) -> str:
-        """Names what `build` makes: databases of another format cannot be used in its stead."""
+        """The format of the databases that `build` makes."""
         ...
 
     def build(self, subjects: Path, folder: Path) -> None:
@@ -63,8 +63,8 @@ class SearchBackend(Protocol):
 
     def search(self, queries: Path, database: Path, folder: Path) -> Iterator[Hit]:
         """Yield the hits of all sequences of a FASTA file in a database, a path without suffix: grouped by
-        query, the best first, which alone is sure to have its aligned texts. `folder` takes files of the
-        search's own. Raises ToolError where the search fails."""
+        query, the best first. Only the best hit is sure to have its aligned texts. `folder` is for temporary
+        files. Raises ToolError where the search fails."""
         ...
 
 

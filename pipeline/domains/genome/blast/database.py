@@ -29,7 +29,7 @@ ROOM_BYTES = 2**20
 KEPT_DAYS = 60
 """Databases not used for so long are removed when another is built."""
 SUFFIXES = {"nucl": ("nin", "nal"), "prot": ("pin", "pal")}
-"""Of an index and of an alias file. Source: the BLAST Command Line Applications User Manual."""
+"""Suffixes of index and alias files. Source: the BLAST Command Line Applications User Manual."""
 
 
 def cached_database(checksum: str, form: str, build: Callable[[Path], None], spare: Path) -> Path:
@@ -69,7 +69,7 @@ def _has_room(folder: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where databases are kept."""
+    """The folder of cached databases."""
     return download.cache_folder() / "blast"
 
 

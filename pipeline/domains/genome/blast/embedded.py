@@ -26,7 +26,7 @@ from pipeline.errors import ConfigError, ToolError
 from pipeline.runtime.subprocess_call import call_isolated
 
 WORD_SIZE = 11
-"""Of the task blastn."""
+"""The word size of the task blastn."""
 FAST_PROTEIN = {"word_size": 6, "word_threshold": 21.0}
 """The options of the task blastp-fast."""
 _COMPLEMENT = str.maketrans("ACGTRYKMBVDHSWN", "TGCAYRMKVBHDSWN")

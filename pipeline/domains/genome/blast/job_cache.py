@@ -25,7 +25,7 @@ class PendingJob:
     again: bool = False
     """Whether the server has lost it once."""
     damaged: int = 0
-    """How often its answer was cut off."""
+    """Number of incomplete answers."""
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any], query: str, folder: Path) -> "PendingJob":

@@ -164,7 +164,7 @@ class LocalBlast(LocalSearch):
 
     @property
     def masked(self) -> bool:
-        """As `dust` says."""
+        """Whether `dust` is set."""
         return self.dust
 
 

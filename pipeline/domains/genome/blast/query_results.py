@@ -121,7 +121,7 @@ def _locate_hits(
 
 
 def count_covered(alignments: Iterable[Hit]) -> int:
-    """How many letters of the query lie in at least one of the alignments."""
+    """Count the letters of the query in at least one of the alignments."""
     total, reached = 0, 0
     for start, end in sorted((hit.query_start, hit.query_end) for hit in alignments):
         total += max(end - max(start - 1, reached), 0)

@@ -1,4 +1,4 @@
-"""What servers send: NCBI's XML, read by Biopython, and EBI's, as rows of hits."""
+"""Parse the XML of NCBI (by Biopython) and of EBI into hits."""
 
 import io
 from collections.abc import Iterator, Sequence

@@ -41,7 +41,7 @@ TERMS = ComparisonTerms("bases", "genes", "real genes", ())
 
 
 def gene_tally(sequence_set: SequenceSet, table: int = STANDARD_CODE) -> np.ndarray:
-    """By unit ``(units, 6)``: sequences, their bases, and how many have each property of `NAMES`.
+    """Count by unit ``(units, 6)``: sequences, their bases, and those with each property of `NAMES`.
 
     A sequence ends with a stop codon in frame 0 where its length is a multiple of three, too. `table` is the
     number of a genetic code at NCBI.
@@ -60,7 +60,7 @@ def gene_tally(sequence_set: SequenceSet, table: int = STANDARD_CODE) -> np.ndar
 
 
 def length_tally(sequence_set: SequenceSet) -> np.ndarray:
-    """How many sequences of each unit fall into each class of lengths, ``(units, classes)``."""
+    """Count the sequences of each unit in each class of lengths, ``(units, classes)``."""
     classes = np.searchsorted(LENGTH_EDGES, sequence_set.lengths, side="right")
     return sequence_set.tally(sequence_set.starts, classes, len(LENGTH_EDGES) + 1)
 

@@ -33,7 +33,7 @@ def gc_content(bases: np.ndarray) -> np.ndarray:
 
 
 def window_tally(sequence_set: SequenceSet, window: int) -> np.ndarray:
-    """How many windows of so many bases, side by side, have 0, 1, 2 ... G or C: ``(units, window + 1)``."""
+    """Count adjacent windows of `window` bases with 0, 1, 2 ... G or C, ``(units, window + 1)``."""
     number = sequence_set.lengths // window
     first = np.repeat(sequence_set.starts - window * (np.cumsum(number) - number), number)
     places = first + window * np.arange(number.sum())
@@ -50,7 +50,7 @@ def window_spread(windows: np.ndarray) -> np.ndarray:
 
 
 def window_shares(windows: np.ndarray) -> np.ndarray:
-    """Which share of the windows, in percent, has 0 to 3, 4 to 7 ... G or C (`WINDOW_BIN`), from counts
+    """The percentage of windows with 0 to 3, 4 to 7 ... G or C (`WINDOW_BIN`), from counts
     ``(..., window + 1)``."""
     first = np.arange(0, windows.shape[-1], WINDOW_BIN)
     return 100 * proportions(np.add.reduceat(windows, first, axis=-1))
@@ -73,7 +73,7 @@ def odds_ratios(pairs: np.ndarray) -> np.ndarray:
 def karlin_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Karlin's delta*: the mean absolute difference of the sixteen odds ratios, times 1000, as he gives
     it."""
-    # Those that are their own reverse complement stand once among the sixteen, the others twice.
+    # A dinucleotide that is its own reverse complement counts once among the sixteen, any other twice.
     turned = reverse_complements(2)
     weights = np.array([1 if turned[number] == number else 2 for number in DISTINCT]) / 16
     return 1000 * np.abs(first - second) @ weights

@@ -65,7 +65,7 @@ class CopyStatistics:
         )
 
     def above(self, group: str) -> int:
-        """How many sequences of a group have a match above the limit."""
+        """Count the sequences of a group with a match above the limit."""
         return int((self.lengths[group] > self.limit).sum())
 
 

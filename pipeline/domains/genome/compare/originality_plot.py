@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.evaluation.plots import colour, group_style, new_figure, save_svg
 
 MANY_DIGITS, FEW_DIGITS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5)
-"""Of the ticks, where the axis spans less than a decade and more."""
+"""Digits of the ticks, for an axis of less than a decade and of more."""
 
 
 def draw_matches(lengths: Mapping[str, np.ndarray], limit: int, path: Path) -> Path:

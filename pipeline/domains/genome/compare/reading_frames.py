@@ -39,10 +39,10 @@ def frame_tally(sequence_set: SequenceSet) -> np.ndarray:
 
 
 def _inside(spans: np.ndarray, frame: int, number: int) -> np.ndarray:
-    """Which codons of a frame stand between start and stop of an ORF."""
+    """Mark the codons of a frame between start and stop of an ORF."""
     change = np.zeros(number + 1, np.int64)
     places = (spans - frame) // 3
-    # Those of one frame never overlap.
+    # ORFs of one frame never overlap.
     change[places[:, 0] + 1] += 1
     change[places[:, 1] - 1] -= 1
     return np.cumsum(change[:-1]) > 0

@@ -1,4 +1,4 @@
-"""How often every k-mer occurs, on both strands."""
+"""Counts of k-mers on both strands."""
 
 from functools import cache
 
@@ -24,7 +24,7 @@ def spectrum_tally(sequence_set: SequenceSet, k: int) -> np.ndarray:
     folded = np.searchsorted(distinct(k), np.arange(4**k))
     turned = reverse_complements(k)
     folded = np.where(np.arange(4**k) <= turned, folded, folded[turned])
-    # Long words are many and far apart: half the digits are plenty.
+    # Counts of long k-mers are small, so that single precision suffices.
     return sequence_set.tally(places, folded[numbers[places]], len(distinct(k))).astype(np.float32)
 
 
