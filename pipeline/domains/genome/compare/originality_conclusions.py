@@ -7,6 +7,7 @@ Society 85 (1922) 87).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,7 @@ def _more_above(copies: CopyStatistics, other: str = REAL) -> float:
 
     above = [(copies.above(name), len(copies.lengths[name])) for name in (SAMPLES, other)]
     table = [[count, size - count] for count, size in above]
-    _, p_value = fisher_exact(table, alternative="greater")
+    p_value: Any = fisher_exact(table, alternative="greater")[1]
     return float(p_value)
 
 
