@@ -131,9 +131,8 @@ def _tally(raw: int, kept: int, advice: str, out_dir: Path) -> DomainOutput:
 def _advise(rejected: Sequence[Rejection], sample: SampleSettings) -> str:
     """The most frequent reason, and the remedies, where most samples are invalid."""
     reason, count = Counter(each.reason for each in rejected).most_common(1)[0]
-    remedies = ["train longer"]
-    if max([sample.temperature, *sample.grid.temperatures]) > 1:
-        remedies.append("sample at temperature 1")
+    is_hot = max([sample.temperature, *sample.grid.temperatures]) > 1
+    remedies = [*(["sample at temperature 1"] if is_hot else []), "train longer"]
     if "sample.length" in reason:
         remedies.append("set a larger sample.length")
     return f" (most often: {reason}, {count}). Remedy: {', or '.join(remedies)}"

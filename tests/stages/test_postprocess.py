@@ -74,5 +74,5 @@ def test_where_most_samples_are_invalid_the_reason_and_the_remedy_are_named(text
         "sample.length, 2). Remedy: train longer, or set a larger sample.length"
     )
     assert finished(text_run, Strict(), tmp_path / "cool").summary[0] == expected
-    hot = expected.replace("or set", "or sample at temperature 1, or set")
+    hot = expected.replace("train longer", "sample at temperature 1, or train longer")
     assert finished(text_run, Strict(), tmp_path / "hot", temperature=3.0).summary[0] == hot
