@@ -8,7 +8,7 @@ from pipeline.records import Record
 class UniqueNames:
     """Remembers all names and makes each further one unique.
 
-    >>> names = Names()
+    >>> names = UniqueNames()
     >>> [names.unique(name) for name in ("chr1", "chr1", "chr1", "chr1.2")]
     ['chr1', 'chr1.2', 'chr1.3', 'chr1.2.2']
     """
