@@ -5,6 +5,7 @@ The only place that prints an error.
 
 import errno
 import io
+import math
 import os
 import re
 import shlex
@@ -36,6 +37,8 @@ from pipeline.runtime.folders import resource_folder
 from pipeline.runtime.manifest import read_manifest
 from pipeline.runtime.terminal import printable
 from pipeline.stages.warmup import BackgroundWarmup
+from pipeline.sweep.callback import SweepCallback
+from pipeline.sweep.jobs import FAILURE, record_failure
 
 CHOSEN_FOLDER = ("hydra.run.dir=", "hydra.sweep.")
 """Overrides by which a user chooses the run's folder."""
@@ -46,23 +49,68 @@ REMEDIES = {
 
 
 @hydra.main(version_base="1.3", config_path=str(resource_folder("conf")), config_name="config")
-def job(config: DictConfig) -> None:
-    """One run, or one job of a sweep; Hydra has composed its configuration."""
-    choices = HydraConfig.get()
-    sweep = Path(choices.sweep.dir) if choices.mode == RunMode.MULTIRUN else None
-    folder = _output_dir()
-    with _errors_as_messages():
-        try:
-            if not any(each.startswith(CHOSEN_FOLDER) for each in choices.overrides.hydra):
-                folder = _set_output_dir(claim_folder(folder))
-            _reject_undeclared(choices.overrides.task)
-            with BackgroundWarmup.from_config(config) as warmup:
-                # late: torch takes seconds to import, and --help and mistakes need none of it
-                from pipeline.run import run
+def job(config: DictConfig) -> float | None:
+    """One run, or one job of a sweep; Hydra has composed its configuration.
 
-                run(config, folder, list(choices.overrides.task), sweep, warmup)
-        finally:
-            _remove_empty(folder)
+    Returns the bits per symbol on the validation split, which optimising sweepers minimise.
+    """
+    choices = HydraConfig.get()
+    if choices.mode == RunMode.MULTIRUN:
+        return _sweep_job(config, list(choices.overrides.task), Path(choices.sweep.dir))
+    with _errors_as_messages():
+        return _run(config, list(choices.overrides.task), None)
+
+
+def _sweep_job(config: DictConfig, overrides: list[str], sweep: Path) -> float | None:
+    """A job of a sweep; NaN where it ends in an error, which is shown and recorded: the other jobs run."""
+    folder = _output_dir()
+    (folder / FAILURE).unlink(missing_ok=True)
+    try:
+        with _errors_as_messages():
+            return _run(config, overrides, sweep)
+    except _Ended as ended:
+        if ended.code != 1:  # an interrupt ends the sweep
+            raise
+        record_failure(_output_dir(), overrides, ended.message)
+        return math.nan
+
+
+def _run(config: DictConfig, overrides: list[str], sweep: Path | None) -> float | None:
+    """A run in the folder that Hydra made, or in a new one where a run began there in the same second."""
+    folder = _output_dir()
+    try:
+        chosen = any(each.startswith(CHOSEN_FOLDER) for each in HydraConfig.get().overrides.hydra)
+        if not chosen:
+            folder = _set_output_dir(claim_folder(folder))
+        _reject_undeclared(overrides)
+        with BackgroundWarmup.from_config(config) as warmup:
+            from pipeline.run import run  # torch and all: late, so that --help and mistakes answer at once
+
+            return run(config, folder, overrides, sweep, warmup)
+    finally:
+        _remove_empty(folder)
+
+
+def _check_job(config: DictConfig, overrides: list[str]) -> None:
+    """End the sweep, before its first job, where the settings of one of its jobs are refused."""
+    from pipeline.run import build_run_inputs  # torch takes seconds to load, and only a sweep needs it here
+
+    with _errors_as_messages(f" (in the job with {' '.join(overrides)})"):
+        _reject_undeclared(overrides)
+        build_run_inputs(config, Path(), overrides)
+
+
+def _summarise_sweep() -> None:
+    """Write the tables and the page of a sweep, also of a stopped one; status 1 where a job failed."""
+    if (folder := SweepCallback.folder) is None or not folder.is_dir():
+        return
+    from pipeline.sweep.summary import summarise  # matplotlib takes a second to load, for sweeps alone
+
+    summary = summarise(folder, SweepCallback.overrides)
+    for line in summary.lines:
+        print(printable(line))  # noqa: T201
+    if summary.failed:
+        raise _Ended(1, summary.lines[-1])
 
 
 def main() -> None:
@@ -75,7 +123,11 @@ def main() -> None:
     OmegaConf.register_new_resolver("list_groups", _list_groups, replace=True)
     with _errors_as_messages():
         sys.argv[1:] = _arrange_for_hydra(_resumed(sys.argv[1:]))
-        job()
+        SweepCallback.folder, SweepCallback.check = None, _check_job
+        try:
+            job()
+        finally:
+            _summarise_sweep()
 
 
 def _open_standard_streams() -> None:
@@ -110,19 +162,30 @@ def _terminated(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+class _Ended(SystemExit):
+    """The end of the program, or of a job of a sweep, after a message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status)
+        self.message = message
+
+
 @contextmanager
-def _errors_as_messages() -> Iterator[None]:
-    """Print one message and exit for every error that a user can cause, without a traceback."""
+def _errors_as_messages(where: str = "") -> Iterator[None]:
+    """What a user can cause ends in one message and an exit status, never in a traceback.
+
+    `where` follows the message of a setting that is refused.
+    """
     try:
         yield
     except KeyboardInterrupt:
         _fail(f"stopped; finished stages are kept{_how_to_continue()}", 130)
     except PipelineError as error:
-        _fail(f"{error}{_how_to_continue()}")
+        _fail(f"{error}{where}{_how_to_continue()}")
     except OverrideParseException as error:
         _fail(f"{error.override}: {_how_to_quote(str(error.override))}")
     except (HydraException, OmegaConfBaseException) as error:
-        _fail(_explain(error, sys.argv[1:]))
+        _fail(f"{_explain(error, sys.argv[1:])}{where}")
     except MemoryError as error:
         _fail_on_compiled(error)
         _fail("out of memory; lower train.batch_size, model.hidden_size or sample.count")
@@ -292,7 +355,7 @@ def _how_to_continue() -> str:
 
 def _fail(message: str, status: int = 1) -> NoReturn:
     sys.stderr.write(f"error: {printable(message)}\n")
-    raise SystemExit(status)
+    raise _Ended(status, message)
 
 
 if __name__ == "__main__":

@@ -48,11 +48,12 @@ def run(
     overrides: list[str],
     sweep: Path | None = None,
     warmup: BackgroundWarmup | None = None,
-) -> None:
+) -> float | None:
     """Run the chosen stages in `folder`.
 
     All settings are checked before the first stage starts. Jobs with the same `sweep` folder share equal
-    stages. The stage `sample` waits for `warmup`, which compiles in the background.
+    stages. The stage `sample` waits for `warmup`, which compiles in the background. Returns the bits per
+    symbol on the validation split, if the run has a model.
     """
     inputs = build_run_inputs(config, folder.resolve(), overrides)
     settings, run_folder = inputs.settings, RunFolder(folder)
@@ -60,7 +61,8 @@ def run(
     with run_folder.locked():
         kept = [each for each in overrides if not each.startswith(("run=", "stages="))]
         recorded = {"dataset": settings.dataset.name, "overrides": kept, "signature": sign(kept)}
-        run_folder.open({**recorded, "config": inputs.plain}, continuing=settings.run is not None)
+        continuing = settings.run is not None or (sweep is not None and run_folder.has_overrides(kept))
+        run_folder.open({**recorded, "config": inputs.plain}, continuing)
         _start_logging(folder)
         log.info("%s", run_folder.path)
         try:
@@ -79,6 +81,7 @@ def run(
         if "report" in wanted:
             write_report(run_folder.manifest, run_folder.path, run_folder / REPORT)
         _log_summary(run_folder)
+        return run_folder.manifest["stages"].get("train", {}).get("figures", {}).get("validation_bits")
 
 
 def build_run_inputs(config: DictConfig, folder: Path, overrides: list[str]) -> RunInputs:

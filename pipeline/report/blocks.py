@@ -105,7 +105,8 @@ def build_section(section: Mapping[str, Any], page: PageContext) -> dict[str, An
 
 def _block(name: str, title: str, page: PageContext) -> Block:
     path = page.run_dir / name
-    shown = Path(name).name or name
+    # Of a sweep, the reports of its jobs differ only in their folders.
+    shown = name if Path(name).name == "report.html" else Path(name).name or name
     if not path.resolve().is_relative_to(page.run_dir.resolve()):
         return Block("missing", name, note="lies outside the run folder and is not shown")
     if not path.is_file():

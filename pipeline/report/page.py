@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,12 @@ from pipeline.runtime.files import write_atomically
 
 TITLES = {
     "ingest": "Data", "train": "Training", "sample": "Sampling", "postprocess": "Postprocessing",
-    "score": "Scored sequences",
+    "score": "Scored sequences", "sweep": "Sweep",
 }  # fmt: skip
 PARTS = {RESULTS: "What was generated", QUALITY: "How good it is"}
 """The first parts of a report; all other sections are in the parts of their stages."""
 RESULTS_ORDER = ("sample", "postprocess", "score", "ingest", "train")
-"""The order of the stages in the first parts."""
+"""The order of the stages in the first parts; other stages follow."""
 MAX_CONCLUSIONS = 5
 HEADLINES = (
     ("train", "test_bits", "bits per symbol on the test split"),
@@ -49,8 +49,13 @@ GROUP_SUFFIXES = {", real": "real data", ", held-out real": "held-out real", ", 
 TEMPLATE_DIR = Path(__file__).parent
 
 
-def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path:
-    """Write the report of a run as one HTML file at `path`.
+def write_report(
+    manifest: Mapping[str, Any],
+    run_dir: Path,
+    path: Path,
+    commands: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
+    """Write the report of a run as one HTML file at `path`; `commands` are other lines than a run's to show.
 
     A missing file is shown as missing. Raises OSError where `path` cannot be written.
     """
@@ -63,7 +68,7 @@ def write_report(manifest: Mapping[str, Any], run_dir: Path, path: Path) -> Path
     )  # fmt: skip
     style, script = ((TEMPLATE_DIR / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     text = environment.get_template("page.html.jinja").render(
-        **_contents(manifest, PageContext(run_dir, path.parent, made=_files_by_record(manifest))),
+        **_contents(manifest, PageContext(run_dir, path.parent, made=_files_by_record(manifest)), commands),
         policy=content_policy(style, script), style=Markup(style), script=Markup(script),
     )  # fmt: skip
     write_atomically(path, text)
@@ -83,7 +88,9 @@ def content_policy(style: str, script: str) -> str:
     )
 
 
-def _contents(manifest: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
+def _contents(
+    manifest: Mapping[str, Any], page: PageContext, commands: Mapping[str, Sequence[str]] | None
+) -> dict[str, Any]:
     stages = {name: stage for name, stage in manifest.get("stages", {}).items() if name != "report"}
     config = manifest.get("config", {})
     dataset = config.get("dataset") if isinstance(config.get("dataset"), Mapping) else {}
@@ -97,7 +104,8 @@ def _contents(manifest: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
         "parts": [_part(name, stages, page) for name in PARTS],
         "stages": [_stage_view(name, stage, page) for name, stage in stages.items()],
         "seconds": format_duration(sum(stage.get("seconds") or 0 for stage in stages.values())),
-        **_reproduction(manifest, stages, page),
+        "commands": _command_lines(commands or _commands(manifest, page)),
+        **_reproduction(stages, manifest),
     }
 
 
@@ -121,7 +129,7 @@ def _conclusions(stages: Mapping[str, Any]) -> list[str]:
 
 def _part(part: str, stages: Mapping[str, Any], page: PageContext) -> dict[str, Any]:
     """The sections of all stages for one part; pictures and sounds come first."""
-    order = [name for name in RESULTS_ORDER if name in stages]
+    order = sorted(stages, key=lambda name: (*RESULTS_ORDER, name).index(name))
     found = [section for name in order for section in _report_sections(stages[name], part, page)]
     found.sort(key=_rank)
     return {"name": part, "title": PARTS[part], "sections": found}
@@ -216,12 +224,9 @@ def _group_of_figure(key: str, of: str | None = None) -> str | None:
     return name if of is None or base == of else None
 
 
-def _reproduction(
-    manifest: Mapping[str, Any], stages: Mapping[str, Any], page: PageContext
-) -> dict[str, Any]:
+def _reproduction(stages: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
     titled = [(TITLES.get(name, name), stage) for name, stage in stages.items()]
     return {
-        "commands": _commands(manifest, page),
         "settings": list(_flat(manifest.get("config", {}))),
         "environment": [
             ("sequence-pipeline", str(manifest.get("version", ""))),
@@ -242,13 +247,20 @@ def _reproduction(
     }
 
 
-def _commands(manifest: Mapping[str, Any], page: PageContext) -> list[tuple[str, str]]:
-    """The commands that repeat and continue the run, each with a label."""
-    again = [str(each) for each in manifest.get("overrides", ())]
+def _commands(manifest: Mapping[str, Any], page: PageContext) -> dict[str, Sequence[str]]:
+    """The arguments of the commands that repeat and continue the run, by label."""
     run = f"run={_from_here(page.run_dir)}"
-    further = [run, "stages=[sample,postprocess,report]", "sample.temperature=0.7"]
-    lines = {"Repeat this run": again, "Continue it: new samples from the same model": further}
-    return [(label, shlex.join(["python", "-m", "pipeline", *words])) for label, words in lines.items()]
+    return {
+        "Repeat this run": [str(each) for each in manifest.get("overrides", ())],
+        "Continue it: new samples from the same model": [
+            run, "stages=[sample,postprocess,report]", "sample.temperature=0.7"
+        ],
+    }  # fmt: skip
+
+
+def _command_lines(commands: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Labels, and commands that can be pasted into a shell."""
+    return [(label, shlex.join(["python", "-m", "pipeline", *words])) for label, words in commands.items()]
 
 
 def _flat(node: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline import __version__
 from pipeline.config.schema import STAGES
 from pipeline.errors import ConfigError, DataError
 from pipeline.run_folder.environment import describe_environment
-from pipeline.run_folder.lock import LOCK, hold_lock
+from pipeline.run_folder.lock import LOCK, hold_lock, hold_stage_lock
 from pipeline.run_folder.reuse import clear_partials, explain_change, is_current, take_over
 from pipeline.run_folder.stage import (
     Stage,
@@ -78,6 +78,11 @@ class RunFolder:
         }  # fmt: skip
         self.save()
 
+    def has_overrides(self, overrides: Sequence[str]) -> bool:
+        """Whether the folder holds a run with these very overrides."""
+        found = read_manifest(self.path)
+        return found is not None and found["overrides"] == list(overrides)
+
     def restore_settings(self) -> None:
         """Restore the recorded settings after a refused one, so that the next ``run=`` starts from valid
         settings."""
@@ -107,17 +112,23 @@ class RunFolder:
             log.info("%-12s run again: %s", stage.name, why)
         partial = self / f".{stage.name}-{fingerprint[:12]}.partial"
         clear_partials(self.path, stage.name, keep=partial if stage.keeps_partial else None)
-        entry = take_over(stage.name, fingerprint, partial, donors)
-        if entry is None:
-            made = run_stage(stage, partial)
-            entry = {"fingerprint": fingerprint, "needs": needed, "inputs": inputs, **made}
-            refuse_changed(stage.inputs, before)
-        if self.manifest["stages"].pop(stage.name, None):
-            self.save()  # a killed run must not leave an entry for files that are replaced now
-        self._put_in_place(stage.name, partial)
-        self.manifest["stages"][stage.name] = entry
-        self.save()
+        # Of the jobs of a sweep that run side by side, one makes an equal stage and the others wait for it.
+        with hold_stage_lock(self.path.parent, fingerprint) if donors else nullcontext():
+            entry = take_over(stage.name, fingerprint, partial, donors)
+            if entry is None:
+                made = run_stage(stage, partial)
+                entry = {"fingerprint": fingerprint, "needs": needed, "inputs": inputs, **made}
+                refuse_changed(stage.inputs, before)
+            self._record(stage.name, partial, entry)
         return True
+
+    def _record(self, name: str, partial: Path, entry: dict[str, Any]) -> None:
+        """Put a finished stage in its place and its entry into the manifest."""
+        if self.manifest["stages"].pop(name, None):
+            self.save()  # a killed run must not leave an entry for files that are replaced now
+        self._put_in_place(name, partial)
+        self.manifest["stages"][name] = entry
+        self.save()
 
     def require(self, name: str) -> None:
         """Raise DataError where a stage is not there, or was made from another result than the present

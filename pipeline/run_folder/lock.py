@@ -1,6 +1,7 @@
 """The lock of a run folder: one process at a time works in it, and none follows a link out of it."""
 
 import itertools
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ from filelock import FileLock, Timeout
 
 from pipeline.errors import ConfigError
 from pipeline.runtime.files import append, create
+
+log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 
@@ -43,3 +46,20 @@ def claim_folder(path: Path) -> Path:
             create(folder / LOCK).close()
             return folder
     raise AssertionError("itertools.count never ends")
+
+
+@contextmanager
+def hold_stage_lock(sweep: Path, fingerprint: str) -> Iterator[None]:
+    """Hold the lock of one stage among the jobs of a sweep; wait while another job makes an equal stage."""
+    path = sweep / f".{fingerprint[:12]}.lock"
+    append(path).close()
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("waiting for another job of the sweep, which makes an equal stage")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -74,11 +74,17 @@ def summarise(inputs: TrainInputs, out_dir: Path, measured: Measured, notes: Seq
         conclusions=(*warnings, line),
         figures={
             **_figures(measured),
+            **({"validation_bits": min(validated)} if (validated := _validated(rows)) else {}),
             "parameters": sum(p.numel() for p in measured.chosen.model.parameters()),
             **per_unit, **{f"test_bits_{mark}": bits for mark, bits in tally.bits_by_mark.items()},
         },
         sections=tuple(sections),
     )  # fmt: skip
+
+
+def _validated(rows: Sequence[Mapping[str, float]]) -> list[float]:
+    """The bits on the validation split, of every time that it was measured."""
+    return [row["validation_bits"] for row in rows if np.isfinite(row.get("validation_bits", np.nan))]
 
 
 def _headline(measured: Measured, corpus: Corpus, unit: str) -> str:
@@ -189,7 +195,7 @@ def _write_scores(measured: Measured, rows: Sequence[Mapping[str, float]], unit:
     marks = list(measured.tally.bits_by_mark)
     # Where all symbols have one mark, or none, its column would only repeat the total.
     marks = marks if len(marks) > 1 else []
-    validated = [row["validation_bits"] for row in rows if np.isfinite(row.get("validation_bits", np.nan))]
+    validated = _validated(rows)
     best = measured.baseline
     named = [(measured.name, measured.tally, min(validated, default=None)),
              (best.name, best.test, best.validation.bits)]  # fmt: skip
@@ -247,7 +253,7 @@ def _learning_sections(
 def _on_validation(rows: Sequence[Mapping[str, float]], measured: Measured) -> str:
     """The caption on the validation curve and the baseline; it notes a different conclusion on the test
     split."""
-    bits = [row["validation_bits"] for row in rows if np.isfinite(row.get("validation_bits", np.nan))]
+    bits = _validated(rows)
     if not bits:
         return ""
     gap, difference = min(bits) - measured.baseline.validation.bits, measured.difference
